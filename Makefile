@@ -1,0 +1,52 @@
+# Every target sets up what it needs; a machine with Python 3.11+ and make is enough for `dashboards`.
+PYTHON ?= python3
+VENV   ?= .venv
+BIN    := $(VENV)/bin
+ARGS   ?=
+
+.DEFAULT_GOAL := help
+.PHONY: help dashboards check lint test unit types format bench clean
+
+help: ## this list (default)
+	@awk -F ':.*## ' '/^[a-z][a-z-]*:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+dashboards: $(BIN)/agentobs ## write dashboards/, alerts/ and scrape/ (CONFIG=bundle.yaml for your own)
+	@$(BIN)/agentobs generate $(if $(CONFIG),--config $(CONFIG))
+
+check: $(BIN)/agentobs ## are the committed files what the generator makes?
+	@$(BIN)/agentobs check $(if $(CONFIG),--config $(CONFIG))
+
+lint: $(BIN)/agentobs ## named checks over catalogue, rules, dashboards and scrape files
+	@$(BIN)/agentobs lint $(if $(CONFIG),--config $(CONFIG))
+
+test: $(VENV)/.dev ## everything: style, types, generated files, unit tests, real servers (ARGS=… for pytest)
+	@$(BIN)/ruff check --quiet .
+	@$(BIN)/mypy --no-error-summary
+	@$(BIN)/agentobs check
+	@$(BIN)/agentobs lint
+	@$(BIN)/python -m pytest $(ARGS)
+
+unit: $(VENV)/.dev ## the fast tests only, no real servers
+	@$(BIN)/python -m pytest -m "not real" $(ARGS)
+
+types: $(VENV)/.dev ## type check and style only
+	@$(BIN)/ruff check .
+	@$(BIN)/mypy
+
+bench: $(VENV)/.dev ## how long the generator takes, and how it grows
+	@$(BIN)/python benchmarks/generate.py
+
+clean: ## remove the virtual environment and all caches
+	rm -rf $(VENV) .cache .mypy_cache .ruff_cache .pytest_cache *.egg-info
+
+$(BIN)/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or later is needed: make PYTHON=python3.12 …")'
+	@$(PYTHON) -m venv $(VENV)
+
+$(BIN)/agentobs: $(BIN)/python pyproject.toml
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable .
+	@touch $@
+
+$(VENV)/.dev: $(BIN)/agentobs pyproject.toml
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev]'
+	@touch $@

@@ -1,0 +1,1 @@
+"""Make Grafana dashboards, Prometheus rules and scrape configurations from the metric catalogue."""

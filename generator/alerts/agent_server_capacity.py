@@ -1,0 +1,124 @@
+"""Capacity of the Agent Server: job slots, connection pools, slow runs. Tell somebody before the queue does."""
+
+from __future__ import annotations
+
+from generator.promql import increase, observed, quantile, rate
+from generator.records.agent_server import records
+from generator.rules import Alert, recorded
+from generator.site import Site
+
+
+def alerts(site: Site) -> list[Alert]:
+    """Return the alerts, most urgent subject first."""
+    return [*_slots(site), *_pools(site), *_slow(site)]
+
+
+def _slots(site: Site) -> list[Alert]:
+    r, by = records(site), site.identity
+    name = f"{{{{ $labels.{site.labels.deployment} }}}}"
+    pending, slots = recorded(r["pending"], by=by), recorded(r["slots"], by=by)
+    growing = recorded(r["pending"], by=by, over_time="min_over_time").over("15m").above(0)
+    rising = recorded(r["pending"], by=by, over_time="delta").over("15m").above(0)
+    per_slot = pending.per(slots.above(0), "ratio")
+    return [
+        Alert(
+            name="AgentServerWorkersSaturated",
+            query=pending.above(0).both(recorded(r["slots_free"], by=by).at_most(0)),
+            hold="5m",
+            severity="warning",
+            summary=f"{name}: all job slots are busy and {{{{ $value | humanize }}}} runs wait.",
+            description="Every run that arrives now waits for another one to end. Full slots without a backlog are efficient and stay silent.",
+            action="add queue replicas or raise N_JOBS_PER_WORKER; more API replicas do not help.",
+            board="agent_server_queue",
+        ),
+        Alert(
+            name="AgentServerBacklogNotDraining",
+            query=per_slot.above(site.limit("backlog_slots")).both(growing).both(rising),
+            hold="10m",
+            severity="critical",
+            summary=f"{name}: {{{{ $value | humanize }}}} runs wait per job slot, and more arrive than are done.",
+            description="The autoscaler adds workers at one waiting run per slot; this backlog is far above and still grows.",
+            action="read the autoscaler's events and its maximum of replicas, then the number of database connections.",
+            board="agent_server_queue",
+        ),
+    ]
+
+
+def _pools(site: Site) -> list[Alert]:
+    lg, r, by = site.system("agent_server"), records(site), site.identity
+    name = f"{{{{ $labels.{site.labels.deployment} }}}}"
+    return [
+        Alert(
+            name="AgentServerPgPoolErrors",
+            query=increase(lg["pg_pool_requests_errors_total"], by=by).above(site.limit("pg_pool_errors")),
+            over="10m",
+            hold="2m",
+            severity="critical",
+            summary=f"{name}: {{{{ $value | humanize }}}} requests for a Postgres connection failed within 10 minutes.",
+            description="A request without a connection fails for its user, or leaves a run behind.",
+            action="is Postgres reachable, and is its max_connections used up by replicas times pool size?",
+            board="agent_server_pools",
+        ),
+        Alert(
+            name="AgentServerPgPoolNearlyFull",
+            query=recorded(r["pg_used"], by=by).above(site.limit("pg_pool_used")),
+            hold="10m",
+            severity="warning",
+            summary=f"{name}: a process uses {{{{ $value | humanizePercentage }}}} of its Postgres pool.",
+            description="In use is pool size less idle connections. Requests queue when the pool is used up.",
+            action="look for slow queries, then compare replicas times LANGGRAPH_POSTGRES_POOL_MAX_SIZE with max_connections.",
+            board="agent_server_pools",
+        ),
+        Alert(
+            name="AgentServerPgPoolQueueing",
+            query=rate(lg["pg_pool_requests_queued_total"], by=by).above(site.limit("pg_pool_queueing")),
+            over="10m",  # the counter steps once a minute
+            hold="10m",
+            severity="warning",
+            summary=f"{name}: {{{{ $value | humanize }}}} requests a second wait for a Postgres connection.",
+            description="A cold start queues a handful; a sustained rate means that the pool is too small or Postgres too slow.",
+            action="raise LANGGRAPH_POSTGRES_POOL_MAX_SIZE, or find what is slow in Postgres.",
+            board="agent_server_pools",
+        ),
+        Alert(
+            name="AgentServerRedisPoolNearlyFull",
+            query=recorded(r["redis_used"], by=by).above(site.limit("redis_pool_used")),
+            hold="10m",
+            severity="warning",
+            summary=f"{name}: a process uses {{{{ $value | humanizePercentage }}}} of its Redis pool.",
+            description="Each stream holds connections; a used-up pool breaks streaming and the wake-up of workers.",
+            action="count the open streams, then raise REDIS_MAX_CONNECTIONS or the Redis server's own cap.",
+            board="agent_server_pools",
+        ),
+    ]
+
+
+def _slow(site: Site) -> list[Alert]:
+    lg, by = site.system("agent_server"), site.identity
+    name = f"{{{{ $labels.{site.labels.deployment} }}}}"
+    wait, execution = lg["run_queue_wait_time_1st_attempt"], lg["run_execution_latency"].where(status="success")
+    floor = site.limit("observation_floor")
+    return [
+        Alert(
+            name="AgentServerQueueWaitExtreme",
+            query=quantile(0.95, wait, by=by).above(site.limit("queue_wait_p95")).both(observed(wait, by=by, unit="runs").at_least(floor)),
+            over="10m",
+            hold="5m",
+            severity="critical",
+            summary=f"{name}: one run in twenty waits longer than {{{{ $value | humanize }}}} ms for a job slot.",
+            description="Users have long noticed. The wait is recorded when a run is picked up, so the queue still moves.",
+            action="add job slots as for saturation, and tell the users.",
+            board="agent_server_queue",
+        ),
+        Alert(
+            name="AgentServerRunExecutionSlow",
+            query=quantile(0.95, execution, by=by).above(site.limit("run_execution_p95")).both(observed(execution, by=by, unit="runs").at_least(floor)),
+            over="30m",
+            hold="15m",
+            severity="warning",
+            summary=f"{name}: one successful run in twenty takes longer than {{{{ $value | humanize }}}} ms.",
+            description="Long runs hold their job slots; agents differ by orders of magnitude, so set the limit to yours.",
+            action="compare model and tool latency in the traces; look for blocking code.",
+            board="agent_server_runs",
+        ),
+    ]

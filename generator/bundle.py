@@ -1,0 +1,119 @@
+"""Everything the generator makes for one site, before anybody decides on a file format."""
+
+from __future__ import annotations
+
+import traceback
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from types import ModuleType
+from typing import Any, TypeVar
+
+from generator import scrape
+from generator.alerts import TOPICS
+from generator.dashboards import BOARDS
+from generator.errors import BundleError, ConfigError, Problem, QueryError, nearest
+from generator.layout import Board, LeftOut
+from generator.records import RECORDS
+from generator.rules import Group
+from generator.site import Site
+from generator.source import shown
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Bundle:
+    """The product.
+
+    Attributes:
+        site: What it is made for.
+        boards: Boards by module stem.
+        rules: Rule groups by file stem, in the order in which one triages; recording rules first.
+        prometheus: The complete Prometheus configuration.
+        fragments: Includable scrape configurations by file name.
+        left_out: What the configuration makes impossible, and why.
+
+    """
+
+    site: Site
+    boards: Mapping[str, Board]
+    rules: Mapping[str, tuple[Group, ...]]
+    prometheus: Mapping[str, Any]
+    fragments: Mapping[str, Any]
+    left_out: tuple[LeftOut, ...]
+
+
+def build(site: Site) -> Bundle:
+    """Make every board, rule and scrape job of the enabled systems. Pure.
+
+    Raises:
+        BundleError: Some module misuses the catalogue; carries one problem per such module, at its line.
+
+    """
+    problems: list[Problem] = []
+    on = {name for name, system in site.config.systems.items() if system.enabled}
+    boards = {stem(m): _make(m, m.dashboard, site, problems) for m in BOARDS if _system(stem(m)) in on}
+    records = {stem(m): _make(m, m.groups, site, problems) for m in RECORDS if stem(m) in on}
+    alerts = {stem(m): _make(m, m.alerts, site, problems) for m in TOPICS if _system(stem(m)) in on}
+    if problems:
+        raise BundleError(problems)
+    rules: dict[str, tuple[Group, ...]] = {}
+    left_out = [out for board in boards.values() for out in board.left_out]
+    for name, groups in records.items():
+        rules[f"{name}.records"] = tuple(_possible(site, name + ".records", g, left_out) for g in groups)
+    for name, listed in alerts.items():
+        rules[name] = (_possible(site, name, Group(name.replace("_", "-"), alerts=tuple(listed)), left_out),)
+    kept = {name: tuple(g for g in groups if g.records or g.alerts) for name, groups in rules.items()}
+    _disabled(site, alerts)
+    return Bundle(site, boards, {n: g for n, g in kept.items() if g}, scrape.prometheus_yml(site), scrape.fragments(site), tuple(left_out))
+
+
+def stem(module: ModuleType) -> str:
+    """Return the stem of a module, which is the stem of its file."""
+    return module.__name__.rpartition(".")[2]
+
+
+def _system(name: str) -> str:
+    """Return the system that a module is about: the start of its stem."""
+    return next((s for s in ("agent_server", "langsight", "agentgateway", "langsmith") if name.startswith(s)), "")
+
+
+def _make(module: ModuleType, make: Callable[[Site], T], site: Site, problems: list[Problem]) -> T:
+    try:
+        return make(site)
+    except QueryError as error:
+        frames = traceback.extract_tb(error.__traceback__)
+        line = next((f.lineno or 1 for f in reversed(frames) if f.filename == module.__file__), 1)
+        problems.append(Problem(shown(Path(module.__file__ or "")), line, error.what, error.fix))
+        return []  # type: ignore[return-value]  # never used: the problems are raised
+
+
+def _possible(site: Site, name: str, group: Group, left_out: list[LeftOut]) -> Group:
+    where = f"alerts/{name}.rules.yaml"
+    records, alerts = [], []
+    for record in group.records:
+        if record.query.missing:
+            left_out.append(LeftOut(where, record.name + "".join(f"{{{k}={v}}}" for k, v in record.labels.items()), record.query.missing))
+        else:
+            records.append(record)
+    for alert in group.alerts:
+        if alert.query.missing:
+            left_out.append(LeftOut(where, alert.name, alert.query.missing))
+        elif alert.name in site.config.disabled:
+            left_out.append(LeftOut(where, alert.name, ("disabled by the configuration",)))
+        elif alert.off and alert.name not in site.config.enabled:
+            left_out.append(LeftOut(where, alert.name, (f"off by default: {alert.off}",)))
+        else:
+            alerts.append(alert)
+    return Group(group.name, tuple(records), tuple(alerts), group.interval)
+
+
+def _disabled(site: Site, alerts: Mapping[str, Any]) -> None:
+    """Refuse names in `alerts.disable` and `alerts.enable` that no alert has."""
+    known = [a.name for listed in alerts.values() for a in listed]
+    wrong = [n for n in (*site.config.disabled, *site.config.enabled) if n not in known]
+    if wrong:
+        place = site.config.place
+        raise ConfigError([Problem(*place(n), f"no alert {n!r}", nearest(n, known, otherwise="remove it")) for n in wrong])
+

@@ -1,0 +1,163 @@
+"""YAML files to the catalogue. Collects every problem of every file before it gives up."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from generator.catalogue.lint import lint
+from generator.catalogue.model import SUFFIXES, Catalogue, Emission, Endpoint, Era, Kind, Label, Metric, Source, System
+from generator.errors import CatalogueError, Problem
+from generator.source import Document, parse, shown, violations
+
+#: The catalogue that the package ships.
+SYSTEMS = Path(__file__).parent / "systems"
+SCHEMA = Path(__file__).parent / "catalogue.schema.json"
+
+
+def load(folder: Path = SYSTEMS) -> Catalogue:
+    """Read every `*.yaml` below `folder`, in file-name order.
+
+    Raises:
+        CatalogueError: Something is wrong in some file; carries every problem of every file.
+
+    """
+    from jsonschema import Draft202012Validator  # noqa: PLC0415 - 0.1 s that only a load needs
+
+    validator = Draft202012Validator(json.loads(SCHEMA.read_text(encoding="utf-8")))
+    problems: list[Problem] = []
+    systems: dict[str, System] = {}
+    for path in sorted(folder.glob("*.yaml")):
+        document = _read(path, problems)
+        found = list(violations(document, validator))
+        problems += [problem for _, problem in found]
+        places = {place[:2] for place, _ in found}
+        if not isinstance(document.data, dict) or any(p[:1] != ("metrics",) or len(p) < 2 for p in places):  # noqa: PLR2004
+            continue
+        broken = {p[1] for p in places}
+        system = _system(document, broken)
+        if system.name != path.stem:
+            problems.append(document.problem(("system",), f"system {system.name!r} is in {path.name}", f"call it {path.stem!r}"))
+        problems += lint(system, document)
+        systems[system.name] = system
+    if not systems and not problems:
+        problems.append(Problem(shown(folder), 1, "no catalogue file", "name a folder with one YAML file per system"))
+    problems += _pages(systems)
+    if problems:
+        raise CatalogueError(problems)
+    return Catalogue(systems)
+
+
+def _read(path: Path, problems: list[Problem]) -> Document:
+    try:
+        text = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        problems.append(Problem(shown(path), 1, f"cannot be read: {error}", "make it a readable UTF-8 file"))
+        text = ""
+    return parse(shown(path), text, problems)
+
+
+def _pages(systems: Mapping[str, System]) -> list[Problem]:
+    return [
+        Problem(s.path, 1, f"system {s.name!r} names the page of {page!r}, which is no system", "correct `pages`")
+        for s in systems.values()
+        for page in s.pages
+        if page not in systems
+    ]
+
+
+def _system(document: Document, broken: set[Any]) -> System:
+    raw: Mapping[str, Any] = document.data
+    eras = {name: Era(name, **e) for name, e in raw.get("eras", {"only": {"title": raw["title"]}}).items()}
+    scrape = raw.get("scrape", {})
+    constant = _labels(raw.get("constant_labels", {}))
+    metrics = tuple(
+        _metric(raw, entry, eras, constant, document.path, document.line("metrics", number))
+        for number, entry in enumerate(raw["metrics"])
+        if number not in broken
+    )
+    return System(
+        name=raw["system"],
+        title=raw["title"],
+        prefix=raw["prefix"],
+        eras=eras,
+        runtimes=raw.get("runtimes", {}),
+        roles=raw.get("roles", {}),
+        switches=raw.get("switches", {}),
+        exposure=raw.get("exposure", {}),
+        tiers={int(k): v for k, v in raw.get("tiers", {}).items()},
+        endpoint=Endpoint(**scrape),
+        pages=tuple(raw.get("pages", ())),
+        constant_labels=constant,
+        metrics=metrics,
+        path=document.path,
+    )
+
+
+def _metric(  # noqa: PLR0913 - everything an entry inherits from its file
+    system: Mapping[str, Any],
+    raw: Mapping[str, Any],
+    eras: Mapping[str, Era],
+    constant: Mapping[str, Label],
+    path: str,
+    line: int,
+) -> Metric:
+    kind = Kind(raw["type"])
+    renamed = raw.get("renamed_from", {})
+    parts = tuple(f"_{p}" for p in raw["series"]) if "series" in raw else SUFFIXES[kind]
+    held = raw.get("eras") or [e.name for e in eras.values() if _overlaps(e, raw.get("since", ""), raw.get("until", ""))]
+    return Metric(
+        system=system["system"],
+        name=raw["name"],
+        base=raw.get("exposed", raw["name"]),
+        prefix="" if raw.get("no_prefix") else system["prefix"],
+        kind=kind,
+        unit=raw["unit"],
+        help=raw["help"],
+        tier=raw.get("tier", 0),
+        exposure=raw.get("exposure", ""),
+        labels=_labels(raw.get("labels", {})),
+        constant_labels={} if raw.get("no_prefix") else constant,
+        buckets=tuple(float(b) for b in raw.get("buckets", ())),
+        parts=parts,
+        emission={era: _emission(raw, era) for era in held},
+        aggregate=raw["aggregate"],
+        since=raw.get("since", ""),
+        until=raw.get("until", ""),
+        renamed_from=renamed.get("name", ""),
+        factor=float(renamed.get("factor", 1)),
+        replaced_by=raw.get("replaced_by", ""),
+        switch=raw.get("switch", ""),
+        documented=not raw.get("undocumented", False),
+        unscrapeable=raw.get("unscrapeable", ""),
+        no_board=raw.get("no_board", ""),
+        quirks=tuple(raw.get("quirks", ())),
+        source=Source(**raw["source"]),
+        path=path,
+        line=line,
+    )
+
+
+def _emission(raw: Mapping[str, Any], era: str) -> Emission:
+    own = {**raw, **raw.get("before", {}).get(era, {})}
+    return Emission({runtime: tuple(roles) for runtime, roles in own["emitted"].items()}, own["born"], own["refresh"])
+
+
+def _labels(raw: Mapping[str, Any]) -> dict[str, Label]:
+    return {
+        name: Label(name, tuple(entry.get("values", ())), entry.get("bound", ""), entry.get("optional", False), entry.get("blank", ""))
+        for name, entry in raw.items()
+    }
+
+
+def version_key(version: str) -> Sequence[int]:
+    """Return a version as numbers that compare in the order of release; empty is before all others."""
+    return tuple(int(part) for part in version.split(".") if part)
+
+
+def _overlaps(era: Era, since: str, until: str) -> bool:
+    starts_in_time = not era.until or version_key(since) < version_key(era.until)
+    ends_late_enough = not until or not era.since or version_key(until) > version_key(era.since)
+    return starts_in_time and ends_late_enough and not (until and not era.until)

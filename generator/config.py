@@ -1,0 +1,317 @@
+"""bundle.yaml: what an operator's installation looks like. Reads and checks it; decides nothing."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from generator.catalogue import Catalogue
+from generator.errors import ConfigError, Problem, nearest
+from generator.limits import LIMITS_BY_NAME
+from generator.source import Document, parse, shown, violations
+from generator.units import seconds
+
+SCHEMA = Path(__file__).parent / "config.schema.json"
+
+
+@dataclass(frozen=True, slots=True)
+class Labels:
+    """What the target labels are called. `identity` is what one deployment is known by, widest first."""
+
+    cluster: str = "cluster"
+    namespace: str = "namespace"
+    deployment: str = "deployment"
+    role: str = "role"
+    instance: str = "instance"
+    system: str = "system"
+
+    @property
+    def identity(self) -> tuple[str, str, str]:
+        """Labels that name one deployment."""
+        return (self.cluster, self.namespace, self.deployment)
+
+    @property
+    def every(self) -> tuple[str, ...]:
+        """All target labels."""
+        return (*self.identity, self.role, self.instance, self.system)
+
+
+@dataclass(frozen=True, slots=True)
+class Kubernetes:
+    """How pods are found: namespaces (all when empty), the pod label that names the deployment, the release name."""
+
+    namespaces: tuple[str, ...] = ()
+    deployment_label: str = "app.kubernetes.io/instance"
+    release: str = "langsmith"
+
+
+@dataclass(frozen=True, slots=True)
+class Discovery:
+    """How Prometheus finds one system. A group is a mapping with role, deployment, and targets or names and port."""
+
+    kinds: tuple[str, ...] = ("static",)
+    static: tuple[Mapping[str, Any], ...] = ()
+    dns: tuple[Mapping[str, Any], ...] = ()
+    files: tuple[str, ...] = ()
+    kubernetes: Kubernetes = Kubernetes()
+    bearer_token_file: str = ""
+    https: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class SystemConfig:
+    """One target system as it is installed.
+
+    Attributes:
+        enabled: False leaves it out of everything.
+        prefix: What its metric names start with.
+        eras: Which of the catalogue's eras are in the field, newest first.
+        exposure: `ui`, or `internal` when the internal metrics are on the page too.
+        tier: Highest emitting tier.
+        runtimes, roles: Which ones are in the field and scraped.
+        switches: Which switches are on.
+        discovery: How Prometheus finds its processes.
+
+    """
+
+    enabled: bool
+    prefix: str
+    eras: tuple[str, ...]
+    exposure: str
+    tier: int
+    runtimes: tuple[str, ...]
+    roles: tuple[str, ...]
+    switches: tuple[str, ...]
+    discovery: Discovery
+
+
+@dataclass(frozen=True, slots=True)
+class Objective:
+    """A service level objective: per cent of good events, and for a latency the edge in milliseconds."""
+
+    objective: float
+    within: float = 0
+
+    @property
+    def budget(self) -> float:
+        """Share of events that may be bad, 0 to 1."""
+        return round(1 - self.objective / 100, 10)
+
+
+@dataclass(frozen=True, slots=True)
+class Suppression:
+    """A lint finding that is accepted, and why. `where` is a glob."""
+
+    check: str
+    where: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Config:
+    """An operator's installation. Every field has a default; an empty bundle.yaml is a good one."""
+
+    systems: Mapping[str, SystemConfig]
+    labels: Labels = Labels()
+    selectors: Mapping[str, str] = field(default_factory=dict)
+    scrape_interval: str = "30s"
+    scrape_timeout: str = "10s"
+    external_labels: Mapping[str, str] = field(default_factory=dict)
+    cluster: str = ""
+    evaluation_interval: str = "30s"
+    window: str = "5m"
+    slo: Mapping[str, Objective] = field(default_factory=dict)
+    slo_period: str = "30d"
+    thresholds: Mapping[str, float] = field(default_factory=dict)
+    tags: tuple[str, ...] = ("agent-observability",)
+    folder: str = "Agent observability"
+    refresh: str = "1m"
+    time_from: str = "now-6h"
+    uid_prefix: str = ""
+    runbook_base_url: str = "docs/runbooks"
+    grafana_url: str = ""
+    alert_labels: Mapping[str, str] = field(default_factory=dict)
+    disabled: tuple[str, ...] = ()
+    enabled: tuple[str, ...] = ()
+    alertmanagers: tuple[str, ...] = ("alertmanager:9093",)
+    rule_files: tuple[str, ...] = ("/etc/prometheus/rules/*.rules.yaml",)
+    suppressions: tuple[Suppression, ...] = ()
+    document: Document | None = None
+
+    def place(self, value: str) -> tuple[str, int]:
+        """Return the file and the line at which an item of some list of the file is `value`."""
+        if self.document is None:
+            return ("bundle.yaml", 1)
+        places = [p for p in self.document.lines if p and isinstance(p[-1], int) and self.document.at(p) == value]
+        return (self.document.path, self.document.line(*places[0]) if places else 1)
+
+
+_SLO = {"http_availability": Objective(99.9), "run_success": Objective(99.0), "queue_wait": Objective(95.0, 5000)}
+
+_DISCOVERY: Mapping[str, Discovery] = {
+    "agent_server": Discovery(
+        kinds=("static", "dns"),
+        static=({"role": "api", "deployment": "demo", "targets": ["agent-api:8000"]},),
+        dns=({"role": "queue", "deployment": "demo", "names": ["agent-queue"], "port": 8000},),
+        files=("/etc/prometheus/targets/agent_server*.yaml",),
+    ),
+    "langsight": Discovery(
+        static=({"deployment": "demo", "targets": ["langsight-api:8000"]},),
+        dns=({"deployment": "demo", "names": ["langsight-api"], "port": 8000},),
+        files=("/etc/prometheus/targets/langsight*.yaml",),
+        bearer_token_file="/etc/prometheus/secrets/langsight-token",  # noqa: S106 - a path, not a token
+    ),
+    "agentgateway": Discovery(
+        static=({"deployment": "demo", "targets": ["agentgateway:15020"]},),
+        dns=({"deployment": "demo", "names": ["agentgateway"], "port": 15020},),
+        files=("/etc/prometheus/targets/agentgateway*.yaml",),
+    ),
+    "langsmith": Discovery(kinds=("kubernetes",), files=("/etc/prometheus/targets/langsmith*.yaml",)),
+}
+#: Systems that have boards and rules of their own so far.
+_ENABLED = frozenset({"agent_server"})
+_VERSIONS = {"new": ("new",), "old": ("old",), "mixed": ("new", "old"), "code": ("code",), "documented": ("documented",)}
+
+
+def read(catalogue: Catalogue, path: Path | None = None) -> Config:
+    """Read `path`, or return the defaults.
+
+    Raises:
+        ConfigError: The file cannot be read or is wrong; carries every problem.
+
+    """
+    if path is None:
+        return _config({}, catalogue, None)
+    from jsonschema import Draft202012Validator  # noqa: PLC0415 - only a run with a file needs it
+
+    problems: list[Problem] = []
+    try:
+        text = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError([Problem(str(path), 1, f"cannot be read: {error}", "name a readable UTF-8 file")]) from error
+    document = parse(shown(path), text, problems)
+    if document.data is not None:
+        validator = Draft202012Validator(json.loads(SCHEMA.read_text(encoding="utf-8")))
+        found = list(violations(document, validator))
+        problems += [problem for _, problem in found]
+        broken = {place[0] for place, _ in found if place}
+        if isinstance(document.data, dict):
+            sound = {key: value for key, value in document.data.items() if key not in broken}
+            problems += _senseless(replace(document, data=sound), catalogue)
+    if problems:
+        raise ConfigError(problems)
+    return _config(document.data or {}, catalogue, document)
+
+
+def _senseless(document: Document, catalogue: Catalogue) -> list[Problem]:
+    """Return what the schema cannot say: names that must exist, numbers that must fit each other."""
+    data: Mapping[str, Any] = document.data or {}
+    out = [p for name, value in data.get("thresholds", {}).items() for p in _threshold(document, catalogue, name, value)]
+    within = data.get("slo", {}).get("queue_wait", {}).get("within")
+    if within is not None:
+        out += _edge(document, catalogue, ("slo", "queue_wait", "within"), within, "agent_server/run_queue_wait_time_1st_attempt")
+    for name, system in data.get("systems", {}).items():
+        known = list(catalogue.systems[name].roles)
+        for number, role in enumerate(system.get("roles", ())):
+            if role not in known:
+                fix = nearest(role, known, otherwise=f"use one of {', '.join(known)}" if known else "the system has no roles: remove it")
+                out.append(document.problem(("systems", name, "roles", number), f"role {role!r} is unknown", fix))
+    labels = Labels(**data.get("labels", {})).every
+    out += [
+        document.problem(("labels", key), f"label {value!r} is used twice", "give each target label a name of its own")
+        for key, value in data.get("labels", {}).items()
+        if labels.count(value) > 1
+    ]
+    return out + _durations(document, data)
+
+
+def _durations(document: Document, data: Mapping[str, Any]) -> list[Problem]:
+    interval = data.get("scrape", {}).get("interval", Config.__dataclass_fields__["scrape_interval"].default)
+    timeout = data.get("scrape", {}).get("timeout", Config.__dataclass_fields__["scrape_timeout"].default)
+    window = data.get("evaluation", {}).get("window", Config.__dataclass_fields__["window"].default)
+    out = []
+    if seconds(timeout) > seconds(interval):
+        what = f"scrape timeout {timeout} is longer than the interval {interval}"
+        out.append(document.problem(("scrape", "timeout"), what, f"use at most {interval}"))
+    if seconds(window) < 4 * seconds(interval):
+        what = f"window {window} is shorter than four scrape intervals of {interval}"
+        out.append(document.problem(("evaluation", "window"), what, f"use at least {4 * int(seconds(interval))}s"))
+    return out
+
+
+def _threshold(document: Document, catalogue: Catalogue, name: str, value: Any) -> list[Problem]:
+    place = ("thresholds", name)
+    if name not in LIMITS_BY_NAME:
+        fix = nearest(name, list(LIMITS_BY_NAME), otherwise=f"use one of {', '.join(LIMITS_BY_NAME)}")
+        return [document.problem(place, f"unknown threshold {name!r}", fix)]
+    limit = LIMITS_BY_NAME[name]
+    if isinstance(value, bool) or not isinstance(value, (int, float)):
+        return [document.problem(place, f"threshold {name!r} is {value!r}, not a number", f"write a number in {limit.unit}")]
+    if value < 0 or (limit.unit == "ratio" and name != "backlog_slots" and value > 1):
+        bound = "between 0 and 1" if limit.unit == "ratio" else "of at least 0"
+        return [document.problem(place, f"threshold {name!r} is {value!r}", f"write a number {bound}, in {limit.unit}")]
+    return _edge(document, catalogue, place, value, limit.histogram) if limit.histogram else []
+
+
+def _edge(document: Document, catalogue: Catalogue, place: tuple[str, ...], value: float, histogram: str) -> list[Problem]:
+    system, _, name = histogram.partition("/")
+    metric = next(m for m in catalogue.systems[system].metrics if m.name == name)
+    usable = metric.buckets[:-1]
+    if value in usable:
+        return []
+    what = f"{place[-1]!r} is {value:g}, which is no bucket edge of {metric.documented_name} below its last one"
+    return [document.problem(place, what, f"use one of {', '.join(f'{e:g}' if e < 1e6 else str(int(e)) for e in usable)}")]  # noqa: PLR2004
+
+
+def _config(data: Mapping[str, Any], catalogue: Catalogue, document: Document | None) -> Config:
+    scrape, evaluation = data.get("scrape", {}), data.get("evaluation", {})
+    boards, alerts = data.get("dashboards", {}), data.get("alerts", {})
+    flat = {
+        "scrape_interval": scrape.get("interval"), "scrape_timeout": scrape.get("timeout"),
+        "external_labels": scrape.get("external_labels"), "cluster": scrape.get("cluster"), "evaluation_interval": evaluation.get("interval"),
+        "window": evaluation.get("window"), "slo_period": data.get("slo_period"), "selectors": data.get("selectors"),
+        "thresholds": data.get("thresholds"), "tags": boards.get("tags"), "folder": boards.get("folder"),
+        "refresh": boards.get("refresh"), "time_from": boards.get("time_from"), "uid_prefix": boards.get("uid_prefix"),
+        "runbook_base_url": alerts.get("runbook_base_url"), "grafana_url": alerts.get("grafana_url"),
+        "alert_labels": alerts.get("labels"), "disabled": alerts.get("disable"), "enabled": alerts.get("enable"),
+        "alertmanagers": data.get("alertmanager", {}).get("targets"), "rule_files": data.get("rule_files"),
+    }  # fmt: skip
+    given: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in flat.items() if v is not None}
+    slo = {k: Objective(**{"objective": o.objective, "within": o.within, **data.get("slo", {}).get(k, {})}) for k, o in _SLO.items()}
+    return Config(
+        systems={name: _system(name, catalogue, data.get("systems", {}).get(name, {})) for name in _DISCOVERY if name in catalogue.systems},
+        labels=Labels(**data.get("labels", {})),
+        slo=slo,
+        suppressions=tuple(Suppression(**s) for s in data.get("lint", {}).get("suppress", ())),
+        document=document,
+        **given,
+    )
+
+
+def _system(name: str, catalogue: Catalogue, raw: Mapping[str, Any]) -> SystemConfig:
+    system = catalogue.systems[name]
+    return SystemConfig(
+        enabled=raw.get("enabled", name in _ENABLED),
+        prefix=raw.get("prefix", system.prefix),
+        eras=_VERSIONS[raw["versions"]] if "versions" in raw else ("code",) if "code" in system.eras else tuple(system.eras)[:1],
+        exposure=raw.get("exposure", "internal"),
+        tier=raw.get("tier", 4),
+        runtimes=tuple(raw.get("runtimes", system.runtimes)),
+        roles=tuple(raw.get("roles", system.roles)),
+        switches=tuple(raw.get("switches", system.switches)),
+        discovery=_discovery(_DISCOVERY[name], raw.get("scrape", {})),
+    )
+
+
+def _discovery(default: Discovery, raw: Mapping[str, Any]) -> Discovery:
+    given = {k: tuple(v) if isinstance(v, list) else v for k, v in raw.items()}
+    if "discovery" in given:
+        given["kinds"] = given.pop("discovery")
+    if "kubernetes" in given:
+        own = {k: tuple(v) if isinstance(v, list) else v for k, v in given["kubernetes"].items()}
+        given["kubernetes"] = Kubernetes(**own)
+    values: dict[str, Any] = {name: getattr(default, name) for name in Discovery.__slots__}
+    return Discovery(**(values | given))

@@ -1,0 +1,78 @@
+"""Agent Server objectives: how much error budget is left, and how fast does it burn?
+
+For whoever decides between features and reliability, and for the on-call who wants to know what an alert costs. Reads
+recorded series only.
+"""
+
+from __future__ import annotations
+
+from generator.layout import WIDE, Board, Row, board, row
+from generator.panels import Column, lines, stat, table
+from generator.query import Query
+from generator.records.agent_server import OBJECTIVES, records
+from generator.rules import Record, recorded
+from generator.site import Site
+from generator.slo import BURNS
+
+
+def dashboard(site: Site) -> Board:
+    """Build the board."""
+    return board(
+        site,
+        "agent_server_slo",
+        "Agent Server / Objectives and error budgets",
+        system="agent_server",
+        about=__doc__ or "",
+        variables=WIDE,
+        fleet=True,
+        rows=[_left(site), *(_objective(site, slo) for slo in OBJECTIVES)],
+    )
+
+
+def _left(site: Site) -> Row:
+    rules = records(site)
+    columns = [Column(f"{name}: budget left", _budget_left(site, rules, slo), limit=site.limit("budget_left"), bad="below") for slo, name in OBJECTIVES.items()]
+    return row(
+        f"How much budget is left of {site.config.slo_period}?",
+        *(stat(f"{name}: worst budget", _worst(site, rules, slo), limit=site.limit("budget_left"), bad="below").wide(8) for slo, name in OBJECTIVES.items()),
+        table("Budgets", columns),
+    )
+
+
+def _objective(site: Site, slo: str) -> Row:
+    rules, by = records(site), site.identity
+    objective = site.objective(slo)
+    within = f" within {objective.within:g} ms" if objective.within else ""
+    windows = dict.fromkeys(w for burn in BURNS for w in (burn.short, burn.long))
+    return row(
+        f"{OBJECTIVES[slo]}: {objective.objective:g} %{within}",
+        lines(f"{OBJECTIVES[slo]}: share of bad events by window", *(_share(site, rules, slo, w).named(w) for w in windows)).noting(f"The budget is {objective.budget:.4g} of all events."),
+        lines(f"{OBJECTIVES[slo]}: burn rate over an hour", _burn(site, rules, slo, "1h")).noting("1 uses up the budget exactly in the period."),
+        lines(
+            f"{OBJECTIVES[slo]}: events",
+            recorded(rules[f"{slo} total"], by=by).named("all {{deployment}}"),
+            recorded(rules[f"{slo} bad"], by=by).named("bad {{deployment}}"),
+        ),
+        lines(f"{OBJECTIVES[slo]}: budget left", _budget_left(site, rules, slo), limit=site.limit("budget_left"), bad="below"),
+    )
+
+
+def _rule(site: Site, rules: dict[str, Record], slo: str, window: str) -> Record:
+    fast = f"{slo} {site.config.window if window == '5m' else window}"
+    return rules.get(fast) or rules[f"slow {slo} {window}"]
+
+
+def _share(site: Site, rules: dict[str, Record], slo: str, window: str) -> Query:
+    return recorded(_rule(site, rules, slo, window), function="max")
+
+
+def _burn(site: Site, rules: dict[str, Record], slo: str, window: str) -> Query:
+    return recorded(_rule(site, rules, slo, window), by=site.identity) * (1 / site.objective(slo).budget)
+
+
+def _budget_left(site: Site, rules: dict[str, Record], slo: str) -> Query:
+    return (recorded(_rule(site, rules, slo, site.config.slo_period), by=site.identity) * (1 / site.objective(slo).budget)).complement()
+
+
+def _worst(site: Site, rules: dict[str, Record], slo: str) -> Query:
+    return (recorded(_rule(site, rules, slo, site.config.slo_period), function="max") * (1 / site.objective(slo).budget)).complement()

@@ -1,0 +1,207 @@
+"""Boards: rows of panels on Grafana's grid, with variables, links and annotations. Decides ids, never content."""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import attr
+from grafanalib import core as g
+
+from generator import grafana
+from generator.catalogue import Matcher, Metric
+from generator.panels import Shown
+from generator.promql import select
+from generator.query import Scope
+from generator.rules import board_uid
+from generator.site import Site, reasons
+
+#: Variables of a board about deployments, and those of one that goes down to processes.
+WIDE = ("cluster", "namespace", "deployment")
+DEEP = (*WIDE, "role", "instance")
+
+_ABOUT = {
+    "cluster": "Clusters; All also means those without the label.",
+    "namespace": "Namespaces of the chosen clusters.",
+    "deployment": "Deployments of the chosen namespaces.",
+    "role": "Process roles: combined, api, queue.",
+    "instance": "Processes of the chosen deployments and roles.",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """A titled row of panels. A collapsed one runs no query until it is opened."""
+
+    title: str
+    panels: tuple[Shown, ...]
+    collapsed: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class LeftOut:
+    """Something that the configuration makes impossible: which board or rule file, which panel or rule, and why."""
+
+    where: str
+    what: str
+    why: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Board:
+    """A laid-out board.
+
+    Attributes:
+        stem: Module stem and file stem.
+        uid: Its uid.
+        title: Its title.
+        dashboard: The grafanalib dashboard.
+        panels: The panels that are on it, in order.
+        left_out: The panels that are not, and why.
+
+    """
+
+    stem: str
+    uid: str
+    title: str
+    dashboard: grafana.Dashboard
+    panels: tuple[Shown, ...]
+    left_out: tuple[LeftOut, ...]
+
+    @property
+    def metrics(self) -> tuple[Metric, ...]:
+        """Every catalogue metric that some panel reads."""
+        return tuple(m for shown in self.panels for q in shown.possible for m in q.metrics)
+
+
+def row(title: str, *panels: Shown, collapsed: bool = False) -> Row:
+    """Return a row of `panels`."""
+    return Row(title, panels, collapsed)
+
+
+def board(  # noqa: PLR0913 - what a board is made of
+    site: Site, stem: str, title: str, *, system: str, about: str, rows: Sequence[Row], variables: Sequence[str] = DEEP, fleet: bool = False
+) -> Board:
+    """Lay out a board.
+
+    Args:
+        site: The installation.
+        stem: Stem of the module; the uid follows from it.
+        title: The title.
+        system: The system that it is about.
+        about: Which questions it answers, and for whom.
+        rows: The rows, in the order in which one triages. A row that loses all its panels is left out.
+        variables: Names of the variables, widest first.
+        fleet: It opens with all deployments; others open with the first one.
+
+    """
+    uid = board_uid(site, stem)
+    scope = Scope("$__rate_interval", (*site.selectors, *_matchers(site, variables)))
+    left_out = [
+        LeftOut(f"dashboards/{stem}.json", shown.title, tuple(dict.fromkeys(m for q in shown.queries for m in q.missing)))
+        for r in rows
+        for shown in r.panels
+        if shown.queries and not shown.possible
+    ]
+    kept = [(r, [p for p in r.panels if p.possible or not p.queries]) for r in rows]
+    placed = _place(site, [(r, panels) for r, panels in kept if panels], scope, stem)
+    tags = [*site.config.tags, system.replace("_", "-")]
+    dashboard = grafana.Dashboard(
+        title=title,
+        uid=uid,
+        description=about,
+        tags=tags,
+        editable=True,
+        refresh=site.config.refresh,
+        time=g.Time(site.config.time_from, "now"),
+        templating=g.Templating([grafana.datasource_variable(), *_variables(site, system, variables, fleet=fleet)]),
+        annotations=g.Annotations(list(_annotations(site, variables))),
+        links=list(_links(site, tags[-1])),
+        panels=placed,
+    )
+    return Board(stem, uid, title, dashboard, tuple(p for _, panels in kept for p in panels), tuple(left_out))
+
+
+def _links(site: Site, tag: str) -> Iterator[g.DashboardLink]:
+    yield g.DashboardLink(type="dashboards", tags=[tag], asDropdown=True, title="Boards", includeVars=True, keepTime=True, icon="external link")
+    url = site.config.runbook_base_url
+    if "://" in url:
+        yield g.DashboardLink(type="link", title="Runbooks", uri=url, icon="doc", targetBlank=True, tooltip="What to do when an alert fires")
+
+
+def _matchers(site: Site, variables: Sequence[str]) -> Iterator[Matcher]:
+    for name in variables:
+        yield Matcher(getattr(site.labels, name), "=~", f"${name}")
+
+
+def _variables(site: Site, system: str, names: Sequence[str], *, fleet: bool) -> Iterator[grafana.Variable]:
+    up = site.system("prometheus", on=system)["up"]
+    for number, name in enumerate(names):
+        chain = Scope("", (*site.selectors, *_matchers(site, names[:number])))
+        query = f"label_values({select(up, chain)}, {getattr(site.labels, name)})"
+        yield grafana.label_variable(
+            name, name.capitalize(), query, default_all=fleet or name != "deployment", description=_ABOUT[name]
+        )
+
+
+def _annotations(site: Site, variables: Sequence[str]) -> Iterator[object]:
+    alerts = site.system("prometheus")["ALERTS"].where(alertstate="firing")
+    held = [v for v in variables if v in WIDE]
+    scope = Scope("", (*site.selectors, *_matchers(site, held)))
+    tags = ",".join(("alertname", "severity", *site.identity))
+    for severity, color in (("critical", "red"), ("warning", "orange")):
+        yield grafana.alert_annotation(f"Firing: {severity}", select(alerts.where(severity=severity), scope), color, tags)
+
+
+def _place(site: Site, rows: Sequence[tuple[Row, list[Shown]]], scope: Scope, stem: str) -> list[object]:
+    """Rows and panels, left to right. All panels of a line get the line's height: Grafana would pull the next line up."""
+    out: list[object] = []
+    top = 0
+    for r, panels in rows:
+        inner, bottom = _lines(site, panels, scope, stem, top + 1)
+        head = grafana.Row(title=r.title, id=_id(stem, r.title), collapsed=r.collapsed, gridPos=g.GridPos(h=1, w=grafana.WIDTH, x=0, y=top))
+        out.append(attr.evolve(head, panels=inner) if r.collapsed else head)
+        out += [] if r.collapsed else inner
+        top = top + 1 if r.collapsed else bottom
+    return out
+
+
+def _lines(site: Site, panels: Sequence[Shown], scope: Scope, stem: str, top: int) -> tuple[list[object], int]:
+    lines: list[list[Shown]] = []
+    used = grafana.WIDTH
+    for shown in panels:
+        if used + shown.size[0] > grafana.WIDTH:
+            lines.append([])
+            used = 0
+        lines[-1].append(shown)
+        used += shown.size[0]
+    out: list[object] = []
+    for line in lines:
+        height = max(shown.size[1] for shown in line)
+        x = 0
+        for shown in line:
+            made = shown.make(shown.possible, scope, _description(site, shown))
+            place = g.GridPos(h=height, w=shown.size[0], x=x, y=top)
+            out.append(attr.evolve(made, id=_id(stem, shown.title), gridPos=place))
+            x += shown.size[0]
+        top += height
+    return out, top
+
+
+def _id(stem: str, title: str) -> int:
+    """Return an id that stays when panels are added, moved or removed: links and alerts may point at it."""
+    return zlib.crc32(f"{stem}/{title}".encode()) % 900_000 + 100_000
+
+
+def _description(site: Site, shown: Shown) -> str:
+    """What is shown, what to know about it, and why it may be empty."""
+    helps = list(dict.fromkeys(q.help for q in shown.possible))
+    parts = [" ".join(helps), shown.note]
+    metrics = list(dict.fromkeys(m for q in shown.possible for m in q.metrics))
+    if metrics:
+        why = dict.fromkeys(r for m in metrics for r in reasons(m, site.catalogue.systems[m.system]))
+        if why:
+            parts.append("Empty when " + "; or ".join(why) + ".")
+        parts.append("Reads " + ", ".join(dict.fromkeys(m.full_name for m in metrics)) + ".")
+    return "\n\n".join(part for part in parts if part)

@@ -1,0 +1,63 @@
+"""Every limit that an alert fires at and a board draws red, with its unit and its reason.
+
+The configuration (`thresholds:` in bundle.yaml) may set each of them by its name. A limit that is compared with a
+histogram names the metric: it must then lie on a bucket edge below the last one, or no query could tell.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Limit:
+    """A value from which on something is bad.
+
+    Attributes:
+        name: What `thresholds:` calls it.
+        value: The limit, in `unit`.
+        unit: Unit of a query that may be compared with it (see `generator.units`).
+        why: The reason for the value.
+        histogram: `system/metric` whose bucket edges the value must be one of; empty when there is none.
+
+    """
+
+    name: str
+    value: float
+    unit: str
+    why: str
+    histogram: str = ""
+
+
+_AGENT = "agent_server/"
+
+#: Every limit with its default, in the order of the documentation.
+LIMITS: tuple[Limit, ...] = (
+    Limit("http_error_ratio", 0.05, "ratio", "The usual default where no error budget is kept."),
+    Limit("http_error_floor", 10, "requests", "A few failures in a window are noise, whatever their share."),
+    Limit("http_slow_edge", 1000, "milliseconds", "Routes that do not hold a run answer in well under a second.", _AGENT + "http_requests_latency"),
+    Limit("http_slow_ratio", 0.05, "ratio", "One request in twenty is what a user notices."),
+    Limit("run_failure_floor", 5, "runs", "One failing run an hour must not page."),
+    Limit("queue_wait_floor", 20, "runs", "Fewer pick-ups say nothing about a share."),
+    Limit("queue_wait_p95", 300_000, "milliseconds", "The vendor's own operator figure: 300 s.", _AGENT + "run_queue_wait_time_1st_attempt"),
+    Limit("run_execution_p95", 1_800_000, "milliseconds", "The vendor's own operator figure: 30 min. Agents differ by orders of magnitude: set your own.", _AGENT + "run_execution_latency"),
+    Limit("observation_floor", 10, "runs", "A quantile of fewer observations is the slowest one of them."),
+    Limit("backlog_slots", 3, "ratio", "The chart scales out at one pending run per slot; three times that means scaling is off or capped."),
+    Limit("pg_pool_used", 0.9, "ratio", "The pool grows lazily to its maximum, so the usual 0.8 would be noise."),
+    Limit("pg_pool_queueing", 1, "requests/s", "A cold start queues a handful; one wait a second is sustained."),
+    Limit("pg_pool_errors", 5, "requests", "One failover blip costs fewer than five checkouts."),
+    Limit("redis_pool_used", 0.8, "ratio", "The default maximum is 2,000 sockets; 1,600 is usually near the managed server's own cap."),
+    Limit("retriable_failure_ratio", 0.1, "ratio", "Database and Redis trouble shows here before runs fail for good."),
+    Limit("retriable_failure_floor", 10, "attempts", "A deploy cancels a few."),
+    Limit("stream_publish_p99", 1000, "milliseconds", "Normal is below 10 ms; retries start at 100 ms.", _AGENT + "stream_publish_latency"),
+    Limit("replay_buffer_events", 9000, "events", "90 % of LSD_PROTOCOL_V2_BUFFER_SIZE's default."),
+    Limit("publish_queue_slots", 51, "slots", "10 % of LSD_PUBLISH_QUEUE_SIZE's default."),
+    Limit("scrape_duration", 5, "seconds", "The page is rendered on the event loop: half the usual time-out means blocking code."),
+    Limit("scrape_samples", 20_000, "samples", "An idle server has 400; all routes with all buckets stay far below."),
+    Limit("open_descriptors", 0.8, "ratio", "The usual 80 %."),
+    Limit("restarts_per_hour", 3, "restarts", "Two deploys in an hour are ordinary."),
+    Limit("budget_left", 0.1, "ratio", "A tenth of the error budget is the last moment to act calmly."),
+)
+
+LIMITS_BY_NAME: Mapping[str, Limit] = {limit.name: limit for limit in LIMITS}

@@ -1,0 +1,181 @@
+"""What a query is: an expression to be, its unit, its labels, and what it stands on. Arithmetic on queries.
+
+A query does not know where it runs: the panel or rule that runs it hands in a `Scope` with the range window and the
+matchers that every selector gets. One query so serves a panel and an alert, and the two cannot differ.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+from generator.catalogue import Matcher, Metric
+from generator.errors import QueryError
+from generator.limits import Limit
+
+
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """Where a query runs: its range window, and matchers for every selector that has their label."""
+
+    window: str
+    matchers: tuple[Matcher, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Query:
+    """An expression to be.
+
+    Attributes:
+        build: Scope in, PromQL out.
+        unit: Unit of the result: a catalogue unit, `x/s` for a rate, `ratio` for a share.
+        labels: Labels of the result, in the order of the legend.
+        help: What is measured, one sentence.
+        metrics: The catalogue metrics that it reads.
+        legend: Grafana legend.
+        missing: Why the configuration makes it impossible, one text per metric; empty when it is possible.
+        edges: Bucket edges, in `unit`, where the result is a quantile.
+        compound: It is a binary expression, so an operand of another one needs parentheses.
+        recorded: It reads recorded series, which have identity labels only.
+        steady: Labels are those of the raw series; it must be aggregated before it is combined with others.
+
+    """
+
+    build: Callable[[Scope], str]
+    unit: str
+    labels: tuple[str, ...]
+    help: str
+    metrics: tuple[Metric, ...]
+    legend: str = ""
+    missing: tuple[str, ...] = ()
+    edges: tuple[float, ...] = ()
+    compound: bool = False
+    recorded: bool = False
+
+    def named(self, legend: str) -> Query:
+        """Return the query with another legend."""
+        return replace(self, legend=legend)
+
+    def about(self, text: str) -> Query:
+        """Return the query with another help sentence."""
+        return replace(self, help=text)
+
+    def over(self, window: str) -> Query:
+        """Return the query with a range window of its own, whatever the scope says."""
+        build = self.build
+        return replace(self, build=lambda scope: build(replace(scope, window=window)))
+
+    def __add__(self, other: Query) -> Query:
+        """Sum of two queries of one unit."""
+        return self._same_unit("+", other)
+
+    def __sub__(self, other: Query) -> Query:
+        """Difference of two queries of one unit."""
+        return self._same_unit("-", other)
+
+    def __truediv__(self, other: Query) -> Query:
+        """Share that this query has of `other`, both of one unit. Nothing by nothing is NaN, which no comparison passes."""
+        return replace(self._same_unit("/", other), unit="ratio", edges=())
+
+    def __mul__(self, factor: float) -> Query:
+        """Multiple of the query."""
+        text = self.operand
+        return replace(self, build=lambda scope: f"{factor:g} * {text(scope)}", compound=True)
+
+    def complement(self) -> Query:
+        """1 less the query, which is a share."""
+        text = self.operand
+        return replace(self, build=lambda scope: f"1 - {text(scope)}", compound=True)
+
+    def or_zero(self) -> Query:
+        """0 where there is no series at all; only for a query without labels, where that is the truth."""
+        if self.labels:
+            raise QueryError(f"0 for a query by ({', '.join(self.labels)})", "drop the labels, or show nothing where there is nothing")
+        text = self.operand
+        return replace(self, build=lambda scope: f"{text(scope)} or vector(0)", compound=True)
+
+    def per(self, other: Query, unit: str) -> Query:
+        """Quotient of two queries of different units, in `unit`."""
+        return replace(self._combine("/", other), unit=unit, edges=())
+
+    def above(self, limit: Limit | float) -> Query:
+        """Keep what is greater than `limit`, in the query's unit."""
+        return self._compare(">", limit)
+
+    def at_least(self, limit: Limit | float) -> Query:
+        """Keep what is `limit` or more, in the query's unit."""
+        return self._compare(">=", limit)
+
+    def below(self, limit: Limit | float) -> Query:
+        """Keep what is less than `limit`, in the query's unit."""
+        return self._compare("<", limit)
+
+    def at_most(self, limit: Limit | float) -> Query:
+        """Keep what is `limit` or less, in the query's unit."""
+        return self._compare("<=", limit)
+
+    def equals(self, value: float) -> Query:
+        """Keep what is exactly `value`."""
+        return self._compare("==", value)
+
+    def both(self, other: Query) -> Query:
+        """Keep what has a partner with the same labels in `other`; values stay."""
+        return replace(self._combine("and", other), unit=self.unit, edges=self.edges)
+
+    def without(self, other: Query) -> Query:
+        """Keep what has no partner with the same labels in `other`; values stay. An impossible `other` takes nothing away."""
+        if other.missing:
+            return self
+        return replace(self._combine("unless", other), unit=self.unit, edges=self.edges)
+
+    def otherwise(self, other: Query) -> Query:
+        """Take `other` where this query has no partner with the same labels. An impossible one of the two is left out."""
+        if other.missing:
+            return self
+        if self.missing:
+            return other
+        return replace(self._same_unit("or", other), edges=())
+
+    def operand(self, scope: Scope) -> str:
+        """Return the text, in parentheses where an operator next to it would tear it apart."""
+        text = self.build(scope)
+        return f"(\n{_indent(text)}\n)" if self.compound and "\n" in text else f"({text})" if self.compound else text
+
+    def _same_unit(self, op: str, other: Query) -> Query:
+        if self.unit != other.unit:
+            raise QueryError(f"{op!r} of {self.unit} and {other.unit}", "bring both to one unit first")
+        return self._combine(op, other)
+
+    def _combine(self, op: str, other: Query) -> Query:
+        if set(self.labels) != set(other.labels):
+            what = f"{op!r} of a query by ({', '.join(self.labels)}) and one by ({', '.join(other.labels)})"
+            raise QueryError(what, "group both by the same labels, or nothing matches")
+        left, right = self.operand, other.operand
+        return replace(
+            self,
+            build=lambda scope: f"{left(scope)}\n{op}\n{right(scope)}",
+            metrics=(*self.metrics, *(m for m in other.metrics if m not in self.metrics)),
+            missing=(*self.missing, *(m for m in other.missing if m not in self.missing)),
+            compound=True,
+            recorded=self.recorded or other.recorded,
+        )
+
+    def _compare(self, op: str, limit: Limit | float) -> Query:
+        value = limit.value if isinstance(limit, Limit) else float(limit)
+        if isinstance(limit, Limit) and limit.unit != self.unit:
+            raise QueryError(f"a query in {self.unit} is compared with {limit.name}, in {limit.unit}", "compare like with like")
+        if self.edges and value not in self.edges[:-1]:
+            edges = ", ".join(number(e) for e in self.edges[:-1])
+            what = f"{number(value)} is no bucket edge of {self.metrics[0].full_name} below its last one"
+            raise QueryError(what, f"use one of {edges}")
+        text = self.operand
+        return replace(self, build=lambda scope: f"{text(scope)} {op} {number(value)}", compound=True, edges=())
+
+
+def number(value: float) -> str:
+    """Return a number as PromQL text that every supported Prometheus reads: no exponent, no trailing zeros."""
+    return str(int(value)) if value == int(value) else f"{value:.10f}".rstrip("0")
+
+
+def _indent(text: str) -> str:
+    return "\n".join(f"  {line}" for line in text.splitlines())

@@ -1,0 +1,143 @@
+"""Scrape configurations: a complete prometheus.yml, and one fragment per system and kind of discovery.
+
+Every kind gives its targets the same labels: cluster, namespace, deployment, role, system, instance. Boards and rules
+group by these and by nothing else, so a deployment looks the same wherever it runs. Emits what Prometheus 2.42 accepts.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from generator.catalogue import System
+from generator.config import Config, SystemConfig
+from generator.site import Site
+
+Json = dict[str, Any]
+
+#: In the order of the documentation.
+KINDS = ("static", "dns", "file", "kubernetes")
+
+
+def prometheus_yml(site: Site) -> Json:
+    """Return a whole Prometheus configuration: every enabled system, rule files, Alertmanager."""
+    config = site.config
+    document: Json = {
+        "global": {"scrape_interval": config.scrape_interval, "scrape_timeout": config.scrape_timeout, "evaluation_interval": config.evaluation_interval},
+    }
+    if config.external_labels:
+        document["global"]["external_labels"] = dict(config.external_labels)
+    document["rule_files"] = list(config.rule_files)
+    document["alerting"] = {"alertmanagers": [{"static_configs": [{"targets": list(config.alertmanagers)}]}]}
+    document["scrape_configs"] = [
+        job for name, system in config.systems.items() if system.enabled for kind in system.discovery.kinds for job in jobs(site, name, kind)
+    ]
+    return document
+
+
+def jobs(site: Site, name: str, kind: str) -> list[Json]:
+    """Return the jobs of one system and one kind of discovery."""
+    system, config = site.catalogue.systems[name], site.config.systems[name]
+    made = {"static": _static, "dns": _dns, "file": _file, "kubernetes": _kubernetes}[kind](site.config, system, config)
+    return [_job(site, system, config, job) for job in made]
+
+
+def _job(site: Site, system: System, config: SystemConfig, job: Json) -> Json:
+    out: Json = {"job_name": job.pop("job_name")}
+    if system.endpoint.path != "/metrics":
+        out["metrics_path"] = system.endpoint.path
+    if config.discovery.https:
+        out["scheme"] = "https"
+    if config.discovery.bearer_token_file:
+        out["authorization"] = {"type": "Bearer", "credentials_file": config.discovery.bearer_token_file}
+    out |= job
+    rules = out.pop("relabel_configs", [])
+    if site.config.cluster:
+        rules.append({"target_label": site.labels.cluster, "replacement": site.config.cluster})
+    rules.append({"target_label": site.labels.system, "replacement": system.name})
+    out["relabel_configs"] = rules
+    blanks = [(label.name, label.blank) for label in system.constant_labels.values() if label.blank]
+    if blanks and any(system.eras[e].until for e in config.eras):
+        out["metric_relabel_configs"] = [
+            {"source_labels": [label], "regex": blank, "target_label": label, "replacement": ""} for label, blank in blanks
+        ]
+    return out
+
+
+def _title(system: System) -> str:
+    return system.name.replace("_", "-")
+
+
+def _labels(config: Config, group: Mapping[str, Any]) -> dict[str, str]:
+    names = config.labels
+    return {getattr(names, key): group[key] for key in ("cluster", "namespace", "deployment", "role") if group.get(key)}
+
+
+def _static(config: Config, system: System, own: SystemConfig) -> list[Json]:
+    groups = [{"targets": list(g["targets"]), "labels": _labels(config, g)} for g in own.discovery.static]
+    return [{"job_name": _title(system), "static_configs": groups}] if groups else []
+
+
+def _dns(config: Config, system: System, own: SystemConfig) -> list[Json]:
+    """One job per group: DNS discovery has no labels of its own, so relabelling adds them."""
+    out: list[Json] = []
+    for number, group in enumerate(own.discovery.dns):
+        role = group.get("role") or (str(number) if number else "")
+        discovery = {"names": list(group["names"]), "type": "A", "port": group.get("port", system.endpoint.port), "refresh_interval": "15s"}
+        labels = [{"target_label": k, "replacement": v} for k, v in _labels(config, group).items()]
+        name = "-".join(part for part in (_title(system), "dns", group["deployment"], role) if part)
+        out.append({"job_name": name, "dns_sd_configs": [discovery], "relabel_configs": labels})
+    return out
+
+
+def _file(_: Config, system: System, own: SystemConfig) -> list[Json]:
+    """Target files bring the labels themselves: deployment at least, and role."""
+    files = list(own.discovery.files)
+    return [{"job_name": f"{_title(system)}-file", "file_sd_configs": [{"files": files, "refresh_interval": "30s"}]}] if files else []
+
+
+def _kubernetes(config: Config, system: System, own: SystemConfig) -> list[Json]:
+    """One job per role, by the name of its container port; pods, because a role without a Service must be found too."""
+    kubernetes = own.discovery.kubernetes
+    discovery: Json = {"role": "pod"}
+    if kubernetes.namespaces:
+        discovery["namespaces"] = {"names": list(kubernetes.namespaces)}
+    ports = _ports(system, own)
+    return [
+        {
+            "job_name": f"{_title(system)}-kubernetes" + (f"-{role}" if role else ""),
+            "kubernetes_sd_configs": [discovery],
+            "relabel_configs": _pod_rules(config, kubernetes.deployment_label, role, port),
+        }
+        for role, port in ports
+    ]
+
+
+def _ports(system: System, own: SystemConfig) -> Sequence[tuple[str, str]]:
+    """Roles and their port names. Where no API-only role runs, the API's port belongs to combined processes."""
+    named = system.endpoint.container_ports
+    if not named:
+        return [("", "metrics")]
+    out = [(role, port) for role, port in named.items() if role in own.roles]
+    if "combined" in own.roles and "api" not in own.roles and "api" in named:
+        out.insert(0, ("combined", named["api"]))
+    return out
+
+
+def _pod_rules(config: Config, deployment_label: str, role: str, port: str) -> list[Json]:
+    labels = config.labels
+    meta = "__meta_kubernetes_pod_label_" + "".join(c if c.isalnum() else "_" for c in deployment_label)
+    rules: list[Json] = [
+        {"source_labels": ["__meta_kubernetes_pod_container_port_name"], "regex": port, "action": "keep"},
+        {"source_labels": ["__meta_kubernetes_pod_phase"], "regex": "Pending|Succeeded|Failed", "action": "drop"},
+        {"source_labels": ["__meta_kubernetes_namespace"], "target_label": labels.namespace},
+        {"source_labels": [meta], "target_label": labels.deployment},
+        {"source_labels": ["__meta_kubernetes_pod_name"], "target_label": labels.instance},
+    ]
+    return rules + ([{"target_label": labels.role, "replacement": role}] if role else [])
+
+
+def fragments(site: Site) -> Mapping[str, Json]:
+    """Return one includable document per system and kind of discovery, by file name; of systems that are off too."""
+    made = {f"{name}.{kind}.yml": jobs(site, name, kind) for name in site.config.systems for kind in KINDS}
+    return {name: {"scrape_configs": listed} for name, listed in made.items() if listed}

@@ -1,0 +1,40 @@
+"""Service level objectives: the windows, and how good and bad events become a burn rate.
+
+Source of windows and factors: Google SRE workbook, chapter 5, "multiwindow, multi-burn-rate alerts".
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+#: Windows that are short enough to be added up from five-minute rates, and those added up from hourly ones.
+SHORT_WINDOWS = ("30m", "1h", "2h", "6h")
+LONG_WINDOWS = ("1d", "3d")
+
+
+@dataclass(frozen=True, slots=True)
+class Burn:
+    """One pair of windows: it fires when the budget burns `factor` times too fast over both.
+
+    Attributes:
+        long, short: The windows; the short one makes the alert end soon after the trouble does.
+        factor: Burn rate; 1 uses up the budget exactly in the period.
+        hold: How long it must be true.
+        severity: What it does.
+
+    """
+
+    long: str
+    short: str
+    factor: float
+    hold: str
+    severity: Literal["critical", "warning", "info"]
+
+
+BURNS: tuple[Burn, ...] = (
+    Burn("1h", "5m", 14.4, "2m", "critical"),
+    Burn("6h", "30m", 6, "5m", "critical"),
+    Burn("1d", "2h", 3, "15m", "warning"),
+    Burn("3d", "6h", 1, "1h", "warning"),
+)

@@ -66,7 +66,14 @@ def build(site: Site) -> Bundle:
         rules[name] = (_possible(site, name, Group(name.replace("_", "-"), alerts=tuple(listed)), left_out),)
     kept = {name: tuple(g for g in groups if g.records or g.alerts) for name, groups in rules.items()}
     _disabled(site, alerts)
-    return Bundle(site, boards, {n: g for n, g in kept.items() if g}, scrape.prometheus_yml(site), scrape.fragments(site), tuple(left_out))
+    return Bundle(
+        site,
+        boards,
+        {n: g for n, g in kept.items() if g},
+        scrape.prometheus_yml(site),
+        scrape.fragments(site),
+        tuple(left_out),
+    )
 
 
 def stem(module: ModuleType) -> str:
@@ -94,7 +101,11 @@ def _possible(site: Site, name: str, group: Group, left_out: list[LeftOut]) -> G
     records, alerts = [], []
     for record in group.records:
         if record.query.missing:
-            left_out.append(LeftOut(where, record.name + "".join(f"{{{k}={v}}}" for k, v in record.labels.items()), record.query.missing))
+            left_out.append(
+                LeftOut(
+                    where, record.name + "".join(f"{{{k}={v}}}" for k, v in record.labels.items()), record.query.missing
+                )
+            )
         else:
             records.append(record)
     for alert in group.alerts:
@@ -115,5 +126,6 @@ def _disabled(site: Site, alerts: Mapping[str, Any]) -> None:
     wrong = [n for n in (*site.config.disabled, *site.config.enabled) if n not in known]
     if wrong:
         place = site.config.place
-        raise ConfigError([Problem(*place(n), f"no alert {n!r}", nearest(n, known, otherwise="remove it")) for n in wrong])
-
+        raise ConfigError(
+            [Problem(*place(n), f"no alert {n!r}", nearest(n, known, otherwise="remove it")) for n in wrong]
+        )

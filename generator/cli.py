@@ -42,7 +42,9 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="agentobs", description="Dashboards, rules and scrape configurations for AI agent servers.")
+    parser = argparse.ArgumentParser(
+        prog="agentobs", description="Dashboards, rules and scrape configurations for AI agent servers."
+    )
     commands = parser.add_subparsers(metavar="COMMAND", required=True)
 
     def command(name: str, run: Any, text: str) -> argparse.ArgumentParser:
@@ -66,7 +68,7 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _site(args: argparse.Namespace) -> Site:
-    from generator.catalogue import load  # noqa: PLC0415 - `--help` needs none of it
+    from generator.catalogue import load
     from generator.config import read
     from generator.site import Site
 
@@ -75,13 +77,13 @@ def _site(args: argparse.Namespace) -> Site:
 
 
 def _bundle(args: argparse.Namespace) -> Bundle:
-    from generator.bundle import build  # noqa: PLC0415
+    from generator.bundle import build
 
     return build(_site(args))
 
 
 def _texts(bundle: Bundle) -> Mapping[PurePosixPath, str]:
-    from generator.render import FORMATS  # noqa: PLC0415
+    from generator.render import FORMATS
 
     return FORMATS["files"](bundle)
 
@@ -95,7 +97,9 @@ def _generate(args: argparse.Namespace) -> int:
     for path in _strangers(texts, args.out):
         print(f"stale: {path}: the generator does not make it; delete it", file=sys.stderr)
     boards = sum(p.parts[0] == "dashboards" for p in texts)
-    print(f"{boards} dashboards, {len(texts) - boards} rule and scrape files below {args.out.resolve()}; {written} changed, {len(bundle.left_out)} things left out")
+    print(
+        f"{boards} dashboards, {len(texts) - boards} rule and scrape files below {args.out.resolve()}; {written} changed, {len(bundle.left_out)} things left out"
+    )
     return 0
 
 
@@ -117,7 +121,13 @@ def _write(texts: Mapping[PurePosixPath, str], root: Path) -> int:
             temporary_path.replace(path)
     except OSError as error:
         where = str(error.filename or root)
-        raise GeneratorError([Problem(where, 1, f"cannot be written: {error.strerror}", "make room, or name a writable folder with --out")]) from error
+        raise GeneratorError(
+            [
+                Problem(
+                    where, 1, f"cannot be written: {error.strerror}", "make room, or name a writable folder with --out"
+                )
+            ]
+        ) from error
     finally:
         for temporary_path, _ in staged:
             with contextlib.suppress(OSError):
@@ -130,11 +140,15 @@ def _check(args: argparse.Namespace) -> int:
     fix = "run `make dashboards`"
     problems = [Problem(str(args.out / name), 1, "missing", fix) for name in texts if not (args.out / name).is_file()]
     problems += [
-        Problem(str(args.out / name), _first_difference(args.out / name, text), "differs from what the generator makes", fix)
+        Problem(
+            str(args.out / name), _first_difference(args.out / name, text), "differs from what the generator makes", fix
+        )
         for name, text in texts.items()
         if (args.out / name).is_file() and not _same(args.out / name, text)
     ]
-    problems += [Problem(str(path), 1, "the generator does not make it", "delete it") for path in _strangers(texts, args.out)]
+    problems += [
+        Problem(str(path), 1, "the generator does not make it", "delete it") for path in _strangers(texts, args.out)
+    ]
     if problems:
         raise GeneratorError(problems)
     print(f"{len(texts)} files are what the generator makes")
@@ -155,11 +169,13 @@ def _first_difference(path: Path, text: str) -> int:
 
 def _strangers(texts: Mapping[PurePosixPath, str], root: Path) -> list[Path]:
     made = {root / name for name in texts}
-    return [p for folder in OWNED for p in sorted((root / folder).glob("*")) if p not in made and not p.name.startswith(".")]
+    return [
+        p for folder in OWNED for p in sorted((root / folder).glob("*")) if p not in made and not p.name.startswith(".")
+    ]
 
 
 def _lint(args: argparse.Namespace) -> int:
-    from generator.lint import CHECKS, run  # noqa: PLC0415
+    from generator.lint import CHECKS, run
 
     if args.list:
         for check in CHECKS:
@@ -177,7 +193,7 @@ def _lint(args: argparse.Namespace) -> int:
 
 
 def _list(args: argparse.Namespace) -> int:
-    from generator.listing import LISTS  # noqa: PLC0415
+    from generator.listing import LISTS
 
     rows = LISTS[args.what](_bundle(args))
     if args.format == "json":

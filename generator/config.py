@@ -4,149 +4,18 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from generator.catalogue import Catalogue
 from generator.errors import ConfigError, Problem, nearest
 from generator.limits import LIMITS_BY_NAME
+from generator.settings import Config, Discovery, Kubernetes, Labels, Objective, Suppression, SystemConfig
 from generator.source import Document, parse, shown, violations
-from generator.units import seconds
+from generator.units import number, seconds
 
 SCHEMA = Path(__file__).parent / "config.schema.json"
-
-
-@dataclass(frozen=True, slots=True)
-class Labels:
-    """What the target labels are called. `identity` is what one deployment is known by, widest first."""
-
-    cluster: str = "cluster"
-    namespace: str = "namespace"
-    deployment: str = "deployment"
-    role: str = "role"
-    instance: str = "instance"
-    system: str = "system"
-
-    @property
-    def identity(self) -> tuple[str, str, str]:
-        """Labels that name one deployment."""
-        return (self.cluster, self.namespace, self.deployment)
-
-    @property
-    def every(self) -> tuple[str, ...]:
-        """All target labels."""
-        return (*self.identity, self.role, self.instance, self.system)
-
-
-@dataclass(frozen=True, slots=True)
-class Kubernetes:
-    """How pods are found: namespaces (all when empty), the pod label that names the deployment, the release name."""
-
-    namespaces: tuple[str, ...] = ()
-    deployment_label: str = "app.kubernetes.io/instance"
-    release: str = "langsmith"
-
-
-@dataclass(frozen=True, slots=True)
-class Discovery:
-    """How Prometheus finds one system. A group is a mapping with role, deployment, and targets or names and port."""
-
-    kinds: tuple[str, ...] = ("static",)
-    static: tuple[Mapping[str, Any], ...] = ()
-    dns: tuple[Mapping[str, Any], ...] = ()
-    files: tuple[str, ...] = ()
-    kubernetes: Kubernetes = Kubernetes()
-    bearer_token_file: str = ""
-    https: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class SystemConfig:
-    """One target system as it is installed.
-
-    Attributes:
-        enabled: False leaves it out of everything.
-        prefix: What its metric names start with.
-        eras: Which of the catalogue's eras are in the field, newest first.
-        exposure: `ui`, or `internal` when the internal metrics are on the page too.
-        tier: Highest emitting tier.
-        runtimes, roles: Which ones are in the field and scraped.
-        switches: Which switches are on.
-        discovery: How Prometheus finds its processes.
-
-    """
-
-    enabled: bool
-    prefix: str
-    eras: tuple[str, ...]
-    exposure: str
-    tier: int
-    runtimes: tuple[str, ...]
-    roles: tuple[str, ...]
-    switches: tuple[str, ...]
-    discovery: Discovery
-
-
-@dataclass(frozen=True, slots=True)
-class Objective:
-    """A service level objective: per cent of good events, and for a latency the edge in milliseconds."""
-
-    objective: float
-    within: float = 0
-
-    @property
-    def budget(self) -> float:
-        """Share of events that may be bad, 0 to 1."""
-        return round(1 - self.objective / 100, 10)
-
-
-@dataclass(frozen=True, slots=True)
-class Suppression:
-    """A lint finding that is accepted, and why. `where` is a glob."""
-
-    check: str
-    where: str
-    reason: str
-
-
-@dataclass(frozen=True, slots=True)
-class Config:
-    """An operator's installation. Every field has a default; an empty bundle.yaml is a good one."""
-
-    systems: Mapping[str, SystemConfig]
-    labels: Labels = Labels()
-    selectors: Mapping[str, str] = field(default_factory=dict)
-    scrape_interval: str = "30s"
-    scrape_timeout: str = "10s"
-    external_labels: Mapping[str, str] = field(default_factory=dict)
-    cluster: str = ""
-    evaluation_interval: str = "30s"
-    window: str = "5m"
-    slo: Mapping[str, Objective] = field(default_factory=dict)
-    slo_period: str = "30d"
-    thresholds: Mapping[str, float] = field(default_factory=dict)
-    tags: tuple[str, ...] = ("agent-observability",)
-    folder: str = "Agent observability"
-    refresh: str = "1m"
-    time_from: str = "now-6h"
-    uid_prefix: str = ""
-    runbook_base_url: str = "docs/runbooks"
-    grafana_url: str = ""
-    alert_labels: Mapping[str, str] = field(default_factory=dict)
-    disabled: tuple[str, ...] = ()
-    enabled: tuple[str, ...] = ()
-    alertmanagers: tuple[str, ...] = ("alertmanager:9093",)
-    rule_files: tuple[str, ...] = ("/etc/prometheus/rules/*.rules.yaml",)
-    suppressions: tuple[Suppression, ...] = ()
-    document: Document | None = None
-
-    def place(self, value: str) -> tuple[str, int]:
-        """Return the file and the line at which an item of some list of the file is `value`."""
-        if self.document is None:
-            return ("bundle.yaml", 1)
-        places = [p for p in self.document.lines if p and isinstance(p[-1], int) and self.document.at(p) == value]
-        return (self.document.path, self.document.line(*places[0]) if places else 1)
 
 
 _SLO = {"http_availability": Objective(99.9), "run_success": Objective(99.0), "queue_wait": Objective(95.0, 5000)}
@@ -173,7 +42,13 @@ _DISCOVERY: Mapping[str, Discovery] = {
 }
 #: Systems that have boards and rules of their own so far.
 _ENABLED = frozenset({"agent_server"})
-_VERSIONS = {"new": ("new",), "old": ("old",), "mixed": ("new", "old"), "code": ("code",), "documented": ("documented",)}
+_VERSIONS = {
+    "new": ("new",),
+    "old": ("old",),
+    "mixed": ("new", "old"),
+    "code": ("code",),
+    "documented": ("documented",),
+}
 
 
 def read(catalogue: Catalogue, path: Path | None = None) -> Config:
@@ -185,7 +60,7 @@ def read(catalogue: Catalogue, path: Path | None = None) -> Config:
     """
     if path is None:
         return _config({}, catalogue, None)
-    from jsonschema import Draft202012Validator  # noqa: PLC0415 - only a run with a file needs it
+    from jsonschema import Draft202012Validator
 
     problems: list[Problem] = []
     try:
@@ -209,15 +84,23 @@ def read(catalogue: Catalogue, path: Path | None = None) -> Config:
 def _senseless(document: Document, catalogue: Catalogue) -> list[Problem]:
     """Return what the schema cannot say: names that must exist, numbers that must fit each other."""
     data: Mapping[str, Any] = document.data or {}
-    out = [p for name, value in data.get("thresholds", {}).items() for p in _threshold(document, catalogue, name, value)]
+    out = [
+        p for name, value in data.get("thresholds", {}).items() for p in _threshold(document, catalogue, name, value)
+    ]
     within = data.get("slo", {}).get("queue_wait", {}).get("within")
     if within is not None:
-        out += _edge(document, catalogue, ("slo", "queue_wait", "within"), within, "agent_server/run_queue_wait_time_1st_attempt")
+        out += _edge(
+            document, catalogue, ("slo", "queue_wait", "within"), within, "agent_server/run_queue_wait_time_1st_attempt"
+        )
     for name, system in data.get("systems", {}).items():
         known = list(catalogue.systems[name].roles)
         for number, role in enumerate(system.get("roles", ())):
             if role not in known:
-                fix = nearest(role, known, otherwise=f"use one of {', '.join(known)}" if known else "the system has no roles: remove it")
+                fix = nearest(
+                    role,
+                    known,
+                    otherwise=f"use one of {', '.join(known)}" if known else "the system has no roles: remove it",
+                )
                 out.append(document.problem(("systems", name, "roles", number), f"role {role!r} is unknown", fix))
     labels = Labels(**data.get("labels", {})).every
     out += [
@@ -249,21 +132,25 @@ def _threshold(document: Document, catalogue: Catalogue, name: str, value: Any) 
         return [document.problem(place, f"unknown threshold {name!r}", fix)]
     limit = LIMITS_BY_NAME[name]
     if isinstance(value, bool) or not isinstance(value, (int, float)):
-        return [document.problem(place, f"threshold {name!r} is {value!r}, not a number", f"write a number in {limit.unit}")]
+        return [
+            document.problem(place, f"threshold {name!r} is {value!r}, not a number", f"write a number in {limit.unit}")
+        ]
     if value < 0 or (limit.unit == "ratio" and name != "backlog_slots" and value > 1):
         bound = "between 0 and 1" if limit.unit == "ratio" else "of at least 0"
         return [document.problem(place, f"threshold {name!r} is {value!r}", f"write a number {bound}, in {limit.unit}")]
     return _edge(document, catalogue, place, value, limit.histogram) if limit.histogram else []
 
 
-def _edge(document: Document, catalogue: Catalogue, place: tuple[str, ...], value: float, histogram: str) -> list[Problem]:
+def _edge(
+    document: Document, catalogue: Catalogue, place: tuple[str, ...], value: float, histogram: str
+) -> list[Problem]:
     system, _, name = histogram.partition("/")
     metric = next(m for m in catalogue.systems[system].metrics if m.name == name)
     usable = metric.buckets[:-1]
     if value in usable:
         return []
-    what = f"{place[-1]!r} is {value:g}, which is no bucket edge of {metric.documented_name} below its last one"
-    return [document.problem(place, what, f"use one of {', '.join(f'{e:g}' if e < 1e6 else str(int(e)) for e in usable)}")]  # noqa: PLR2004
+    what = f"{place[-1]!r} is {number(value)}, which is no bucket edge of {metric.documented_name} below its last one"
+    return [document.problem(place, what, f"use one of {', '.join(map(number, usable))}")]
 
 
 def _config(data: Mapping[str, Any], catalogue: Catalogue, document: Document | None) -> Config:
@@ -280,9 +167,16 @@ def _config(data: Mapping[str, Any], catalogue: Catalogue, document: Document | 
         "alertmanagers": data.get("alertmanager", {}).get("targets"), "rule_files": data.get("rule_files"),
     }  # fmt: skip
     given: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in flat.items() if v is not None}
-    slo = {k: Objective(**{"objective": o.objective, "within": o.within, **data.get("slo", {}).get(k, {})}) for k, o in _SLO.items()}
+    slo = {
+        k: Objective(**{"objective": o.objective, "within": o.within, **data.get("slo", {}).get(k, {})})
+        for k, o in _SLO.items()
+    }
     return Config(
-        systems={name: _system(name, catalogue, data.get("systems", {}).get(name, {})) for name in _DISCOVERY if name in catalogue.systems},
+        systems={
+            name: _system(name, catalogue, data.get("systems", {}).get(name, {}))
+            for name in _DISCOVERY
+            if name in catalogue.systems
+        },
         labels=Labels(**data.get("labels", {})),
         slo=slo,
         suppressions=tuple(Suppression(**s) for s in data.get("lint", {}).get("suppress", ())),
@@ -296,7 +190,11 @@ def _system(name: str, catalogue: Catalogue, raw: Mapping[str, Any]) -> SystemCo
     return SystemConfig(
         enabled=raw.get("enabled", name in _ENABLED),
         prefix=raw.get("prefix", system.prefix),
-        eras=_VERSIONS[raw["versions"]] if "versions" in raw else ("code",) if "code" in system.eras else tuple(system.eras)[:1],
+        eras=_VERSIONS[raw["versions"]]
+        if "versions" in raw
+        else ("code",)
+        if "code" in system.eras
+        else tuple(system.eras)[:1],
         exposure=raw.get("exposure", "internal"),
         tier=raw.get("tier", 4),
         runtimes=tuple(raw.get("runtimes", system.runtimes)),
@@ -307,11 +205,11 @@ def _system(name: str, catalogue: Catalogue, raw: Mapping[str, Any]) -> SystemCo
 
 
 def _discovery(default: Discovery, raw: Mapping[str, Any]) -> Discovery:
-    given = {k: tuple(v) if isinstance(v, list) else v for k, v in raw.items()}
+    given: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in raw.items()}
     if "discovery" in given:
         given["kinds"] = given.pop("discovery")
     if "kubernetes" in given:
-        own = {k: tuple(v) if isinstance(v, list) else v for k, v in given["kubernetes"].items()}
+        own: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in raw["kubernetes"].items()}
         given["kubernetes"] = Kubernetes(**own)
     values: dict[str, Any] = {name: getattr(default, name) for name in Discovery.__slots__}
     return Discovery(**(values | given))

@@ -27,6 +27,10 @@ _NULLABLE = frozenset({"value", "from", "to"})
 
 Json = Any
 
+#: attrs without its type-checker plugin, which cannot see the fields of grafanalib's untyped classes.
+_attrs: Any = attr.s
+evolve: Any = attr.evolve
+
 
 def plain(value: Json) -> Json:
     """Return `value` as JSON types, without the nulls that mean "not set"."""
@@ -46,8 +50,8 @@ def merged(base: Mapping[str, Any], extra: Mapping[str, Any] | None) -> dict[str
     return out
 
 
-@attr.s
-class Target(g.Target):  # type: ignore[misc]  # grafanalib has no types
+@_attrs
+class Target(g.Target):
     """A Prometheus query."""
 
     exemplar = attr.ib(default=None)
@@ -67,12 +71,12 @@ class Target(g.Target):  # type: ignore[misc]  # grafanalib has no types
         }
 
 
-@attr.s
-class Variable(g.Template):  # type: ignore[misc]
+@_attrs
+class Variable(g.Template):
     """A dashboard variable. `extra` holds what its kind adds."""
 
     description = attr.ib(default=None)
-    extra = attr.ib(factory=dict)
+    extra: Any = attr.ib(factory=dict)
 
     def to_json_data(self) -> Json:
         """Return the variable with a `current` that is valid before anybody touched it."""
@@ -136,12 +140,17 @@ def alert_annotation(name: str, expr: str, color: str, tags: str) -> Json:
 
 def thresholds(base: str, *steps: tuple[float, str]) -> Json:
     """Return absolute thresholds: the colour below the first step, then `(from, colour)`, ascending."""
-    return {"mode": "absolute", "steps": [{"color": base, "value": None}, *({"color": c, "value": v} for v, c in steps)]}
+    return {
+        "mode": "absolute",
+        "steps": [{"color": base, "value": None}, *({"color": c, "value": v} for v, c in steps)],
+    }
 
 
 def value_map(mapping: Mapping[str, tuple[str, str]]) -> Json:
     """Return a mapping of values to (text, colour)."""
-    options = {value: {"color": color, "index": i, "text": text} for i, (value, (text, color)) in enumerate(mapping.items())}
+    options = {
+        value: {"color": color, "index": i, "text": text} for i, (value, (text, color)) in enumerate(mapping.items())
+    }
     return {"type": "value", "options": options}
 
 
@@ -151,14 +160,14 @@ def override(name: str, **properties: Json) -> Json:
     return {"matcher": {"id": "byName", "options": name}, "properties": listed}
 
 
-@attr.s
-class Panel(g.Panel):  # type: ignore[misc]
+@_attrs
+class Panel(g.Panel):
     """A panel of any kind: type, options and field configuration are free, the litter of older Grafana is dropped."""
 
     kind = attr.ib(default="timeseries")
-    options = attr.ib(factory=dict)
-    defaults = attr.ib(factory=dict)
-    overrides = attr.ib(factory=list)
+    options: Any = attr.ib(factory=dict)
+    defaults: Any = attr.ib(factory=dict)
+    overrides: Any = attr.ib(factory=list)
     maxDataPoints = attr.ib(default=None)  # grafanalib's 100 halves the resolution of every wide graph
 
     def to_json_data(self) -> Json:
@@ -170,8 +179,8 @@ class Panel(g.Panel):  # type: ignore[misc]
         return {key: value for key, value in body.items() if value or key in ("id", "title")}
 
 
-@attr.s
-class Row(g.RowPanel):  # type: ignore[misc]
+@_attrs
+class Row(g.RowPanel):
     """A row; its panels are nested only when it is collapsed, which is where Grafana looks for them."""
 
     def to_json_data(self) -> Json:
@@ -186,8 +195,8 @@ class Row(g.RowPanel):  # type: ignore[misc]
         }
 
 
-@attr.s
-class Dashboard(g.Dashboard):  # type: ignore[misc]
+@_attrs
+class Dashboard(g.Dashboard):
     """A dashboard at schema version 42, without nulls and without the keys that Grafana dropped."""
 
     schemaVersion = attr.ib(default=SCHEMA_VERSION)
@@ -203,7 +212,9 @@ class Dashboard(g.Dashboard):  # type: ignore[misc]
         builtin = {"builtIn": 1, "datasource": _GRAFANA, "enable": True, "hide": True, "iconColor": "rgba(0, 211, 255, 1)",
                    "name": "Annotations & Alerts", "type": "dashboard"}  # fmt: skip
         data["annotations"] = {"list": [builtin, *self.annotations.list]}
-        return plain({**data, "fiscalYearStartMonth": 0, "liveNow": False, "preload": False, "weekStart": ""}) | {"id": None}
+        return plain({**data, "fiscalYearStartMonth": 0, "liveNow": False, "preload": False, "weekStart": ""}) | {
+            "id": None
+        }
 
 
 def dumps(board: Dashboard) -> str:

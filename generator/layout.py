@@ -6,7 +6,6 @@ import zlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-import attr
 from grafanalib import core as g
 
 from generator import grafana
@@ -80,8 +79,16 @@ def row(title: str, *panels: Shown, collapsed: bool = False) -> Row:
     return Row(title, panels, collapsed)
 
 
-def board(  # noqa: PLR0913 - what a board is made of
-    site: Site, stem: str, title: str, *, system: str, about: str, rows: Sequence[Row], variables: Sequence[str] = DEEP, fleet: bool = False
+def board(
+    site: Site,
+    stem: str,
+    title: str,
+    *,
+    system: str,
+    about: str,
+    rows: Sequence[Row],
+    variables: Sequence[str] = DEEP,
+    fleet: bool = False,
 ) -> Board:
     """Lay out a board.
 
@@ -99,7 +106,9 @@ def board(  # noqa: PLR0913 - what a board is made of
     uid = board_uid(site, stem)
     scope = Scope("$__rate_interval", (*site.selectors, *_matchers(site, variables)))
     left_out = [
-        LeftOut(f"dashboards/{stem}.json", shown.title, tuple(dict.fromkeys(m for q in shown.queries for m in q.missing)))
+        LeftOut(
+            f"dashboards/{stem}.json", shown.title, tuple(dict.fromkeys(m for q in shown.queries for m in q.missing))
+        )
         for r in rows
         for shown in r.panels
         if shown.queries and not shown.possible
@@ -124,10 +133,25 @@ def board(  # noqa: PLR0913 - what a board is made of
 
 
 def _links(site: Site, tag: str) -> Iterator[g.DashboardLink]:
-    yield g.DashboardLink(type="dashboards", tags=[tag], asDropdown=True, title="Boards", includeVars=True, keepTime=True, icon="external link")
+    yield g.DashboardLink(
+        type="dashboards",
+        tags=[tag],
+        asDropdown=True,
+        title="Boards",
+        includeVars=True,
+        keepTime=True,
+        icon="external link",
+    )
     url = site.config.runbook_base_url
     if "://" in url:
-        yield g.DashboardLink(type="link", title="Runbooks", uri=url, icon="doc", targetBlank=True, tooltip="What to do when an alert fires")
+        yield g.DashboardLink(
+            type="link",
+            title="Runbooks",
+            uri=url,
+            icon="doc",
+            targetBlank=True,
+            tooltip="What to do when an alert fires",
+        )
 
 
 def _matchers(site: Site, variables: Sequence[str]) -> Iterator[Matcher]:
@@ -151,7 +175,9 @@ def _annotations(site: Site, variables: Sequence[str]) -> Iterator[object]:
     scope = Scope("", (*site.selectors, *_matchers(site, held)))
     tags = ",".join(("alertname", "severity", *site.identity))
     for severity, color in (("critical", "red"), ("warning", "orange")):
-        yield grafana.alert_annotation(f"Firing: {severity}", select(alerts.where(severity=severity), scope), color, tags)
+        yield grafana.alert_annotation(
+            f"Firing: {severity}", select(alerts.where(severity=severity), scope), color, tags
+        )
 
 
 def _place(site: Site, rows: Sequence[tuple[Row, list[Shown]]], scope: Scope, stem: str) -> list[object]:
@@ -160,8 +186,13 @@ def _place(site: Site, rows: Sequence[tuple[Row, list[Shown]]], scope: Scope, st
     top = 0
     for r, panels in rows:
         inner, bottom = _lines(site, panels, scope, stem, top + 1)
-        head = grafana.Row(title=r.title, id=_id(stem, r.title), collapsed=r.collapsed, gridPos=g.GridPos(h=1, w=grafana.WIDTH, x=0, y=top))
-        out.append(attr.evolve(head, panels=inner) if r.collapsed else head)
+        head = grafana.Row(
+            title=r.title,
+            id=_id(stem, r.title),
+            collapsed=r.collapsed,
+            gridPos=g.GridPos(h=1, w=grafana.WIDTH, x=0, y=top),
+        )
+        out.append(grafana.evolve(head, panels=inner) if r.collapsed else head)
         out += [] if r.collapsed else inner
         top = top + 1 if r.collapsed else bottom
     return out
@@ -183,7 +214,7 @@ def _lines(site: Site, panels: Sequence[Shown], scope: Scope, stem: str, top: in
         for shown in line:
             made = shown.make(shown.possible, scope, _description(site, shown))
             place = g.GridPos(h=height, w=shown.size[0], x=x, y=top)
-            out.append(attr.evolve(made, id=_id(stem, shown.title), gridPos=place))
+            out.append(grafana.evolve(made, id=_id(stem, shown.title), gridPos=place))
             x += shown.size[0]
         top += height
     return out, top

@@ -55,8 +55,21 @@ def rules(bundle: Bundle) -> list[Row]:
     out: list[Row] = []
     for stem, groups in bundle.rules.items():
         for group in groups:
-            out += [{"file": stem, "kind": "record", "name": r.name, "severity": "", "for": "", "about": r.query.help} for r in group.records]
-            out += [{"file": stem, "kind": "alert", "name": a.name, "severity": a.severity, "for": a.hold, "about": a.summary} for a in group.alerts]
+            out += [
+                {"file": stem, "kind": "record", "name": r.name, "severity": "", "for": "", "about": r.query.help}
+                for r in group.records
+            ]
+            out += [
+                {
+                    "file": stem,
+                    "kind": "alert",
+                    "name": a.name,
+                    "severity": a.severity,
+                    "for": a.hold,
+                    "about": a.summary,
+                }
+                for a in group.alerts
+            ]
     return out
 
 

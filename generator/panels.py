@@ -111,7 +111,12 @@ def bars(title: str, *queries: Query, limit: Limit | None = None, bad: str = "ab
         }  # fmt: skip
         defaults = {"min": 0, **({"max": 1} if unit == "ratio" else {}), **_single(unit, limit, bad)}
         return grafana.panel(
-            "bargauge", title, _targets(possible, scope, instant=True), options=options, defaults=defaults, description=description
+            "bargauge",
+            title,
+            _targets(possible, scope, instant=True),
+            options=options,
+            defaults=defaults,
+            description=description,
         )
 
     return Shown(title, queries, make, (8, 8))
@@ -136,7 +141,9 @@ def heat(title: str, buckets: Query) -> Shown:
             "yAxis": {"axisPlacement": "left", "reverse": False, "unit": unit},
         }  # fmt: skip
         custom = {"hideFrom": _HIDE, "scaleDistribution": {"type": "linear"}}
-        return grafana.panel("heatmap", title, [target], options=options, defaults={"custom": custom}, description=description)
+        return grafana.panel(
+            "heatmap", title, [target], options=options, defaults={"custom": custom}, description=description
+        )
 
     return Shown(title, (buckets,), make, (12, 8))
 
@@ -151,11 +158,18 @@ def state(title: str, query: Query, words: Mapping[str, tuple[str, str]]) -> Sho
         }  # fmt: skip
         defaults = {
             "color": {"mode": "thresholds"},
-            "custom": {"fillOpacity": 70, "lineWidth": 0, "hideFrom": _HIDE, "spanNulls": False},
+            "custom": {"fillOpacity": 70, "lineWidth": 0, "hideFrom": _HIDE},
             "mappings": [grafana.value_map(words)],
             "thresholds": grafana.thresholds("text"),
         }
-        return grafana.panel("state-timeline", title, _targets(possible, scope), options=options, defaults=defaults, description=description)
+        return grafana.panel(
+            "state-timeline",
+            title,
+            _targets(possible, scope),
+            options=options,
+            defaults=defaults,
+            description=description,
+        )
 
     return Shown(title, (query,), make, (24, 8))
 
@@ -193,18 +207,42 @@ def table(title: str, columns: Sequence[Column], *, sort: str = "", link: Mappin
     def make(possible: Sequence[Query], scope: Scope, description: str) -> grafana.Panel:
         held = [c for c in columns if c.query in possible]
         targets = _targets([c.query for c in held], scope, instant=True, form="table")
-        names = {f"Value #{chr(ord('A') + i)}": c.header for i, c in enumerate(held)} if len(held) > 1 else {"Value": held[0].header}
+        names = (
+            {f"Value #{chr(ord('A') + i)}": c.header for i, c in enumerate(held)}
+            if len(held) > 1
+            else {"Value": held[0].header}
+        )
         order = {label: i for i, label in enumerate(labels)} | {v: len(labels) + i for i, v in enumerate(names)}
-        organize = {"id": "organize", "options": {"excludeByName": {"Time": True}, "includeByName": {}, "indexByName": order, "renameByName": names}}
+        organize = {
+            "id": "organize",
+            "options": {
+                "excludeByName": {"Time": True},
+                "includeByName": {},
+                "indexByName": order,
+                "renameByName": names,
+            },
+        }
         custom = {"align": "auto", "cellOptions": {"type": "auto"}, "filterable": True, "inspect": False}
         overrides = [_column(c) for c in held]
-        overrides += [grafana.override(label, links=[{"title": "Open", "url": url}]) for label, url in (link or {}).items()]
+        overrides += [
+            grafana.override(label, links=[{"title": "Open", "url": url}]) for label, url in (link or {}).items()
+        ]
         return grafana.panel(
             "table",
             title,
             targets,
-            options={"cellHeight": "sm", "showHeader": True, "sortBy": [{"desc": True, "displayName": sort}] if sort else []},
-            defaults={"color": {"mode": "thresholds"}, "custom": custom, "mappings": [], "noValue": "-", "thresholds": grafana.thresholds("text")},
+            options={
+                "cellHeight": "sm",
+                "showHeader": True,
+                "sortBy": [{"desc": True, "displayName": sort}] if sort else [],
+            },
+            defaults={
+                "color": {"mode": "thresholds"},
+                "custom": custom,
+                "mappings": [],
+                "noValue": "-",
+                "thresholds": grafana.thresholds("text"),
+            },
             transformations=([{"id": "merge", "options": {}}] if len(held) > 1 else []) + [organize],
             overrides=overrides,
             description=description,
@@ -218,7 +256,14 @@ def text(title: str, content: str) -> Shown:
 
     def make(_: Sequence[Query], __: Scope, description: str) -> grafana.Panel:
         code = {"language": "plaintext", "showLineNumbers": False, "showMiniMap": False}
-        return grafana.panel("text", title, [], options={"code": code, "content": content, "mode": "markdown"}, defaults={}, description=description)
+        return grafana.panel(
+            "text",
+            title,
+            [],
+            options={"code": code, "content": content, "mode": "markdown"},
+            defaults={},
+            description=description,
+        )
 
     return Shown(title, (), make, (24, 4), note="What this board is for.")
 
@@ -236,12 +281,19 @@ def _unit(title: str, queries: Sequence[Query], limit: Limit | None) -> str:
     if len(units) != 1:
         raise QueryError(f"panel {title!r} mixes the units {', '.join(units)}", "make one panel per unit")
     if limit is not None and limit.unit != units[0]:
-        raise QueryError(f"panel {title!r} in {units[0]} has the limit {limit.name}, in {limit.unit}", "use a limit of its unit")
+        raise QueryError(
+            f"panel {title!r} in {units[0]} has the limit {limit.name}, in {limit.unit}", "use a limit of its unit"
+        )
     return units[0]
 
 
-def _targets(queries: Sequence[Query], scope: Scope, *, instant: bool = False, form: str = "time_series") -> list[grafana.Target]:
-    return [grafana.Target(expr=q.build(scope), legendFormat=q.legend or "__auto", instant=instant, format=form) for q in queries]
+def _targets(
+    queries: Sequence[Query], scope: Scope, *, instant: bool = False, form: str = "time_series"
+) -> list[grafana.Target]:
+    return [
+        grafana.Target(expr=q.build(scope), legendFormat=q.legend or "__auto", instant=instant, format=form)
+        for q in queries
+    ]
 
 
 def _steps(limit: Limit, bad: str, *, calm: str) -> Json:
@@ -257,7 +309,12 @@ def _single(unit: str, limit: Limit | None, bad: str) -> dict[str, Any]:
 
 def _legend(mode: str, placement: str, *calcs: str) -> Json:
     hidden = mode == "hidden"
-    return {"showLegend": not hidden, "displayMode": "list" if hidden else mode, "placement": placement, "calcs": list(calcs)}
+    return {
+        "showLegend": not hidden,
+        "displayMode": "list" if hidden else mode,
+        "placement": placement,
+        "calcs": list(calcs),
+    }
 
 
 _HIDE: Mapping[str, bool] = {"legend": False, "tooltip": False, "viz": False}

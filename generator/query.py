@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from generator.catalogue import Matcher, Metric
 from generator.errors import QueryError
 from generator.limits import Limit
+from generator.units import number
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +91,10 @@ class Query:
     def or_zero(self) -> Query:
         """0 where there is no series at all; only for a query without labels, where that is the truth."""
         if self.labels:
-            raise QueryError(f"0 for a query by ({', '.join(self.labels)})", "drop the labels, or show nothing where there is nothing")
+            raise QueryError(
+                f"0 for a query by ({', '.join(self.labels)})",
+                "drop the labels, or show nothing where there is nothing",
+            )
         text = self.operand
         return replace(self, build=lambda scope: f"{text(scope)} or vector(0)", compound=True)
 
@@ -163,18 +167,15 @@ class Query:
     def _compare(self, op: str, limit: Limit | float) -> Query:
         value = limit.value if isinstance(limit, Limit) else float(limit)
         if isinstance(limit, Limit) and limit.unit != self.unit:
-            raise QueryError(f"a query in {self.unit} is compared with {limit.name}, in {limit.unit}", "compare like with like")
+            raise QueryError(
+                f"a query in {self.unit} is compared with {limit.name}, in {limit.unit}", "compare like with like"
+            )
         if self.edges and value not in self.edges[:-1]:
             edges = ", ".join(number(e) for e in self.edges[:-1])
             what = f"{number(value)} is no bucket edge of {self.metrics[0].full_name} below its last one"
             raise QueryError(what, f"use one of {edges}")
         text = self.operand
         return replace(self, build=lambda scope: f"{text(scope)} {op} {number(value)}", compound=True, edges=())
-
-
-def number(value: float) -> str:
-    """Return a number as PromQL text that every supported Prometheus reads: no exponent, no trailing zeros."""
-    return str(int(value)) if value == int(value) else f"{value:.10f}".rstrip("0")
 
 
 def _indent(text: str) -> str:

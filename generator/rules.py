@@ -41,8 +41,14 @@ class Record:
         return rule | ({"labels": dict(self.labels)} if self.labels else {})
 
 
-def record(  # noqa: PLR0913 - what a rule has
-    site: Site, name: str, query: Query, *, aggregate: str = "sum", window: str = "", labels: Mapping[str, str] | None = None
+def record(
+    site: Site,
+    name: str,
+    query: Query,
+    *,
+    aggregate: str = "sum",
+    window: str = "",
+    labels: Mapping[str, str] | None = None,
 ) -> Record:
     """Return a recording rule. `aggregate` says how boards may put several of its series together."""
     if "le" in query.labels:
@@ -80,7 +86,9 @@ def recorded(rule: Record, *, by: Sequence[str] = (), function: str = "", over_t
         metric.label(label)
     chosen = function or rule.aggregate
     if chosen == "none" and set(by) != {*rule.query.labels, *rule.labels} and set(by) != set(rule.query.labels):
-        raise QueryError(f"{rule.name} is put together over labels", f"keep {', '.join(rule.query.labels)}, or name a function")
+        raise QueryError(
+            f"{rule.name} is put together over labels", f"keep {', '.join(rule.query.labels)}, or name a function"
+        )
     outer = "max" if chosen == "none" else chosen
 
     def build(scope: Scope) -> str:

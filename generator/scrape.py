@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from generator.catalogue import System
-from generator.config import Config, SystemConfig
+from generator.settings import Config, SystemConfig
 from generator.site import Site
 
 Json = dict[str, Any]
@@ -23,14 +23,22 @@ def prometheus_yml(site: Site) -> Json:
     """Return a whole Prometheus configuration: every enabled system, rule files, Alertmanager."""
     config = site.config
     document: Json = {
-        "global": {"scrape_interval": config.scrape_interval, "scrape_timeout": config.scrape_timeout, "evaluation_interval": config.evaluation_interval},
+        "global": {
+            "scrape_interval": config.scrape_interval,
+            "scrape_timeout": config.scrape_timeout,
+            "evaluation_interval": config.evaluation_interval,
+        },
     }
     if config.external_labels:
         document["global"]["external_labels"] = dict(config.external_labels)
     document["rule_files"] = list(config.rule_files)
     document["alerting"] = {"alertmanagers": [{"static_configs": [{"targets": list(config.alertmanagers)}]}]}
     document["scrape_configs"] = [
-        job for name, system in config.systems.items() if system.enabled for kind in system.discovery.kinds for job in jobs(site, name, kind)
+        job
+        for name, system in config.systems.items()
+        if system.enabled
+        for kind in system.discovery.kinds
+        for job in jobs(site, name, kind)
     ]
     return document
 
@@ -59,7 +67,8 @@ def _job(site: Site, system: System, config: SystemConfig, job: Json) -> Json:
     blanks = [(label.name, label.blank) for label in system.constant_labels.values() if label.blank]
     if blanks and any(system.eras[e].until for e in config.eras):
         out["metric_relabel_configs"] = [
-            {"source_labels": [label], "regex": blank, "target_label": label, "replacement": ""} for label, blank in blanks
+            {"source_labels": [label], "regex": blank, "target_label": label, "replacement": ""}
+            for label, blank in blanks
         ]
     return out
 
@@ -83,7 +92,12 @@ def _dns(config: Config, system: System, own: SystemConfig) -> list[Json]:
     out: list[Json] = []
     for number, group in enumerate(own.discovery.dns):
         role = group.get("role") or (str(number) if number else "")
-        discovery = {"names": list(group["names"]), "type": "A", "port": group.get("port", system.endpoint.port), "refresh_interval": "15s"}
+        discovery = {
+            "names": list(group["names"]),
+            "type": "A",
+            "port": group.get("port", system.endpoint.port),
+            "refresh_interval": "15s",
+        }
         labels = [{"target_label": k, "replacement": v} for k, v in _labels(config, group).items()]
         name = "-".join(part for part in (_title(system), "dns", group["deployment"], role) if part)
         out.append({"job_name": name, "dns_sd_configs": [discovery], "relabel_configs": labels})
@@ -93,7 +107,11 @@ def _dns(config: Config, system: System, own: SystemConfig) -> list[Json]:
 def _file(_: Config, system: System, own: SystemConfig) -> list[Json]:
     """Target files bring the labels themselves: deployment at least, and role."""
     files = list(own.discovery.files)
-    return [{"job_name": f"{_title(system)}-file", "file_sd_configs": [{"files": files, "refresh_interval": "30s"}]}] if files else []
+    return (
+        [{"job_name": f"{_title(system)}-file", "file_sd_configs": [{"files": files, "refresh_interval": "30s"}]}]
+        if files
+        else []
+    )
 
 
 def _kubernetes(config: Config, system: System, own: SystemConfig) -> list[Json]:

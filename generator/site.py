@@ -6,9 +6,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 from generator.catalogue import Catalogue, Label, Matcher, Metric, System
-from generator.config import Config, Labels, Objective, SystemConfig
 from generator.errors import QueryError, nearest
 from generator.limits import LIMITS_BY_NAME, Limit
+from generator.settings import Config, Labels, Objective, SystemConfig
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,12 +90,14 @@ class View:
         targets = {name: Label(name, bound="target label") for name in self.site.labels.every}
         extra = {m.label: Label(m.label, bound="selector of the configuration") for m in self.site.selectors}
         constant = {**metric.constant_labels, **extra, **targets}
-        mixed = self.config is not None and len(self.config.eras) > 1 or "old" in (self.config.eras if self.config else ())
+        mixed = (self.config is not None and len(self.config.eras) > 1) or "old" in (
+            self.config.eras if self.config else ()
+        )
         if not mixed:
             constant = {k: replace(label, blank="") for k, label in constant.items()}
         return replace(metric, prefix=prefix, constant_labels=constant, missing=self._why_missing(metric))
 
-    def _why_missing(self, metric: Metric) -> str:
+    def _why_missing(self, metric: Metric) -> str:  # noqa: PLR0911 - one per reason
         config = self.config
         if config is None:
             return ""
@@ -112,16 +114,15 @@ class View:
             return f"emitted from tier {metric.tier} on (tier: {config.tier})"
         if metric.switch and metric.switch not in config.switches:
             return f"switch {metric.switch} is off"
-        if not any(self._emitted(metric, era) for era in eras):
+        if not any(_emitted(metric, era, config) for era in eras):
             return f"no process of role {' or '.join(config.roles) or 'any'} emits it on {' or '.join(config.runtimes) or 'any runtime'}"
         return ""
 
-    def _emitted(self, metric: Metric, era: str) -> bool:
-        config = self.config
-        assert config is not None
-        roles = metric.emission[era].roles
-        here = {role for runtime in (*config.runtimes, "any") for role in roles.get(runtime, ())}
-        return bool(here & {*config.roles, "any"}) or ("any" in roles and not config.roles)
+
+def _emitted(metric: Metric, era: str, config: SystemConfig) -> bool:
+    roles = metric.emission[era].roles
+    here = {role for runtime in (*config.runtimes, "any") for role in roles.get(runtime, ())}
+    return bool(here & {*config.roles, "any"}) or ("any" in roles and not config.roles)
 
 
 def reasons(metric: Metric, system: System) -> Iterator[str]:
@@ -146,4 +147,3 @@ def reasons(metric: Metric, system: System) -> Iterator[str]:
             "never": "no known version increments it", "unknown": "when it first appears is not known"}  # fmt: skip
     if emission.born in born:
         yield born[emission.born]
-

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -55,7 +56,7 @@ class Document:
 
 
 def parse(path: str, text: str, problems: list[Problem]) -> Document:
-    """Read YAML. Broken syntax and repeated keys go to `problems`; the document is then as far as it could be read."""
+    """Read YAML, or JSON where `path` says so. Broken syntax and repeated keys go to `problems`; the document is then as far as it could be read."""
     lines: dict[Place, int] = {(): 1}
     try:
         loader = _Loader(text)
@@ -67,15 +68,22 @@ def parse(path: str, text: str, problems: list[Problem]) -> Document:
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         line = mark.line + 1 if mark else 1
-        problems.append(Problem(path, line, f"not YAML: {error.problem}", "correct the indentation, quoting or brackets"))
+        problems.append(
+            Problem(path, line, f"not YAML: {error.problem}", "correct the indentation, quoting or brackets")
+        )
         return Document(path, None, lines)
     except (yaml.YAMLError, ValueError) as error:
         problems.append(Problem(path, 1, f"not YAML: {str(error).splitlines()[0]}", "save the file as UTF-8 text"))
         return Document(path, None, lines)
+    if path.endswith(".json"):
+        try:
+            data = json.loads(text)  # YAML 1.1 takes 1e-9 for a text
+        except ValueError as error:
+            problems.append(Problem(path, 1, f"not JSON: {error}", "write it anew"))
     return Document(path, data, lines)
 
 
-def _value(  # noqa: PLR0913 - a recursion that carries its results along
+def _value(
     loader: Any, node: yaml.Node, place: Place, lines: dict[Place, int], path: str, problems: list[Problem]
 ) -> Any:
     if isinstance(node, yaml.MappingNode):
@@ -114,9 +122,9 @@ def violations(document: Document, validator: Validator) -> Iterator[tuple[Place
 def _explain(document: Document, error: ValidationError) -> Iterator[Problem]:
     place: Place = tuple(error.absolute_path)
     name = next((str(p) for p in reversed(place) if isinstance(p, str)), "the file")
-    schema, found = error.schema, error.instance
-    assert isinstance(schema, Mapping)
-    wanted = error.validator_value
+    schema: Any = error.schema
+    found: Any = error.instance
+    wanted: Any = error.validator_value
     match error.validator:
         case "additionalProperties":
             known = sorted(schema.get("properties", {}))
@@ -125,22 +133,35 @@ def _explain(document: Document, error: ValidationError) -> Iterator[Problem]:
                 yield document.problem((*place, key), f"unknown field {key!r}", fix)
         case "required":
             for key in (k for k in wanted if k not in found):
-                yield document.problem(place, f"{_entry(found, name)} lacks {key!r}", f"add {key!r}{_meaning(schema, key)}")
+                yield document.problem(
+                    place, f"{_entry(found, name)} lacks {key!r}", f"add {key!r}{_meaning(schema, key)}"
+                )
         case "enum":
             fix = nearest(str(found), [str(w) for w in wanted], otherwise=f"use one of {', '.join(map(str, wanted))}")
             yield document.problem(place, f"{name!r} is {found!r}", fix)
         case "type":
             kinds = wanted if isinstance(wanted, str) else " or ".join(wanted)
-            yield document.problem(place, f"{name!r} is {found!r}, not {_A[kinds]}", f"write {_A[kinds]}{_meaning({}, '', schema)}")
-        case "propertyNames":
-            yield document.problem((*place, found), f"unknown name {found!r} in {name!r}", f"use {error.schema}")
+            yield document.problem(
+                place, f"{name!r} is {found!r}, not {_A[kinds]}", f"write {_A[kinds]}{_meaning({}, '', schema)}"
+            )
         case _:
-            yield document.problem(place, f"{name!r} is {found!r}, but {_LIMITS.get(str(error.validator), error.validator)} {wanted}",
-                                   str(schema.get("description", "change the value")))
+            yield document.problem(
+                place,
+                f"{name!r} is {found!r}, but {_LIMITS.get(str(error.validator), error.validator)} {wanted}",
+                str(schema.get("description", "change the value")),
+            )
 
 
-_A = {"string": "a text", "integer": "a whole number", "number": "a number", "boolean": "true or false",
-      "object": "a mapping", "array": "a list", "null": "empty", "string or null": "a text or null"}
+_A = {
+    "string": "a text",
+    "integer": "a whole number",
+    "number": "a number",
+    "boolean": "true or false",
+    "object": "a mapping",
+    "array": "a list",
+    "null": "empty",
+    "string or null": "a text or null",
+}
 _LIMITS = {"minimum": "must be at least", "maximum": "must be at most", "exclusiveMinimum": "must be above",
            "exclusiveMaximum": "must be below", "pattern": "must match", "minLength": "must have characters, at least",
            "minItems": "must have items, at least", "minProperties": "must have entries, at least", "const": "must be",

@@ -78,3 +78,8 @@ def seconds(duration: str) -> float:
     if found is None:
         raise ValueError(duration)
     return int(found[1]) * _SECONDS[found[2]]
+
+
+def number(value: float) -> str:
+    """Return a number as PromQL text that every supported Prometheus reads: no exponent, no trailing zeros."""
+    return str(int(value)) if value == int(value) else f"{value:.10f}".rstrip("0")

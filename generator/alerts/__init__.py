@@ -1,6 +1,13 @@
 """Alerts, one module per topic. Alerts decide what is bad; boards show it."""
 
-from generator.alerts import agent_server_capacity, agent_server_http, agent_server_queue, agent_server_slo, agent_server_streaming, agent_server_telemetry
+from generator.alerts import (
+    agent_server_capacity,
+    agent_server_http,
+    agent_server_queue,
+    agent_server_slo,
+    agent_server_streaming,
+    agent_server_telemetry,
+)
 
 #: The table of contents, in the order in which one triages.
 TOPICS = (

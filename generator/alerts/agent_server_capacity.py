@@ -101,7 +101,9 @@ def _slow(site: Site) -> list[Alert]:
     return [
         Alert(
             name="AgentServerQueueWaitExtreme",
-            query=quantile(0.95, wait, by=by).above(site.limit("queue_wait_p95")).both(observed(wait, by=by, unit="runs").at_least(floor)),
+            query=quantile(0.95, wait, by=by)
+            .above(site.limit("queue_wait_p95"))
+            .both(observed(wait, by=by, unit="runs").at_least(floor)),
             over="10m",
             hold="5m",
             severity="critical",
@@ -112,7 +114,9 @@ def _slow(site: Site) -> list[Alert]:
         ),
         Alert(
             name="AgentServerRunExecutionSlow",
-            query=quantile(0.95, execution, by=by).above(site.limit("run_execution_p95")).both(observed(execution, by=by, unit="runs").at_least(floor)),
+            query=quantile(0.95, execution, by=by)
+            .above(site.limit("run_execution_p95"))
+            .both(observed(execution, by=by, unit="runs").at_least(floor)),
             over="30m",
             hold="15m",
             severity="warning",

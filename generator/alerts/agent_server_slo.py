@@ -60,7 +60,9 @@ def _alert(site: Site, rules: dict[str, Record], budget: _Budget, burn: Burn) ->
     floor = site.limit(budget.floor)
     ratio = {window: _ratio(site, rules, budget.slo, window) for window in (burn.long, burn.short)}
     step = site.config.evaluation_interval if burn.long.endswith("h") else "5m"
-    rates = rules[f"{budget.slo} {budget.counted}" if burn.long.endswith("h") else f"slow {budget.slo} {budget.counted}"]
+    rates = rules[
+        f"{budget.slo} {budget.counted}" if burn.long.endswith("h") else f"slow {budget.slo} {budget.counted}"
+    ]
     events = recorded(rates, by=site.identity, over_time="sum_over_time").over(burn.long)
     enough = (events * seconds(step)).at_least(floor.value)
     long, short = (recorded(ratio[w], by=site.identity).above(limit) for w in (burn.long, burn.short))

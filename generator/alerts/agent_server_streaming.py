@@ -27,7 +27,9 @@ def alerts(site: Site) -> list[Alert]:
         ),
         Alert(
             name="AgentServerStreamPublishSlow",
-            query=quantile(0.99, publish, by=by).above(site.limit("stream_publish_p99")).both(observations(publish, by=by, unit="events").above(0.1)),
+            query=quantile(0.99, publish, by=by)
+            .above(site.limit("stream_publish_p99"))
+            .both(observations(publish, by=by, unit="events").above(0.1)),
             over="10m",
             hold="10m",
             severity="warning",

@@ -28,7 +28,11 @@ def counter_suffix(_: System, metric: Metric) -> Iterator[Finding]:
 def unit_known(_: System, metric: Metric) -> Iterator[Finding]:
     """The unit is one that the generator can hand to Grafana."""
     if metric.unit not in UNITS:
-        yield "unit", f"unit {metric.unit!r} is unknown", nearest(metric.unit, list(UNITS), otherwise="add it to generator/units.py")
+        yield (
+            "unit",
+            f"unit {metric.unit!r} is unknown",
+            nearest(metric.unit, list(UNITS), otherwise="add it to generator/units.py"),
+        )
 
 
 def unit_suffix(_: System, metric: Metric) -> Iterator[Finding]:
@@ -53,7 +57,11 @@ def label_bounded(_: System, metric: Metric) -> Iterator[Finding]:
     """Each label has a closed set of values or a stated bound: never an id, a prompt, a user."""
     for label in metric.labels.values():
         if bool(label.values) == bool(label.bound):
-            yield "labels", f"label {label.name!r} of {metric.base!r} has no bound", "give it either `values` or `bound`"
+            yield (
+                "labels",
+                f"label {label.name!r} of {metric.base!r} has no bound",
+                "give it either `values` or `bound`",
+            )
 
 
 def emitted_known(system: System, metric: Metric) -> Iterator[Finding]:
@@ -61,10 +69,18 @@ def emitted_known(system: System, metric: Metric) -> Iterator[Finding]:
     for emission in metric.emission.values():
         for runtime, roles in emission.roles.items():
             if runtime not in (*system.runtimes, "any"):
-                yield "emitted", f"runtime {runtime!r} is unknown", nearest(runtime, list(system.runtimes), otherwise="declare it in `runtimes`")
+                yield (
+                    "emitted",
+                    f"runtime {runtime!r} is unknown",
+                    nearest(runtime, list(system.runtimes), otherwise="declare it in `runtimes`"),
+                )
             for role in roles:
                 if role not in (*system.roles, "any"):
-                    yield "emitted", f"role {role!r} is unknown", nearest(role, list(system.roles), otherwise="declare it in `roles`")
+                    yield (
+                        "emitted",
+                        f"role {role!r} is unknown",
+                        nearest(role, list(system.roles), otherwise="declare it in `roles`"),
+                    )
 
 
 def switch_known(system: System, metric: Metric) -> Iterator[Finding]:
@@ -74,7 +90,11 @@ def switch_known(system: System, metric: Metric) -> Iterator[Finding]:
     if system.exposure and metric.exposure not in system.exposure:
         yield "name", f"{metric.base!r} has no exposure", f"give it one of {', '.join(system.exposure)}"
     if metric.switch and metric.switch not in system.switches:
-        yield "switch", f"switch {metric.switch!r} is unknown", nearest(metric.switch, list(system.switches), otherwise="declare it in `switches`")
+        yield (
+            "switch",
+            f"switch {metric.switch!r} is unknown",
+            nearest(metric.switch, list(system.switches), otherwise="declare it in `switches`"),
+        )
 
 
 def era_known(system: System, metric: Metric) -> Iterator[Finding]:
@@ -83,7 +103,11 @@ def era_known(system: System, metric: Metric) -> Iterator[Finding]:
         yield "since", f"{metric.base!r} is in no era", f"correct `since`, `until` or `eras` ({', '.join(system.eras)})"
     for era in metric.emission:
         if era not in system.eras:
-            yield "eras", f"era {era!r} is unknown", nearest(era, list(system.eras), otherwise=f"use one of {', '.join(system.eras)}")
+            yield (
+                "eras",
+                f"era {era!r} is unknown",
+                nearest(era, list(system.eras), otherwise=f"use one of {', '.join(system.eras)}"),
+            )
 
 
 def rename_known(system: System, metric: Metric) -> Iterator[Finding]:
@@ -93,21 +117,37 @@ def rename_known(system: System, metric: Metric) -> Iterator[Finding]:
     before = next((m for m in system.metrics if m.name == metric.renamed_from), None)
     if before is None:
         known = [m.name for m in system.metrics]
-        yield "renamed_from", f"{metric.base!r} was renamed from {metric.renamed_from!r}, which is no entry", nearest(metric.renamed_from, known, otherwise="add it")
+        yield (
+            "renamed_from",
+            f"{metric.base!r} was renamed from {metric.renamed_from!r}, which is no entry",
+            nearest(metric.renamed_from, known, otherwise="add it"),
+        )
     elif before.kind is not metric.kind or set(before.emission) & set(metric.emission):
-        yield "renamed_from", f"{metric.renamed_from!r} cannot have become {metric.base!r}", "both must have one type and no common era"
+        yield (
+            "renamed_from",
+            f"{metric.renamed_from!r} cannot have become {metric.base!r}",
+            "both must have one type and no common era",
+        )
 
 
 def aggregate_fits(_: System, metric: Metric) -> Iterator[Finding]:
     """Counters and histograms add up over processes; only gauges can be global, or a maximum."""
     if metric.kind in (Kind.COUNTER, Kind.HISTOGRAM, Kind.SUMMARY) and metric.aggregate not in ("sum", "none"):
-        yield "aggregate", f"{metric.kind} {metric.base!r} is aggregated by {metric.aggregate!r}", "use sum, or none where no sum means anything"
+        yield (
+            "aggregate",
+            f"{metric.kind} {metric.base!r} is aggregated by {metric.aggregate!r}",
+            "use sum, or none where no sum means anything",
+        )
 
 
 def name_unique(system: System, metric: Metric) -> Iterator[Finding]:
     """No two entries of one era expose the same series."""
     for other in system.metrics:
-        if other.line < metric.line and set(other.series) & set(metric.series) and set(other.emission) & set(metric.emission):
+        if (
+            other.line < metric.line
+            and set(other.series) & set(metric.series)
+            and set(other.emission) & set(metric.emission)
+        ):
             yield "name", f"{metric.full_name!r} is already at line {other.line}", "merge the two entries"
 
 
@@ -148,4 +188,8 @@ def lint(system: System, document: Document) -> Iterator[Problem]:
         for name in allowed:
             if name not in used:
                 known = ", ".join(map(slug, RULES))
-                yield document.problem(("metrics", number, "allow", name), f"nothing here breaks {name!r}", f"remove it; the rules are {known}")
+                yield document.problem(
+                    ("metrics", number, "allow", name),
+                    f"nothing here breaks {name!r}",
+                    f"remove it; the rules are {known}",
+                )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +24,7 @@ def load(folder: Path = SYSTEMS) -> Catalogue:
         CatalogueError: Something is wrong in some file; carries every problem of every file.
 
     """
-    from jsonschema import Draft202012Validator  # noqa: PLC0415 - 0.1 s that only a load needs
+    from jsonschema import Draft202012Validator
 
     validator = Draft202012Validator(json.loads(SCHEMA.read_text(encoding="utf-8")))
     problems: list[Problem] = []
@@ -39,7 +39,9 @@ def load(folder: Path = SYSTEMS) -> Catalogue:
         broken = {p[1] for p in places}
         system = _system(document, broken)
         if system.name != path.stem:
-            problems.append(document.problem(("system",), f"system {system.name!r} is in {path.name}", f"call it {path.stem!r}"))
+            problems.append(
+                document.problem(("system",), f"system {system.name!r} is in {path.name}", f"call it {path.stem!r}")
+            )
         problems += lint(system, document)
         systems[system.name] = system
     if not systems and not problems:
@@ -96,7 +98,7 @@ def _system(document: Document, broken: set[Any]) -> System:
     )
 
 
-def _metric(  # noqa: PLR0913 - everything an entry inherits from its file
+def _metric(
     system: Mapping[str, Any],
     raw: Mapping[str, Any],
     eras: Mapping[str, Era],
@@ -107,7 +109,9 @@ def _metric(  # noqa: PLR0913 - everything an entry inherits from its file
     kind = Kind(raw["type"])
     renamed = raw.get("renamed_from", {})
     parts = tuple(f"_{p}" for p in raw["series"]) if "series" in raw else SUFFIXES[kind]
-    held = raw.get("eras") or [e.name for e in eras.values() if _overlaps(e, raw.get("since", ""), raw.get("until", ""))]
+    held = raw.get("eras") or [
+        e.name for e in eras.values() if _overlaps(e, raw.get("since", ""), raw.get("until", ""))
+    ]
     return Metric(
         system=system["system"],
         name=raw["name"],
@@ -147,12 +151,18 @@ def _emission(raw: Mapping[str, Any], era: str) -> Emission:
 
 def _labels(raw: Mapping[str, Any]) -> dict[str, Label]:
     return {
-        name: Label(name, tuple(entry.get("values", ())), entry.get("bound", ""), entry.get("optional", False), entry.get("blank", ""))
+        name: Label(
+            name,
+            tuple(entry.get("values", ())),
+            entry.get("bound", ""),
+            entry.get("optional", False),
+            entry.get("blank", ""),
+        )
         for name, entry in raw.items()
     }
 
 
-def version_key(version: str) -> Sequence[int]:
+def version_key(version: str) -> tuple[int, ...]:
     """Return a version as numbers that compare in the order of release; empty is before all others."""
     return tuple(int(part) for part in version.split(".") if part)
 

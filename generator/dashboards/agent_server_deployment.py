@@ -46,7 +46,11 @@ def _golden(site: Site) -> Row:
     return row(
         "Golden signals",
         lines("Traffic", recorded(r["requests"]).named("requests")),
-        lines("Errors", (recorded(r["errors"]) / recorded(r["requests"])).named("failed share"), limit=site.limit("http_error_ratio")),
+        lines(
+            "Errors",
+            (recorded(r["errors"]) / recorded(r["requests"])).named("failed share"),
+            limit=site.limit("http_error_ratio"),
+        ),
         lines("Latency of the API", *(quantile_of(q, latency) for q in (0.5, 0.95, 0.99))),
         lines(
             "Saturation",
@@ -62,12 +66,23 @@ def _anatomy(site: Site) -> Row:
     wait, execution = recorded(r["queue_wait"], by=("le",)), recorded(r["execution"], by=("le",))
     return row(
         "Anatomy of a run: waiting and executing",
-        lines("Runs waiting and running", recorded(r["pending"]).named("waiting"), recorded(r["running"]).named("running")),
+        lines(
+            "Runs waiting and running", recorded(r["pending"]).named("waiting"), recorded(r["running"]).named("running")
+        ),
         lines("Wait for a job slot", *(quantile_of(q, wait) for q in (0.5, 0.95, 0.99))),
-        lines("Job slots", recorded(r["slots_busy"]).named("busy"), recorded(r["slots_free"]).named("free"), stack=True),
+        lines(
+            "Job slots", recorded(r["slots_busy"]).named("busy"), recorded(r["slots_free"]).named("free"), stack=True
+        ),
         lines("Execution of successful attempts", *(quantile_of(q, execution) for q in (0.5, 0.95, 0.99))),
-        lines("Runs that ended", recorded(r["succeeded"]).named("succeeded"), recorded(r["failed"]).named("failed"), recorded(r["canceled"]).named("cancelled")),
-        lines("Attempts", recorded(r["attempts"]).named("started"), recorded(r["retriable"]).named("failed, tried again")),
+        lines(
+            "Runs that ended",
+            recorded(r["succeeded"]).named("succeeded"),
+            recorded(r["failed"]).named("failed"),
+            recorded(r["canceled"]).named("cancelled"),
+        ),
+        lines(
+            "Attempts", recorded(r["attempts"]).named("started"), recorded(r["retriable"]).named("failed, tried again")
+        ),
     )
 
 
@@ -76,7 +91,11 @@ def _publishing(site: Site) -> Row:
     publish = lg["stream_publish_latency"]
     return row(
         "Anatomy of a run: publishing",
-        lines("Time to publish a stream event", *(quantile(q, publish) for q in (0.5, 0.95, 0.99)), limit=site.limit("stream_publish_p99")),
+        lines(
+            "Time to publish a stream event",
+            *(quantile(q, publish) for q in (0.5, 0.95, 0.99)),
+            limit=site.limit("stream_publish_p99"),
+        ),
         lines("Lost stream events", recorded(r["data_loss"]).named("lost")),
     )
 

@@ -53,19 +53,27 @@ def _errors(site: Site) -> Row:
 
 def _latency(site: Site) -> Row:
     latency = site.system("agent_server")["http_requests_latency"]
-    api, holding = latency.not_matching(path=RUN_HOLDING), latency.matching(path=RUN_HOLDING).where_not(path="").where_not(path="/")
+    api, holding = (
+        latency.not_matching(path=RUN_HOLDING),
+        latency.matching(path=RUN_HOLDING).where_not(path="").where_not(path="/"),
+    )
     return row(
         "Which route is slow?",
         lines("Latency of routes that do not hold a run", *(quantile(q, api) for q in (0.5, 0.95, 0.99))),
         lines("p95 by route", quantile(0.95, api, by=("method", "path"))),
         heat("Spread of API latency", buckets(api)),
-        lines("Routes that hold a run: mean", mean(holding, by=("method", "path"))).noting("Their latency is the run's: slow is not broken."),
+        lines("Routes that hold a run: mean", mean(holding, by=("method", "path"))).noting(
+            "Their latency is the run's: slow is not broken."
+        ),
     )
 
 
 def _routes(site: Site) -> Row:
     lg, by = site.system("agent_server"), ("method", "path")
-    http, latency = served(lg["http_requests_total"]), lg["http_requests_latency"].where_not(path="").where_not(path="/")
+    http, latency = (
+        served(lg["http_requests_total"]),
+        lg["http_requests_latency"].where_not(path="").where_not(path="/"),
+    )
     return row(
         "Every route",
         table(
@@ -86,7 +94,9 @@ def _rest(site: Site) -> Row:
     http = site.system("agent_server")["http_requests_total"]
     return row(
         "Not served: unknown URLs, refused logins, probes",
-        lines("Unknown URLs and refused logins", rate(http.where(path=""), by=("status",))).noting("They carry no path, so they cannot grow the number of series."),
+        lines("Unknown URLs and refused logins", rate(http.where(path=""), by=("status",))).noting(
+            "They carry no path, so they cannot grow the number of series."
+        ),
         lines("Probes of the root", rate(http.where(path="/"), by=("method", "status"))),
         collapsed=True,
     )

@@ -44,8 +44,12 @@ def _now(site: Site) -> Row:
         stat("Postgres, fullest process", postgres, limit=site.limit("pg_pool_used")),
         stat("Redis, fullest process", redis, limit=site.limit("redis_pool_used")),
         stat("Failed Postgres requests", rate(lg["pg_pool_requests_errors_total"])),
-        stat("Waiting Postgres requests", rate(lg["pg_pool_requests_queued_total"]), limit=site.limit("pg_pool_queueing")),
-        stat("Postgres connections", total(lg["pg_pool_size"])).noting("All processes together: compare with max_connections."),
+        stat(
+            "Waiting Postgres requests", rate(lg["pg_pool_requests_queued_total"]), limit=site.limit("pg_pool_queueing")
+        ),
+        stat("Postgres connections", total(lg["pg_pool_size"])).noting(
+            "All processes together: compare with max_connections."
+        ),
         stat("Redis connections", total(lg["redis_pool_size"])),
         bars("Postgres pool by process", by_instance[0], limit=site.limit("pg_pool_used")).wide(12),
         bars("Redis pool by process", by_instance[1], limit=site.limit("redis_pool_used")).wide(12),
@@ -63,7 +67,11 @@ def _postgres(site: Site) -> Row:
             total(lg["pg_pool_size"]).named("open"),
             total(lg["pg_pool_available"]).named("idle"),
         ),
-        lines("Requests that waited", rate(lg["pg_pool_requests_queued_total"], by=by), limit=site.limit("pg_pool_queueing")).noting("Steps once a minute."),
+        lines(
+            "Requests that waited",
+            rate(lg["pg_pool_requests_queued_total"], by=by),
+            limit=site.limit("pg_pool_queueing"),
+        ).noting("Steps once a minute."),
         lines("Requests that failed", rate(lg["pg_pool_requests_errors_total"], by=by)).noting("Steps once a minute."),
     )
 

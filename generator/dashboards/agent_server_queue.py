@@ -33,7 +33,9 @@ def _now(site: Site) -> Row:
         stat("Job slots", total(lg["workers_max"], by=by)),
         stat("Busy slots", total(lg["workers_active"], by=by)),
         stat("Free slots", total(lg["workers_available"], by=by)),
-        stat("Wait p95", quantile(0.95, lg["run_queue_wait_time_1st_attempt"], by=by), limit=site.limit("queue_wait_p95")),
+        stat(
+            "Wait p95", quantile(0.95, lg["run_queue_wait_time_1st_attempt"], by=by), limit=site.limit("queue_wait_p95")
+        ),
     )
 
 
@@ -45,7 +47,11 @@ def _depth(site: Site) -> Row:
         "How deep is the queue?",
         lines("Waiting runs", pending),
         lines("Running runs", running).noting("More running runs than busy slots for long: nobody executes them."),
-        lines("Waiting runs per job slot", pending.per(total(lg["workers_max"], by=by).above(0), "ratio"), limit=site.limit("backlog_slots")),
+        lines(
+            "Waiting runs per job slot",
+            pending.per(total(lg["workers_max"], by=by).above(0), "ratio"),
+            limit=site.limit("backlog_slots"),
+        ),
         lines("Busy share of the slots", busy / total(lg["workers_max"], by=by)),
     )
 
@@ -56,13 +62,21 @@ def _wait(site: Site) -> Row:
     edge = site.objective("queue_wait").within
     return row(
         "How long do they wait?",
-        lines("Wait for the first pick-up", *(quantile(q, first) for q in (0.5, 0.95, 0.99)), limit=site.limit("queue_wait_p95")).noting(
-            "Recorded at the pick-up: a queue that stands still shows nothing here."
-        ),
+        lines(
+            "Wait for the first pick-up",
+            *(quantile(q, first) for q in (0.5, 0.95, 0.99)),
+            limit=site.limit("queue_wait_p95"),
+        ).noting("Recorded at the pick-up: a queue that stands still shows nothing here."),
         lines(f"Share that waited longer than {edge:g} ms", share_above(first, edge)),
         heat("Spread of waits", buckets(first)),
-        lines("Wait for a later attempt", *(quantile(q, retry) for q in (0.5, 0.95))).noting("Contains the execution of the earlier attempts."),
-        lines("Pick-ups", observations(first, unit="runs").named("first attempt"), observations(retry, unit="runs").named("later attempt")),
+        lines("Wait for a later attempt", *(quantile(q, retry) for q in (0.5, 0.95))).noting(
+            "Contains the execution of the earlier attempts."
+        ),
+        lines(
+            "Pick-ups",
+            observations(first, unit="runs").named("first attempt"),
+            observations(retry, unit="runs").named("later attempt"),
+        ),
     )
 
 

@@ -36,8 +36,18 @@ def _outcomes(site: Site) -> Row:
         stat("Attempts started", attempts),
         stat("Attempts tried again", rate(lg["run_failed_retriable_counter"])),
         stat("Cancelled", rate(lg["run_canceled_by_request_counter"])),
-        lines("Outcomes", succeeded.named("succeeded"), failed.named("failed"), rate(lg["run_canceled_by_request_counter"]).named("cancelled"), stack=True),
-        lines("Attempts by outcome", observations(lg["run_execution_latency"], by=("status",), unit="attempts"), stack=True),
+        lines(
+            "Outcomes",
+            succeeded.named("succeeded"),
+            failed.named("failed"),
+            rate(lg["run_canceled_by_request_counter"]).named("cancelled"),
+            stack=True,
+        ),
+        lines(
+            "Attempts by outcome",
+            observations(lg["run_execution_latency"], by=("status",), unit="attempts"),
+            stack=True,
+        ),
     )
 
 
@@ -49,9 +59,17 @@ def _failures(site: Site) -> Row:
         lines("Failed runs by kind", rate(lg["run_failed_after_retry_counter"], by=("status",))).noting(
             "Errors of user code fail at the first attempt; no retry is needed to land here."
         ),
-        lines("Share of attempts tried again", retriable.per(attempts, "ratio"), limit=site.limit("retriable_failure_ratio")),
-        lines("Cancelled runs by fate", rate(lg["run_canceled_by_request_counter"], by=("status",))).noting("A user's wish, not a failure."),
-        lines("Recursion limit", rate(lg["graph_recursion_limit_error_counter"])).noting("Part of the failed runs; the agent's logic."),
+        lines(
+            "Share of attempts tried again",
+            retriable.per(attempts, "ratio"),
+            limit=site.limit("retriable_failure_ratio"),
+        ),
+        lines("Cancelled runs by fate", rate(lg["run_canceled_by_request_counter"], by=("status",))).noting(
+            "A user's wish, not a failure."
+        ),
+        lines("Recursion limit", rate(lg["graph_recursion_limit_error_counter"])).noting(
+            "Part of the failed runs; the agent's logic."
+        ),
     )
 
 
@@ -60,7 +78,11 @@ def _durations(site: Site) -> Row:
     good = execution.where(status="success")
     return row(
         "How long do they take?",
-        lines("Execution of successful attempts", *(quantile(q, good) for q in (0.5, 0.95, 0.99)), limit=site.limit("run_execution_p95")),
+        lines(
+            "Execution of successful attempts",
+            *(quantile(q, good) for q in (0.5, 0.95, 0.99)),
+            limit=site.limit("run_execution_p95"),
+        ),
         lines("Mean execution by outcome", mean(execution, by=("status",))),
         heat("Spread of execution times", buckets(good)).wide(24),
     )
@@ -75,7 +97,12 @@ def _rare(site: Site) -> Row:
             "Counts runs in flight when the process was told to stop, those that still ended well included."
         ),
         lines("Status could not be written", increase(lg["run_set_status_error_counter"], by=by)),
-        lines("Delta channel reads", rate(lg["delta_channel_read_counter"], by=("seed_kind",))).noting("'missing' may mean lost state."),
+        lines("Delta channel reads", rate(lg["delta_channel_read_counter"], by=("seed_kind",))).noting(
+            "'missing' may mean lost state."
+        ),
         lines("Delta channel reads past the bound", rate(lg["delta_channel_walk_past_bound_counter"])),
-        lines("Checkpoints replayed per delta channel", *(quantile(q, lg["delta_channel_replay_depth"]) for q in (0.5, 0.95, 0.99))),
+        lines(
+            "Checkpoints replayed per delta channel",
+            *(quantile(q, lg["delta_channel_replay_depth"]) for q in (0.5, 0.95, 0.99)),
+        ),
     )

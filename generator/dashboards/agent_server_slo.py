@@ -31,10 +31,18 @@ def dashboard(site: Site) -> Board:
 
 def _left(site: Site) -> Row:
     rules = records(site)
-    columns = [Column(f"{name}: budget left", _budget_left(site, rules, slo), limit=site.limit("budget_left"), bad="below") for slo, name in OBJECTIVES.items()]
+    columns = [
+        Column(f"{name}: budget left", _budget_left(site, rules, slo), limit=site.limit("budget_left"), bad="below")
+        for slo, name in OBJECTIVES.items()
+    ]
     return row(
         f"How much budget is left of {site.config.slo_period}?",
-        *(stat(f"{name}: worst budget", _worst(site, rules, slo), limit=site.limit("budget_left"), bad="below").wide(8) for slo, name in OBJECTIVES.items()),
+        *(
+            stat(f"{name}: worst budget", _worst(site, rules, slo), limit=site.limit("budget_left"), bad="below").wide(
+                8
+            )
+            for slo, name in OBJECTIVES.items()
+        ),
         table("Budgets", columns),
     )
 
@@ -46,14 +54,24 @@ def _objective(site: Site, slo: str) -> Row:
     windows = dict.fromkeys(w for burn in BURNS for w in (burn.short, burn.long))
     return row(
         f"{OBJECTIVES[slo]}: {objective.objective:g} %{within}",
-        lines(f"{OBJECTIVES[slo]}: share of bad events by window", *(_share(site, rules, slo, w).named(w) for w in windows)).noting(f"The budget is {objective.budget:.4g} of all events."),
-        lines(f"{OBJECTIVES[slo]}: burn rate over an hour", _burn(site, rules, slo, "1h")).noting("1 uses up the budget exactly in the period."),
+        lines(
+            f"{OBJECTIVES[slo]}: share of bad events by window",
+            *(_share(site, rules, slo, w).named(w) for w in windows),
+        ).noting(f"The budget is {objective.budget:.4g} of all events."),
+        lines(f"{OBJECTIVES[slo]}: burn rate over an hour", _burn(site, rules, slo, "1h")).noting(
+            "1 uses up the budget exactly in the period."
+        ),
         lines(
             f"{OBJECTIVES[slo]}: events",
             recorded(rules[f"{slo} total"], by=by).named("all {{deployment}}"),
             recorded(rules[f"{slo} bad"], by=by).named("bad {{deployment}}"),
         ),
-        lines(f"{OBJECTIVES[slo]}: budget left", _budget_left(site, rules, slo), limit=site.limit("budget_left"), bad="below"),
+        lines(
+            f"{OBJECTIVES[slo]}: budget left",
+            _budget_left(site, rules, slo),
+            limit=site.limit("budget_left"),
+            bad="below",
+        ),
     )
 
 
@@ -71,8 +89,12 @@ def _burn(site: Site, rules: dict[str, Record], slo: str, window: str) -> Query:
 
 
 def _budget_left(site: Site, rules: dict[str, Record], slo: str) -> Query:
-    return (recorded(_rule(site, rules, slo, site.config.slo_period), by=site.identity) * (1 / site.objective(slo).budget)).complement()
+    return (
+        recorded(_rule(site, rules, slo, site.config.slo_period), by=site.identity) * (1 / site.objective(slo).budget)
+    ).complement()
 
 
 def _worst(site: Site, rules: dict[str, Record], slo: str) -> Query:
-    return (recorded(_rule(site, rules, slo, site.config.slo_period), function="max") * (1 / site.objective(slo).budget)).complement()
+    return (
+        recorded(_rule(site, rules, slo, site.config.slo_period), function="max") * (1 / site.objective(slo).budget)
+    ).complement()

@@ -43,17 +43,24 @@ def _publish(site: Site) -> Row:
     publish = lg["stream_publish_latency"]
     return row(
         "Publishing",
-        lines("Time to publish", *(quantile(q, publish) for q in (0.5, 0.95, 0.99)), limit=site.limit("stream_publish_p99")).noting(
-            "Contains the retries: seconds here come before losses."
-        ),
+        lines(
+            "Time to publish",
+            *(quantile(q, publish) for q in (0.5, 0.95, 0.99)),
+            limit=site.limit("stream_publish_p99"),
+        ).noting("Contains the retries: seconds here come before losses."),
         heat("Spread of publish times", buckets(publish)),
         lines("Published events by type", observations(publish, by=("stream_event_type",), unit="events"), stack=True),
-        lines("Lost events by reason", rate(lg["streaming_data_loss_counter"], by=("reason", "stream_event_type"))).noting(
+        lines(
+            "Lost events by reason", rate(lg["streaming_data_loss_counter"], by=("reason", "stream_event_type"))
+        ).noting(
             "The reason protocol_v2_buffer_overflow is the replay buffer's eviction, without any client losing anything."
         ),
-        lines("Free places in the publish queue", lowest(lg["publish_queue_availability"], by=by), limit=site.limit("publish_queue_slots"), bad="below").noting(
-            "The sample of the run that wrote last; it stays when the run has ended."
-        ),
+        lines(
+            "Free places in the publish queue",
+            lowest(lg["publish_queue_availability"], by=by),
+            limit=site.limit("publish_queue_slots"),
+            bad="below",
+        ).noting("The sample of the run that wrote last; it stays when the run has ended."),
     )
 
 
@@ -61,11 +68,17 @@ def _sessions(site: Site) -> Row:
     lg, by = site.system("agent_server"), (site.labels.instance,)
     return row(
         "Event-stream sessions (protocol v2)",
-        lines("Events sent by method", rate(lg["protocol_v2_event_emitted_counter"], by=("method",)), stack=True).noting("Each connected client counts."),
-        lines("Broken connections by method", rate(lg["protocol_v2_transport_send_failure_counter"], by=("method",))).noting("Mostly clients that went away."),
-        lines("Replay buffer, fullest session", level(lg["protocol_v2_buffer_size"], by=by), limit=site.limit("replay_buffer_events")).noting(
-            "The session that wrote last; it stays when the session has ended."
-        ),
+        lines(
+            "Events sent by method", rate(lg["protocol_v2_event_emitted_counter"], by=("method",)), stack=True
+        ).noting("Each connected client counts."),
+        lines(
+            "Broken connections by method", rate(lg["protocol_v2_transport_send_failure_counter"], by=("method",))
+        ).noting("Mostly clients that went away."),
+        lines(
+            "Replay buffer, fullest session",
+            level(lg["protocol_v2_buffer_size"], by=by),
+            limit=site.limit("replay_buffer_events"),
+        ).noting("The session that wrote last; it stays when the session has ended."),
         lines("Evictions from the replay buffer", rate(lg["protocol_v2_buffer_evicted_counter"], by=by)),
         lines("Reconnects that lost their place", increase(lg["protocol_v2_resume_gap_counter"], by=by)),
         lines("Events replayed per reconnect", *(quantile(q, lg["protocol_v2_replayed_events"]) for q in (0.5, 0.95))),
@@ -77,5 +90,7 @@ def _size(site: Site) -> Row:
     return row(
         "How big are the events?",
         lines("Bytes by event type", volume(size, by=("stream_event_type",)), stack=True),
-        lines("Mean size by event type", mean(size, by=("stream_event_type",))).noting("The widest bucket ends at 10 kB, so the mean says more than a quantile."),
+        lines("Mean size by event type", mean(size, by=("stream_event_type",))).noting(
+            "The widest bucket ends at 10 kB, so the mean says more than a quantile."
+        ),
     )

@@ -34,8 +34,12 @@ def _targets(site: Site) -> Row:
         stat("Targets", count(up["up"])),
         stat("Targets by role", count(up["up"], by=(labels.role,))),
         stat("Targets up", total(up["up"])),
-        stat("Queue depth reported by", count(lg["num_pending_runs"])).noting("Processes that serve the API on Postgres. None: that tier is not scraped, or the runtime is in-memory."),
-        stat("Job slots reported by", count(lg["workers_max"])).noting("Processes that execute runs. None: that tier is not scraped."),
+        stat("Queue depth reported by", count(lg["num_pending_runs"])).noting(
+            "Processes that serve the API on Postgres. None: that tier is not scraped, or the runtime is in-memory."
+        ),
+        stat("Job slots reported by", count(lg["workers_max"])).noting(
+            "Processes that execute runs. None: that tier is not scraped."
+        ),
         stat("Pools reported by", count(lg["pg_pool_max"])).noting("Processes on Postgres. None: in-memory runtime."),
         state("Targets over time", level(up["up"], by=(labels.role, labels.instance)), UP),
     )
@@ -45,12 +49,22 @@ def _switches(site: Site) -> Row:
     lg, by = site.system("agent_server"), site.identity
     return row(
         "Which switches are on, which versions run?",
-        stat("Internal metrics, tier 1", rate(lg["run_attempt_started_counter"])).noting("Nothing here while runs go: EXPOSE_INTERNAL_METRICS_PROMETHEUS is off, or workers are not scraped."),
-        stat("Tier 2", starts(lg["server_started_counter"])).noting("Nothing here: METRIC_MAX_EMITTING_TIER is 1, or internal metrics are off."),
-        stat("Tier 3", rate(lg["protocol_v2_event_emitted_counter"])).noting("Nothing here: METRIC_MAX_EMITTING_TIER is below 3, or no client uses event streams."),
-        stat("Publish queue", level(lg["publish_queue_availability"])).noting("Nothing here: FF_ASYNC_PUBLISH_QUEUE is off, as it is by default."),
+        stat("Internal metrics, tier 1", rate(lg["run_attempt_started_counter"])).noting(
+            "Nothing here while runs go: EXPOSE_INTERNAL_METRICS_PROMETHEUS is off, or workers are not scraped."
+        ),
+        stat("Tier 2", starts(lg["server_started_counter"])).noting(
+            "Nothing here: METRIC_MAX_EMITTING_TIER is 1, or internal metrics are off."
+        ),
+        stat("Tier 3", rate(lg["protocol_v2_event_emitted_counter"])).noting(
+            "Nothing here: METRIC_MAX_EMITTING_TIER is below 3, or no client uses event streams."
+        ),
+        stat("Publish queue", level(lg["publish_queue_availability"])).noting(
+            "Nothing here: FF_ASYNC_PUBLISH_QUEUE is off, as it is by default."
+        ),
         table("Versions", [Column("Processes", count(lg["target_info"], by=(*by, "api_version")))]).wide(12),
-        table("Revisions", [Column("Processes", count(lg["workers_max"], by=(*by, "revision_id", "deployment_type")))]).wide(12),
+        table(
+            "Revisions", [Column("Processes", count(lg["workers_max"], by=(*by, "revision_id", "deployment_type")))]
+        ).wide(12),
     )
 
 
@@ -59,9 +73,15 @@ def _life(site: Site) -> Row:
     proc = site.system("process", on="agent_server")
     return row(
         "Do processes live?",
-        lines("Restarts at one address", restarts(proc["process_start_time_seconds"], by=by).over("1h"), limit=site.limit("restarts_per_hour")).noting("Over an hour."),
+        lines(
+            "Restarts at one address",
+            restarts(proc["process_start_time_seconds"], by=by).over("1h"),
+            limit=site.limit("restarts_per_hour"),
+        ).noting("Over an hour."),
         lines("Started", peak(proc["process_start_time_seconds"], by=by) * 1000),
-        lines("Asked to stop", increase(lg["server_requested_to_stop_counter"], by=by)).noting("Only a queue process still answers scrapes while it drains."),
+        lines("Asked to stop", increase(lg["server_requested_to_stop_counter"], by=by)).noting(
+            "Only a queue process still answers scrapes while it drains."
+        ),
     )
 
 
@@ -72,10 +92,16 @@ def _cost(site: Site) -> Row:
     return row(
         "What does scraping cost?",
         stat("Series", total(up["scrape_samples_post_metric_relabeling"])),
-        lines("Series by process", total(up["scrape_samples_post_metric_relabeling"], by=by), limit=site.limit("scrape_samples")),
+        lines(
+            "Series by process",
+            total(up["scrape_samples_post_metric_relabeling"], by=by),
+            limit=site.limit("scrape_samples"),
+        ),
         lines("Series before relabelling", total(up["scrape_samples_scraped"], by=by)),
         lines("New series", total(up["scrape_series_added"], by=by)),
-        lines("Scrape duration", peak(up["scrape_duration_seconds"], by=by), limit=site.limit("scrape_duration")).noting("The page is rendered on the event loop: slow means blocked."),
+        lines(
+            "Scrape duration", peak(up["scrape_duration_seconds"], by=by), limit=site.limit("scrape_duration")
+        ).noting("The page is rendered on the event loop: slow means blocked."),
         lines("Processor", rate(proc["process_cpu_seconds_total"], by=by)),
         lines("Memory", peak(proc["process_resident_memory_bytes"], by=by)),
         lines("Open files against the limit", used, limit=site.limit("open_descriptors")),

@@ -56,12 +56,26 @@ def _levels(site: Site) -> dict[str, Record]:
     name = _name("deployment", lg["num_pending_runs"].prefix)
     return {
         "targets": record(site, "deployment_role:up:count", count(up, by=by_role).about("Processes that are scraped.")),
-        "targets_up": record(site, "deployment_role:up:sum", replace(total(up, by=by_role), unit="instances").about("Processes that answered the last scrape.")),
+        "targets_up": record(
+            site,
+            "deployment_role:up:sum",
+            replace(total(up, by=by_role), unit="instances").about("Processes that answered the last scrape."),
+        ),
         "pending": record(site, name("num_pending_runs:max"), level(lg["num_pending_runs"], by=identity)),
         "running": record(site, name("num_running_runs:max"), level(lg["num_running_runs"], by=identity)),
-        "slots": record(site, name("workers_max:sum"), total(lg["workers_max"], by=identity).about("Job slots of all processes.")),
-        "slots_busy": record(site, name("workers_active:sum"), total(lg["workers_active"], by=identity).about("Job slots that execute a run.")),
-        "slots_free": record(site, name("workers_available:sum"), total(lg["workers_available"], by=identity).about("Job slots that are free.")),
+        "slots": record(
+            site, name("workers_max:sum"), total(lg["workers_max"], by=identity).about("Job slots of all processes.")
+        ),
+        "slots_busy": record(
+            site,
+            name("workers_active:sum"),
+            total(lg["workers_active"], by=identity).about("Job slots that execute a run."),
+        ),
+        "slots_free": record(
+            site,
+            name("workers_available:sum"),
+            total(lg["workers_available"], by=identity).about("Job slots that are free."),
+        ),
         "pg_used": record(
             site,
             name("pg_pool_used:max_ratio"),
@@ -83,8 +97,6 @@ def _flows(site: Site) -> dict[str, Record]:
     name = _name("deployment", lg["num_pending_runs"].prefix)
     le = _name("deployment_le", lg["num_pending_runs"].prefix)
     rates = {
-        "pg_queued": "pg_pool_requests_queued_total",
-        "pg_errors": "pg_pool_requests_errors_total",
         "attempts": "run_attempt_started_counter",
         "succeeded": "run_success_counter",
         "failed": "run_failed_after_retry_counter",
@@ -96,13 +108,36 @@ def _flows(site: Site) -> dict[str, Record]:
     loss = lg["streaming_data_loss_counter"].where_not(reason="protocol_v2_buffer_overflow")
     execution = lg["run_execution_latency"].where(status="success")
     return {
-        "requests": record(site, name(f"http_requests:rate{window}"), requests.about("Requests of clients; probes and unknown URLs left out.")),
-        "errors": record(site, name(f"http_requests_errors:rate{window}"), errors.about("Requests of clients that ended in a 5xx status.")),
+        "requests": record(
+            site,
+            name(f"http_requests:rate{window}"),
+            requests.about("Requests of clients; probes and unknown URLs left out."),
+        ),
+        "errors": record(
+            site,
+            name(f"http_requests_errors:rate{window}"),
+            errors.about("Requests of clients that ended in a 5xx status."),
+        ),
         "latency": record(site, le(f"http_requests_latency_bucket:rate{window}"), buckets(latency, by=identity)),
-        "queue_wait": record(site, le(f"run_queue_wait_time_1st_attempt_bucket:rate{window}"), buckets(lg["run_queue_wait_time_1st_attempt"], by=identity)),
+        "queue_wait": record(
+            site,
+            le(f"run_queue_wait_time_1st_attempt_bucket:rate{window}"),
+            buckets(lg["run_queue_wait_time_1st_attempt"], by=identity),
+        ),
         "execution": record(site, le(f"run_execution_latency_bucket:rate{window}"), buckets(execution, by=identity)),
-        **{key: record(site, name(f"{metric.removesuffix('_counter').removesuffix('_total')}:rate{window}"), rate(lg[metric], by=identity)) for key, metric in rates.items()},
-        "data_loss": record(site, name(f"streaming_data_loss:rate{window}"), rate(loss, by=identity).about("Stream events lost for good; replay-buffer evictions left out.")),
+        **{
+            key: record(
+                site,
+                name(f"{metric.removesuffix('_counter').removesuffix('_total')}:rate{window}"),
+                rate(lg[metric], by=identity),
+            )
+            for key, metric in rates.items()
+        },
+        "data_loss": record(
+            site,
+            name(f"streaming_data_loss:rate{window}"),
+            rate(loss, by=identity).about("Stream events lost for good; replay-buffer evictions left out."),
+        ),
     }
 
 
@@ -132,26 +167,47 @@ def _windows(site: Site, slo: str, bad: Query, whole: Query) -> Mapping[str, Rec
     period = site.config.slo_period
 
     def keep(name: str, query: Query, help_: str, *, window: str = "") -> Record:
-        return record(site, f"deployment:{name}", query.about(help_), aggregate="none" if "ratio" in name else "sum", window=window, labels=labels)
+        return record(
+            site,
+            f"deployment:{name}",
+            query.about(help_),
+            aggregate="none" if "ratio" in name else "sum",
+            window=window,
+            labels=labels,
+        )
 
     def added(rule: Record) -> Query:
         return recorded(rule, by=identity, over_time="sum_over_time")
 
     name = OBJECTIVES[slo]
-    rates = [keep(f"slo_{what}:rate{short}", query, f"{name}: {what} events.") for what, query in (("bad", bad), ("total", whole))]
+    rates = [
+        keep(f"slo_{what}:rate{short}", query, f"{name}: {what} events.")
+        for what, query in (("bad", bad), ("total", whole))
+    ]
     hourly = [
-        keep(f"slo_{what}:rate1h", recorded(rule, by=identity, over_time="avg_over_time"), f"{name}: {what} events.", window="1h")
+        keep(
+            f"slo_{what}:rate1h",
+            recorded(rule, by=identity, over_time="avg_over_time"),
+            f"{name}: {what} events.",
+            window="1h",
+        )
         for what, rule in zip(("bad", "total"), rates, strict=True)
     ]
     out = {f"{slo} bad": rates[0], f"{slo} total": rates[1]}
-    out[f"{slo} {short}"] = keep(f"slo_error:ratio{short}", recorded(rates[0], by=identity) / recorded(rates[1], by=identity), f"{name}: share of bad events.")
+    out[f"{slo} {short}"] = keep(
+        f"slo_error:ratio{short}",
+        recorded(rates[0], by=identity) / recorded(rates[1], by=identity),
+        f"{name}: share of bad events.",
+    )
     for window in SHORT_WINDOWS:
         share = added(rates[0]) / added(rates[1])
         out[f"{slo} {window}"] = keep(f"slo_error:ratio{window}", share, f"{name}: share of bad events.", window=window)
     out |= {f"slow {slo} bad": hourly[0], f"slow {slo} total": hourly[1]}
     for window in (*LONG_WINDOWS, period):
         share = added(hourly[0]) / added(hourly[1])
-        out[f"slow {slo} {window}"] = keep(f"slo_error:ratio{window}", share, f"{name}: share of bad events.", window=window)
+        out[f"slow {slo} {window}"] = keep(
+            f"slo_error:ratio{window}", share, f"{name}: share of bad events.", window=window
+        )
     return out
 
 

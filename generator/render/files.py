@@ -19,7 +19,9 @@ _Base: Any = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
 
 def render(bundle: Bundle) -> Mapping[Path, str]:
     """Return every file's text by its path below the output folder."""
-    out: dict[Path, str] = {Path(f"dashboards/{stem}.json"): dumps(board.dashboard) for stem, board in bundle.boards.items()}
+    out: dict[Path, str] = {
+        Path(f"dashboards/{stem}.json"): dumps(board.dashboard) for stem, board in bundle.boards.items()
+    }
     for name, groups in bundle.rules.items():
         source = f"records/{name.removesuffix('.records')}.py" if name.endswith(".records") else f"alerts/{name}.py"
         document = {"groups": [_group(bundle.site, g) for g in groups]}
@@ -32,7 +34,7 @@ def render(bundle: Bundle) -> Mapping[Path, str]:
 
 def _group(site: Site, group: Group) -> dict[str, Any]:
     head: dict[str, Any] = {"name": group.name} | ({"interval": group.interval} if group.interval else {})
-    return head | {"rules": [rule.to_rule(site) for rule in (*group.records, *group.alerts)]}
+    return head | {"rules": [r.to_rule(site) for r in group.records] + [a.to_rule(site) for a in group.alerts]}
 
 
 class _Dumper(_Base):  # type: ignore[misc]  # libyaml's dumper where it is there
@@ -50,4 +52,6 @@ _Dumper.add_representer(str, _text)
 
 
 def _yaml(value: Any, source: str) -> str:
-    return _BANNER.format(source=source) + yaml.dump(value, Dumper=_Dumper, sort_keys=False, width=120, allow_unicode=True)
+    return _BANNER.format(source=source) + yaml.dump(
+        value, Dumper=_Dumper, sort_keys=False, width=120, allow_unicode=True
+    )

@@ -1,0 +1,105 @@
+"""Named checks over catalogue, rules, dashboards and scrape files. A check finds; the command decides what follows."""
+
+from __future__ import annotations
+
+import fnmatch
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from generator.lint import coverage, dashboards, queries, rules, scrape
+from generator.lint.finding import Files, Finding, read
+from generator.site import Site
+
+__all__ = ["CHECKS", "Check", "Files", "Finding", "read", "run"]
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """A named check: `topic/what`, and the function that makes its findings."""
+
+    name: str
+    find: Callable[[Files, Site], Iterable[Finding]]
+
+    @property
+    def about(self) -> str:
+        """What it is for: the first line of the function's docstring."""
+        return (self.find.__doc__ or "").strip().split("\n")[0]
+
+
+#: Every check, in the order of the documentation.
+CHECKS: tuple[Check, ...] = (
+    Check("coverage/shown", coverage.shown),
+    Check("dashboard/schema", dashboards.schema),
+    Check("dashboard/variables", dashboards.variables),
+    Check("dashboard/identity", dashboards.identity),
+    Check("dashboard/grid", dashboards.grid),
+    Check("dashboard/thresholds", dashboards.thresholds),
+    Check("dashboard/described", dashboards.described),
+    Check("dashboard/datasource", dashboards.datasource),
+    Check("dashboard/queried", dashboards.queried),
+    Check("dashboard/refreshed", dashboards.refreshed),
+    Check("dashboard/units", dashboards.units),
+    Check("dashboard/links", dashboards.links),
+    Check("dashboard/annotated", dashboards.annotated),
+    Check("dashboard/size", dashboards.size),
+    Check("promql/syntax", queries.syntax),
+    Check("promql/functions", queries.functions),
+    Check("promql/series", queries.series),
+    Check("promql/labels", queries.labels),
+    Check("promql/counters", queries.counters),
+    Check("promql/rate-interval", queries.rate_interval),
+    Check("promql/ranges", queries.ranges),
+    Check("promql/buckets", queries.buckets),
+    Check("promql/reach", queries.reach),
+    Check("promql/literals", queries.literals),
+    Check("promql/held", queries.held),
+    Check("promql/sums", queries.sums),
+    Check("promql/selectors", queries.selectors),
+    Check("rule/schema", rules.schema),
+    Check("rule/duplicates", rules.duplicates),
+    Check("rule/names", rules.names),
+    Check("rule/used", rules.used),
+    Check("rule/order", rules.order),
+    Check("alert/annotated", rules.annotated),
+    Check("alert/severity", rules.severity),
+    Check("alert/templates", rules.templates),
+    Check("alert/comparison", rules.comparison),
+    Check("alert/boards", rules.boards),
+    Check("alert/kept", rules.kept),
+    Check("scrape/labels", scrape.labels),
+    Check("scrape/jobs", scrape.jobs),
+)
+
+
+def run(site: Site, root: Path) -> list[Finding]:
+    """Run every check over the files below `root`; what the configuration suppresses is left out.
+
+    A suppression that suppresses nothing is a finding itself: `lint/suppressions`.
+    """
+    files = read(root)
+    if files.broken:
+        return [Finding(p.path, p.line, "file/parse", p.what, p.fix) for p in files.broken]
+    findings = sorted({f for check in CHECKS for f in check.find(files, site)})
+    return [*_accepted(site, findings)]
+
+
+def _accepted(site: Site, findings: list[Finding]) -> Iterator[Finding]:
+    used = set()
+    for finding in findings:
+        reasons = [
+            s for s in site.config.suppressions if s.check == finding.check and fnmatch.fnmatch(finding.path, s.where)
+        ]
+        used |= set(reasons)
+        if not reasons:
+            yield finding
+    for suppression in site.config.suppressions:
+        if suppression not in used:
+            path, line = site.config.place(suppression.check)
+            yield Finding(
+                path,
+                line,
+                "lint/suppressions",
+                f"nothing to suppress for {suppression.check!r} in {suppression.where!r}",
+                "remove it",
+            )

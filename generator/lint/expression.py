@@ -1,0 +1,202 @@
+"""PromQL taken apart: which series an expression reads, inside which functions, and which labels it keeps."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import promql_parser as pp
+
+#: Grafana's macros as odd durations that no one would write, so that a parsed range still tells where it came from.
+MACROS: Mapping[str, str] = {
+    "__rate_interval": "7m13s",
+    "__interval": "13s",
+    "__range": "1h7m13s",
+    "__interval_ms": "13000",
+    "__range_s": "4033",
+    "__range_ms": "4033000",
+}
+RATE_INTERVAL = 433.0
+VARIABLE = re.compile(r"\$\{(\w+)(?::\w+)?\}|\$(\w+)|\[\[(\w+)(?::\w+)?\]\]")
+
+#: Labels are unknown, so anything may be there.
+ANY = None
+
+
+@dataclass(frozen=True, slots=True)
+class Matcher:
+    """One matcher of a selector: `op` is Equal, NotEqual, Re or NotRe."""
+
+    label: str
+    op: str
+    value: str
+
+
+@dataclass(frozen=True, slots=True)
+class Selector:
+    """One selector and what surrounds it.
+
+    Attributes:
+        name: Series name; empty for one by matchers only.
+        matchers: Its matchers, without the name's.
+        seconds: Its range; 0 for an instant selector.
+        offset: Its offset in seconds.
+        calls: Functions and aggregations around it, outermost first.
+        grouping: Labels named by `by`, `without`, `on`, `ignoring` or `group_*` around it.
+
+    """
+
+    name: str
+    matchers: tuple[Matcher, ...]
+    seconds: float
+    offset: float
+    calls: tuple[str, ...]
+    grouping: tuple[str, ...]
+
+
+def concrete(text: str) -> str:
+    """Return a panel's query as Prometheus would get it: macros as durations, variables as the word `x`."""
+    return VARIABLE.sub(lambda m: MACROS.get(m[1] or m[2] or m[3], m[0] if (m[2] or "").isdigit() else "x"), text)
+
+
+def parsed(text: str) -> Any:
+    """Return the syntax tree of a query.
+
+    Raises:
+        ValueError: It is not PromQL.
+
+    """
+    return pp.parse(concrete(text))
+
+
+def selectors(tree: Any) -> list[Selector]:
+    """Return every selector of an expression, in the order of the text."""
+    return list(_walk(tree, (), (), 0.0))
+
+
+def _walk(node: Any, calls: tuple[str, ...], grouping: tuple[str, ...], seconds: float) -> Iterator[Selector]:
+    match node:
+        case pp.VectorSelector():
+            own = tuple(
+                Matcher(m.name, str(m.op).rpartition(".")[2], m.value)
+                for m in node.matchers.matchers
+                if m.name != "__name__"
+            )
+            named = next((m.value for m in node.matchers.matchers if m.name == "__name__"), "")
+            offset = node.offset.total_seconds() if node.offset else 0.0
+            yield Selector(node.name or named, own, seconds, offset, calls, grouping)
+        case pp.MatrixSelector():
+            yield from _walk(node.vector_selector, calls, grouping, node.range.total_seconds())
+        case pp.SubqueryExpr():
+            yield from _walk(node.expr, (*calls, "subquery"), grouping, 0.0)
+        case pp.Call():
+            for argument in node.args:
+                yield from _walk(argument, (*calls, node.func.name), grouping, seconds)
+        case pp.AggregateExpr():
+            labels = tuple(node.modifier.labels) if node.modifier else ()
+            yield from _walk(node.expr, (*calls, str(node.op)), (*grouping, *labels), seconds)
+        case pp.BinaryExpr():
+            labels = _matching(node)
+            yield from _walk(node.lhs, calls, (*grouping, *labels), seconds)
+            yield from _walk(node.rhs, calls, (*grouping, *labels), seconds)
+        case pp.ParenExpr() | pp.UnaryExpr():
+            yield from _walk(node.expr, calls, grouping, seconds)
+        case _:
+            return
+
+
+def _matching(node: Any) -> tuple[str, ...]:
+    modifier = node.modifier
+    if not modifier:
+        return ()
+    named = tuple(modifier.matching.labels) if modifier.matching else ()
+    return (*named, *(modifier.group_labels or ()))
+
+
+def labels(node: Any) -> frozenset[str] | None:  # noqa: PLR0911 - one per kind of node
+    """Return the labels that the result can have, or ANY where they are those of the raw series."""
+    match node:
+        case pp.ParenExpr() | pp.UnaryExpr():
+            return labels(node.expr)
+        case pp.AggregateExpr():
+            if node.modifier is None:
+                return frozenset()
+            by = str(node.modifier.type).endswith("By")
+            inner = labels(node.expr)
+            named = frozenset(node.modifier.labels)
+            return (named if inner is ANY else named & inner) if by else (ANY if inner is ANY else inner - named)
+        case pp.Call():
+            return _labels_of_call(node)
+        case pp.BinaryExpr():
+            left, right = labels(node.lhs), labels(node.rhs)
+            if isinstance(node.lhs, pp.NumberLiteral):
+                return right
+            if str(node.op) == "or":
+                return ANY if left is ANY or right is ANY else left | right
+            return left
+        case pp.NumberLiteral() | pp.StringLiteral():
+            return frozenset()
+        case _:
+            return ANY
+
+
+def _labels_of_call(node: Any) -> frozenset[str] | None:
+    name = node.func.name
+    if name in ("vector", "time", "scalar"):
+        return frozenset()
+    inner = [labels(a) for a in node.args if not isinstance(a, (pp.NumberLiteral, pp.StringLiteral))]
+    if not inner or inner[0] is ANY:
+        return ANY
+    if name == "histogram_quantile":
+        return inner[0] - {"le"}
+    if name == "label_replace":
+        return inner[0] | {node.args[1].val}
+    return inner[0]
+
+
+def functions(tree: Any) -> set[str]:
+    """Return the names of all functions that an expression calls."""
+    return {node.func.name for node in _nodes(tree) if isinstance(node, pp.Call)}
+
+
+def quantiles_without_le(tree: Any) -> bool:
+    """Say whether some histogram_quantile() gets a vector that lost `le`."""
+    calls = (n for n in _nodes(tree) if isinstance(n, pp.Call) and n.func.name == "histogram_quantile")
+    return any((found := labels(n.args[1])) is not ANY and "le" not in found for n in calls)
+
+
+def comparisons(tree: Any) -> list[tuple[Any, str, float]]:
+    """Return every comparison with a number: left side, operator, number."""
+    ops = {">", ">=", "<", "<=", "==", "!="}
+    return [
+        (n.lhs, str(n.op), float(n.rhs.val))
+        for n in _nodes(tree)
+        if isinstance(n, pp.BinaryExpr) and str(n.op) in ops and isinstance(n.rhs, pp.NumberLiteral)
+    ]
+
+
+def has_condition(node: Any) -> bool:
+    """Say whether the result depends on a condition: a comparison, `and`, `unless`, or absent()."""
+    ops = {">", ">=", "<", "<=", "==", "!=", "and", "unless"}
+    return any(
+        (isinstance(n, pp.BinaryExpr) and str(n.op) in ops)
+        or (isinstance(n, pp.Call) and n.func.name.startswith("absent"))
+        for n in _nodes(node)
+    )
+
+
+def _nodes(node: Any) -> Iterator[Any]:
+    yield node
+    match node:
+        case pp.MatrixSelector():
+            yield from _nodes(node.vector_selector)
+        case pp.SubqueryExpr() | pp.AggregateExpr() | pp.ParenExpr() | pp.UnaryExpr():
+            yield from _nodes(node.expr)
+        case pp.Call():
+            for argument in node.args:
+                yield from _nodes(argument)
+        case pp.BinaryExpr():
+            yield from _nodes(node.lhs)
+            yield from _nodes(node.rhs)

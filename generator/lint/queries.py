@@ -1,0 +1,290 @@
+"""Checks of PromQL, in panels, variables, annotations and rules alike, against catalogue and configuration."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import promql_parser as pp
+
+from generator.catalogue import Kind, Metric
+from generator.lint import expression
+from generator.lint.expression import ANY, RATE_INTERVAL, Selector
+from generator.lint.finding import Files, Finding, rules, targets
+from generator.site import Site
+from generator.source import Document, Place
+from generator.units import seconds
+
+#: Functions over a counter's range that make sense; everything else reads a counter raw.
+_COUNTING = frozenset({"rate", "irate", "increase", "resets", "changes"})
+#: Functions that a counter may go through without being rated: presence, not value.
+_PRESENCE = frozenset({"count", "absent", "absent_over_time", "present_over_time", "group", "timestamp"})
+_FUNCTIONS = Path(__file__).parent / "promql-functions-2.42.txt"
+
+
+@dataclass(frozen=True, slots=True)
+class Text:
+    """One query: its file, place and text, and the board variables it is held to (none for a rule)."""
+
+    document: Document
+    place: Place
+    text: str
+    board: bool
+
+    def finding(self, check: str, what: str, fix: str) -> Finding:
+        """Return a finding at the query."""
+        return Finding(self.document.path, self.document.line(*self.place, "expr"), check, what, fix)
+
+
+def texts(files: Files) -> Iterator[Text]:
+    """Yield every query of every file: panels, variables, annotations, rules."""
+    for board in files.boards:
+        for place, _, target in targets(board):
+            yield Text(board, place, str(target.get("expr", "")), board=True)
+        for number, variable in enumerate(board.data.get("templating", {}).get("list", ())):
+            inner = re.fullmatch(
+                r"label_values\((.*), *\w+\)",
+                str((variable.get("query") or {}).get("query", "")) if isinstance(variable.get("query"), dict) else "",
+            )
+            if inner:
+                yield Text(board, ("templating", "list", number, "query"), inner[1], board=True)
+        for number, annotation in enumerate(board.data.get("annotations", {}).get("list", ())):
+            if "expr" in annotation:
+                yield Text(board, ("annotations", "list", number), annotation["expr"], board=True)
+    for document in files.rules:
+        for place, _, rule in rules(document):
+            yield Text(document, place, str(rule.get("expr", "")), board=False)
+
+
+def _trees(files: Files) -> Iterator[tuple[Text, Any]]:
+    for text in texts(files):
+        try:
+            yield text, expression.parsed(text.text)
+        except ValueError:
+            continue
+
+
+def syntax(files: Files, _: Site) -> Iterator[Finding]:
+    """Every query parses as PromQL once Grafana has filled in its variables."""
+    for text in texts(files):
+        try:
+            expression.parsed(text.text)
+        except ValueError as error:
+            yield text.finding("promql/syntax", f"{text.text[:80]!r} is not PromQL: {error}", "correct the query")
+
+
+def functions(files: Files, _: Site) -> Iterator[Finding]:
+    """Every function exists in the oldest Prometheus that is supported, 2.42, and in 3.x."""
+    known = set(_FUNCTIONS.read_text(encoding="utf-8").split()) - {"holt_winters"}
+    for text, tree in _trees(files):
+        for name in sorted(expression.functions(tree) - known):
+            yield text.finding(
+                "promql/functions", f"{name}() is not in every Prometheus from 2.42 on", "use an older function"
+            )
+
+
+def series(files: Files, site: Site) -> Iterator[Finding]:
+    """Every series that is read is in the catalogue or recorded by a rule."""
+    known, recorded = _known(site), _recorded(files)
+    for text, tree in _trees(files):
+        for name in sorted(
+            {s.name for s in expression.selectors(tree) if s.name not in known and s.name not in recorded}
+        ):
+            yield text.finding(
+                "promql/series",
+                f"no catalogue metric and no rule makes {name or 'a nameless selector'!r}",
+                "correct the name, or add it to the catalogue",
+            )
+
+
+def labels(files: Files, site: Site) -> Iterator[Finding]:
+    """Every label that is matched or grouped by exists on the series, and a matched value can occur."""
+    known = _known(site)
+    for text, tree in _trees(files):
+        for selector in expression.selectors(tree):
+            metric = known.get(selector.name)
+            if metric is None:
+                continue
+            for matcher in selector.matchers:
+                label = metric.labels.get(matcher.label) or metric.constant_labels.get(matcher.label)
+                if label is None and matcher.label != "le":
+                    yield text.finding(
+                        "promql/labels",
+                        f"{selector.name} has no label {matcher.label!r}",
+                        f"it has {', '.join((*metric.labels, *metric.constant_labels))}",
+                    )
+                elif label and label.values and matcher.op == "Equal" and matcher.value not in (*label.values, "", "x"):
+                    yield text.finding(
+                        "promql/labels",
+                        f"{matcher.label!r} of {selector.name} is never {matcher.value!r}",
+                        f"use one of {', '.join(label.values)}",
+                    )
+
+
+def counters(files: Files, site: Site) -> Iterator[Finding]:
+    """A counter is read through rate() or the like, and nothing but a counter is."""
+    known = _known(site)
+    for text, tree in _trees(files):
+        for selector in expression.selectors(tree):
+            metric = known.get(selector.name)
+            if metric is None:
+                continue
+            cumulative = metric.kind in (Kind.COUNTER, Kind.HISTOGRAM, Kind.SUMMARY)
+            inside = set(selector.calls)
+            if not cumulative and inside & {"rate", "irate", "increase"}:
+                yield text.finding(
+                    "promql/counters",
+                    f"rate of {selector.name}, a {metric.kind}",
+                    "read a gauge as it is, or with delta()",
+                )
+            raw = cumulative and not selector.seconds and not inside & (_COUNTING | _PRESENCE)
+            if raw and not _born(text.text, selector):
+                yield text.finding(
+                    "promql/counters",
+                    f"{selector.name} is a {metric.kind} and read raw",
+                    "wrap it in rate() or increase()",
+                )
+
+
+def _born(text: str, selector: Selector) -> bool:
+    """The birth clause compares the raw counter with 0, beside an increase of the same."""
+    return f"increase({selector.name}" in text
+
+
+def rate_interval(files: Files, _: Site) -> Iterator[Finding]:
+    """In a panel, the range of rate() is $__rate_interval, so that it holds at every zoom and scrape interval."""
+    for text, tree in _trees(files):
+        for selector in expression.selectors(tree):
+            if text.board and {"rate", "irate"} & set(selector.calls) and selector.seconds not in (0, RATE_INTERVAL):
+                yield text.finding(
+                    "promql/rate-interval", f"rate over a fixed {selector.seconds:g} s", "use $__rate_interval"
+                )
+
+
+def ranges(files: Files, site: Site) -> Iterator[Finding]:
+    """In a rule, the range of rate() holds at least four scrapes, so that one failed scrape does no harm."""
+    least = 4 * seconds(site.config.scrape_interval)
+    for text, tree in _trees(files):
+        for selector in expression.selectors(tree):
+            if not text.board and {"rate", "increase"} & set(selector.calls) and 0 < selector.seconds < least:
+                yield text.finding(
+                    "promql/ranges",
+                    f"a range of {selector.seconds:g} s with scrapes every {site.config.scrape_interval}",
+                    f"use at least {least:g} s",
+                )
+
+
+def buckets(files: Files, _: Site) -> Iterator[Finding]:
+    """`le` survives up to histogram_quantile(), and a bucket is matched in both spellings, `1000` and `1000.0`."""
+    for text, tree in _trees(files):
+        if expression.quantiles_without_le(tree):
+            yield text.finding("promql/buckets", "histogram_quantile() of a vector without 'le'", "group by le too")
+        for selector in expression.selectors(tree):
+            for matcher in selector.matchers:
+                if matcher.label == "le" and matcher.op == "Equal" and re.fullmatch(r"\d+(\.0)?", matcher.value):
+                    yield text.finding(
+                        "promql/buckets",
+                        f"le={matcher.value!r} is spelt otherwise by another Prometheus",
+                        f'use le=~"{matcher.value.removesuffix(".0")}(\\\\.0)?"',
+                    )
+
+
+def reach(files: Files, site: Site) -> Iterator[Finding]:
+    """A quantile is compared with a bucket edge below the last one; else the comparison is a guess, or never true."""
+    known = _known(site)
+    for text, tree in _trees(files):
+        for left, _, value in expression.comparisons(tree):
+            if not (isinstance(left, pp.Call) and left.func.name == "histogram_quantile"):
+                continue
+            for selector in expression.selectors(left):
+                metric = known.get(selector.name)
+                if metric and metric.buckets and value not in metric.buckets[:-1]:
+                    edges = ", ".join(f"{int(e)}" if e == int(e) else f"{e:g}" for e in metric.buckets[:-1])
+                    yield text.finding(
+                        "promql/reach",
+                        f"a quantile of {selector.name} is compared with {value:g}, no edge below the last one",
+                        f"use one of {edges}",
+                    )
+
+
+def literals(files: Files, _: Site) -> Iterator[Finding]:
+    """No query names a job, an instance or a pod: these are the operator's own."""
+    for text, tree in _trees(files):
+        for selector in expression.selectors(tree):
+            for matcher in selector.matchers:
+                if (
+                    matcher.label in ("job", "instance", "pod")
+                    and matcher.value not in ("x", ".*", ".+")
+                    and "$" not in matcher.value
+                ):
+                    yield text.finding(
+                        "promql/literals",
+                        f"{matcher.label}={matcher.value!r} is fixed",
+                        "select by the board's variables",
+                    )
+
+
+def held(files: Files, site: Site) -> Iterator[Finding]:
+    """Every selector of a panel is held to the board's cluster, namespace and deployment."""
+    known = _known(site)
+    for text, tree in _trees(files):
+        if not text.board or text.place[0] != "panels":
+            continue
+        for selector in expression.selectors(tree):
+            lacking = [label for label in site.identity if label not in {m.label for m in selector.matchers}]
+            if lacking and (selector.name in known or ":" in selector.name):
+                yield text.finding(
+                    "promql/held", f"{selector.name} is not held to {', '.join(lacking)}", "match the board's variables"
+                )
+
+
+def sums(files: Files, site: Site) -> Iterator[Finding]:
+    """A value that every process repeats is never summed over processes."""
+    known = _known(site)
+    for text, tree in _trees(files):
+        for selector in expression.selectors(tree):
+            metric = known.get(selector.name)
+            if metric and metric.aggregate in ("global", "max", "min") and selector.calls[-1:] in (("sum",), ("avg",)):
+                yield text.finding(
+                    "promql/sums",
+                    f"{selector.calls[-1]} of {selector.name}, one value that every process repeats",
+                    f"use {'max' if metric.aggregate == 'global' else metric.aggregate}",
+                )
+
+
+def selectors(files: Files, site: Site) -> Iterator[Finding]:
+    """Every selector carries the matchers that the configuration demands of all."""
+    wanted = site.config.selectors
+    for text, tree in _trees(files):
+        for selector in expression.selectors(tree):
+            lacking = [
+                label
+                for label in wanted
+                if label not in {m.label for m in selector.matchers} and ":" not in selector.name
+            ]
+            if lacking:
+                yield text.finding(
+                    "promql/selectors",
+                    f"{selector.name} lacks the matcher of {', '.join(lacking)}",
+                    "run `make dashboards` with your configuration",
+                )
+
+
+def _known(site: Site) -> Mapping[str, Metric]:
+    """Every series that a scrape can bring, both eras, under this site's prefixes."""
+    return {series: m for name in site.catalogue.systems for m in site.system(name) for series in m.series}
+
+
+def _recorded(files: Files) -> set[str]:
+    return {str(rule["record"]) for document in files.rules for _, _, rule in rules(document) if "record" in rule}
+
+
+def result_labels(text: str) -> frozenset[str] | None:
+    """Return the labels that a query's result can have; ANY when they are those of the raw series."""
+    try:
+        return expression.labels(expression.parsed(text))
+    except ValueError:
+        return ANY

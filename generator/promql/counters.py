@@ -1,0 +1,76 @@
+"""Queries of counters: rates, increases, first events, restarts."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from generator.catalogue import Kind, Metric
+from generator.promql.series import added, aggregate, both, inset, need, plain, query, select, target_labels
+from generator.query import Query, Scope
+from generator.units import number, seconds
+
+COUNTERS = (Kind.COUNTER,)
+
+
+def rate(metric: Metric, *, by: Sequence[str] = ()) -> Query:
+    """Events (or units) per second, summed over every label not in `by`.
+
+    Raises:
+        QueryError: Not a counter, or a label is unknown.
+
+    """
+    need(metric, COUNTERS, "rate")
+    return query(metric, by, f"{metric.unit}/s", lambda scope: added(metric, by, scope, "rate"))
+
+
+def increase(metric: Metric, *, by: Sequence[str] = ()) -> Query:
+    """Events (or units) within the window, summed over every label not in `by`; not a whole number, Prometheus extrapolates.
+
+    Raises:
+        QueryError: Not a counter, or a label is unknown.
+
+    """
+    need(metric, COUNTERS, "increase")
+    return query(metric, by, metric.unit, lambda scope: added(metric, by, scope, "increase"))
+
+
+def happened(metric: Metric, *, by: Sequence[str] = ()) -> Query:
+    """Events within the window, 0 left out, by a counter whose series is born at its first event.
+
+    `increase()` never sees the event that a series is born with. So a series also counts when it did not exist a window
+    ago while its target was up, or when its process is younger than the window; a target found late and a gap of
+    Prometheus do not count.
+
+    Edge: two of the three clauses can hold for different series at once; each series counts by the first that holds.
+
+    Raises:
+        QueryError: Not a counter, or a label is unknown.
+
+    """
+    need(metric, COUNTERS, "happened")
+
+    def inner(part: Metric, scope: Scope) -> str:
+        series, window = select(part, scope), scope.window
+        up = plain("up", part, scope)
+        start = plain("process_start_time_seconds", part, scope)
+        on = f"on ({', '.join(target_labels(part))})"
+        return (
+            f"increase({series}[{window}]) > 0\n"
+            f"or\n({series} > 0 unless {series} offset {window}) and {on} ({up} offset {window} == 1)\n"
+            f"or\n{series} > 0 and {on} (time() - {start} < {number(seconds(window))})"
+        )
+
+    def build(scope: Scope) -> str:
+        return aggregate("sum", by, "\n" + inset(both(metric, lambda part: inner(part, scope))) + "\n", metric)
+
+    return query(metric, by, metric.unit, build)
+
+
+def starts(started: Metric, *, by: Sequence[str] = ()) -> Query:
+    """Processes whose start counter exists: it is 1 for the whole life of a process, so it is counted and never rated."""
+    need(started, COUNTERS, "starts")
+
+    def build(scope: Scope) -> str:
+        return aggregate("count", by, select(started, scope), started)
+
+    return query(started, by, "instances", build)

@@ -1,0 +1,104 @@
+"""Queries of gauges: sums where a sum means something, else the greatest or least value."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from generator.catalogue import Kind, Metric
+from generator.errors import QueryError
+from generator.promql.series import aggregate, both, inset, known, legend, need, query, select, target_labels
+from generator.query import Query, Scope
+
+GAUGES = (Kind.GAUGE, Kind.INFO)
+
+
+def total(metric: Metric, *, by: Sequence[str] = ()) -> Query:
+    """Sum of a gauge over processes.
+
+    Raises:
+        QueryError: Not a gauge; or each process repeats one global value, or the last writer's, so a sum means nothing.
+
+    """
+    need(metric, GAUGES, "total")
+    if metric.aggregate not in ("sum", "instance"):
+        why = {
+            "global": "every process repeats one global value",
+            "max": "it is one session's value",
+            "min": "it is one run's value",
+        }
+        what = f"sum of {metric.full_name} ({metric.place}): {why.get(metric.aggregate, 'no sum of it means anything')}"
+        raise QueryError(what, "use level()")
+    return _gauge(metric, by, "sum")
+
+
+def level(metric: Metric, *, by: Sequence[str] = ()) -> Query:
+    """Value of a gauge over processes, put together as the catalogue says: sum, max or min.
+
+    Raises:
+        QueryError: Not a gauge; or it has a meaning per process only.
+
+    """
+    need(metric, GAUGES, "level")
+    functions = {"sum": "sum", "global": "max", "max": "max", "min": "min"}
+    if metric.aggregate not in functions:
+        raise QueryError(
+            f"{metric.full_name} ({metric.place}) has a meaning per process only", "use peak(), lowest() or each()"
+        )
+    return _gauge(metric, by, functions[metric.aggregate])
+
+
+def peak(metric: Metric | Query, *, by: Sequence[str] = ()) -> Query:
+    """Greatest value of a gauge, or of a query made by `each`, over processes."""
+    return _extreme(metric, by, "max")
+
+
+def lowest(metric: Metric | Query, *, by: Sequence[str] = ()) -> Query:
+    """Least value of a gauge, or of a query made by `each`, over processes."""
+    return _extreme(metric, by, "min")
+
+
+def count(metric: Metric, *, by: Sequence[str] = ()) -> Query:
+    """Number of series of a gauge: with one series per process, the number of processes. Never 0: nothing when there is none."""
+    need(metric, GAUGES, "count")
+    return replace(_gauge(metric, by, "count"), unit="instances")
+
+
+def each(metric: Metric) -> Query:
+    """A gauge as it is, one value per series; combine it with others of the same process, then aggregate by `peak` or `lowest`."""
+    need(metric, GAUGES, "each")
+    targets = target_labels(metric)
+    return query(
+        metric, targets, metric.unit, lambda scope: both(metric, lambda part: select(part, scope)), check=False
+    )
+
+
+def restarts(start_time: Metric, *, by: Sequence[str] = ()) -> Query:
+    """Restarts within the window: how often the start time of a process changed at one address."""
+    need(start_time, GAUGES, "restarts")
+
+    def build(scope: Scope) -> str:
+        return aggregate("sum", by, f"changes({select(start_time, scope)}[{scope.window}])", start_time)
+
+    return replace(query(start_time, by, "restarts", build), help="Restarts of processes at an unchanged address.")
+
+
+def _gauge(metric: Metric, by: Sequence[str], function: str) -> Query:
+    def build(scope: Scope) -> str:
+        return aggregate(function, by, both(metric, lambda part: select(part, scope)), metric)
+
+    return query(metric, by, metric.unit, build)
+
+
+def _extreme(metric: Metric | Query, by: Sequence[str], function: str) -> Query:
+    if isinstance(metric, Metric):
+        need(metric, GAUGES, function)
+        return _gauge(metric, by, function)
+    text, source = metric.build, metric.metrics[0]
+    known(source, by)
+
+    def build(scope: Scope) -> str:
+        inner = text(scope)
+        return aggregate(function, by, f"\n{inset(inner)}\n" if "\n" in inner else inner, source)
+
+    return replace(metric, build=build, labels=tuple(by), legend=legend(by), compound=False)

@@ -1,0 +1,149 @@
+"""Queries of histograms and summaries: quantiles, means, shares within a bucket edge."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from generator.catalogue import Kind, Matcher, Metric
+from generator.errors import QueryError
+from generator.promql.series import added, aggregate, both, legend, need, query, select
+from generator.query import Query, Scope
+from generator.units import number
+
+HISTOGRAMS = (Kind.HISTOGRAM,)
+OBSERVING = (Kind.HISTOGRAM, Kind.SUMMARY)
+
+
+def mean(metric: Metric, *, by: Sequence[str] = ()) -> Query:
+    """Mean of a histogram's or summary's observations over the window, in its unit. NaN without observations."""
+    need(metric, OBSERVING, "mean")
+
+    def build(scope: Scope) -> str:
+        return f"{added(metric, by, scope, 'rate', '_sum')}\n/\n{added(metric, by, scope, 'rate', '_count')}"
+
+    return replace(query(metric, by, metric.unit, build), compound=True)
+
+
+def observations(metric: Metric, *, by: Sequence[str] = (), unit: str = "") -> Query:
+    """Observations of a histogram or summary per second; `unit` says of what."""
+    need(metric, OBSERVING, "observations")
+    return query(metric, by, f"{unit or 'samples'}/s", lambda scope: added(metric, by, scope, "rate", "_count"))
+
+
+def observed(metric: Metric, *, by: Sequence[str] = (), unit: str = "") -> Query:
+    """Observations of a histogram or summary within the window; `unit` says of what."""
+    need(metric, OBSERVING, "observed")
+    return query(metric, by, unit or "samples", lambda scope: added(metric, by, scope, "increase", "_count"))
+
+
+def volume(metric: Metric, *, by: Sequence[str] = ()) -> Query:
+    """Sum of a histogram's or summary's observations per second, in its unit per second."""
+    need(metric, OBSERVING, "volume")
+    return query(metric, by, f"{metric.unit}/s", lambda scope: added(metric, by, scope, "rate", "_sum"))
+
+
+def buckets(metric: Metric, *, by: Sequence[str] = ()) -> Query:
+    """Cumulative bucket rates of a histogram, by `le` and `by`; what `quantile_of` and a heat map read."""
+    need(metric, HISTOGRAMS, "buckets")
+    return query(
+        metric, ("le", *by), f"{metric.unit}/s", lambda scope: added(metric, ("le", *by), scope, "rate", "_bucket")
+    )
+
+
+def quantile(q: float, metric: Metric, *, by: Sequence[str] = ()) -> Query:
+    """The `q`-quantile, 0 to 1, of a histogram, in its unit; never above the last finite edge.
+
+    Raises:
+        QueryError: Not a histogram, `q` outside 0 to 1, or a label is unknown.
+
+    """
+    need(metric, HISTOGRAMS, "quantile")
+    return quantile_of(q, buckets(metric, by=by))
+
+
+def quantile_of(q: float, rates: Query) -> Query:
+    """The `q`-quantile, 0 to 1, of bucket rates, in the histogram's unit.
+
+    Raises:
+        QueryError: The query lost `le`, or `q` is outside 0 to 1.
+
+    """
+    if "le" not in rates.labels:
+        raise QueryError(f"quantile of a query by ({', '.join(rates.labels)}): 'le' was dropped", "group by 'le' too")
+    if not 0 < q < 1:
+        raise QueryError(f"quantile {q:g}", "use a number between 0 and 1")
+    rest = tuple(label for label in rates.labels if label != "le")
+    text = rates.build
+    return replace(
+        rates,
+        build=lambda scope: f"histogram_quantile({q:g}, {text(scope)})",
+        unit=rates.unit.removesuffix("/s"),
+        labels=rest,
+        legend=f"p{q * 100:g} {legend(rest)}".strip(),
+        edges=rates.metrics[0].buckets,
+        compound=False,
+    )
+
+
+def share_within(metric: Metric, edge: float, *, by: Sequence[str] = ()) -> Query:
+    """Share of a histogram's observations that are at most `edge`, 0 to 1. NaN without observations.
+
+    Raises:
+        QueryError: Not a histogram, `edge` is no bucket edge below the last one, or a label is unknown.
+
+    """
+    return _share(metric, edge, by, good=True)
+
+
+def share_above(metric: Metric, edge: float, *, by: Sequence[str] = ()) -> Query:
+    """Share of a histogram's observations that are above `edge`, 0 to 1. NaN without observations.
+
+    Raises:
+        QueryError: Not a histogram, `edge` is no bucket edge below the last one, or a label is unknown.
+
+    """
+    return _share(metric, edge, by, good=False)
+
+
+def within(metric: Metric, edge: float, *, by: Sequence[str] = (), unit: str = "") -> Query:
+    """Observations per second that are at most `edge`; `unit` says of what.
+
+    Raises:
+        QueryError: Not a histogram, `edge` is no bucket edge below the last one, or a label is unknown.
+
+    """
+    need(metric, HISTOGRAMS, "within")
+    _edge(metric, edge)
+    return query(metric, by, f"{unit or 'samples'}/s", lambda scope: _within(metric, edge, by, scope))
+
+
+def _share(metric: Metric, edge: float, by: Sequence[str], *, good: bool) -> Query:
+    need(metric, HISTOGRAMS, "share")
+    _edge(metric, edge)
+
+    def build(scope: Scope) -> str:
+        share = f"{_within(metric, edge, by, scope)}\n/\n{added(metric, by, scope, 'rate', '_count')}"
+        return share if good else f"1 -\n{share}"
+
+    return replace(query(metric, by, "ratio", build), compound=True)
+
+
+def _edge(metric: Metric, edge: float) -> None:
+    if edge not in metric.buckets[:-1]:
+        edges = ", ".join(number(e) for e in metric.buckets[:-1])
+        raise QueryError(
+            f"{number(edge)} is no bucket edge of {metric.full_name} ({metric.place}) below its last one",
+            f"use one of {edges}",
+        )
+
+
+def _within(metric: Metric, edge: float, by: Sequence[str], scope: Scope) -> str:
+    """Bucket rate at one edge. Prometheus 2 keeps `1000`, 3 makes it `1000.0`, and the server itself writes both."""
+
+    def inner(part: Metric) -> str:
+        text = number(edge if part is not metric.before else edge / metric.factor)
+        pattern = text.replace(".", "\\.") + ("" if "." in text else "(\\.0)?")
+        return f"rate({select(part, scope, '_bucket', Matcher('le', '=~', pattern))}[{scope.window}])"
+
+    return aggregate("sum", by, both(metric, inner), metric)

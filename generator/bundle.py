@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import traceback
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
@@ -13,7 +13,7 @@ from generator import scrape
 from generator.alerts import TOPICS
 from generator.dashboards import BOARDS
 from generator.errors import BundleError, ConfigError, Problem, QueryError, nearest
-from generator.layout import Board, LeftOut
+from generator.layout import Board, LeftOut, why
 from generator.records import RECORDS
 from generator.rules import Group
 from generator.site import Site
@@ -44,8 +44,13 @@ class Bundle:
     left_out: tuple[LeftOut, ...]
 
 
-def build(site: Site) -> Bundle:
+def build(site: Site, boards: Sequence[ModuleType] = BOARDS, topics: Sequence[ModuleType] = TOPICS) -> Bundle:
     """Make every board, rule and scrape job of the enabled systems. Pure.
+
+    Args:
+        site: The installation.
+        boards: Modules with a function `dashboard`; the shipped ones by default.
+        topics: Modules with a function `alerts`; likewise.
 
     Raises:
         BundleError: Some module misuses the catalogue; carries one problem per such module, at its line.
@@ -53,22 +58,25 @@ def build(site: Site) -> Bundle:
     """
     problems: list[Problem] = []
     on = {name for name, system in site.config.systems.items() if system.enabled}
-    boards = {stem(m): _make(m, m.dashboard, site, problems) for m in BOARDS if _system(stem(m)) in on}
+    made = {stem(m): _make(m, m.dashboard, site, problems) for m in boards if _system(stem(m)) in on}
     records = {stem(m): _make(m, m.groups, site, problems) for m in RECORDS if stem(m) in on}
-    alerts = {stem(m): _make(m, m.alerts, site, problems) for m in TOPICS if _system(stem(m)) in on}
+    alerts = {stem(m): _make(m, m.alerts, site, problems) for m in topics if _system(stem(m)) in on}
     if problems:
         raise BundleError(problems)
     rules: dict[str, tuple[Group, ...]] = {}
-    left_out = [out for board in boards.values() for out in board.left_out]
+    left_out = [out for board in made.values() for out in board.left_out]
     for name, groups in records.items():
         rules[f"{name}.records"] = tuple(_possible(site, name + ".records", g, left_out) for g in groups)
     for name, listed in alerts.items():
         rules[name] = (_possible(site, name, Group(name.replace("_", "-"), alerts=tuple(listed)), left_out),)
     kept = {name: tuple(g for g in groups if g.records or g.alerts) for name, groups in rules.items()}
     _disabled(site, alerts)
+    empty = [name for name, board in made.items() if not board.panels]
+    left_out = [out for out in left_out if out.where not in {f"dashboards/{name}.json" for name in empty}]
+    left_out += [LeftOut(f"dashboards/{name}.json", "the whole board", made[name].left_out[0].why) for name in empty]
     return Bundle(
         site,
-        boards,
+        {name: board for name, board in made.items() if board.panels},
         {n: g for n, g in kept.items() if g},
         scrape.prometheus_yml(site),
         scrape.fragments(site),
@@ -103,18 +111,20 @@ def _possible(site: Site, name: str, group: Group, left_out: list[LeftOut]) -> G
         if record.query.missing:
             left_out.append(
                 LeftOut(
-                    where, record.name + "".join(f"{{{k}={v}}}" for k, v in record.labels.items()), record.query.missing
+                    where,
+                    record.name + "".join(f"{{{k}={v}}}" for k, v in record.labels.items()),
+                    why(record.query.missing),
                 )
             )
         else:
             records.append(record)
     for alert in group.alerts:
         if alert.query.missing:
-            left_out.append(LeftOut(where, alert.name, alert.query.missing))
+            left_out.append(LeftOut(where, alert.name, why(alert.query.missing)))
         elif alert.name in site.config.disabled:
-            left_out.append(LeftOut(where, alert.name, ("disabled by the configuration",)))
+            left_out.append(LeftOut(where, alert.name, "disabled by the configuration"))
         elif alert.off and alert.name not in site.config.enabled:
-            left_out.append(LeftOut(where, alert.name, (f"off by default: {alert.off}",)))
+            left_out.append(LeftOut(where, alert.name, f"off by default: {alert.off}"))
         else:
             alerts.append(alert)
     return Group(group.name, tuple(records), tuple(alerts), group.interval)

@@ -93,7 +93,7 @@ def _generate(args: argparse.Namespace) -> int:
     texts = _texts(bundle)
     written = _write(texts, args.out)
     for out in bundle.left_out:
-        print(f"left out: {out.where}: {out.what}: {'; '.join(out.why)}")
+        print(f"left out: {out.where}: {out.what}: {out.why}")
     for path in _strangers(texts, args.out):
         print(f"stale: {path}: the generator does not make it; delete it", file=sys.stderr)
     boards = sum(p.parts[0] == "dashboards" for p in texts)
@@ -158,7 +158,7 @@ def _check(args: argparse.Namespace) -> int:
 def _same(path: Path, text: str) -> bool:
     try:
         return path.read_bytes() == text.encode()
-    except FileNotFoundError:
+    except OSError:  # not there, or not readable: writing it will tell
         return False
 
 

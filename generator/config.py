@@ -94,14 +94,14 @@ def _senseless(document: Document, catalogue: Catalogue) -> list[Problem]:
         )
     for name, system in data.get("systems", {}).items():
         known = list(catalogue.systems[name].roles)
-        for number, role in enumerate(system.get("roles", ())):
+        for place, role in enumerate(system.get("roles", ())):
             if role not in known:
                 fix = nearest(
                     role,
                     known,
                     otherwise=f"use one of {', '.join(known)}" if known else "the system has no roles: remove it",
                 )
-                out.append(document.problem(("systems", name, "roles", number), f"role {role!r} is unknown", fix))
+                out.append(document.problem(("systems", name, "roles", place), f"role {role!r} is unknown", fix))
     labels = Labels(**data.get("labels", {})).every
     out += [
         document.problem(("labels", key), f"label {value!r} is used twice", "give each target label a name of its own")

@@ -68,5 +68,5 @@ class QueryError(Exception):
 
 def nearest(word: str, known: Sequence[str], *, otherwise: str) -> str:
     """Return "did you mean 'x'?" for the known word nearest to `word`, else `otherwise`."""
-    near = difflib.get_close_matches(word, known, n=1)
+    near = difflib.get_close_matches(word, known, n=1, cutoff=0.65)
     return f"did you mean {near[0]!r}?" if near else otherwise

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import zlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from grafanalib import core as g
@@ -40,11 +40,26 @@ class Row:
 
 @dataclass(frozen=True, slots=True)
 class LeftOut:
-    """Something that the configuration makes impossible: which board or rule file, which panel or rule, and why."""
+    """Something that the configuration makes impossible.
+
+    Attributes:
+        where: The file in which it would be.
+        what: The board, panel or rule.
+        why: The reasons, each after the series that it holds for.
+
+    """
 
     where: str
     what: str
-    why: tuple[str, ...]
+    why: str
+
+
+def why(missing: Iterable[tuple[str, str]]) -> str:
+    """Return reasons as one text: `series, series: reason; series: reason`."""
+    series: dict[str, list[str]] = {}
+    for name, reason in dict.fromkeys(missing):
+        series.setdefault(reason, []).append(name)
+    return "; ".join(f"{', '.join(names)}: {reason}" for reason, names in series.items())
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,22 +114,22 @@ def board(
         system: The system that it is about.
         about: Which questions it answers, and for whom.
         rows: The rows, in the order in which one triages. A row that loses all its panels is left out.
-        variables: Names of the variables, widest first.
+        variables: Names of the variables, widest first; those at the end that no query uses are left out.
         fleet: It opens with all deployments; others open with the first one.
 
     """
     uid = board_uid(site, stem)
     scope = Scope("$__rate_interval", (*site.selectors, *_matchers(site, variables)))
+    where = f"dashboards/{stem}.json"
     left_out = [
-        LeftOut(
-            f"dashboards/{stem}.json", shown.title, tuple(dict.fromkeys(m for q in shown.queries for m in q.missing))
-        )
+        LeftOut(where, shown.title, why(m for q in shown.queries for m in q.missing))
         for r in rows
         for shown in r.panels
         if shown.queries and not shown.possible
     ]
     kept = [(r, [p for p in r.panels if p.possible or not p.queries]) for r in rows]
     placed = _place(site, [(r, panels) for r, panels in kept if panels], scope, stem)
+    variables = _used(variables, scope, [p for _, panels in kept for p in panels])
     tags = [*site.config.tags, system.replace("_", "-")]
     dashboard = grafana.Dashboard(
         title=title,
@@ -130,6 +145,13 @@ def board(
         panels=placed,
     )
     return Board(stem, uid, title, dashboard, tuple(p for _, panels in kept for p in panels), tuple(left_out))
+
+
+def _used(variables: Sequence[str], scope: Scope, panels: Sequence[Shown]) -> list[str]:
+    """Return the variables without the narrowest ones that no query is held to."""
+    text = " ".join(q.build(scope) for p in panels for q in p.possible)
+    last = max((n for n, name in enumerate(variables) if f'"${name}"' in text), default=-1)
+    return list(variables[: last + 1])
 
 
 def _links(site: Site, tag: str) -> Iterator[g.DashboardLink]:

@@ -34,7 +34,7 @@ class Query:
         help: What is measured, one sentence.
         metrics: The catalogue metrics that it reads.
         legend: Grafana legend.
-        missing: Why the configuration makes it impossible, one text per metric; empty when it is possible.
+        missing: Why the configuration makes it impossible, as (series, reason); empty when it is possible.
         edges: Bucket edges, in `unit`, where the result is a quantile.
         compound: It is a binary expression, so an operand of another one needs parentheses.
         recorded: It reads recorded series, which have identity labels only.
@@ -48,7 +48,7 @@ class Query:
     help: str
     metrics: tuple[Metric, ...]
     legend: str = ""
-    missing: tuple[str, ...] = ()
+    missing: tuple[tuple[str, str], ...] = ()
     edges: tuple[float, ...] = ()
     compound: bool = False
     recorded: bool = False
@@ -127,9 +127,7 @@ class Query:
         return replace(self._combine("and", other), unit=self.unit, edges=self.edges)
 
     def without(self, other: Query) -> Query:
-        """Keep what has no partner with the same labels in `other`; values stay. An impossible `other` takes nothing away."""
-        if other.missing:
-            return self
+        """Keep what has no partner with the same labels in `other`; values stay. Impossible when `other` is."""
         return replace(self._combine("unless", other), unit=self.unit, edges=self.edges)
 
     def otherwise(self, other: Query) -> Query:

@@ -31,6 +31,8 @@ def load(folder: Path = SYSTEMS) -> Catalogue:
     systems: dict[str, System] = {}
     for path in sorted(folder.glob("*.yaml")):
         document = _read(path, problems)
+        if document.data is None and any(p.path == document.path for p in problems):
+            continue
         found = list(violations(document, validator))
         problems += [problem for _, problem in found]
         places = {place[:2] for place, _ in found}

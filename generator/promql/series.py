@@ -82,13 +82,7 @@ def query(metric: Metric, by: Sequence[str], unit: str, build: Callable[[Scope],
         help=metric.help,
         metrics=tuple(alive) if alive else (metric,),
         legend=legend(by) or metric.base,
-        missing=()
-        if alive
-        else (
-            f"{metric.full_name} is {metric.missing}"
-            if metric.missing.startswith("not in")
-            else f"{metric.full_name}: {metric.missing}",
-        ),
+        missing=() if alive else ((metric.full_name, metric.missing),),
         recorded=metric.system == "recorded",
     )
 

@@ -1,0 +1,1 @@
+"""Tests: plain pytest. Those marked `real` start real servers."""

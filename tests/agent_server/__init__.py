@@ -1,0 +1,7 @@
+"""The real Agent Server of two eras: installed, started, driven, read."""
+
+from tests.agent_server.environments import ERAS, install
+from tests.agent_server.server import AgentServer
+from tests.agent_server.traffic import drive
+
+__all__ = ["ERAS", "AgentServer", "drive", "install"]

@@ -1,0 +1,42 @@
+"""What tests share: the real catalogue, and sites by configuration."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from generator import config
+from generator.catalogue import Catalogue, load
+from generator.site import Site
+
+ROOT = Path(__file__).parent.parent
+
+#: Both eras of the Agent Server in the field at once.
+MIXED = "systems: {agent_server: {versions: mixed}}\n"
+
+
+@pytest.fixture(scope="session")
+def catalogue() -> Catalogue:
+    """The catalogue that the package ships."""
+    return load()
+
+
+@pytest.fixture(scope="session")
+def site(catalogue: Catalogue) -> Site:
+    """An installation without a configuration file."""
+    return Site(catalogue, config.read(catalogue))
+
+
+@pytest.fixture
+def configured(catalogue: Catalogue, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], Site]:
+    """An installation with the given text as its bundle.yaml."""
+
+    def make(text: str) -> Site:
+        monkeypatch.chdir(tmp_path)
+        path = tmp_path / "bundle.yaml"
+        path.write_text(text, encoding="utf-8")
+        return Site(catalogue, config.read(catalogue, path))
+
+    return make

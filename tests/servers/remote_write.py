@@ -1,0 +1,93 @@
+"""Histories as remote-write requests, made with the standard library alone.
+
+The protobuf message is written by hand: only its length-delimited fields and one fixed shape of
+sample occur. The snappy block consists of literals only, which every decoder takes.
+
+Source: https://prometheus.io/docs/specs/prw/remote_write_spec/
+"""
+
+import struct
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Final, Literal, TypeAlias
+
+#: Ends a series at its time, as Prometheus does when a target stops exposing it.
+STALE: Final = "stale"
+
+#: One place of a history: a number, None for a scrape that did not happen, or STALE.
+Value: TypeAlias = float | Literal["stale"] | None
+
+#: Labels, the name among them as `__name__`, and one value for each time.
+History: TypeAlias = tuple[Mapping[str, str], Sequence[Value]]
+
+#: The bits that Prometheus understands as "no longer there": a NaN of its own.
+#: Source: https://github.com/prometheus/prometheus/blob/main/model/value/value.go
+_STALE_BITS = struct.pack("<Q", 0x7FF0000000000002)
+
+#: Sample message (field 2) of 16 bytes, whose field 1 is a double; its field 2, the time, follows.
+_SAMPLE_HEAD = b"\x12\x10\x09"
+
+#: First and last instant, in milliseconds, that take the six bytes which `_SAMPLE_HEAD` counts on.
+_TIME_RANGE = range(1 << 35, 1 << 42)
+
+#: Longest snappy literal whose length fits the two bytes that we write.
+_LITERAL_BYTES = 1 << 16
+
+
+def write_request(series: Iterable[History], times: Sequence[float]) -> bytes:
+    """Body of a remote-write request, snappy-compressed in form though not in size.
+
+    Labels with empty values are dropped, as a scrape drops them.
+
+    Args:
+        times: Unix seconds, ascending, one for each value of each series.
+
+    Raises:
+        ValueError: A series has more or fewer values than there are times, or a time lies before
+            1971 or after 2109.
+    """
+    stamps = [_stamp(time) for time in times]
+    return _snappy(b"".join(_field(0x0A, _series(history, stamps)) for history in series))
+
+
+def _series(history: History, stamps: Sequence[bytes]) -> bytes:
+    labels, values = history
+    parts = [
+        _field(0x0A, _field(0x0A, name.encode()) + _field(0x12, text.encode()))
+        for name, text in sorted(labels.items())
+        if text
+    ]
+    parts += [
+        _SAMPLE_HEAD + (_STALE_BITS if value == STALE else struct.pack("<d", value)) + stamp
+        for value, stamp in zip(values, stamps, strict=True)
+        if value is not None
+    ]
+    return b"".join(parts)
+
+
+def _stamp(seconds: float) -> bytes:
+    milliseconds = round(seconds * 1000)
+    if milliseconds not in _TIME_RANGE:
+        message = f"{seconds} is not a time between 1971 and 2109 in unix seconds"
+        raise ValueError(message)
+    return b"\x10" + _varint(milliseconds)
+
+
+def _field(tag: int, body: bytes) -> bytes:
+    return bytes((tag,)) + _varint(len(body)) + body
+
+
+def _varint(number: int) -> bytes:
+    out = bytearray()
+    while number > 0x7F:
+        out.append(number & 0x7F | 0x80)
+        number >>= 7
+    out.append(number)
+    return bytes(out)
+
+
+def _snappy(data: bytes) -> bytes:
+    parts = [_varint(len(data))]
+    for start in range(0, len(data), _LITERAL_BYTES):
+        literal = data[start : start + _LITERAL_BYTES]
+        parts += [b"\xf4", struct.pack("<H", len(literal) - 1), literal]
+    return b"".join(parts)

@@ -98,6 +98,17 @@ class Query:
         text = self.operand
         return replace(self, build=lambda scope: f"{text(scope)} or vector(0)", compound=True)
 
+    def filled(self, base: Query) -> Query:
+        """0 where there is no series but `base` has one with the same labels.
+
+        A counter is born at its first event; where `base` shows that its process is watched, no series means none yet.
+        A `base` that the configuration makes impossible fills nothing.
+        """
+        if base.missing:
+            return self
+        joined = self._combine("or", replace(base, build=(base * 0).build, compound=True))
+        return replace(joined, unit=self.unit, metrics=self.metrics, missing=self.missing, edges=())
+
     def per(self, other: Query, unit: str) -> Query:
         """Quotient of two queries of different units, in `unit`."""
         return replace(self._combine("/", other), unit=unit, edges=())

@@ -11,9 +11,9 @@ from generator.limits import LIMITS_BY_NAME, Limit
 from generator.settings import Config, Labels, Objective, SystemConfig
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Site:
-    """A catalogue and a configuration; what boards and alerts are built from."""
+    """A catalogue and a configuration; what boards and alerts are built from. Two are the same only when they are one."""
 
     catalogue: Catalogue
     config: Config

@@ -30,10 +30,7 @@ def driven(era: Era) -> tuple[Driven, dict[str, Family]]:
 def requests(family: Family) -> Counter[Request]:
     """How often the page says that each request came."""
     return Counter(
-        {
-            Request(s.labels["method"], s.labels["path"], s.labels["status"]): int(s.value)
-            for s in family.samples
-        }
+        {Request(s.labels["method"], s.labels["path"], s.labels["status"]): int(s.value) for s in family.samples}
     )
 
 
@@ -45,9 +42,7 @@ def test_new_era_shows_all_traffic() -> None:
     assert len(page) >= 33
     assert requests(page["lg_api_http_requests_total"]) == done.sent
     durations = page["lg_api_run_execution_latency"]
-    assert {
-        status: durations.total("_count", status=status) for status in durations.values("status")
-    } == ENDS
+    assert {status: durations.total("_count", status=status) for status in durations.values("status")} == ENDS
     assert page["lg_api_run_attempt_started_counter_total"].total() == sum(ENDS.values())
     assert page["lg_api_graph_recursion_limit_error_counter_total"].total() == 1
     assert page["lg_api_run_exceed_max_attempts_at_start_counter_total"].total() == 1

@@ -16,7 +16,11 @@ LAYERS = (  # lowest first; a module imports its own layer and lower ones, never
     "errors", "units", "source", "catalogue", "limits", "settings", "config", "site", "slo", "query", "promql", "rules", "records",
     "grafana", "panels", "layout", "scrape", "alerts", "dashboards", "bundle", "render", "listing", "lint", "cli", "__main__",
 )  # fmt: skip
-MODULES = sorted(p.relative_to(ROOT) for p in (ROOT / "generator").rglob("*.py") if p.parent.name != "generator" or p.stem != "__init__")
+MODULES = sorted(
+    p.relative_to(ROOT)
+    for p in (ROOT / "generator").rglob("*.py")
+    if p.parent.name != "generator" or p.stem != "__init__"
+)
 
 
 def layer(module: str) -> int:
@@ -26,7 +30,12 @@ def layer(module: str) -> int:
 def imports(path: Path) -> list[str]:
     tree = ast.parse((ROOT / path).read_text(encoding="utf-8"))
     found = [node.module or "" for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)]
-    found += [f"{node.module}.{a.name}" for node in ast.walk(tree) if isinstance(node, ast.ImportFrom) and node.module == "generator" for a in node.names]
+    found += [
+        f"{node.module}.{a.name}"
+        for node in ast.walk(tree)
+        if isinstance(node, ast.ImportFrom) and node.module == "generator"
+        for a in node.names
+    ]
     return found + [alias.name for node in ast.walk(tree) if isinstance(node, ast.Import) for alias in node.names]
 
 
@@ -71,4 +80,6 @@ def test_no_board_or_topic_writes_a_unit_or_promql() -> None:
     for folder in ("alerts", "dashboards", "records"):
         for path in (ROOT / "generator" / folder).glob("*.py"):
             text = path.read_text(encoding="utf-8")
-            assert [w for w in ("$__rate_interval", "sum by", "gridPos", "percentunit", "reqps", "lg_api_") if w in text] == [], path
+            assert [
+                w for w in ("$__rate_interval", "sum by", "gridPos", "percentunit", "reqps", "lg_api_") if w in text
+            ] == [], path

@@ -76,12 +76,8 @@ def test_one_of_everything_is_valid() -> None:
         pytest.param("Requests/fieldConfig/defaults/unit", 5, id="1a unit is a number"),
         pytest.param("Requests/fieldConfig/defaults/unit", "reqs", id="1b unknown unit"),
         pytest.param("Requests/options/legend/displayMode", "grid", id="2 legend mode"),
-        pytest.param(
-            "Requests/datasource", {"type": "prometheus"}, id="7 data source without uid"
-        ),
-        pytest.param(
-            "CPU/fieldConfig/defaults/thresholds/mode", "relative", id="8 threshold mode"
-        ),
+        pytest.param("Requests/datasource", {"type": "prometheus"}, id="7 data source without uid"),
+        pytest.param("CPU/fieldConfig/defaults/thresholds/mode", "relative", id="8 threshold mode"),
         pytest.param("Up/options/reduceOptions/calcs/0", "average", id="9a reduce calculation"),
         pytest.param("Requests/options/legend/calcs/0", "avg", id="9b legend calculation"),
         pytest.param("templating/list/1/refresh", 5, id="10a variable refresh"),
@@ -100,15 +96,9 @@ def test_one_of_everything_is_valid() -> None:
         # The same kinds of mistake elsewhere, and what Grafana replaced or has since 11 only.
         pytest.param("Job $job/panels/0/gridPos/w", 25, id="panel in a collapsed row"),
         pytest.param("Latency/options/yAxis/unit", "secs", id="unit outside fieldConfig"),
-        pytest.param(
-            "Instances/fieldConfig/overrides/0/properties/0/value/type", "auot", id="cell type"
-        ),
-        pytest.param(
-            "Requests/fieldConfig/overrides/0/properties/1/value", "%", id="override's unit"
-        ),
-        pytest.param(
-            "Requests/fieldConfig/overrides/0/properties/3/value", "0", id="override's number"
-        ),
+        pytest.param("Instances/fieldConfig/overrides/0/properties/0/value/type", "auot", id="cell type"),
+        pytest.param("Requests/fieldConfig/overrides/0/properties/1/value", "%", id="override's unit"),
+        pytest.param("Requests/fieldConfig/overrides/0/properties/3/value", "0", id="override's number"),
         pytest.param("Requests/fieldConfig/overrides/0/matcher/id", "byname", id="matcher"),
         pytest.param("Instances/transformations/1/options/indexByName/job", "1", id="organize"),
         pytest.param("Requests/datasource", "${datasource}", id="data source as text"),
@@ -126,9 +116,7 @@ def test_one_of_everything_is_valid() -> None:
         pytest.param("CPU/fieldConfig/defaults/thresholds/steps/0/value", 0, id="base not null"),
         pytest.param("Up/fieldConfig/defaults/mappings/0/options/0/text", None, id="null text"),
         pytest.param("Instances/transformations/4/options/filters", None, id="null in an option"),
-        pytest.param(
-            "Requests/fieldConfig/overrides/0/properties/0/value", None, id="null override"
-        ),
+        pytest.param("Requests/fieldConfig/overrides/0/properties/0/value", None, id="null override"),
         pytest.param("templating/list/5/current/value", None, id="null variable"),
     ],
 )
@@ -177,9 +165,7 @@ def test_a_missing_key_is_reported_by_the_object_that_lacks_it(place: str, messa
 
 def test_a_prometheus_annotation_may_have_its_query_in_either_place() -> None:
     """Grafana 10 and 11 read the root, 12 reads `target`; one of them must be there."""
-    bare = {
-        k: v for k, v in BOARD["annotations"]["list"][1].items() if k not in ("expr", "target")
-    }
+    bare = {k: v for k, v in BOARD["annotations"]["list"][1].items() if k not in ("expr", "target")}
     target = {"expr": "up == 0", "refId": "Anno"}
 
     assert complaints(changed("annotations/list/1", bare | {"expr": "up == 0"})) == []

@@ -83,7 +83,11 @@ def broken_catalogue(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, old: str, 
             "title: Shop\ntitle: Store\n",
             ["shop.yaml:3: 'title' stands here a second time; keep one of the two"],
         ),
-        ("[web]", "[web", ["shop.yaml:13: not YAML: did not find expected ',' or ']'; correct the indentation, quoting or brackets"]),
+        (
+            "[web]",
+            "[web",
+            ["shop.yaml:13: not YAML: did not find expected ',' or ']'; correct the indentation, quoting or brackets"],
+        ),
         ("system: shop", "system: store", ["shop.yaml:1: system 'store' is in shop.yaml; call it 'shop'"]),
     ],
 )
@@ -96,9 +100,13 @@ def test_a_mistake_in_the_catalogue_is_told_with_its_line_and_a_way_out(
 
 def test_all_mistakes_of_all_files_are_told_at_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Two files with three mistakes give three problems, in the order of files and lines."""
-    (tmp_path / "bank.yaml").write_text(SHOP.replace("shop", "bank").replace("orders_total", "orders"), encoding="utf-8")
+    (tmp_path / "bank.yaml").write_text(
+        SHOP.replace("shop", "bank").replace("orders_total", "orders"), encoding="utf-8"
+    )
 
-    found = broken_catalogue(tmp_path, monkeypatch, "unit: requests\n    help: Orders taken.", "unit: euro\n    help: Orders taken")
+    found = broken_catalogue(
+        tmp_path, monkeypatch, "unit: requests\n    help: Orders taken.", "unit: euro\n    help: Orders taken"
+    )
 
     assert found == [
         "bank.yaml:7: counter 'orders' lacks its suffix; expose it as 'orders_total'",
@@ -227,10 +235,15 @@ def test_a_misuse_in_a_board_is_refused_at_its_line(tmp_path: Path, site: Site, 
             "slo:\n  run_success: {objective: 100}\n",
             "bundle.yaml:2: 'objective' is 100, but must be below 100; per cent of good events, below 100",
         ),
-        ("alerts:\n  disable: [AgentServerRunTimeout]\n", "bundle.yaml:2: no alert 'AgentServerRunTimeout'; did you mean 'AgentServerRunTimeouts'?"),
+        (
+            "alerts:\n  disable: [AgentServerRunTimeout]\n",
+            "bundle.yaml:2: no alert 'AgentServerRunTimeout'; did you mean 'AgentServerRunTimeouts'?",
+        ),
     ],
 )
-def test_a_bad_configuration_is_refused_with_place_and_fix(configured: Callable[[str], Site], text: str, problem: str) -> None:
+def test_a_bad_configuration_is_refused_with_place_and_fix(
+    configured: Callable[[str], Site], text: str, problem: str
+) -> None:
     """An unknown key, a wrong type, a threshold that no bucket edge can express: each by its whole text."""
     with pytest.raises(ConfigError) as caught:
         build(configured(text))
@@ -265,16 +278,24 @@ def test_nothing_is_written_when_something_is_wrong(tmp_path: Path, capsys: pyte
     assert main(["generate", "--config", str(config), "--out", str(tmp_path / "out")]) == 1
 
     assert not (tmp_path / "out").exists()
-    assert capsys.readouterr().err == f"{config}:1: 'tier' is 7, but must be at most 4; METRIC_MAX_EMITTING_TIER of the servers\n"
+    assert (
+        capsys.readouterr().err
+        == f"{config}:1: 'tier' is 7, but must be at most 4; METRIC_MAX_EMITTING_TIER of the servers\n"
+    )
 
 
-def test_an_unwritable_folder_is_told_and_leaves_nothing_behind(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_an_unwritable_folder_is_told_and_leaves_nothing_behind(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     """A file where a folder must be: one problem with place and fix, and no temporary files."""
     (tmp_path / "alerts").write_text("", encoding="utf-8")
 
     assert main(["generate", "--out", str(tmp_path)]) == 1
 
-    assert capsys.readouterr().err == f"{tmp_path}/alerts:1: cannot be written: File exists; make room, or name a writable folder with --out\n"
+    assert (
+        capsys.readouterr().err
+        == f"{tmp_path}/alerts:1: cannot be written: File exists; make room, or name a writable folder with --out\n"
+    )
     assert [p for p in tmp_path.rglob("*") if p.is_file()] == [tmp_path / "alerts"]
 
 
@@ -285,9 +306,15 @@ def test_lint_tells_a_hand_edited_query_by_file_and_line(tmp_path: Path, capsys:
     board = json.loads(path.read_text(encoding="utf-8"))
     held = 'cluster=~"$cluster", namespace=~"$namespace", deployment=~"$deployment"'
     panel = next(p for p in board["panels"] if p["title"] == "Requests")
-    panel["targets"][0]["expr"] = f"sum(lg_api_http_requests_total{{{held}}}) / sum(rate(lg_api_http_request_total{{{held}}}[5m]))"
+    panel["targets"][0]["expr"] = (
+        f"sum(lg_api_http_requests_total{{{held}}}) / sum(rate(lg_api_http_request_total{{{held}}}[5m]))"
+    )
     path.write_text(json.dumps(board, indent=2, sort_keys=True, ensure_ascii=False) + "\n", encoding="utf-8")
-    line = next(n for n, text in enumerate(path.read_text(encoding="utf-8").splitlines(), 1) if "lg_api_http_request_total" in text)
+    line = next(
+        n
+        for n, text in enumerate(path.read_text(encoding="utf-8").splitlines(), 1)
+        if "lg_api_http_request_total" in text
+    )
     capsys.readouterr()
 
     assert main(["lint", "--out", str(tmp_path)]) == 1
@@ -299,4 +326,8 @@ def test_lint_tells_a_hand_edited_query_by_file_and_line(tmp_path: Path, capsys:
         "correct the name, or add it to the catalogue",
     ]
     assert main(["lint", "--out", str(tmp_path), "--format", "json"]) == 1
-    assert [f["check"] for f in json.loads(capsys.readouterr().out)] == ["promql/counters", "promql/rate-interval", "promql/series"]
+    assert [f["check"] for f in json.loads(capsys.readouterr().out)] == [
+        "promql/counters",
+        "promql/rate-interval",
+        "promql/series",
+    ]

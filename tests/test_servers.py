@@ -103,9 +103,9 @@ def test_later_histories_may_go_back_in_time(prometheus: Path) -> None:
         for name, back in (("newest", 0), ("older", 1), ("oldest", 40)):
             server.push([({"__name__": name}, [1])], [PAST - back * day])
 
-        assert [
-            sample.labels for sample in server.query('{__name__="oldest"}', PAST - 40 * day)
-        ] == [{"__name__": "oldest"}]
+        assert [sample.labels for sample in server.query('{__name__="oldest"}', PAST - 40 * day)] == [
+            {"__name__": "oldest"}
+        ]
         with pytest.raises(ServerError, match="out of bounds"):
             server.push([({"__name__": "ancient"}, [1])], [PAST - 60 * day])
 
@@ -203,9 +203,7 @@ def test_alert_travels_to_alertmanager(age: Age) -> None:
     config = "alerting: {{alertmanagers: [{{static_configs: [{{targets: ['{}']}}]}}]}}"
     rules = ["groups: [{name: a, interval: 100ms, rules: [{alert: Always, expr: vector(1)}]}]"]
     with (
-        Alertmanager(
-            program("alertmanager", age), "route: {receiver: none}\nreceivers: [{name: none}]"
-        ) as manager,
+        Alertmanager(program("alertmanager", age), "route: {receiver: none}\nreceivers: [{name: none}]") as manager,
         Prometheus(
             program("prometheus", age),
             config.format(manager.address),
@@ -214,9 +212,7 @@ def test_alert_travels_to_alertmanager(age: Age) -> None:
             flags=["--rules.alert.resend-delay=100ms"],
         ),
     ):
-        (alert,) = wait_until(
-            manager.alerts, what="the alert to reach Alertmanager", limit_seconds=60
-        )
+        (alert,) = wait_until(manager.alerts, what="the alert to reach Alertmanager", limit_seconds=60)
 
     assert alert["labels"] == {"alertname": "Always"}
 
@@ -248,9 +244,7 @@ def gone(pid: int) -> bool:
     return Path(f"/proc/{pid}/stat").read_text(encoding="utf-8").split()[2] == "Z"
 
 
-@pytest.mark.parametrize(
-    "end", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL], ids=lambda s: s.name
-)
+@pytest.mark.parametrize("end", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL], ids=lambda s: s.name)
 def test_no_process_outlives_the_tests(tmp_path: Path, end: signal.Signals) -> None:
     """However the test run ends, what it started ends too, with the processes below it."""
     log = tmp_path / "log"
@@ -319,8 +313,7 @@ signal.pause()
             id="deb822 of a cloud image, with the key inside",
         ),
         pytest.param(
-            "Enabled: no\nTypes: deb\nURIs: http://mirror.example/debian\n"
-            "Suites: bookworm\nComponents: main\n",
+            "Enabled: no\nTypes: deb\nURIs: http://mirror.example/debian\nSuites: bookworm\nComponents: main\n",
             [],
             id="deb822 switched off",
         ),

@@ -6,6 +6,7 @@ that one failure in a quiet night cannot page.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from generator.limits import Limit
@@ -54,7 +55,7 @@ def alerts(site: Site) -> list[Alert]:
     return [_alert(site, rules, budget, burn) for budget in _BUDGETS for burn in BURNS]
 
 
-def _alert(site: Site, rules: dict[str, Record], budget: _Budget, burn: Burn) -> Alert:
+def _alert(site: Site, rules: Mapping[str, Record], budget: _Budget, burn: Burn) -> Alert:
     objective = site.objective(budget.slo)
     limit = Limit(f"{budget.slo}_burn", min(burn.factor * objective.budget, 1), "ratio", "factor times budget")
     floor = site.limit(budget.floor)
@@ -83,6 +84,6 @@ def _alert(site: Site, rules: dict[str, Record], budget: _Budget, burn: Burn) ->
     )
 
 
-def _ratio(site: Site, rules: dict[str, Record], slo: str, window: str) -> Record:
+def _ratio(site: Site, rules: Mapping[str, Record], slo: str, window: str) -> Record:
     fast = f"{slo} {site.config.window if window == '5m' else window}"
     return rules.get(fast) or rules[f"slow {slo} {window}"]

@@ -32,11 +32,13 @@ def _now(site: Site) -> Row:
     return row(
         "Is it bad?",
         stat("Requests", every),
-        stat("5xx share", rate(http.matching(status="5..")) / every, limit=site.limit("http_error_ratio")),
-        stat("4xx share", rate(http.matching(status="4..")) / every),
+        stat(
+            "5xx share", rate(http.matching(status="5..")).filled(every) / every, limit=site.limit("http_error_ratio")
+        ),
+        stat("4xx share", rate(http.matching(status="4..")).filled(every) / every),
         stat("API p95", quantile(0.95, latency)),
         stat(f"Slower than {edge:g} ms", share_above(latency, edge), limit=site.limit("http_slow_ratio")),
-        stat("Refused logins", rate(lg["http_requests_total"].where(path="").matching(status="401|403"))),
+        stat("Refused logins", rate(lg["http_requests_total"].where(path="").matching(status="401|403")).filled(every)),
     )
 
 
@@ -80,8 +82,8 @@ def _routes(site: Site) -> Row:
             "Routes",
             [
                 Column("Requests/s", rate(http, by=by)),
-                Column("5xx/s", rate(http.matching(status="5.."), by=by)),
-                Column("4xx/s", rate(http.matching(status="4.."), by=by)),
+                Column("5xx/s", rate(http.matching(status="5.."), by=by).filled(rate(http, by=by))),
+                Column("4xx/s", rate(http.matching(status="4.."), by=by).filled(rate(http, by=by))),
                 Column("Mean", mean(latency, by=by)),
                 Column("p95", quantile(0.95, latency, by=by)),
             ],

@@ -26,21 +26,23 @@ def dashboard(site: Site) -> Board:
 
 def _outcomes(site: Site) -> Row:
     lg = site.system("agent_server")
-    succeeded, failed = rate(lg["run_success_counter"]), rate(lg["run_failed_after_retry_counter"])
     attempts = rate(lg["run_attempt_started_counter"])
+    succeeded = rate(lg["run_success_counter"]).filled(attempts)
+    failed = rate(lg["run_failed_after_retry_counter"]).filled(attempts)
+    canceled = rate(lg["run_canceled_by_request_counter"]).filled(attempts)
     return row(
         "Do runs succeed?",
         stat("Failed share", failed / (failed + succeeded)),
         stat("Succeeded", succeeded),
         stat("Failed for good", failed),
         stat("Attempts started", attempts),
-        stat("Attempts tried again", rate(lg["run_failed_retriable_counter"])),
-        stat("Cancelled", rate(lg["run_canceled_by_request_counter"])),
+        stat("Attempts tried again", rate(lg["run_failed_retriable_counter"]).filled(attempts)),
+        stat("Cancelled", canceled),
         lines(
             "Outcomes",
             succeeded.named("succeeded"),
             failed.named("failed"),
-            rate(lg["run_canceled_by_request_counter"]).named("cancelled"),
+            canceled.named("cancelled"),
             stack=True,
         ),
         lines(
@@ -53,7 +55,8 @@ def _outcomes(site: Site) -> Row:
 
 def _failures(site: Site) -> Row:
     lg = site.system("agent_server")
-    retriable, attempts = rate(lg["run_failed_retriable_counter"]), rate(lg["run_attempt_started_counter"])
+    attempts = rate(lg["run_attempt_started_counter"])
+    retriable = rate(lg["run_failed_retriable_counter"]).filled(attempts)
     return row(
         "How do they fail?",
         lines("Failed runs by kind", rate(lg["run_failed_after_retry_counter"], by=("status",))).noting(

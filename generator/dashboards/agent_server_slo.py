@@ -6,6 +6,8 @@ recorded series only.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from generator.layout import WIDE, Board, Row, board, row
 from generator.panels import Column, lines, stat, table
 from generator.query import Query
@@ -75,26 +77,26 @@ def _objective(site: Site, slo: str) -> Row:
     )
 
 
-def _rule(site: Site, rules: dict[str, Record], slo: str, window: str) -> Record:
+def _rule(site: Site, rules: Mapping[str, Record], slo: str, window: str) -> Record:
     fast = f"{slo} {site.config.window if window == '5m' else window}"
     return rules.get(fast) or rules[f"slow {slo} {window}"]
 
 
-def _share(site: Site, rules: dict[str, Record], slo: str, window: str) -> Query:
+def _share(site: Site, rules: Mapping[str, Record], slo: str, window: str) -> Query:
     return recorded(_rule(site, rules, slo, window), function="max")
 
 
-def _burn(site: Site, rules: dict[str, Record], slo: str, window: str) -> Query:
+def _burn(site: Site, rules: Mapping[str, Record], slo: str, window: str) -> Query:
     return recorded(_rule(site, rules, slo, window), by=site.identity) * (1 / site.objective(slo).budget)
 
 
-def _budget_left(site: Site, rules: dict[str, Record], slo: str) -> Query:
+def _budget_left(site: Site, rules: Mapping[str, Record], slo: str) -> Query:
     return (
         recorded(_rule(site, rules, slo, site.config.slo_period), by=site.identity) * (1 / site.objective(slo).budget)
     ).complement()
 
 
-def _worst(site: Site, rules: dict[str, Record], slo: str) -> Query:
+def _worst(site: Site, rules: Mapping[str, Record], slo: str) -> Query:
     return (
         recorded(_rule(site, rules, slo, site.config.slo_period), function="max") * (1 / site.objective(slo).budget)
     ).complement()

@@ -27,14 +27,16 @@ def dashboard(site: Site) -> Board:
 def _now(site: Site) -> Row:
     lg = site.system("agent_server")
     loss = lg["streaming_data_loss_counter"].where_not(reason="protocol_v2_buffer_overflow")
+    published = observations(lg["stream_publish_latency"], unit="events")
+    sent = rate(lg["protocol_v2_event_emitted_counter"])
     return row(
         "Do clients get every event?",
-        stat("Lost events", rate(loss)),
+        stat("Lost events", rate(loss).filled(published)),
         stat("Publish p99", quantile(0.99, lg["stream_publish_latency"]), limit=site.limit("stream_publish_p99")),
-        stat("Events published", observations(lg["stream_publish_latency"], unit="events")),
-        stat("Resume gaps", increase(lg["protocol_v2_resume_gap_counter"])),
-        stat("Broken connections", rate(lg["protocol_v2_transport_send_failure_counter"])),
-        stat("Evicted events", rate(lg["protocol_v2_buffer_evicted_counter"])),
+        stat("Events published", published),
+        stat("Resume gaps", increase(lg["protocol_v2_resume_gap_counter"]).filled(sent)),
+        stat("Broken connections", rate(lg["protocol_v2_transport_send_failure_counter"]).filled(sent)),
+        stat("Evicted events", rate(lg["protocol_v2_buffer_evicted_counter"]).filled(sent)),
     )
 
 

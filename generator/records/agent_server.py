@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from functools import lru_cache
 
 from generator.catalogue import Metric
 from generator.promql import buckets, count, each, level, observations, peak, rate, total, within
@@ -32,7 +33,8 @@ def served(http: Metric) -> Metric:
     return http.where_not(path="").where_not(path="/")
 
 
-def records(site: Site) -> dict[str, Record]:
+@lru_cache(maxsize=1)  # a dozen boards and topics of one site ask for the same
+def records(site: Site) -> Mapping[str, Record]:
     """Return every recorded series by a short name of our own, in the order of evaluation."""
     return {**_levels(site), **_flows(site), **_objectives(site)}
 
@@ -97,14 +99,14 @@ def _flows(site: Site) -> dict[str, Record]:
     name = _name("deployment", lg["num_pending_runs"].prefix)
     le = _name("deployment_le", lg["num_pending_runs"].prefix)
     rates = {
-        "attempts": "run_attempt_started_counter",
         "succeeded": "run_success_counter",
         "failed": "run_failed_after_retry_counter",
         "canceled": "run_canceled_by_request_counter",
         "retriable": "run_failed_retriable_counter",
     }
     requests = rate(http, by=identity)
-    errors = rate(http.matching(status="5.."), by=identity).otherwise(requests * 0)
+    errors = rate(http.matching(status="5.."), by=identity).filled(requests)
+    attempts = rate(lg["run_attempt_started_counter"], by=identity)
     loss = lg["streaming_data_loss_counter"].where_not(reason="protocol_v2_buffer_overflow")
     execution = lg["run_execution_latency"].where(status="success")
     return {
@@ -125,18 +127,21 @@ def _flows(site: Site) -> dict[str, Record]:
             buckets(lg["run_queue_wait_time_1st_attempt"], by=identity),
         ),
         "execution": record(site, le(f"run_execution_latency_bucket:rate{window}"), buckets(execution, by=identity)),
+        "attempts": record(site, name(f"run_attempt_started:rate{window}"), attempts),
         **{
             key: record(
                 site,
                 name(f"{metric.removesuffix('_counter').removesuffix('_total')}:rate{window}"),
-                rate(lg[metric], by=identity),
+                rate(lg[metric], by=identity).filled(attempts),
             )
             for key, metric in rates.items()
         },
         "data_loss": record(
             site,
             name(f"streaming_data_loss:rate{window}"),
-            rate(loss, by=identity).about("Stream events lost for good; replay-buffer evictions left out."),
+            rate(loss, by=identity)
+            .filled(attempts)
+            .about("Stream events lost for good; replay-buffer evictions left out."),
         ),
     }
 
@@ -145,16 +150,16 @@ def _objectives(site: Site) -> dict[str, Record]:
     lg, identity = site.system("agent_server"), site.identity
     http = served(lg["http_requests_total"])
     requests = rate(http, by=identity)
-    errors = rate(http.matching(status="5.."), by=identity).otherwise(requests * 0)
+    errors = rate(http.matching(status="5.."), by=identity).filled(requests)
     good, bad = rate(lg["run_success_counter"], by=identity), rate(lg["run_failed_after_retry_counter"], by=identity)
-    ended = good.otherwise(bad * 0) + bad.otherwise(good * 0)
+    ended = good.filled(bad) + bad.filled(good)
     wait, edge = lg["run_queue_wait_time_1st_attempt"], site.objective("queue_wait").within
     waited = observations(wait, by=identity, unit="runs")
     late = waited - within(wait, edge, by=identity, unit="runs")
     out: dict[str, Record] = {}
     for slo, failed, everything in (
         ("http_availability", errors, requests),
-        ("run_success", bad.otherwise(good * 0), ended),
+        ("run_success", bad.filled(good), ended),
         ("queue_wait", late, waited),
     ):
         out |= _windows(site, slo, failed, everything)

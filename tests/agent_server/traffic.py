@@ -223,9 +223,9 @@ def _stream_thread(client: _Client) -> None:
     modes = ["values", "messages", "debug", "tasks", "checkpoints"]
     body = _start("chat", stream_mode=modes)
     answer = client.send("POST", THREAD_STREAM, body, thread_id=client.thread())
-    assert set(re.findall("^event: (.*?)\r?$", answer.text, re.MULTILINE)) >= {*modes} - {
-        "messages"
-    } | {"messages/partial"}
+    assert set(re.findall("^event: (.*?)\r?$", answer.text, re.MULTILINE)) >= {*modes} - {"messages"} | {
+        "messages/partial"
+    }
 
 
 def _read_thread(client: _Client) -> None:

@@ -105,9 +105,7 @@ def prometheus_binaries() -> list[tuple[str, Path]]:
 
 def version(binary: Path) -> str:
     """First two numbers of a program's version, such as `2.42`."""
-    told = subprocess.run(
-        [binary, "--version"], capture_output=True, text=True, check=True, timeout=60
-    )
+    told = subprocess.run([binary, "--version"], capture_output=True, text=True, check=True, timeout=60)
     # 2.x tells its version on stdout, some Alertmanagers on stderr.
     found = re.search(r"version (\d+\.\d+)", told.stdout + told.stderr)
     if not found:
@@ -220,9 +218,7 @@ def _deb822(text: str) -> Iterator[Archive]:
         # A value goes on in lines that start with a space.
         fields = {
             name.lower(): value.split()
-            for name, value in re.findall(
-                r"^([\w-]+):((?:.*)(?:\n[ \t].*)*)", stanza, re.MULTILINE
-            )
+            for name, value in re.findall(r"^([\w-]+):((?:.*)(?:\n[ \t].*)*)", stanza, re.MULTILINE)
         }
         if "deb" not in fields.get("types", []) or fields.get("enabled") == ["no"]:
             continue

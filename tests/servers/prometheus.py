@@ -135,8 +135,7 @@ class Prometheus:
         """
         data = self._api("POST", "query_range", query=expr, start=start, end=end, step=step)
         return [
-            Series(one["metric"], {float(at): float(value) for at, value in one["values"]})
-            for one in data["result"]
+            Series(one["metric"], {float(at): float(value) for at, value in one["values"]}) for one in data["result"]
         ]
 
     def push(self, series: Iterable[History], times: Sequence[float]) -> None:

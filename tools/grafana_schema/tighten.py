@@ -193,9 +193,7 @@ class Book:
             "type": "object",
             "required": [key],
             "properties": {key: {"enum": sorted(v for values in groups for v in values)}},
-            "allOf": [
-                when(key, values, self.union(branches)) for values, branches in groups.items()
-            ],
+            "allOf": [when(key, values, self.union(branches)) for values, branches in groups.items()],
         }
 
     def type_override_values(self) -> None:

@@ -1,0 +1,68 @@
+"""How long `agentobs generate` takes as a whole process, how much memory, and how it grows with the catalogue.
+
+Prints the median of some runs, the peak resident memory, and the ratio for a catalogue of ten times the size. The large
+one has nine renamed copies of every system beside the real ones; loading and checking it is what grows.
+"""
+
+from __future__ import annotations
+
+import resource
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+from generator.catalogue import SYSTEMS
+
+RUNS = 7
+COPIES = 9
+LARGE = """
+import sys
+from pathlib import Path
+import generator.catalogue as catalogue
+from generator import cli
+load, folder = catalogue.load, Path(sys.argv.pop(1))
+catalogue.load = lambda: load(folder)
+sys.exit(cli.main(sys.argv[1:]))
+"""
+
+
+def main() -> None:
+    """Measure and print."""
+    with tempfile.TemporaryDirectory() as folder:
+        once = _seconds([sys.executable, "-m", "generator", "generate", "--out", folder])
+        large = _large(Path(folder) / "systems")
+        wrapped = [sys.executable, "-c", LARGE]
+        same = _seconds([*wrapped, str(SYSTEMS), "generate", "--out", folder])
+        tenfold = _seconds([*wrapped, str(large), "generate", "--out", folder])
+    peak = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024
+    print(f"generate, whole process: {once:.2f} s (bound 0.8 s)")
+    print(f"catalogue x {COPIES + 1}: {tenfold:.2f} s, {tenfold / same:.1f} times as long (bound 12 times)")
+    print(f"peak memory of either: {peak:.0f} MiB (bound 150 MiB)")
+
+
+def _large(folder: Path) -> Path:
+    folder.mkdir()
+    for path in SYSTEMS.glob("*.yaml"):
+        text = path.read_text(encoding="utf-8")
+        (folder / path.name).write_text(text, encoding="utf-8")
+        for number in range(COPIES):
+            name = f"{path.stem}_copy{number}"
+            copy = text.replace(f"\nsystem: {path.stem}\n", f"\nsystem: {name}\n", 1)
+            (folder / f"{name}.yaml").write_text(copy, encoding="utf-8")
+    return folder
+
+
+def _seconds(command: list[str]) -> float:
+    taken = []
+    for _ in range(RUNS):
+        start = time.perf_counter()
+        subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
+        taken.append(time.perf_counter() - start)
+    return statistics.median(taken)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,291 @@
+"""What the generator makes, in real Prometheus servers: files load, rules are healthy, panels show what they must."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import math
+import re
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+
+import pytest
+import requests
+import yaml
+
+from generator.bundle import Bundle, build
+from generator.catalogue import Catalogue
+from generator.promql import mean, quantile, rate, share_above
+from generator.query import Query, Scope
+from generator.render import FORMATS
+from generator.site import Site
+from tests.agent_server import AgentServer, drive, install
+from tests.servers import AGES, Prometheus, StartError, find, missing, wait_until
+
+from .conftest import MIXED
+
+#: Bounds that a version of Prometheus would refuse are found here, not at an operator's.
+TESTED = ("oldest", "newest")
+WINDOW = "20s"
+#: Panels that stay empty here, because the event that they show cannot be brought about.
+NOTHING_HAPPENED = {
+    "Firing alerts": "all is well",
+    "Status could not be written": "needs a database that fails",
+    "Broken connections by method": "needs a connection that breaks inside a write",
+    "Failed requests by route": "no request of the driver ends in a 5xx",
+    "Failed requests by process": "likewise",
+}
+
+
+@pytest.fixture(scope="module", params=TESTED)
+def binary(request: pytest.FixtureRequest) -> Path:
+    """The oldest supported Prometheus, and the newest."""
+    assert request.param in AGES
+    found = find("prometheus", request.param)
+    if not found.path:
+        missing(found.reason)
+    assert found.path
+    return found.path
+
+
+def texts(bundle: Bundle, folder: str, suffix: str) -> dict[str, str]:
+    return {
+        path.name: text
+        for path, text in FORMATS["files"](bundle).items()
+        if path.parts[0] == folder and path.name.endswith(suffix)
+    }
+
+
+@pytest.mark.real
+@pytest.mark.parametrize("config", ["", MIXED, "systems: {agent_server: {versions: old}}\n"])
+def test_rules_load_and_are_healthy_without_data(binary: Path, configured: Callable[[str], Site], config: str) -> None:
+    """Every rule of every era loads, and evaluates without an error when there is nothing yet: nothing fires."""
+    bundle = build(configured(config))
+
+    with Prometheus(
+        binary, "global: {evaluation_interval: 200ms}\n", rules=texts(bundle, "alerts", ".rules.yaml").values()
+    ) as server:
+        wait_until(
+            lambda: all(
+                r["lastEvaluation"] > "1" for g in server.rules() for r in g["rules"] if float(g["interval"]) < 1
+            ),
+            what="the first evaluation",
+            limit_seconds=20,
+        )
+        rules = [r for g in server.rules() for r in g["rules"]]
+
+        assert [(r["name"], r["lastError"]) for r in rules if r["health"] == "err"] == []
+        assert len(rules) == sum(len(g.records) + len(g.alerts) for groups in bundle.rules.values() for g in groups)
+        assert server.alerts() == []
+
+
+@pytest.mark.real
+def test_every_scrape_configuration_loads(binary: Path, site: Site) -> None:
+    """prometheus.yml and each fragment, of systems that are off too, are accepted and have the jobs that they name."""
+    bundle = build(site)
+    for name, made in texts(bundle, "scrape", ".yml").items():
+        text = made
+        jobs = {job["job_name"] for job in yaml.safe_load(text)["scrape_configs"]}
+        if "kubernetes" in name and not knows_kubernetes(binary):
+            text = re.sub(r"  kubernetes_sd_configs:\n(  - .*\n(    .*\n)*)+", "  static_configs: []\n", text)
+        with Prometheus(binary, text) as server:
+            loaded = yaml.safe_load(server.get("/api/v1/status/config")["yaml"])
+
+        assert {job["job_name"] for job in loaded["scrape_configs"]} == jobs, name
+
+
+def knows_kubernetes(binary: Path) -> bool:
+    """Debian 12 builds Prometheus without Kubernetes discovery; everything else of a fragment is still looked at."""
+    try:
+        with Prometheus(binary, "scrape_configs: [{job_name: x, kubernetes_sd_configs: []}]"):
+            return True
+    except StartError as error:
+        if "field kubernetes_sd_configs not found" not in str(error):
+            raise
+        return False
+
+
+def panel_queries(bundle: Bundle) -> Iterator[tuple[str, str, Query, str]]:
+    """Board, panel, query and PromQL as Grafana would send it, with every variable at All."""
+    for path, text in texts(bundle, "dashboards", ".json").items():
+        board = bundle.boards[Path(path).stem]
+        panels = {p["title"]: p for top in json.loads(text)["panels"] for p in (top, *top.get("panels", ()))}
+        for shown in board.panels:
+            for query, target in zip(shown.possible, panels[shown.title].get("targets", ()), strict=True):
+                expr = target["expr"].replace("$__rate_interval", WINDOW)
+                yield board.stem, shown.title, query, re.sub(r'"\$(\w+)"', '".*"', expr)
+
+
+def scrape_config(targets: Mapping[str, str]) -> str:
+    """Scrape each address every half second with its role; all belong to one deployment."""
+    jobs = [
+        {
+            "job_name": f"agent-server-{number}",
+            "scrape_interval": "500ms",
+            "scrape_timeout": "500ms",
+            "static_configs": [
+                {"targets": [address], "labels": {"deployment": "demo", "role": role, "system": "agent_server"}}
+            ],
+        }
+        for number, (address, role) in enumerate(targets.items())
+    ]
+    return yaml.safe_dump({"global": {"evaluation_interval": "500ms"}, "scrape_configs": jobs})
+
+
+def fast(bundle: Bundle) -> list[str]:
+    """Rule files whose slow groups are as fast as the rest, so that their series are there at once."""
+    return [text.replace("  interval: 5m\n", "") for text in texts(bundle, "alerts", ".rules.yaml").values()]
+
+
+@pytest.mark.real
+def test_panels_that_the_real_server_can_fill_return_data(binary: Path, configured: Callable[[str], Site]) -> None:
+    """A driven server of the new era, in-memory: every panel that is not left out for it shows something."""
+    found = install("new")
+    if not found.path:
+        missing(found.reason)
+    bundle = build(configured("systems: {agent_server: {runtimes: [inmem], roles: [combined], switches: []}}\n"))
+    with (
+        AgentServer("new") as agent,
+        Prometheus(
+            binary, scrape_config({agent.url.removeprefix("http://"): "combined"}), rules=fast(bundle)
+        ) as server,
+    ):
+        drive(agent.url)
+        wait_until(lambda: server.query("sum(up)") != [], what="the first scrape", limit_seconds=30)
+        drive(agent.url)
+        for _ in range(2):
+            assert requests.get(agent.url, timeout=10).json()["ok"] is True
+        left = [q for q in panel_queries(bundle) if q[1] not in NOTHING_HAPPENED]
+
+        def filled() -> bool:
+            left[:] = [q for q in left if not shows(server, q[3])]
+            return not left
+
+        with contextlib.suppress(TimeoutError):
+            wait_until(filled, what="data", limit_seconds=15)
+        groups = server.rules()
+
+    assert "\n".join(f"{board}: {title}: {expr}" for board, title, _, expr in left) == ""
+    assert [(r["name"], r["lastError"]) for g in groups for r in g["rules"] if r["health"] == "err"] == []
+
+
+def shows(server: Prometheus, expr: str) -> bool:
+    return any(not math.isnan(s.value) for s in server.query(expr))
+
+
+@pytest.mark.real
+def test_a_mixed_fleet_reads_right_on_both_eras(binary: Path, configured: Callable[[str], Site]) -> None:
+    """One deployment with a server of each era: units, counts and identity are as if both were new."""
+    for era in ("new", "old"):
+        found = install(era)
+        if not found.path:
+            missing(found.reason)
+    site = configured(MIXED)
+    bundle = build(site)
+    lg, scope = site.system("agent_server"), Scope("1m")
+    with AgentServer("new") as new, AgentServer("old") as old:
+        targets = {new.url.removeprefix("http://"): "combined", old.url.removeprefix("http://"): "combined"}
+        with Prometheus(binary, scrape_config(targets), rules=fast(bundle)) as server:
+            wait_until(
+                lambda: [s.value for s in server.query("sum(up)")] == [2.0], what="both targets", limit_seconds=30
+            )
+            drive(new.url)
+            drive(old.url)
+            wait_until(
+                lambda: shows(server, quantile(0.95, lg["http_requests_latency"], by=("instance",)).build(scope)),
+                what="latencies",
+                limit_seconds=30,
+            )
+
+            both = {
+                s.labels["instance"]: s.value
+                for s in server.query(mean(lg["http_requests_latency"], by=("instance",)).build(scope))
+            }
+            health = [(r["name"], r["lastError"]) for g in server.rules() for r in g["rules"] if r["health"] == "err"]
+            revisions = [
+                s.labels
+                for s in server.query(
+                    'count by (project_id) (label_replace(lg_api_workers_max, "project_id", "", "project_id", "None"))'
+                )
+            ]
+
+    assert health == []
+    assert both.keys() == targets.keys()
+    # The same calls on both: means of the same order, where seconds read as milliseconds would be a thousand apart.
+    assert max(both.values()) / min(both.values()) < 20
+    assert min(both.values()) > 10
+    assert revisions == [{}]
+
+
+def histogram(
+    name: str, edges: list[str], counts: list[int], labels: dict[str, str], steps: int
+) -> list[tuple[dict[str, str], list[float]]]:
+    """A histogram whose buckets gain `counts` (not cumulative) at every step."""
+    total, out = 0, []
+    for edge, gain in zip([*edges, "+Inf"], counts, strict=True):
+        total += gain
+        out.append(({"__name__": f"{name}_bucket", "le": edge, **labels}, [float(total * i) for i in range(steps)]))
+    out.append(({"__name__": f"{name}_count", **labels}, [float(total * i) for i in range(steps)]))
+    return out
+
+
+@pytest.mark.real
+def test_quantiles_over_both_eras_are_those_of_all_observations(
+    binary: Path, configured: Callable[[str], Site], catalogue: Catalogue
+) -> None:
+    """Seconds and milliseconds, both spellings of `le`: the quantile of the union, exactly."""
+    site = configured(MIXED)
+    lg = site.system("agent_server")
+    latency = lg["http_requests_latency"]
+    known = {m.name: m for m in catalogue.systems["agent_server"].metrics}
+    # As the servers write them; Prometheus 3 would rewrite all of them on a scrape, so both are tried.
+    new_texts = ["10.0", "100.0", "500.0", *(str(int(e)) for e in known["http_requests_latency"].buckets[3:])]
+    old_texts = [f"{e:g}" for e in known["http_requests_latency_seconds"].buckets]
+    new_counts = [0, 10, 30, 5, 5, *[0] * 9]
+    old_counts = [0, 0, 10, 20, 20, *[0] * 9]
+    identity = {"deployment": "d", "path": "/threads", "method": "GET", "instance": "a"}
+    times = [1_700_000_000.0 + 15 * i for i in range(41)]
+    with Prometheus(binary, history=True) as server:
+        series = histogram(
+            "lg_api_http_requests_latency",
+            new_texts,
+            new_counts,
+            {**identity, "otel_scope_name": "lsd_langgraph_api"},
+            41,
+        )
+        series += histogram("lg_api_http_requests_latency_seconds", old_texts, old_counts, identity, 41)
+        server.push(series, times)
+
+        def value(query: Query) -> float:
+            (sample,) = server.query(query.build(Scope("5m")), time=times[-1] + 1)
+            return sample.value
+
+        # 100 observations a step: 10 up to 100 ms, 40 up to 500, 25 up to 1000, 25 up to 5000.
+        assert value(quantile(0.5, latency)) == pytest.approx(500)
+        assert value(quantile(0.75, latency)) == pytest.approx(1000)
+        assert value(quantile(0.95, latency)) == pytest.approx(1000 + 4000 * 20 / 25)
+        assert value(share_above(latency, 1000)) == pytest.approx(0.25)
+
+
+@pytest.mark.real
+def test_pool_counters_of_both_eras_add_up(binary: Path, configured: Callable[[str], Site]) -> None:
+    """`..._queued` before 0.11.0 and `..._queued_total` after, on two processes of one deployment: one rate."""
+    lg = configured(MIXED).system("agent_server")
+    times = [1_700_000_000.0 + 15 * i for i in range(41)]
+    with Prometheus(binary, history=True) as server:
+        server.push(
+            [
+                (
+                    {"__name__": "lg_api_pg_pool_requests_queued_total", "deployment": "d"},
+                    [15.0 * i for i in range(41)],
+                ),
+                ({"__name__": "lg_api_pg_pool_requests_queued", "deployment": "d"}, [30.0 * i for i in range(41)]),
+            ],
+            times,
+        )
+
+        found = server.query(
+            rate(lg["pg_pool_requests_queued_total"], by=("deployment",)).build(Scope("5m")), time=times[-1] + 1
+        )
+
+    assert [(s.labels, round(s.value, 6)) for s in found] == [({"deployment": "d"}, 3.0)]

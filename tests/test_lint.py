@@ -1,0 +1,236 @@
+"""Every named check can fail: a change that it is for makes it find something, and the shipped files make none."""
+
+from __future__ import annotations
+
+import copy
+import json
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from generator.bundle import build
+from generator.catalogue import Catalogue
+from generator.lint import CHECKS, run
+from generator.render import FORMATS
+from generator.settings import Suppression
+from generator.site import Site
+
+Json = Any
+HELD = 'cluster=~"$cluster", namespace=~"$namespace", deployment=~"$deployment"'
+BOARD = "dashboards/agent_server_http.json"
+RULES = "alerts/agent_server_capacity.rules.yaml"
+RECORDS = "alerts/agent_server.records.rules.yaml"
+SCRAPE = "scrape/prometheus.yml"
+
+
+def panel(board: Json, title: str = "Requests") -> Json:
+    return next(p for p in board["panels"] if p["title"] == title)
+
+
+def query(text: str) -> Callable[[Json], None]:
+    def change(board: Json) -> None:
+        panel(board)["targets"][0]["expr"] = text
+
+    return change
+
+
+def expression(text: str) -> Callable[[Json], None]:
+    def change(rules: Json) -> None:
+        rules["groups"][0]["rules"][0]["expr"] = text
+
+    return change
+
+
+def put(*path: str | int, value: Json) -> Callable[[Json], None]:
+    def change(document: Json) -> None:
+        for step in path[:-1]:
+            document = document[step]
+        document[path[-1]] = value
+
+    return change
+
+
+def in_panel(*path: str | int, value: Json, title: str = "Requests") -> Callable[[Json], None]:
+    return lambda board: put(*path, value=value)(panel(board, title))
+
+
+def twice(board: Json) -> None:
+    board["panels"].append({**copy.deepcopy(panel(board)), "gridPos": {"h": 4, "w": 4, "x": 0, "y": 500}})
+
+
+def big(board: Json) -> None:
+    board["description"] = "x" * (1 << 20)
+
+
+def steps(board: Json) -> None:
+    panel(board, "5xx share")["fieldConfig"]["defaults"]["thresholds"]["steps"].append({"color": "blue", "value": 0.01})
+
+
+def rule(field: str, value: Json) -> Callable[[Json], None]:
+    return put("groups", 0, "rules", 0, field, value=value)
+
+
+def later(rules: Json) -> None:
+    first, second = rules["groups"][0]["rules"][:2]
+    first["expr"] = second["record"]
+
+
+#: Check -> file and the change that it must find.
+MUTATIONS: dict[str, tuple[str, Callable[[Json], None]]] = {
+    "dashboard/schema": (BOARD, in_panel("options", "colorMod", value="value")),
+    "dashboard/variables": (
+        BOARD,
+        query(f'sum(rate(lg_api_http_requests_total{{{HELD}, path="$path"}}[$__rate_interval]))'),
+    ),
+    "dashboard/identity": (BOARD, twice),
+    "dashboard/grid": (BOARD, in_panel("gridPos", "w", value=30)),
+    "dashboard/thresholds": (BOARD, steps),
+    "dashboard/described": (BOARD, in_panel("description", value="")),
+    "dashboard/datasource": (BOARD, in_panel("targets", 0, "datasource", "uid", value="prometheus-1")),
+    "dashboard/queried": (BOARD, in_panel("targets", value=[])),
+    "dashboard/refreshed": (BOARD, put("templating", "list", 1, "refresh", value=1)),
+    "dashboard/units": (BOARD, in_panel("fieldConfig", "defaults", "unit", value="reqs")),
+    "dashboard/links": (BOARD, in_panel("description", value="see /d/agent-server-fleeet?${__url_time_range}")),
+    "dashboard/annotated": (BOARD, put("annotations", "list", 1, "target", "expr", value="ALERTS")),
+    "dashboard/size": (BOARD, big),
+    "promql/syntax": (BOARD, query("sum(rate(lg_api_http_requests_total[5m])")),
+    "promql/functions": (BOARD, query(f"histogram_avg(lg_api_workers_max{{{HELD}}})")),
+    "promql/series": (BOARD, query(f"sum(lg_api_worker_max{{{HELD}}})")),
+    "promql/labels": (BOARD, query(f'sum(lg_api_workers_max{{{HELD}, route="x"}})')),
+    "promql/counters": (BOARD, query(f"sum(rate(lg_api_workers_max{{{HELD}}}[$__rate_interval]))")),
+    "promql/rate-interval": (BOARD, query(f"sum(rate(lg_api_http_requests_total{{{HELD}}}[5m]))")),
+    "promql/ranges": (
+        RULES,
+        expression("sum by (cluster, namespace, deployment) (rate(lg_api_http_requests_total[1m])) > 1"),
+    ),
+    "promql/buckets": (
+        RULES,
+        expression(
+            'sum by (cluster, namespace, deployment) (rate(lg_api_http_requests_latency_bucket{le="1000"}[5m])) > 1'
+        ),
+    ),
+    "promql/reach": (
+        RULES,
+        expression(
+            "histogram_quantile(0.9, sum by (le, cluster, namespace, deployment) (rate(lg_api_http_requests_latency_bucket[5m]))) > 7200000"
+        ),
+    ),
+    "promql/literals": (BOARD, query(f'sum(lg_api_workers_max{{{HELD}, instance="10.0.0.1:8000"}})')),
+    "promql/held": (BOARD, query("sum(lg_api_workers_max)")),
+    "promql/sums": (BOARD, query(f"sum(lg_api_num_pending_runs{{{HELD}}})")),
+    "rule/schema": (RULES, rule("query_offset", "1m")),
+    "rule/duplicates": (RULES, rule("alert", "AgentServerPgPoolErrors")),
+    "rule/names": (RULES, rule("alert", "workers_saturated")),
+    "rule/used": (RECORDS, rule("record", "deployment:nobody:reads")),
+    "rule/order": (RECORDS, later),
+    "alert/annotated": (RULES, rule("annotations", {"summary": "x"})),
+    "alert/severity": (RULES, rule("labels", {"severity": "page"})),
+    "alert/templates": (RULES, put("groups", 0, "rules", 0, "annotations", "summary", value="{{ $labels.pod }}")),
+    "alert/comparison": (RULES, expression("sum by (cluster, namespace, deployment) (lg_api_workers_max)")),
+    "alert/boards": (RULES, put("groups", 0, "rules", 0, "annotations", "dashboard", value="/d/agent-server-qeue")),
+    "alert/kept": (RULES, expression("sum(lg_api_workers_max) > 1")),
+    "scrape/labels": (SCRAPE, put("scrape_configs", 0, "relabel_configs", value=[])),
+    "scrape/jobs": (SCRAPE, put("scrape_configs", 1, "job_name", value="agent-server")),
+}
+#: Checks that look at more than the files: each has a test of its own below.
+APART = {"coverage/shown", "promql/selectors"}
+
+
+@pytest.fixture(scope="module")
+def files(site: Site) -> dict[str, str]:
+    """The shipped files, by path."""
+    return {str(path): text for path, text in FORMATS["files"](build(site)).items()}
+
+
+def written(root: Path, files: dict[str, str]) -> Path:
+    for name, text in files.items():
+        (root / name).parent.mkdir(parents=True, exist_ok=True)
+        (root / name).write_text(text, encoding="utf-8")
+    return root
+
+
+def checks(found: Iterator[Any] | list[Any]) -> set[str]:
+    return {f.check for f in found}
+
+
+def test_the_shipped_files_have_nothing_to_find(tmp_path: Path, files: dict[str, str], site: Site) -> None:
+    """All checks, all files: silence."""
+    assert run(site, written(tmp_path, files)) == []
+
+
+@pytest.mark.parametrize("name", MUTATIONS)
+def test_each_check_finds_what_it_is_for(name: str, tmp_path: Path, files: dict[str, str], site: Site) -> None:
+    """One change to one file, and the check tells it, in that file."""
+    path, change = MUTATIONS[name]
+    text = files[path]
+    document = json.loads(text) if path.endswith(".json") else yaml.safe_load(text)
+    change(document)
+    changed = json.dumps(document, indent=2) if path.endswith(".json") else yaml.safe_dump(document, sort_keys=False)
+
+    found = run(site, written(tmp_path, {**files, path: changed}), [c for c in CHECKS if c.name == name])
+
+    assert [f for f in found if f.path.endswith(path)]
+
+
+def test_every_check_is_proved() -> None:
+    """A check without a change that it finds may be one that cannot fail."""
+    assert {c.name for c in CHECKS} == MUTATIONS.keys() | APART
+    assert [c.name for c in CHECKS if not c.about] == []
+
+
+def test_a_metric_without_a_board_is_found(
+    tmp_path: Path, files: dict[str, str], site: Site, catalogue: Catalogue
+) -> None:
+    """A new entry that nobody shows is told at its line in the catalogue, and not when it says why."""
+    system = catalogue.systems["agent_server"]
+    forgotten = replace(system.metrics[0], name="forgotten_total", base="forgotten_total", line=4242)
+
+    def found(metric: Any) -> list[tuple[int, str]]:
+        systems = {**catalogue.systems, "agent_server": replace(system, metrics=(*system.metrics, metric))}
+        here = replace(site, catalogue=replace(catalogue, systems=systems))
+        return [(f.line, f.what) for f in run(here, tmp_path) if f.check == "coverage/shown"]
+
+    written(tmp_path, files)
+    assert found(forgotten) == [(4242, "no board shows lg_api_forgotten_total")]
+    assert found(replace(forgotten, no_board="only of use to its authors")) == []
+
+
+def test_a_demanded_selector_that_is_not_there_is_found(
+    tmp_path: Path, files: dict[str, str], configured: Callable[[str], Site]
+) -> None:
+    """Files made without the configuration's selectors do not fit it."""
+    found = run(configured("selectors: {env: prod}\n"), written(tmp_path, files))
+
+    assert checks(found) == {"promql/selectors"}
+
+
+def test_a_suppression_hides_a_finding_and_must_be_of_use(tmp_path: Path, files: dict[str, str], site: Site) -> None:
+    """With a reason a finding is accepted; a suppression of nothing is a finding itself."""
+    text = files[BOARD].replace('"unit": "reqps"', '"unit": "reqs"')
+    written(tmp_path, {**files, BOARD: text})
+    accepted = [
+        Suppression(check, f"*{BOARD}", "our Grafana has a plugin")
+        for check in ("dashboard/units", "dashboard/schema", "dashboard/grid")
+    ]
+
+    found = run(replace(site, config=replace(site.config, suppressions=tuple(accepted))), tmp_path)
+
+    assert [(f.check, f.what) for f in found] == [
+        ("lint/suppressions", f"nothing to suppress for 'dashboard/grid' in '*{BOARD}'")
+    ]
+
+
+def test_a_file_that_cannot_be_parsed_is_told_before_anything_else(
+    tmp_path: Path, files: dict[str, str], site: Site
+) -> None:
+    """Broken YAML and broken JSON, each at its line."""
+    found = run(site, written(tmp_path, {**files, BOARD: "{", RULES: "groups: ["}))
+
+    assert [(f.path.removeprefix(f"{tmp_path}/"), f.check) for f in found] == [
+        (BOARD, "file/parse"),
+        (RULES, "file/parse"),
+    ]

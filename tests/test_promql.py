@@ -1,0 +1,269 @@
+"""Queries: the whole PromQL of each function, and what each refuses. Misuse with its board's line is in test_mistakes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import promql_parser
+import pytest
+
+from generator.errors import QueryError
+from generator.promql import (
+    buckets,
+    count,
+    each,
+    happened,
+    increase,
+    level,
+    lowest,
+    mean,
+    observations,
+    observed,
+    peak,
+    quantile,
+    quantile_of,
+    rate,
+    restarts,
+    share_above,
+    share_within,
+    starts,
+    total,
+    volume,
+    within,
+)
+from generator.query import Query, Scope
+from generator.rules import record, recorded
+from generator.site import Site
+
+from .conftest import MIXED
+
+SCOPE = Scope("5m")
+BY = ("deployment",)
+
+
+def text(query: Query) -> str:
+    """The query as a rule would have it; it must parse."""
+    made = query.build(SCOPE)
+    promql_parser.parse(made)
+    return made
+
+
+@pytest.mark.parametrize(
+    ("make", "expected", "unit"),
+    [
+        (
+            lambda m: rate(m["http_requests_total"], by=BY),
+            "sum by (deployment) (rate(lg_api_http_requests_total[5m]))",
+            "requests/s",
+        ),
+        (lambda m: increase(m["run_success_counter"]), "sum(increase(lg_api_run_success_counter_total[5m]))", "runs"),
+        (lambda m: total(m["workers_max"], by=BY), "sum by (deployment) (lg_api_workers_max)", "slots"),
+        (lambda m: level(m["num_pending_runs"], by=BY), "max by (deployment) (lg_api_num_pending_runs)", "runs"),
+        (lambda m: level(m["workers_active"]), "sum(lg_api_workers_active)", "slots"),
+        (lambda m: lowest(m["publish_queue_availability"]), "min(lg_api_publish_queue_availability)", "slots"),
+        (lambda m: count(m["workers_max"]), "count(lg_api_workers_max)", "instances"),
+        (lambda m: starts(m["server_started_counter"]), "count(lg_api_server_started_counter_total)", "instances"),
+        (
+            lambda m: mean(m["http_requests_latency"]),
+            "sum(rate(lg_api_http_requests_latency_sum[5m]))\n/\nsum(rate(lg_api_http_requests_latency_count[5m]))",
+            "milliseconds",
+        ),
+        (
+            lambda m: quantile(0.95, m["http_requests_latency"], by=BY),
+            "histogram_quantile(0.95, sum by (le, deployment) (rate(lg_api_http_requests_latency_bucket[5m])))",
+            "milliseconds",
+        ),
+        (
+            lambda m: observations(m["stream_publish_latency"], unit="events"),
+            "sum(rate(lg_api_stream_publish_latency_count[5m]))",
+            "events/s",
+        ),
+        (
+            lambda m: observed(m["stream_publish_latency"], unit="events"),
+            "sum(increase(lg_api_stream_publish_latency_count[5m]))",
+            "events",
+        ),
+        (lambda m: volume(m["stream_data_size_bytes"]), "sum(rate(lg_api_stream_data_size_bytes_sum[5m]))", "bytes/s"),
+        (
+            lambda m: within(m["http_requests_latency"], 500, unit="requests"),
+            'sum(rate(lg_api_http_requests_latency_bucket{le=~"500(\\\\.0)?"}[5m]))',
+            "requests/s",
+        ),
+        (
+            lambda m: share_above(m["http_requests_latency"], 1000),
+            '1 -\nsum(rate(lg_api_http_requests_latency_bucket{le=~"1000(\\\\.0)?"}[5m]))\n/\nsum(rate(lg_api_http_requests_latency_count[5m]))',
+            "ratio",
+        ),
+        (
+            lambda m: peak(
+                (each(m["pg_pool_size"]) - each(m["pg_pool_available"])) / each(m["pg_pool_max"]).above(0), by=BY
+            ),
+            "max by (deployment) (\n  (\n    lg_api_pg_pool_size\n    -\n    lg_api_pg_pool_available\n  )\n  /\n  (lg_api_pg_pool_max > 0)\n)",
+            "ratio",
+        ),
+        (
+            lambda m: rate(m["http_requests_total"].matching(status="5..").where_not(path="")),
+            'sum(rate(lg_api_http_requests_total{status=~"5..", path!=""}[5m]))',
+            "requests/s",
+        ),
+    ],
+)
+def test_each_function_writes_its_promql(site: Site, make: Callable[[object], Query], expected: str, unit: str) -> None:
+    """Text and unit, both whole."""
+    query = make(site.system("agent_server"))
+
+    assert (text(query), query.unit) == (expected, unit)
+
+
+def test_happened_sees_the_event_that_a_series_is_born_with(site: Site) -> None:
+    """Three clauses: more than before, new while the target was up, or a young process."""
+    query = happened(site.system("agent_server")["run_set_status_error_counter"], by=BY)
+
+    join = "on (cluster, namespace, deployment, role, instance, system)"
+    name = "lg_api_run_set_status_error_counter_total"
+    assert text(query) == (
+        "sum by (deployment) (\n"
+        f"  increase({name}[5m]) > 0\n"
+        "  or\n"
+        f"  ({name} > 0 unless {name} offset 5m) and {join} (up offset 5m == 1)\n"
+        "  or\n"
+        f"  {name} > 0 and {join} (time() - process_start_time_seconds < 300)\n"
+        ")"
+    )
+
+
+def test_restarts_count_changes_of_the_start_time(site: Site) -> None:
+    """Held to one system's targets, as every system has the series."""
+    started = site.system("process", on="agent_server")["process_start_time_seconds"]
+
+    assert text(restarts(started)) == 'sum(changes(process_start_time_seconds{system="agent_server"}[5m]))'
+
+
+def test_a_query_over_its_own_window_ignores_the_scope(site: Site) -> None:
+    """`over` fixes the range of one operand and leaves the other's."""
+    lg = site.system("agent_server")
+    requests = rate(lg["http_requests_total"])
+
+    assert (
+        text(requests.over("1h") / requests)
+        == "sum(rate(lg_api_http_requests_total[1h]))\n/\nsum(rate(lg_api_http_requests_total[5m]))"
+    )
+
+
+def test_filled_is_zero_where_the_base_exists(site: Site) -> None:
+    """No event yet is 0 when the process is watched; the unit stays the event's own."""
+    lg = site.system("agent_server")
+    query = rate(lg["streaming_data_loss_counter"]).filled(rate(lg["run_attempt_started_counter"]))
+
+    assert query.unit == "events/s"
+    assert (
+        text(query)
+        == "sum(rate(lg_api_streaming_data_loss_counter_total[5m]))\nor\n(0 * sum(rate(lg_api_run_attempt_started_counter_total[5m])))"
+    )
+
+
+def test_filled_by_what_the_configuration_lacks_fills_nothing(configured: Callable[[str], Site]) -> None:
+    """With internal metrics off a base among them is left away, and the query stays possible."""
+    lg = configured("systems: {agent_server: {exposure: ui}}\n").system("agent_server")
+    query = rate(lg["http_requests_total"]).filled(rate(lg["run_attempt_started_counter"]))
+
+    assert (text(query), query.missing) == ("sum(rate(lg_api_http_requests_total[5m]))", ())
+
+
+def test_an_impossible_operand_makes_the_whole_impossible(configured: Callable[[str], Site]) -> None:
+    """`without` too: taking nothing away would make an alert fire for ever."""
+    lg = configured("systems: {agent_server: {roles: [api]}}\n").system("agent_server")
+    query = level(lg["num_pending_runs"], by=BY).at_least(0).without(total(lg["workers_max"], by=BY))
+
+    assert query.missing == (("lg_api_workers_max", "no process of role api emits it on postgres or inmem"),)
+
+
+def test_or_zero_is_only_for_a_query_without_labels(site: Site) -> None:
+    """vector(0) has no labels, so it would stand beside labelled results instead of filling them."""
+    lg = site.system("agent_server")
+
+    assert text(total(lg["workers_max"]).or_zero()) == "sum(lg_api_workers_max) or vector(0)"
+    with pytest.raises(
+        QueryError, match=r"0 for a query by \(deployment\); drop the labels, or show nothing where there is nothing"
+    ):
+        total(lg["workers_max"], by=BY).or_zero()
+
+
+@pytest.mark.parametrize("q", [0, 1, 1.5, -0.1])
+def test_a_quantile_lies_between_0_and_1(site: Site, q: float) -> None:
+    """95 instead of 0.95 would be the widest edge for ever."""
+    with pytest.raises(QueryError, match="use a number between 0 and 1"):
+        quantile_of(q, buckets(site.system("agent_server")["http_requests_latency"]))
+
+
+def test_a_limit_is_compared_in_its_own_unit_and_on_an_edge(site: Site) -> None:
+    """Seconds against milliseconds, and a value between two edges, are both refused."""
+    lg = site.system("agent_server")
+    wait = quantile(0.95, lg["run_queue_wait_time_1st_attempt"])
+
+    assert text(wait.above(site.limit("queue_wait_p95"))).endswith(" > 300000")
+    with pytest.raises(QueryError, match="a query in milliseconds is compared with scrape_duration, in seconds"):
+        wait.above(site.limit("scrape_duration"))
+    with pytest.raises(
+        QueryError, match="250000 is no bucket edge of lg_api_run_queue_wait_time_1st_attempt below its last one"
+    ):
+        wait.above(250_000)
+
+
+@pytest.mark.parametrize("function", [share_above, share_within])
+def test_shares_want_an_edge_below_the_last_one(site: Site, function: Callable[..., Query]) -> None:
+    """The last finite edge holds everything that is longer too: nothing above it can be told apart."""
+    with pytest.raises(QueryError, match="3600000 is no bucket edge"):
+        function(site.system("agent_server")["http_requests_latency"], 3_600_000)
+
+
+def test_a_mixed_fleet_is_read_by_the_newer_name(configured: Callable[[str], Site]) -> None:
+    """Old counters join under their old name; old sums are scaled; an old edge is the same edge in seconds."""
+    lg = configured(MIXED).system("agent_server")
+
+    assert text(rate(lg["pg_pool_requests_queued_total"])) == (
+        'sum(rate(lg_api_pg_pool_requests_queued_total[5m]) or label_replace(rate(lg_api_pg_pool_requests_queued[5m]), "era", "old", "", ""))'
+    )
+    assert text(volume(lg["http_requests_latency"])) == (
+        "sum(rate(lg_api_http_requests_latency_sum[5m]) or "
+        'label_replace(1000 * rate(lg_api_http_requests_latency_seconds_sum[5m]), "era", "old", "", ""))'
+    )
+    assert text(within(lg["http_requests_latency"], 500)) == (
+        'sum(rate(lg_api_http_requests_latency_bucket{le=~"500(\\\\.0)?"}[5m]) or '
+        'label_replace(rate(lg_api_http_requests_latency_seconds_bucket{le=~"0\\\\.5"}[5m]), "era", "old", "", ""))'
+    )
+
+
+def test_the_text_none_is_no_identity(configured: Callable[[str], Site]) -> None:
+    """Before 0.11.0 an unset revision is the text None; grouping takes it for unset."""
+    lg = configured(MIXED).system("agent_server")
+
+    assert text(count(lg["workers_max"], by=("revision_id",))) == (
+        'count by (revision_id) (label_replace(lg_api_workers_max, "revision_id", "", "revision_id", "None"))'
+    )
+
+
+def test_a_recorded_series_is_read_by_its_own_labels(site: Site) -> None:
+    """Matchers for labels that it lost are dropped; a label that it lost cannot be grouped by."""
+    lg = site.system("agent_server")
+    rule = record(site, "deployment:x:rate5m", rate(lg["http_requests_total"], by=BY))
+    scope = Scope("5m", (*site.selectors, *lg["workers_max"].where(deployment="d", role="api").matchers))
+
+    assert recorded(rule, by=BY).build(scope) == 'sum by (deployment) (deployment:x:rate5m{deployment="d"})'
+    assert (
+        recorded(rule, over_time="max_over_time").build(scope)
+        == 'sum(max_over_time(deployment:x:rate5m{deployment="d"}[5m]))'
+    )
+    with pytest.raises(QueryError, match="has no label 'role'"):
+        recorded(rule, by=("role",))
+
+
+def test_a_recorded_share_is_never_summed(site: Site) -> None:
+    """Shares of two deployments do not add up; their greatest is asked for by name."""
+    rule = record(
+        site, "deployment:x:ratio5m", rate(site.system("agent_server")["http_requests_total"], by=BY), aggregate="none"
+    )
+
+    assert recorded(rule, function="max").build(SCOPE) == "max(deployment:x:ratio5m)"
+    with pytest.raises(QueryError, match="deployment:x:ratio5m is put together over labels"):
+        recorded(rule)

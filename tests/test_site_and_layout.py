@@ -1,0 +1,154 @@
+"""What a site has and lacks, and how boards are laid out: ids, grid, variables, descriptions."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+
+from generator.bundle import build
+from generator.catalogue import Catalogue
+from generator.layout import WIDE, Board, board, row, why
+from generator.panels import lines, stat, text
+from generator.promql import quantile, rate, total
+from generator.site import Site, reasons
+
+EMPTY = "Empty when "
+
+
+def made(site: Site, *titles: str, variables: tuple[str, ...] = WIDE) -> Board:
+    lg = site.system("agent_server")
+    return board(
+        site,
+        "agent_server_x",
+        "X",
+        system="agent_server",
+        about="x",
+        variables=variables,
+        rows=[
+            row("First", *(stat(t, rate(lg["http_requests_total"])) for t in titles)),
+            row("Second", lines("last", total(lg["workers_max"]))),
+        ],
+    )
+
+
+def ids(found: Board) -> dict[str, int]:
+    return {p.title: p.id for p in found.dashboard.panels}
+
+
+def test_an_id_stays_when_panels_are_added_and_moved(site: Site) -> None:
+    """Links and alerts point at panel ids, so only a new title makes a new id."""
+    before, after = ids(made(site, "a", "b")), ids(made(site, "new", "b", "a"))
+
+    assert {t: after[t] for t in before} == before
+    assert len(set(after.values())) == len(after)
+
+
+def test_panels_flow_and_all_of_a_line_have_its_height(site: Site) -> None:
+    """Seven panels of width four: six on the first line, one on the next; nothing overlaps."""
+    found = made(site, *"abcdefg").dashboard.panels
+
+    places = {p.title: (p.gridPos.x, p.gridPos.y, p.gridPos.w, p.gridPos.h) for p in found}
+    assert places["f"] == (20, 1, 4, 4)
+    assert places["g"] == (0, 5, 4, 4)
+    assert places["Second"] == (0, 9, 24, 1)
+    assert places["last"] == (0, 10, 12, 8)
+
+
+def test_variables_are_chained_and_the_unused_are_left_out(site: Site) -> None:
+    """Each is asked for within the chosen wider ones; role and instance go when no query is held to them."""
+    listed = {v.name: v.query for v in made(site, "a").dashboard.templating.list}
+
+    assert list(listed) == ["datasource", "cluster", "namespace", "deployment"]
+    assert listed["deployment"]["query"] == (
+        'label_values(up{cluster=~"$cluster", namespace=~"$namespace", system="agent_server"}, deployment)'
+    )
+
+
+def test_a_description_says_why_a_panel_may_be_empty(site: Site) -> None:
+    """Help, note, reasons in words, and the series: nobody must guess."""
+    lg = site.system("agent_server")
+    shown = lines("w", quantile(0.95, lg["run_queue_wait_time_1st_attempt"])).noting("A note.")
+    found = board(
+        site, "agent_server_x", "X", system="agent_server", about="x", rows=[row("R", shown)]
+    ).dashboard.panels[1]
+
+    assert found.description.split("\n\n") == [
+        "Time from a run's creation to its first pick-up by a worker slot, recorded at the pick-up.",
+        "A note.",
+        "Empty when the inmem runtime never has it; or only processes of role combined, queue have it; or nothing of the kind "
+        "happened since the processes started.",
+        "Reads lg_api_run_queue_wait_time_1st_attempt.",
+    ]
+
+
+def test_a_row_without_possible_panels_is_left_out_with_its_reason(configured: Callable[[str], Site]) -> None:
+    """The heading goes with its panels, and the reason names every series once."""
+    site = configured("systems: {agent_server: {exposure: ui}}\n")
+    lg = site.system("agent_server")
+    gone = lines(
+        "gone", rate(lg["run_success_counter"]).named("a"), rate(lg["run_canceled_by_request_counter"]).named("b")
+    )
+    found = board(
+        site,
+        "agent_server_x",
+        "X",
+        system="agent_server",
+        about="x",
+        rows=[row("Gone", gone), row("Kept", text("note", "Hello."))],
+    )
+
+    assert [p.title for p in found.dashboard.panels] == ["Kept", "note"]
+    assert [(o.where, o.what, o.why) for o in found.left_out] == [
+        (
+            "dashboards/agent_server_x.json",
+            "gone",
+            "lg_api_run_success_counter_total, lg_api_run_canceled_by_request_counter_total: internal metrics are off (exposure: ui)",
+        )
+    ]
+
+
+def test_reasons_are_put_together() -> None:
+    """Series of one reason share it, in the order of their first appearance."""
+    assert why([("a", "off"), ("b", "gone"), ("c", "off"), ("a", "off")]) == "a, c: off; b: gone"
+
+
+@pytest.mark.parametrize(
+    ("metric", "expected"),
+    [
+        ("workers_max", ["only processes of role combined, queue have it"]),
+        (
+            "protocol_v2_event_emitted_counter",
+            [
+                "internal metrics are not exposed (EXPOSE_INTERNAL_METRICS_PROMETHEUS)",
+                "METRIC_MAX_EMITTING_TIER is below 3",
+                "only processes of role api, combined have it",
+                "nothing of the kind happened since the processes started",
+            ],
+        ),
+        (
+            "publish_queue_availability",
+            [
+                "internal metrics are not exposed (EXPOSE_INTERNAL_METRICS_PROMETHEUS)",
+                "off without FF_ASYNC_PUBLISH_QUEUE=true on the processes that execute runs",
+                "only processes of role combined, queue have it",
+                "nothing of the kind happened since the processes started",
+            ],
+        ),
+    ],
+)
+def test_reasons_follow_from_the_catalogue(catalogue: Catalogue, metric: str, expected: list[str]) -> None:
+    """Exposure, tier, switch, runtime, role and birth, each in words an operator can act on."""
+    system = catalogue.systems["agent_server"]
+
+    assert list(reasons(next(m for m in system.metrics if m.name == metric), system)) == expected
+
+
+def test_every_board_opens_fast_on_a_large_fleet(site: Site) -> None:
+    """A board that opens with all deployments reads recorded series only (or alerts)."""
+    for stem, found in build(site).boards.items():
+        fleet = next(v for v in found.dashboard.templating.list if v.name == "deployment").extra["current"] != {}
+        raw = [
+            s.title for s in found.panels for q in s.possible if not q.recorded and q.metrics[0].full_name != "ALERTS"
+        ]
+        assert not fleet or raw == [], (stem, raw)

@@ -5,7 +5,7 @@ BIN    := $(VENV)/bin
 ARGS   ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help dashboards check lint test unit types format bench clean
+.PHONY: help dashboards check lint test unit types docs bench clean
 
 help: ## this list (default)
 	@awk -F ':.*## ' '/^[a-z][a-z-]*:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -32,6 +32,9 @@ unit: $(VENV)/.dev ## the fast tests only, no real servers
 types: $(VENV)/.dev ## type check and style only
 	@$(BIN)/ruff check .
 	@$(BIN)/mypy
+
+docs: $(VENV)/.dev ## write the generated parts of README.md and docs/
+	@PYTHONPATH=. $(BIN)/python tools/docs.py
 
 bench: $(VENV)/.dev ## how long the generator takes, and how it grows
 	@$(BIN)/python benchmarks/generate.py

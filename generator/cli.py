@@ -96,9 +96,9 @@ def _generate(args: argparse.Namespace) -> int:
         print(f"left out: {out.where}: {out.what}: {out.why}")
     for path in _strangers(texts, args.out):
         print(f"stale: {path}: the generator does not make it; delete it", file=sys.stderr)
-    boards = sum(p.parts[0] == "dashboards" for p in texts)
+    boards = len(bundle.boards)
     print(
-        f"{boards} dashboards, {len(texts) - boards} rule and scrape files below {args.out.resolve()}; {written} changed, {len(bundle.left_out)} things left out"
+        f"{boards} dashboards, {len(texts) - boards} other files below {args.out.resolve()}; {written} changed, {len(bundle.left_out)} things left out"
     )
     return 0
 

@@ -38,7 +38,11 @@ _DISCOVERY: Mapping[str, Discovery] = {
         dns=({"deployment": "demo", "names": ["agentgateway"], "port": 15020},),
         files=("/etc/prometheus/targets/agentgateway*.yaml",),
     ),
-    "langsmith": Discovery(kinds=("kubernetes",), files=("/etc/prometheus/targets/langsmith*.yaml",)),
+    "langsmith": Discovery(
+        kinds=("kubernetes",),
+        files=("/etc/prometheus/targets/langsmith*.yaml",),
+        kubernetes=Kubernetes(release="langsmith"),
+    ),
 }
 #: Systems that have boards and rules of their own so far.
 _ENABLED = frozenset({"agent_server"})
@@ -210,6 +214,6 @@ def _discovery(default: Discovery, raw: Mapping[str, Any]) -> Discovery:
         given["kinds"] = given.pop("discovery")
     if "kubernetes" in given:
         own: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in raw["kubernetes"].items()}
-        given["kubernetes"] = Kubernetes(**own)
+        given["kubernetes"] = replace(default.kubernetes, **own)
     values: dict[str, Any] = {name: getattr(default, name) for name in Discovery.__slots__}
     return Discovery(**(values | given))

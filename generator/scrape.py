@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from generator.catalogue import System
-from generator.settings import Config, SystemConfig
+from generator.settings import Config, Kubernetes, SystemConfig
 from generator.site import Site
 
 Json = dict[str, Any]
@@ -125,7 +125,7 @@ def _kubernetes(config: Config, system: System, own: SystemConfig) -> list[Json]
         {
             "job_name": f"{_title(system)}-kubernetes" + (f"-{role}" if role else ""),
             "kubernetes_sd_configs": [discovery],
-            "relabel_configs": _pod_rules(config, kubernetes.deployment_label, role, port),
+            "relabel_configs": _pod_rules(config, kubernetes, role, port),
         }
         for role, port in ports
     ]
@@ -142,12 +142,13 @@ def _ports(system: System, own: SystemConfig) -> Sequence[tuple[str, str]]:
     return out
 
 
-def _pod_rules(config: Config, deployment_label: str, role: str, port: str) -> list[Json]:
+def _pod_rules(config: Config, kubernetes: Kubernetes, role: str, port: str) -> list[Json]:
     labels = config.labels
-    meta = "__meta_kubernetes_pod_label_" + "".join(c if c.isalnum() else "_" for c in deployment_label)
+    meta = "__meta_kubernetes_pod_label_" + "".join(c if c.isalnum() else "_" for c in kubernetes.deployment_label)
     rules: list[Json] = [
         {"source_labels": ["__meta_kubernetes_pod_container_port_name"], "regex": port, "action": "keep"},
         {"source_labels": ["__meta_kubernetes_pod_phase"], "regex": "Pending|Succeeded|Failed", "action": "drop"},
+        *([{"source_labels": [meta], "regex": kubernetes.release, "action": "keep"}] if kubernetes.release else []),
         {"source_labels": ["__meta_kubernetes_namespace"], "target_label": labels.namespace},
         {"source_labels": [meta], "target_label": labels.deployment},
         {"source_labels": ["__meta_kubernetes_pod_name"], "target_label": labels.instance},

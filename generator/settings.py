@@ -33,11 +33,18 @@ class Labels:
 
 @dataclass(frozen=True, slots=True)
 class Kubernetes:
-    """How pods are found: namespaces (all when empty), the pod label that names the deployment, the release name."""
+    """How pods are found.
+
+    Attributes:
+        namespaces: Only these; all when empty.
+        deployment_label: Pod label that names the deployment.
+        release: Only pods whose `deployment_label` is this; all when empty.
+
+    """
 
     namespaces: tuple[str, ...] = ()
     deployment_label: str = "app.kubernetes.io/instance"
-    release: str = "langsmith"
+    release: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -28,9 +28,7 @@ def test_generate_says_what_it_wrote_and_changes_nothing_twice(
 
     assert {p: p.stat().st_mtime_ns for p in tmp_path.rglob("*") if p.is_file()} == first
     last = capsys.readouterr().out.splitlines()[-1]
-    assert (
-        last == f"9 dashboards, {len(first) - 9} rule and scrape files below {tmp_path}; 0 changed, 2 things left out"
-    )
+    assert last == f"9 dashboards, {len(first) - 9} other files below {tmp_path}; 0 changed, 2 things left out"
 
 
 def test_list_metrics_as_json_has_the_whole_catalogue(capsys: pytest.CaptureFixture[str]) -> None:
@@ -57,7 +55,7 @@ def test_list_boards_and_rules_as_text(capsys: pytest.CaptureFixture[str]) -> No
 
     assert boards[0].split()[:3] == ["board", "uid", "title"]
     assert len(boards) == 10
-    assert [line for line in rules if " AgentServerPgPoolErrors " in line][0].split()[:4] == [
+    assert next(line for line in rules if " AgentServerPgPoolErrors " in line).split()[:4] == [
         "agent_server_capacity",
         "alert",
         "AgentServerPgPoolErrors",
@@ -105,8 +103,7 @@ def test_a_configuration_that_is_not_there_is_told(capsys: pytest.CaptureFixture
 def test_a_reader_that_goes_away_is_no_error() -> None:
     """`agentobs list metrics | head -1` ends quietly."""
     done = subprocess.run(
-        f"{sys.executable} -m generator list metrics | head -1",
-        shell=True,
+        ["sh", "-c", f"{sys.executable} -m generator list metrics | head -1"],
         cwd=ROOT,
         capture_output=True,
         text=True,

@@ -27,9 +27,17 @@ def render(bundle: Bundle) -> Mapping[Path, str]:
         document = {"groups": [_group(bundle.site, g) for g in groups]}
         out[Path(f"alerts/{name}.rules.yaml")] = _yaml(document, source)
     out[Path("scrape/prometheus.yml")] = _yaml(bundle.prometheus, "scrape.py")
+    out[Path("dashboards/provider.yaml")] = _yaml(_provider(bundle.site), "render/files.py")
     for name, document in bundle.fragments.items():
         out[Path(f"scrape/{name}")] = _yaml(document, "scrape.py")
     return out
+
+
+def _provider(site: Site) -> dict[str, Any]:
+    """Return what makes Grafana read the boards from a folder: a file for its provisioning/dashboards/."""
+    options = {"path": "/var/lib/grafana/dashboards"}
+    provider = {"name": "agent-observability", "type": "file", "folder": site.config.folder, "options": options}
+    return {"apiVersion": 1, "providers": [provider]}
 
 
 def _group(site: Site, group: Group) -> dict[str, Any]:

@@ -27,6 +27,9 @@ Age: TypeAlias = Literal["oldest", "middle", "newest"]
 #: trixie has the last 2.x, sid the newest 3.x.
 AGES: dict[Age, str] = {"oldest": "bookworm", "middle": "trixie", "newest": "sid"}
 
+#: Debian's Alertmanager of every version reads its default templates from here and nowhere else.
+TEMPLATES = Path("/usr/share/prometheus/alertmanager/default.tmpl")
+
 #: Program to Debian package, which is also the name of the file in `/usr/bin`.
 PACKAGES: dict[Program, str] = {
     "prometheus": "prometheus",
@@ -85,6 +88,8 @@ def find(program: Program, age: Age) -> Found:
 
     One call with the network away tries once; later calls give the same answer.
     """
+    if program == "alertmanager" and not TEMPLATES.exists():
+        return Found(None, f"Debian's Alertmanager wants {TEMPLATES}: install the package prometheus-alertmanager")
     if age == "oldest" and (installed := _installed(program)):
         return Found(installed)
     suite = AGES[age]

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from generator.limits import Limit
-from generator.records.agent_server import records
+from generator.records.agent_server import error_share, records
 from generator.rules import Alert, Record, recorded
 from generator.site import Site
 from generator.slo import BURNS, Burn
@@ -59,7 +59,7 @@ def _alert(site: Site, rules: Mapping[str, Record], budget: _Budget, burn: Burn)
     objective = site.objective(budget.slo)
     limit = Limit(f"{budget.slo}_burn", min(burn.factor * objective.budget, 1), "ratio", "factor times budget")
     floor = site.limit(budget.floor)
-    ratio = {window: _ratio(site, rules, budget.slo, window) for window in (burn.long, burn.short)}
+    ratio = {window: error_share(site, budget.slo, window) for window in (burn.long, burn.short)}
     step = site.config.evaluation_interval if burn.long.endswith("h") else "5m"
     rates = rules[
         f"{budget.slo} {budget.counted}" if burn.long.endswith("h") else f"slow {budget.slo} {budget.counted}"
@@ -82,8 +82,3 @@ def _alert(site: Site, rules: Mapping[str, Record], budget: _Budget, burn: Burn)
         board=budget.board,
         labels={"slo": budget.slo},
     )
-
-
-def _ratio(site: Site, rules: Mapping[str, Record], slo: str, window: str) -> Record:
-    fast = f"{slo} {site.config.window if window == '5m' else window}"
-    return rules.get(fast) or rules[f"slow {slo} {window}"]

@@ -6,13 +6,11 @@ recorded series only.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
 from generator.layout import WIDE, Board, Row, board, row
 from generator.panels import Column, lines, stat, table
 from generator.query import Query
-from generator.records.agent_server import OBJECTIVES, records
-from generator.rules import Record, recorded
+from generator.records.agent_server import OBJECTIVES, error_share, records
+from generator.rules import recorded
 from generator.site import Site
 from generator.slo import BURNS
 
@@ -32,17 +30,14 @@ def dashboard(site: Site) -> Board:
 
 
 def _left(site: Site) -> Row:
-    rules = records(site)
     columns = [
-        Column(f"{name}: budget left", _budget_left(site, rules, slo), limit=site.limit("budget_left"), bad="below")
+        Column(f"{name}: budget left", _budget_left(site, slo), limit=site.limit("budget_left"), bad="below")
         for slo, name in OBJECTIVES.items()
     ]
     return row(
         f"How much budget is left of {site.config.slo_period}?",
         *(
-            stat(f"{name}: worst budget", _worst(site, rules, slo), limit=site.limit("budget_left"), bad="below").wide(
-                8
-            )
+            stat(f"{name}: worst budget", _worst(site, slo), limit=site.limit("budget_left"), bad="below").wide(8)
             for slo, name in OBJECTIVES.items()
         ),
         table("Budgets", columns),
@@ -58,9 +53,9 @@ def _objective(site: Site, slo: str) -> Row:
         f"{OBJECTIVES[slo]}: {objective.objective:g} %{within}",
         lines(
             f"{OBJECTIVES[slo]}: share of bad events by window",
-            *(_share(site, rules, slo, w).named(w) for w in windows),
+            *(_share(site, slo, w).named(w) for w in windows),
         ).noting(f"The budget is {objective.budget:.4g} of all events."),
-        lines(f"{OBJECTIVES[slo]}: burn rate over an hour", _burn(site, rules, slo, "1h")).noting(
+        lines(f"{OBJECTIVES[slo]}: burn rate over an hour", _burn(site, slo, "1h")).noting(
             "1 uses up the budget exactly in the period."
         ),
         lines(
@@ -70,33 +65,28 @@ def _objective(site: Site, slo: str) -> Row:
         ),
         lines(
             f"{OBJECTIVES[slo]}: budget left",
-            _budget_left(site, rules, slo),
+            _budget_left(site, slo),
             limit=site.limit("budget_left"),
             bad="below",
         ),
     )
 
 
-def _rule(site: Site, rules: Mapping[str, Record], slo: str, window: str) -> Record:
-    fast = f"{slo} {site.config.window if window == '5m' else window}"
-    return rules.get(fast) or rules[f"slow {slo} {window}"]
+def _share(site: Site, slo: str, window: str) -> Query:
+    return recorded(error_share(site, slo, window), function="max")
 
 
-def _share(site: Site, rules: Mapping[str, Record], slo: str, window: str) -> Query:
-    return recorded(_rule(site, rules, slo, window), function="max")
+def _burn(site: Site, slo: str, window: str) -> Query:
+    return recorded(error_share(site, slo, window), by=site.identity) * (1 / site.objective(slo).budget)
 
 
-def _burn(site: Site, rules: Mapping[str, Record], slo: str, window: str) -> Query:
-    return recorded(_rule(site, rules, slo, window), by=site.identity) * (1 / site.objective(slo).budget)
-
-
-def _budget_left(site: Site, rules: Mapping[str, Record], slo: str) -> Query:
+def _budget_left(site: Site, slo: str) -> Query:
     return (
-        recorded(_rule(site, rules, slo, site.config.slo_period), by=site.identity) * (1 / site.objective(slo).budget)
+        recorded(error_share(site, slo, site.config.slo_period), by=site.identity) * (1 / site.objective(slo).budget)
     ).complement()
 
 
-def _worst(site: Site, rules: Mapping[str, Record], slo: str) -> Query:
+def _worst(site: Site, slo: str) -> Query:
     return (
-        recorded(_rule(site, rules, slo, site.config.slo_period), function="max") * (1 / site.objective(slo).budget)
+        recorded(error_share(site, slo, site.config.slo_period), function="max") * (1 / site.objective(slo).budget)
     ).complement()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 import promql_parser as pp
@@ -61,6 +62,7 @@ def concrete(text: str) -> str:
     return VARIABLE.sub(lambda m: MACROS.get(m[1] or m[2] or m[3], m[0] if (m[2] or "").isdigit() else "x"), text)
 
 
+@cache
 def parsed(text: str) -> Any:
     """Return the syntax tree of a query.
 

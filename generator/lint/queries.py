@@ -67,6 +67,21 @@ def _trees(files: Files) -> Iterator[tuple[Text, Any]]:
             continue
 
 
+def _selections(files: Files) -> Iterator[tuple[Text, Selector]]:
+    """Every selector of every query."""
+    for text, tree in _trees(files):
+        for selector in expression.selectors(tree):
+            yield text, selector
+
+
+def _readings(files: Files, site: Site) -> Iterator[tuple[Text, Selector, Metric]]:
+    """Every selector of a catalogue metric."""
+    known = _known(site)
+    for text, selector in _selections(files):
+        if selector.name in known:
+            yield text, selector, known[selector.name]
+
+
 def syntax(files: Files, _: Site) -> Iterator[Finding]:
     """Every query parses as PromQL once Grafana has filled in its variables."""
     for text in texts(files):
@@ -102,51 +117,46 @@ def series(files: Files, site: Site) -> Iterator[Finding]:
 
 def labels(files: Files, site: Site) -> Iterator[Finding]:
     """Every label that is matched or grouped by exists on the series, and a matched value can occur."""
-    known = _known(site)
-    for text, tree in _trees(files):
-        for selector in expression.selectors(tree):
-            metric = known.get(selector.name)
-            if metric is None:
-                continue
-            for matcher in selector.matchers:
-                label = metric.labels.get(matcher.label) or metric.constant_labels.get(matcher.label)
-                if label is None and matcher.label != "le":
-                    yield text.finding(
-                        "promql/labels",
-                        f"{selector.name} has no label {matcher.label!r}",
-                        f"it has {', '.join((*metric.labels, *metric.constant_labels))}",
-                    )
-                elif label and label.values and matcher.op == "Equal" and matcher.value not in (*label.values, "", "x"):
-                    yield text.finding(
-                        "promql/labels",
-                        f"{matcher.label!r} of {selector.name} is never {matcher.value!r}",
-                        f"use one of {', '.join(label.values)}",
-                    )
+    for text, selector, metric in _readings(files, site):
+        for matcher in selector.matchers:
+            label = metric.labels.get(matcher.label) or metric.constant_labels.get(matcher.label)
+            if label is None and matcher.label != "le":
+                yield text.finding(
+                    "promql/labels",
+                    f"{selector.name} has no label {matcher.label!r}",
+                    f"it has {', '.join((*metric.labels, *metric.constant_labels))}",
+                )
+            elif label and label.values and matcher.op == "Equal" and matcher.value not in (*label.values, "", "x"):
+                yield text.finding(
+                    "promql/labels",
+                    f"{matcher.label!r} of {selector.name} is never {matcher.value!r}",
+                    f"use one of {', '.join(label.values)}",
+                )
+        for name in sorted(set(selector.grouping) - {*metric.labels, *metric.constant_labels, "le"}):
+            if "label_replace" not in selector.calls:
+                yield text.finding(
+                    "promql/labels", f"{selector.name} is grouped by {name!r}, which it has not", "drop it"
+                )
 
 
 def counters(files: Files, site: Site) -> Iterator[Finding]:
     """A counter is read through rate() or the like, and nothing but a counter is."""
-    known = _known(site)
-    for text, tree in _trees(files):
-        for selector in expression.selectors(tree):
-            metric = known.get(selector.name)
-            if metric is None:
-                continue
-            cumulative = metric.kind in (Kind.COUNTER, Kind.HISTOGRAM, Kind.SUMMARY)
-            inside = set(selector.calls)
-            if not cumulative and inside & {"rate", "irate", "increase"}:
-                yield text.finding(
-                    "promql/counters",
-                    f"rate of {selector.name}, a {metric.kind}",
-                    "read a gauge as it is, or with delta()",
-                )
-            raw = cumulative and not selector.seconds and not inside & (_COUNTING | _PRESENCE)
-            if raw and not _born(text.text, selector):
-                yield text.finding(
-                    "promql/counters",
-                    f"{selector.name} is a {metric.kind} and read raw",
-                    "wrap it in rate() or increase()",
-                )
+    for text, selector, metric in _readings(files, site):
+        cumulative = metric.kind in (Kind.COUNTER, Kind.HISTOGRAM, Kind.SUMMARY)
+        inside = set(selector.calls)
+        if not cumulative and inside & {"rate", "irate", "increase"}:
+            yield text.finding(
+                "promql/counters",
+                f"rate of {selector.name}, a {metric.kind}",
+                "read a gauge as it is, or with delta()",
+            )
+        raw = cumulative and not selector.seconds and not inside & (_COUNTING | _PRESENCE)
+        if raw and not _born(text.text, selector):
+            yield text.finding(
+                "promql/counters",
+                f"{selector.name} is a {metric.kind} and read raw",
+                "wrap it in rate() or increase()",
+            )
 
 
 def _born(text: str, selector: Selector) -> bool:
@@ -156,25 +166,23 @@ def _born(text: str, selector: Selector) -> bool:
 
 def rate_interval(files: Files, _: Site) -> Iterator[Finding]:
     """In a panel, the range of rate() is $__rate_interval, so that it holds at every zoom and scrape interval."""
-    for text, tree in _trees(files):
-        for selector in expression.selectors(tree):
-            if text.board and {"rate", "irate"} & set(selector.calls) and selector.seconds not in (0, RATE_INTERVAL):
-                yield text.finding(
-                    "promql/rate-interval", f"rate over a fixed {selector.seconds:g} s", "use $__rate_interval"
-                )
+    for text, selector in _selections(files):
+        if text.board and {"rate", "irate"} & set(selector.calls) and selector.seconds not in (0, RATE_INTERVAL):
+            yield text.finding(
+                "promql/rate-interval", f"rate over a fixed {selector.seconds:g} s", "use $__rate_interval"
+            )
 
 
 def ranges(files: Files, site: Site) -> Iterator[Finding]:
     """In a rule, the range of rate() holds at least four scrapes, so that one failed scrape does no harm."""
     least = 4 * seconds(site.config.scrape_interval)
-    for text, tree in _trees(files):
-        for selector in expression.selectors(tree):
-            if not text.board and {"rate", "increase"} & set(selector.calls) and 0 < selector.seconds < least:
-                yield text.finding(
-                    "promql/ranges",
-                    f"a range of {selector.seconds:g} s with scrapes every {site.config.scrape_interval}",
-                    f"use at least {least:g} s",
-                )
+    for text, selector in _selections(files):
+        if not text.board and {"rate", "increase"} & set(selector.calls) and 0 < selector.seconds < least:
+            yield text.finding(
+                "promql/ranges",
+                f"a range of {selector.seconds:g} s with scrapes every {site.config.scrape_interval}",
+                f"use at least {least:g} s",
+            )
 
 
 def buckets(files: Files, _: Site) -> Iterator[Finding]:
@@ -212,19 +220,18 @@ def reach(files: Files, site: Site) -> Iterator[Finding]:
 
 def literals(files: Files, _: Site) -> Iterator[Finding]:
     """No query names a job, an instance or a pod: these are the operator's own."""
-    for text, tree in _trees(files):
-        for selector in expression.selectors(tree):
-            for matcher in selector.matchers:
-                if (
-                    matcher.label in ("job", "instance", "pod")
-                    and matcher.value not in ("x", ".*", ".+")
-                    and "$" not in matcher.value
-                ):
-                    yield text.finding(
-                        "promql/literals",
-                        f"{matcher.label}={matcher.value!r} is fixed",
-                        "select by the board's variables",
-                    )
+    for text, selector in _selections(files):
+        for matcher in selector.matchers:
+            if (
+                matcher.label in ("job", "instance", "pod")
+                and matcher.value not in ("x", ".*", ".+")
+                and "$" not in matcher.value
+            ):
+                yield text.finding(
+                    "promql/literals",
+                    f"{matcher.label}={matcher.value!r} is fixed",
+                    "select by the board's variables",
+                )
 
 
 def held(files: Files, site: Site) -> Iterator[Finding]:
@@ -243,34 +250,28 @@ def held(files: Files, site: Site) -> Iterator[Finding]:
 
 def sums(files: Files, site: Site) -> Iterator[Finding]:
     """A value that every process repeats is never summed over processes."""
-    known = _known(site)
-    for text, tree in _trees(files):
-        for selector in expression.selectors(tree):
-            metric = known.get(selector.name)
-            if metric and metric.aggregate in ("global", "max", "min") and selector.calls[-1:] in (("sum",), ("avg",)):
-                yield text.finding(
-                    "promql/sums",
-                    f"{selector.calls[-1]} of {selector.name}, one value that every process repeats",
-                    f"use {'max' if metric.aggregate == 'global' else metric.aggregate}",
-                )
+    for text, selector, metric in _readings(files, site):
+        if metric.aggregate in ("global", "max", "min") and selector.calls[-1:] in (("sum",), ("avg",)):
+            yield text.finding(
+                "promql/sums",
+                f"{selector.calls[-1]} of {selector.name}, one value that every process repeats",
+                f"use {'max' if metric.aggregate == 'global' else metric.aggregate}",
+            )
 
 
 def selectors(files: Files, site: Site) -> Iterator[Finding]:
     """Every selector carries the matchers that the configuration demands of all."""
     wanted = site.config.selectors
-    for text, tree in _trees(files):
-        for selector in expression.selectors(tree):
-            lacking = [
-                label
-                for label in wanted
-                if label not in {m.label for m in selector.matchers} and ":" not in selector.name
-            ]
-            if lacking:
-                yield text.finding(
-                    "promql/selectors",
-                    f"{selector.name} lacks the matcher of {', '.join(lacking)}",
-                    "run `make dashboards` with your configuration",
-                )
+    for text, selector in _selections(files):
+        lacking = [
+            label for label in wanted if label not in {m.label for m in selector.matchers} and ":" not in selector.name
+        ]
+        if lacking:
+            yield text.finding(
+                "promql/selectors",
+                f"{selector.name} lacks the matcher of {', '.join(lacking)}",
+                "run `make dashboards` with your configuration",
+            )
 
 
 def _known(site: Site) -> Mapping[str, Metric]:

@@ -39,6 +39,13 @@ def records(site: Site) -> Mapping[str, Record]:
     return {**_levels(site), **_flows(site), **_objectives(site)}
 
 
+def error_share(site: Site, slo: str, window: str) -> Record:
+    """Return the recorded share of bad events of one objective over one of its windows."""
+    rules = records(site)
+    fast = f"{slo} {site.config.window if window == '5m' else window}"
+    return rules.get(fast) or rules[f"slow {slo} {window}"]
+
+
 def groups(site: Site) -> list[Group]:
     """Return the rule groups: the fast one, and the one that adds up long windows every five minutes."""
     rules = records(site)

@@ -52,15 +52,20 @@ class Shown:
         return replace(self, note=note)
 
 
-def lines(title: str, *queries: Query, limit: Limit | None = None, stack: bool = False, bad: str = "above") -> Shown:
-    """Draw queries over time. They share one unit; `limit` is drawn as a dashed line, `bad` says on which side it is red."""
+def lines(
+    title: str, *queries: Query, limit: Limit | None = None, stack: bool = False, bad: str = "above", floor: bool = True
+) -> Shown:
+    """Draw queries over time. They share one unit; `limit` is drawn as a dashed line, `bad` says on which side it is red.
+
+    The axis begins at 0 unless `floor` is off, which a query that can be negative needs.
+    """
     unit = _unit(title, queries, limit)
 
     def make(possible: Sequence[Query], scope: Scope, description: str) -> grafana.Panel:
         custom: dict[str, Any] = {**_LINE, "stacking": {"group": "A", "mode": "normal" if stack else "none"}}
         custom["fillOpacity"] = 40 if stack else 10
         defaults: dict[str, Any] = {"color": {"mode": "palette-classic"}, "mappings": [], "unit": grafana_unit(unit)}
-        if unit != "unixtime":
+        if floor and unit != "unixtime":
             defaults["min"] = 0
         if limit:
             custom["thresholdsStyle"] = {"mode": "dashed"}

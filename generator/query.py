@@ -61,6 +61,10 @@ class Query:
         """Return the query with another help sentence."""
         return replace(self, help=text)
 
+    def as_unit(self, unit: str) -> Query:
+        """Return the query in another unit of the same size: a busy slot is a run."""
+        return replace(self, unit=unit)
+
     def over(self, window: str) -> Query:
         """Return the query with a range window of its own, whatever the scope says."""
         build = self.build
@@ -97,6 +101,15 @@ class Query:
             )
         text = self.operand
         return replace(self, build=lambda scope: f"{text(scope)} or vector(0)", compound=True)
+
+    def either(self, other: Query) -> Query:
+        """What is in this query or in `other`, by labels; the values may mean different things, so they have no unit."""
+        return replace(self._combine("or", other), unit="none", edges=())
+
+    def at_worst(self, range_: str) -> Query:
+        """Least value over a range of evaluations, `30m:5m`: above a limit when every one of them was."""
+        text = self.build
+        return replace(self, build=lambda scope: f"min_over_time(({text(scope)})[{range_}])", compound=False)
 
     def filled(self, base: Query) -> Query:
         """0 where there is no series but `base` has one with the same labels.

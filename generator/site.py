@@ -85,6 +85,10 @@ class View:
         before = self._here(older)
         return metric if before.missing else replace(metric, before=before)
 
+    def expected_gone(self, name: str) -> Metric:
+        """Return a metric although the site should not have it; for a rule that tells when it is there all the same."""
+        return replace(self[name], missing="", before=None)
+
     def _here(self, metric: Metric) -> Metric:
         prefix = metric.prefix and (self.config.prefix if self.config else metric.prefix)
         targets = {name: Label(name, bound="target label") for name in self.site.labels.every}

@@ -17,6 +17,7 @@ UNITS: Mapping[str, tuple[str, str]] = {
     "alerts": ("short", "short"),
     "attempts": ("short", "ops"),
     "bytes": ("bytes", "Bps"),
+    "changes": ("short", "ops"),
     "checkpoints": ("short", "ops"),
     "checks": ("short", "ops"),
     "collections": ("short", "ops"),

@@ -1,4 +1,4 @@
-"""Write the generated parts of README.md and docs/: boards, limits, checks. `--check` only says what differs.
+"""Write the generated parts of README.md and docs/: boards, limits, checks, runbook facts. `--check` only says what differs.
 
 A generated part stands between two comments, `<!-- name ... -->` and `<!-- /name -->`.
 """
@@ -7,15 +7,18 @@ from __future__ import annotations
 
 import re
 import sys
+from dataclasses import replace
 from pathlib import Path
 
-from generator.bundle import build
+from generator.alerts import TOPICS
+from generator.bundle import Bundle, build
 from generator.catalogue import load
 from generator.catalogue.lint import RULES, slug
 from generator.config import read
 from generator.limits import LIMITS
 from generator.lint import CHECKS
 from generator.listing import boards
+from generator.rules import Alert
 from generator.site import Site
 from generator.units import number
 
@@ -64,10 +67,63 @@ def _literal(text: str) -> str:
     return text.replace("\\", "\\\\")
 
 
+def runbooks() -> dict[Path, str]:
+    """Return each alert's page: the generated facts, and whatever people wrote below them."""
+    catalogue = load()
+    config = read(catalogue)
+    names = [a.name for m in TOPICS for a in m.alerts(Site(catalogue, config)) if a.off]
+    site = Site(catalogue, replace(config, enabled=tuple(names)))
+    bundle = build(site)
+    out = {}
+    for groups in bundle.rules.values():
+        for alert in (a for g in groups for a in g.alerts):
+            path = ROOT / "docs" / "runbooks" / f"{alert.name}.md"
+            text = (
+                path.read_text(encoding="utf-8")
+                if path.exists()
+                else f"# {alert.name}\n\n<!-- facts -->\n<!-- /facts -->\n"
+            )
+            out[path] = written(text, {"facts": _facts(site, bundle, alert)})
+    return out
+
+
+def _facts(site: Site, bundle: Bundle, alert: Alert) -> list[str]:
+    rule = alert.to_rule(site)
+    board = bundle.boards[alert.board]
+    series = dict.fromkeys(m.full_name for m in alert.query.metrics)
+    hold = "at once" if alert.hold == "0s" else f"after {alert.hold}"
+    return [
+        f"**{alert.severity}**, {hold}" + (f"; off by default: {alert.off}" if alert.off else "") + ".",
+        "",
+        f"> {alert.summary}",
+        "",
+        alert.description,
+        "",
+        f"First: {alert.action}",
+        "",
+        f"Board: [{board.title}](../../dashboards/{alert.board}.json). Reads {', '.join(f'`{s}`' for s in series)}.",
+        "",
+        "```promql",
+        rule["expr"],
+        "```",
+    ]
+
+
 def main() -> int:
     """Write, or check, every document."""
     made = parts()
     stale = []
+    pages = runbooks()
+    for path, new in pages.items():
+        if not path.exists() or path.read_text(encoding="utf-8") != new:
+            stale.append(path)
+            if "--check" not in sys.argv:
+                path.parent.mkdir(exist_ok=True)
+                path.write_text(new, encoding="utf-8")
+    for path in (ROOT / "docs" / "runbooks").glob("*.md"):
+        if path not in pages:
+            print(f"{path.relative_to(ROOT)}: no alert has this name; delete the page or rename it")
+            return 1
     for path in (ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))):
         text = path.read_text(encoding="utf-8")
         new = written(text, made)

@@ -7,6 +7,7 @@ from generator.alerts import (
     agent_server_slo,
     agent_server_streaming,
     agent_server_telemetry,
+    observability,
 )
 
 #: The table of contents, in the order in which one triages.
@@ -17,4 +18,5 @@ TOPICS = (
     agent_server_capacity,
     agent_server_http,
     agent_server_streaming,
+    observability,
 )

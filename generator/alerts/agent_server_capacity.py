@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from generator.promql import increase, observed, quantile, rate
+from generator.promql import average, increase, observed, peak, quantile, rate, restarts, total
 from generator.records.agent_server import records
 from generator.rules import Alert, recorded
 from generator.site import Site
@@ -10,7 +10,7 @@ from generator.site import Site
 
 def alerts(site: Site) -> list[Alert]:
     """Return the alerts, most urgent subject first."""
-    return [*_slots(site), *_pools(site), *_slow(site)]
+    return [*_slots(site), *_pools(site), *_slow(site), *_process(site)]
 
 
 def _slots(site: Site) -> list[Alert]:
@@ -124,5 +124,52 @@ def _slow(site: Site) -> list[Alert]:
             description="Long runs hold their job slots; agents differ by orders of magnitude, so set the limit to yours.",
             action="compare model and tool latency in the traces; look for blocking code.",
             board="agent_server_runs",
+        ),
+    ]
+
+
+def _process(site: Site) -> list[Alert]:
+    lg, by = site.system("agent_server"), (*site.identity, site.labels.instance)
+    up, proc = site.system("prometheus", on="agent_server"), site.system("process", on="agent_server")
+    name = f"{{{{ $labels.{site.labels.deployment} }}}}: {{{{ $labels.{site.labels.instance} }}}}"
+    slow = peak(up["scrape_duration_seconds"], by=by).above(site.limit("scrape_duration"))
+    alive = (
+        total(up["up"], by=by).equals(1).both(restarts(proc["process_start_time_seconds"], by=by).over("20m").equals(0))
+    )
+    flapping = average(up["up"], by=by).over("15m").below(0.8).both(alive)
+    busy, slots = total(lg["workers_active"], by=by), total(lg["workers_max"], by=by).above(0)
+    half_idle = busy.above(0).both((busy / slots).below(site.limit("cpu_bound_busy")))
+    files = peak(proc["process_open_fds"], by=by) / peak(proc["process_max_fds"], by=by).above(0)
+    return [
+        Alert(
+            name="AgentServerEventLoopBlocked",
+            query=slow.either(flapping),
+            hold="5m",
+            severity="warning",
+            summary=f"{name} is slow to render its metrics page, or misses scrapes without a restart.",
+            description="The page is rendered on the event loop that serves requests, so something in a graph blocks it.",
+            action="find synchronous calls in the graph code and move them to a thread.",
+            board="agent_server_telemetry",
+        ),
+        Alert(
+            name="AgentServerCpuBoundWorker",
+            query=rate(proc["process_cpu_seconds_total"], by=by).above(site.limit("worker_cpu")).both(half_idle),
+            over="10m",
+            hold="15m",
+            severity="warning",
+            summary=f"{name} fills a processor core while most of its job slots are free.",
+            description="One Python thread fills one core. With free slots this is blocking code, not load.",
+            action="profile the process; lower N_JOBS_PER_WORKER or move the computation out of the event loop.",
+            board="agent_server_telemetry",
+        ),
+        Alert(
+            name="AgentServerFileDescriptorsHigh",
+            query=files.above(site.limit("open_descriptors")),
+            hold="10m",
+            severity="warning",
+            summary=f"{name} uses {{{{ $value | humanizePercentage }}}} of its file descriptors.",
+            description="Each stream and each pooled connection is one; at the limit new connections fail.",
+            action="raise the limit of the process, then look for connections that are never closed.",
+            board="agent_server_telemetry",
         ),
     ]

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from generator.promql import happened, increase, rate, restarts
+from generator.promql import happened, increase, level, observed, rate, restarts
+from generator.query import Query
 from generator.records.agent_server import records
 from generator.rules import Alert, recorded
 from generator.site import Site
@@ -29,6 +30,17 @@ def _stalled(site: Site) -> list[Alert]:
             action="look at the queue deployment: image pull, crash loop, scaled to zero.",
             board="agent_server_queue",
         ),
+        *_standing(site),
+        Alert(
+            name="AgentServerFetchRunsDown",
+            query=rate(lg["failed_to_fetch_runs_counter"], by=by).above(site.limit("fetch_failures")),
+            hold="5m",
+            severity="critical",
+            summary=f"{name}: workers fail to fetch runs at every pass, so nothing is executed.",
+            description="The scheduler loop fails again and again: Postgres or Redis is out of reach of the workers.",
+            action="follow the outage procedure of Postgres and Redis.",
+            board="agent_server_queue",
+        ),
         Alert(
             name="AgentServerFetchRunsFailing",
             query=happened(lg["failed_to_fetch_runs_counter"], by=by).above(0),
@@ -41,6 +53,71 @@ def _stalled(site: Site) -> list[Alert]:
             board="agent_server_queue",
         ),
     ]
+
+
+def _standing(site: Site) -> list[Alert]:
+    """A queue that stands still: it has pending runs and free slots, and nothing is picked up."""
+    lg, r, by = site.system("agent_server"), records(site), site.identity
+    name = f"{{{{ $labels.{site.labels.deployment} }}}}"
+    waiting = recorded(r["pending"], by=by, over_time="min_over_time").above(0)
+    free = recorded(r["slots_free"], by=by, over_time="min_over_time").above(0)
+    idle = recorded(r["slots_busy"], by=by, over_time="max_over_time").equals(0)
+    picked = observed(lg["run_queue_wait_time_1st_attempt"], by=by, unit="runs").above(0)
+    still = waiting.both(free).both(idle).without(picked).over("15m")
+    growing = recorded(r["pending"], by=by, over_time="delta").over("5m").at_worst("30m:5m").above(0)
+    unblocked = site.system("exporters")["agent_server_pending_unblocked_wait_max_seconds"]
+    return [
+        Alert(
+            name="AgentServerQueueStalledGrowing",
+            query=still.both(growing),
+            over="15m",
+            hold="5m",
+            severity="critical",
+            summary=f"{name}: {{{{ $value | humanize }}}} runs wait, more arrive, slots are free and nothing is picked up.",
+            description="The wait is recorded at the pick-up, so the latency objective is silent in this state.",
+            action="restart the queue processes, then look at Redis and Postgres.",
+            board="agent_server_queue",
+        ),
+        Alert(
+            name="AgentServerQueueStalled",
+            query=still,
+            over="15m",
+            hold="5m",
+            severity="warning",
+            summary=f"{name}: {{{{ $value | humanize }}}} runs wait, slots are free, and nothing was picked up for 15 minutes.",
+            description="Runs that are scheduled for later look the same, so this does not page.",
+            action="ask /metrics?format=json for pending_unblocked_runs_wait_time_max_secs: it tells a stall from scheduled runs.",
+            board="agent_server_queue",
+        ),
+        Alert(
+            name="AgentServerQueueStalledConfirmed",
+            query=level(unblocked, by=by).above(300).both(recorded(r["slots_free"], by=by).above(0)),
+            hold="5m",
+            severity="critical",
+            summary=f"{name}: a run that nothing blocks has waited {{{{ $value | humanizeDuration }}}} although slots are free.",
+            description="The unblocked wait leaves out scheduled runs and runs behind their own thread. It works in-memory too.",
+            action="restart the queue processes, then look at Redis and Postgres.",
+            board="agent_server_queue",
+            off="it needs a json_exporter that reads /metrics?format=json",
+        ),
+        Alert(
+            name="AgentServerGhostRuns",
+            query=_ghosts(site),
+            hold="20m",
+            severity="warning",
+            summary=f"{name}: {{{{ $value | humanize }}}} runs are marked running and nobody executes them.",
+            description="A crash left them behind. Twenty minutes are several heartbeats and sweeps, so they will not go by themselves.",
+            action="list the runs with status running, cancel or restart them; look at heartbeats and Redis.",
+            board="agent_server_queue",
+        ),
+    ]
+
+
+def _ghosts(site: Site) -> Query:
+    r, by = records(site), site.identity
+    running = recorded(r["running"], by=by)
+    for_long = recorded(r["running"], by=by, over_time="min_over_time").over("20m").above(0)
+    return (running - recorded(r["slots_busy"], by=by).as_unit("runs")).above(0).both(for_long)
 
 
 def _attempts(site: Site) -> list[Alert]:
@@ -89,6 +166,9 @@ def _failures(site: Site) -> list[Alert]:
     name = f"{{{{ $labels.{site.labels.deployment} }}}}"
     retriable, attempts = lg["run_failed_retriable_counter"], lg["run_attempt_started_counter"]
     started = site.system("process", on="agent_server")["process_start_time_seconds"]
+    abandoned = increase(lg["run_abandoned_by_shutdown_counter"], by=by)
+    many = abandoned.above(site.limit("abandoned_runs"))
+    share_abandoned = abandoned.per(increase(attempts, by=by), "ratio").above(site.limit("abandoned_ratio"))
     share = rate(retriable, by=by).per(rate(attempts, by=by), "ratio").above(site.limit("retriable_failure_ratio"))
     enough = increase(retriable, by=by).at_least(site.limit("retriable_failure_floor"))
     return [
@@ -101,6 +181,17 @@ def _failures(site: Site) -> list[Alert]:
             summary=f"{name}: {{{{ $value | humanizePercentage }}}} of the attempts fail and are tried again.",
             description="Trouble of Postgres or Redis shows here before runs fail for good. Silent while processes restart: a deploy cancels runs too.",
             action="ask /ok?check_db=1 for the broken dependency.",
+            board="agent_server_runs",
+        ),
+        Alert(
+            name="AgentServerRunsAbandonedHigh",
+            query=many.both(share_abandoned),
+            over="1h",
+            hold="0s",
+            severity="warning",
+            summary=f"{name}: {{{{ $value | humanize }}}} runs were in flight when their process was stopped, within an hour.",
+            description="Runs that still ended well are counted too, so a deploy shows here; this many means rollouts too often.",
+            action="give the pods more time to end than BG_JOB_SHUTDOWN_GRACE_PERIOD_SECS, and look at evictions.",
             board="agent_server_runs",
         ),
         Alert(

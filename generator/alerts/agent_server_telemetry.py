@@ -2,7 +2,22 @@
 
 from __future__ import annotations
 
-from generator.promql import count, level, restarts, total
+from generator.catalogue import Matcher
+from generator.promql import (
+    absent,
+    changes,
+    count,
+    falls,
+    increase,
+    level,
+    lowest,
+    marked,
+    observed,
+    peak,
+    present,
+    restarts,
+    total,
+)
 from generator.records.agent_server import records
 from generator.rules import Alert, recorded
 from generator.site import Site
@@ -10,7 +25,7 @@ from generator.site import Site
 
 def alerts(site: Site) -> list[Alert]:
     """Return the alerts, most urgent subject first."""
-    return [*_targets(site), *_tiers(site)]
+    return [*_targets(site), *_tiers(site), *_exposure(site), *_hygiene(site)]
 
 
 def _targets(site: Site) -> list[Alert]:
@@ -28,6 +43,28 @@ def _targets(site: Site) -> list[Alert]:
             description="Every scrape of the deployment fails: an outage, or a network policy between it and Prometheus.",
             action="ask /ok on one process from inside its network; look at ingress, node, network policies.",
             board="agent_server_telemetry",
+        ),
+        Alert(
+            name="AgentServerTargetsMissing",
+            query=absent(up),
+            hold="10m",
+            severity="critical",
+            summary="No Agent Server is scraped at all.",
+            description="Discovery finds nothing, so no target can be down either: monitoring is blind.",
+            action="look at the discovery: labels of the pods, permissions, the names in the configuration.",
+            board="agent_server_telemetry",
+            labels={"about": "monitoring"},
+        ),
+        Alert(
+            name="AgentServerHealthCheckFailing",
+            query=lowest(site.system("exporters", on="agent_server")["probe_success"], by=by).equals(0),
+            hold="3m",
+            severity="critical",
+            summary=f"{name}: the health check with its database check fails.",
+            description="The only probe that sees Postgres and the core from outside.",
+            action="read the services in the body of /ok?check_db=1.",
+            board="agent_server_telemetry",
+            off="it needs a blackbox_exporter that probes /ok?check_db=1",
         ),
         Alert(
             name="AgentServerTargetDown",
@@ -75,6 +112,123 @@ def _tiers(site: Site) -> list[Alert]:
             summary=f"{name}: no process that serves the API is scraped.",
             description="Connection pools are there, so it runs on Postgres, but nobody shows the queue's depth.",
             action="scrape the pods of the API deployment.",
+            board="agent_server_telemetry",
+        ),
+    ]
+
+
+def _exposure(site: Site) -> list[Alert]:
+    lg, by = site.system("agent_server"), site.identity
+    name = f"{{{{ $labels.{site.labels.deployment} }}}}"
+    created = lg["http_requests_total"].where(method="POST").matching(path=".*/runs(/wait|/stream|/batch)?")
+    runs = increase(created, by=by).above(0)
+    prefix = lg["workers_max"].prefix
+    strangers = marked(
+        lg["http_requests_total"],
+        by,
+        Matcher("otel_scope_name", "=", "lsd_langgraph_api"),
+        Matcher("__name__", "!~", f"{prefix}.*|target_info"),
+    )
+    legacy = lg.expected_gone("http_requests_latency_seconds")
+    out = [
+        Alert(
+            name="AgentServerMetricPrefixMismatch",
+            query=strangers.above(0),
+            hold="15m",
+            severity="warning",
+            summary=f"{name}: {{{{ $value }}}} series of the Agent Server have another prefix than {prefix}.",
+            description="METRIC_PREFIX was changed on the server, so rules and boards show nothing for it.",
+            action="set `prefix` in bundle.yaml and generate the files anew.",
+            board="agent_server_telemetry",
+        ),
+        Alert(
+            name="AgentServerInternalMetricsNotExposed",
+            query=runs.without(present(lg["run_attempt_started_counter"], by=by).above(0)),
+            over="1h",
+            hold="1h",
+            severity="info",
+            summary=f"{name}: runs are created, but no internal metric shows them.",
+            description="EXPOSE_INTERNAL_METRICS_PROMETHEUS is off, or the processes that execute runs are not scraped.",
+            action="set the variable on API and queue processes alike.",
+            board="agent_server_telemetry",
+        ),
+        Alert(
+            name="AgentServerEmittingTierTooLow",
+            query=increase(lg["run_success_counter"], by=by)
+            .above(0)
+            .without(present(lg["run_execution_latency"], by=by).above(0)),
+            over="1h",
+            hold="1h",
+            severity="info",
+            summary=f"{name}: metrics of tier 2 are missing.",
+            description="METRIC_MAX_EMITTING_TIER is 1, which is the default of dev deployments.",
+            action="set it to 2.",
+            board="agent_server_telemetry",
+        ),
+    ]
+    if site.config.systems["agent_server"].eras == ("new",):
+        out.append(
+            Alert(
+                name="AgentServerLegacyMetricNames",
+                query=present(legacy, by=by).above(0),
+                hold="1h",
+                severity="info",
+                summary=f"{name}: a server before 0.11.0 is in the field.",
+                description="Its metrics have other names and units, which these files do not read.",
+                action="upgrade it, or set `versions: mixed` in bundle.yaml and generate the files anew.",
+                board="agent_server_telemetry",
+            )
+        )
+    return out
+
+
+def _hygiene(site: Site) -> list[Alert]:
+    lg, by, each = site.system("agent_server"), site.identity, (*site.identity, site.labels.instance)
+    up, proc = site.system("prometheus", on="agent_server"), site.system("process", on="agent_server")
+    name = f"{{{{ $labels.{site.labels.deployment} }}}}"
+    still = changes(lg["num_pending_runs"], by=by).equals(0).both(changes(lg["num_running_runs"], by=by).equals(0))
+    picked = observed(lg["run_queue_wait_time_1st_attempt"], by=by, unit="runs").above(200)
+    return [
+        Alert(
+            name="AgentServerScrapedThroughLoadBalancer",
+            query=falls(proc["process_start_time_seconds"], by=each).above(0),
+            over="15m",
+            hold="0s",
+            severity="warning",
+            summary=f"{name}: {{{{ $labels.{site.labels.instance} }}}} is several processes in turn.",
+            description="A start time can only grow. Scrapes go through a load balancer, so every counter of it is wrong.",
+            action="scrape the pods, not their Service.",
+            board="agent_server_telemetry",
+        ),
+        Alert(
+            name="AgentServerCardinalityOverflow",
+            query=marked(lg["http_requests_total"], each, Matcher("otel_metric_overflow", "=", "true")).above(0),
+            hold="0s",
+            severity="warning",
+            summary=f"{name}: {{{{ $labels.{site.labels.instance} }}}} has more label sets than its client library keeps apart.",
+            description="Beyond 2,000 label sets of one metric the rest is merged into one series.",
+            action="look for custom routes without a template, and for odd HTTP verbs.",
+            board="agent_server_telemetry",
+        ),
+        Alert(
+            name="AgentServerScrapeTooLarge",
+            query=peak(up["scrape_samples_post_metric_relabeling"], by=each).above(site.limit("scrape_samples")),
+            hold="30m",
+            severity="info",
+            summary=f"{name}: {{{{ $labels.{site.labels.instance} }}}} exposes {{{{ $value }}}} samples.",
+            description="An idle server has about 400.",
+            action="drop the buckets of histograms that nobody reads.",
+            board="agent_server_telemetry",
+        ),
+        Alert(
+            name="AgentServerQueueGaugesFrozen",
+            query=still.both(picked),
+            over="2h",
+            hold="0s",
+            severity="info",
+            summary=f"{name}: the queue's gauges have not moved for two hours while runs were picked up.",
+            description="When the statistics call fails, the last value is served for ever.",
+            action="read the log lines 'metrics collector: queue/worker sample failed'.",
             board="agent_server_telemetry",
         ),
     ]

@@ -68,6 +68,7 @@ def _objective(site: Site, slo: str) -> Row:
             _budget_left(site, slo),
             limit=site.limit("budget_left"),
             bad="below",
+            floor=False,
         ),
     )
 

@@ -81,12 +81,13 @@ def selectors(tree: Any) -> list[Selector]:
 def _walk(node: Any, calls: tuple[str, ...], grouping: tuple[str, ...], seconds: float) -> Iterator[Selector]:
     match node:
         case pp.VectorSelector():
+            own_names = [m for m in node.matchers.matchers if m.name == "__name__"]
             own = tuple(
                 Matcher(m.name, str(m.op).rpartition(".")[2], m.value)
                 for m in node.matchers.matchers
                 if m.name != "__name__"
             )
-            named = next((m.value for m in node.matchers.matchers if m.name == "__name__"), "")
+            named = next((m.value for m in own_names if str(m.op).endswith(".Equal")), "")
             offset = node.offset.total_seconds() if node.offset else 0.0
             yield Selector(node.name or named, own, seconds, offset, calls, grouping)
         case pp.MatrixSelector():

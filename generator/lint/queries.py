@@ -105,14 +105,19 @@ def series(files: Files, site: Site) -> Iterator[Finding]:
     """Every series that is read is in the catalogue or recorded by a rule."""
     known, recorded = _known(site), _recorded(files)
     for text, tree in _trees(files):
-        for name in sorted(
-            {s.name for s in expression.selectors(tree) if s.name not in known and s.name not in recorded}
-        ):
+        for name in sorted({s.name for s in expression.selectors(tree) if not _there(s, known, recorded)}):
             yield text.finding(
                 "promql/series",
                 f"no catalogue metric and no rule makes {name or 'a nameless selector'!r}",
                 "correct the name, or add it to the catalogue",
             )
+
+
+def _there(selector: Selector, known: Mapping[str, Metric], recorded: set[str]) -> bool:
+    """A selector without a name is meant for any series; it must demand the value of some label."""
+    if not selector.name:
+        return any(m.op == "Equal" and m.value for m in selector.matchers)
+    return selector.name in known or selector.name in recorded
 
 
 def labels(files: Files, site: Site) -> Iterator[Finding]:

@@ -218,8 +218,10 @@ def boards(files: Files, site: Site) -> Iterator[Finding]:
 
 
 def kept(files: Files, site: Site) -> Iterator[Finding]:
-    """An alert keeps the labels that name a deployment, so that routes and inhibitions can use them."""
+    """An alert keeps the labels that name a deployment; one about the monitoring itself says so: `about: monitoring`."""
     for document, place, rule in _alerts(files):
+        if rule.get("labels", {}).get("about") == "monitoring":
+            continue
         there = result_labels(str(rule.get("expr", "")))
         lacking = [label for label in site.identity if there is not None and label not in there]
         if lacking:

@@ -1,7 +1,20 @@
 """PromQL from catalogue metrics: metrics in, `Query` out. Refuses what has no meaning. No Grafana and no YAML."""
 
 from generator.promql.counters import happened, increase, rate, starts
-from generator.promql.gauges import count, each, level, lowest, peak, restarts, total
+from generator.promql.gauges import (
+    absent,
+    average,
+    changes,
+    count,
+    each,
+    falls,
+    level,
+    lowest,
+    peak,
+    present,
+    restarts,
+    total,
+)
 from generator.promql.histograms import (
     buckets,
     mean,
@@ -14,20 +27,26 @@ from generator.promql.histograms import (
     volume,
     within,
 )
-from generator.promql.series import select
+from generator.promql.series import marked, select
 
 __all__ = [
+    "absent",
+    "average",
     "buckets",
+    "changes",
     "count",
     "each",
+    "falls",
     "happened",
     "increase",
     "level",
     "lowest",
+    "marked",
     "mean",
     "observations",
     "observed",
     "peak",
+    "present",
     "quantile",
     "quantile_of",
     "rate",

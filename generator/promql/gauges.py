@@ -73,6 +73,36 @@ def each(metric: Metric) -> Query:
     )
 
 
+def changes(metric: Metric, *, by: Sequence[str] = ()) -> Query:
+    """How often a gauge changed its value within the window, summed over series."""
+    need(metric, GAUGES, "changes")
+    return replace(_over_time(metric, by, "sum", "changes"), unit="changes")
+
+
+def falls(metric: Metric, *, by: Sequence[str] = ()) -> Query:
+    """How often a gauge fell within the window, summed over series."""
+    need(metric, GAUGES, "falls")
+    return replace(_over_time(metric, by, "sum", "resets"), unit="changes")
+
+
+def average(metric: Metric, *, by: Sequence[str] = ()) -> Query:
+    """Mean of a gauge over the window and over series."""
+    need(metric, GAUGES, "average")
+    return _over_time(metric, by, "avg", "avg_over_time")
+
+
+def absent(metric: Metric) -> Query:
+    """1 when there is no series at all, else nothing; its labels are those that the selector fixes."""
+    need(metric, GAUGES, "absent")
+    return query(metric, (), "none", lambda scope: f"absent({select(metric, scope)})")
+
+
+def present(metric: Metric, *, by: Sequence[str] = ()) -> Query:
+    """Number of series of a metric of any kind, by `by`: that they exist, whatever their value."""
+    suffix = "_count" if "_count" in metric.parts else ""
+    return query(metric, by, "series", lambda scope: aggregate("count", by, select(metric, scope, suffix), metric))
+
+
 def restarts(start_time: Metric, *, by: Sequence[str] = ()) -> Query:
     """Restarts within the window: how often the start time of a process changed at one address."""
     need(start_time, GAUGES, "restarts")
@@ -81,6 +111,15 @@ def restarts(start_time: Metric, *, by: Sequence[str] = ()) -> Query:
         return aggregate("sum", by, f"changes({select(start_time, scope)}[{scope.window}])", start_time)
 
     return replace(query(start_time, by, "restarts", build), help="Restarts of processes at an unchanged address.")
+
+
+def _over_time(metric: Metric, by: Sequence[str], outer: str, function: str) -> Query:
+    def build(scope: Scope) -> str:
+        return aggregate(
+            outer, by, both(metric, lambda part: f"{function}({select(part, scope)}[{scope.window}])"), metric
+        )
+
+    return query(metric, by, metric.unit, build)
 
 
 def _gauge(metric: Metric, by: Sequence[str], function: str) -> Query:

@@ -21,6 +21,16 @@ def select(metric: Metric, scope: Scope, suffix: str = "", *extra: Matcher) -> s
     return f"{metric.full_name}{suffix}" + (f"{{{matchers}}}" if matchers else "")
 
 
+def marked(metric: Metric, by: Sequence[str], *matchers: Matcher) -> Query:
+    """Number of series of any name that carry `matchers`; `metric` only says which labels a series of its system has."""
+
+    def build(scope: Scope) -> str:
+        text = ", ".join(map(str, (*(m for m in scope.matchers if m.label in metric.constant_labels), *matchers)))
+        return f"count by ({', '.join(by)}) ({{{text}}})"
+
+    return query(metric, by, "series", build)
+
+
 def added(metric: Metric, by: Sequence[str], scope: Scope, function: str, suffix: str = "") -> str:
     """`sum by (by) (function(series[window]))` over both eras, values and `le` of the older one scaled."""
 

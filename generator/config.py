@@ -168,7 +168,8 @@ def _config(data: Mapping[str, Any], catalogue: Catalogue, document: Document | 
         "refresh": boards.get("refresh"), "time_from": boards.get("time_from"), "uid_prefix": boards.get("uid_prefix"),
         "runbook_base_url": alerts.get("runbook_base_url"), "grafana_url": alerts.get("grafana_url"),
         "alert_labels": alerts.get("labels"), "disabled": alerts.get("disable"), "enabled": alerts.get("enable"),
-        "alertmanagers": data.get("alertmanager", {}).get("targets"), "rule_files": data.get("rule_files"),
+        "alertmanagers": data.get("alertmanager", {}).get("targets"), "webhook_url": data.get("alertmanager", {}).get("webhook_url"),
+        "rule_files": data.get("rule_files"),
     }  # fmt: skip
     given: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in flat.items() if v is not None}
     slo = {

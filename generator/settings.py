@@ -136,6 +136,7 @@ class Config:
     disabled: tuple[str, ...] = ()
     enabled: tuple[str, ...] = ()
     alertmanagers: tuple[str, ...] = ("alertmanager:9093",)
+    webhook_url: str = "http://webhook:9095/"
     rule_files: tuple[str, ...] = ("/etc/prometheus/rules/*.rules.yaml",)
     suppressions: tuple[Suppression, ...] = ()
     document: Document | None = None

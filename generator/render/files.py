@@ -8,6 +8,7 @@ from typing import Any
 
 import yaml
 
+from generator import alertmanager
 from generator.bundle import Bundle
 from generator.grafana import dumps
 from generator.rules import Group
@@ -27,6 +28,9 @@ def render(bundle: Bundle) -> Mapping[Path, str]:
         document = {"groups": [_group(bundle.site, g) for g in groups]}
         out[Path(f"alerts/{name}.rules.yaml")] = _yaml(document, source)
     out[Path("scrape/prometheus.yml")] = _yaml(bundle.prometheus, "scrape.py")
+    out[Path("alerts/alertmanager.yml")] = (
+        _yaml(alertmanager.configuration(bundle.site), "alertmanager.py") + alertmanager.CHOICES
+    )
     out[Path("dashboards/provider.yaml")] = _yaml(_provider(bundle.site), "render/files.py")
     for name, document in bundle.fragments.items():
         out[Path(f"scrape/{name}")] = _yaml(document, "scrape.py")

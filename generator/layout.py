@@ -248,13 +248,18 @@ def _id(stem: str, title: str) -> int:
 
 
 def _description(site: Site, shown: Shown) -> str:
-    """What is shown, what to know about it, and why it may be empty."""
+    """What is shown, what to know about it, and why it may be empty. Markdown."""
     helps = list(dict.fromkeys(q.help for q in shown.possible))
-    parts = [" ".join(helps), shown.note]
+    if shown.columns:
+        held = [(name, q) for name, q in zip(shown.columns, shown.queries, strict=True) if not q.missing]
+        helps = ["\n".join(f"- **{name}**: {q.help}" for name, q in held)]
     metrics = list(dict.fromkeys(m for q in shown.possible for m in q.metrics))
+    why_empty = dict.fromkeys(r for m in metrics for r in reasons(m, site.catalogue.systems[m.system]))
+    if any(q.recorded for q in shown.possible):
+        why_empty = {"the recording rules are not loaded": None, **why_empty}
+    parts = [" ".join(helps), shown.note]
+    if why_empty:
+        parts.append("Empty when " + "; or ".join(why_empty) + ".")
     if metrics:
-        why = dict.fromkeys(r for m in metrics for r in reasons(m, site.catalogue.systems[m.system]))
-        if why:
-            parts.append("Empty when " + "; or ".join(why) + ".")
         parts.append("Reads " + ", ".join(dict.fromkeys(m.full_name for m in metrics)) + ".")
     return "\n\n".join(part for part in parts if part)

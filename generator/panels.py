@@ -29,6 +29,7 @@ class Shown:
         make: Scope and description in, grafanalib panel out.
         size: Width and height in grid units, of 24 columns.
         note: What a reader must know beyond the queries' own help.
+        columns: Headers of a table, one per query.
 
     """
 
@@ -37,6 +38,7 @@ class Shown:
     make: Callable[[Sequence[Query], Scope, str], grafana.Panel]
     size: tuple[int, int]
     note: str = ""
+    columns: tuple[str, ...] = ()
 
     @property
     def possible(self) -> tuple[Query, ...]:
@@ -253,7 +255,7 @@ def table(title: str, columns: Sequence[Column], *, sort: str = "", link: Mappin
             description=description,
         )
 
-    return Shown(title, tuple(c.query for c in columns), make, (24, 8))
+    return Shown(title, tuple(c.query for c in columns), make, (24, 8), columns=tuple(c.header for c in columns))
 
 
 def text(title: str, content: str) -> Shown:

@@ -142,11 +142,11 @@ def reasons(metric: Metric, system: System) -> Iterator[str]:
         yield f"off without {system.switches[metric.switch]}"
     absent = [r for r in system.runtimes if r not in emission.roles and "any" not in emission.roles]
     if absent:
-        yield f"the {' and '.join(absent)} runtime never has it"
+        yield f"the runtime is {' or '.join(absent)}"
     roles = sorted({role for held in emission.roles.values() for role in held} - {"any"})
     lacking = [r for r in system.roles if r not in roles and roles]
     if lacking:
-        yield f"only processes of role {', '.join(roles)} have it"
+        yield f"no process of role {' or '.join(roles)} is scraped"
     born = {"first_event": "nothing of the kind happened since the processes started", "shutdown": "no process is shutting down",
             "never": "no known version increments it", "unknown": "when it first appears is not known"}  # fmt: skip
     if emission.born in born:

@@ -76,7 +76,7 @@ def test_a_description_says_why_a_panel_may_be_empty(site: Site) -> None:
     assert found.description.split("\n\n") == [
         "Time from a run's creation to its first pick-up by a worker slot, recorded at the pick-up.",
         "A note.",
-        "Empty when the inmem runtime never has it; or only processes of role combined, queue have it; or nothing of the kind "
+        "Empty when the runtime is inmem; or no process of role combined or queue is scraped; or nothing of the kind "
         "happened since the processes started.",
         "Reads lg_api_run_queue_wait_time_1st_attempt.",
     ]
@@ -116,13 +116,13 @@ def test_reasons_are_put_together() -> None:
 @pytest.mark.parametrize(
     ("metric", "expected"),
     [
-        ("workers_max", ["only processes of role combined, queue have it"]),
+        ("workers_max", ["no process of role combined or queue is scraped"]),
         (
             "protocol_v2_event_emitted_counter",
             [
                 "internal metrics are not exposed (EXPOSE_INTERNAL_METRICS_PROMETHEUS)",
                 "METRIC_MAX_EMITTING_TIER is below 3",
-                "only processes of role api, combined have it",
+                "no process of role api or combined is scraped",
                 "nothing of the kind happened since the processes started",
             ],
         ),
@@ -131,7 +131,7 @@ def test_reasons_are_put_together() -> None:
             [
                 "internal metrics are not exposed (EXPOSE_INTERNAL_METRICS_PROMETHEUS)",
                 "off without FF_ASYNC_PUBLISH_QUEUE=true on the processes that execute runs",
-                "only processes of role combined, queue have it",
+                "no process of role combined or queue is scraped",
                 "nothing of the kind happened since the processes started",
             ],
         ),

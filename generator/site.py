@@ -107,7 +107,7 @@ class View:
             return ""
         if not config.enabled:
             return f"system {self.system.name} is off"
-        if metric.unscrapeable:
+        if metric.never_scraped:
             return f"no scrape can see it: {metric.unscrapeable}"
         eras = [era for era in config.eras if era in metric.emission]
         if not eras:
@@ -125,7 +125,7 @@ class View:
 
 def _emitted(metric: Metric, era: str, config: SystemConfig) -> bool:
     roles = metric.emission[era].roles
-    here = {role for runtime in (*config.runtimes, "any") for role in roles.get(runtime, ())}
+    here = {role for runtime in (*config.runtimes, "any") for role in roles.get(runtime, ())} - {*metric.hidden_roles}
     return bool(here & {*config.roles, "any"}) or ("any" in roles and not config.roles)
 
 
@@ -143,7 +143,7 @@ def reasons(metric: Metric, system: System) -> Iterator[str]:
     absent = [r for r in system.runtimes if r not in emission.roles and "any" not in emission.roles]
     if absent:
         yield f"the runtime is {' or '.join(absent)}"
-    roles = sorted({role for held in emission.roles.values() for role in held} - {"any"})
+    roles = sorted({role for held in emission.roles.values() for role in held} - {"any", *metric.hidden_roles})
     lacking = [r for r in system.roles if r not in roles and roles]
     if lacking:
         yield f"no process of role {' or '.join(roles)} is scraped"

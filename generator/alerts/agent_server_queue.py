@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from generator.promql import happened, increase, level, observed, rate, restarts
+from generator.promql import happened, increase, level, observed, rate, restarts, spikes
 from generator.query import Query
 from generator.records.agent_server import records
 from generator.rules import Alert, recorded
@@ -166,7 +166,7 @@ def _failures(site: Site) -> list[Alert]:
     name = f"{{{{ $labels.{site.labels.deployment} }}}}"
     retriable, attempts = lg["run_failed_retriable_counter"], lg["run_attempt_started_counter"]
     started = site.system("process", on="agent_server")["process_start_time_seconds"]
-    abandoned = increase(lg["run_abandoned_by_shutdown_counter"], by=by)
+    abandoned = spikes(lg["run_abandoned_by_shutdown_counter"], by=by)
     many = abandoned.above(site.limit("abandoned_runs"))
     share_abandoned = abandoned.per(increase(attempts, by=by), "ratio").above(site.limit("abandoned_ratio"))
     share = rate(retriable, by=by).per(rate(attempts, by=by), "ratio").above(site.limit("retriable_failure_ratio"))

@@ -33,6 +33,7 @@ def _targets(site: Site) -> list[Alert]:
     name = f"{{{{ $labels.{labels.deployment} }}}}"
     up = site.system("prometheus", on="agent_server")["up"]
     started = site.system("process", on="agent_server")["process_start_time_seconds"]
+    failing = lowest(site.system("exporters", on="agent_server")["probe_success"], by=by).equals(0)
     return [
         Alert(
             name="AgentServerAllTargetsDown",
@@ -57,11 +58,11 @@ def _targets(site: Site) -> list[Alert]:
         ),
         Alert(
             name="AgentServerHealthCheckFailing",
-            query=lowest(site.system("exporters", on="agent_server")["probe_success"], by=by).equals(0),
+            query=failing.both(recorded(r["targets"], by=by).above(0)),
             hold="3m",
             severity="critical",
             summary=f"{name}: the health check with its database check fails.",
-            description="The only probe that sees Postgres and the core from outside.",
+            description="The only probe that sees Postgres and the core from outside. Silent where discovery finds no process: scaled to zero.",
             action="read the services in the body of /ok?check_db=1.",
             board="agent_server_telemetry",
             off="it needs a blackbox_exporter that probes /ok?check_db=1",

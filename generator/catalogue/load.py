@@ -138,6 +138,7 @@ def _metric(
         switch=raw.get("switch", ""),
         documented=not raw.get("undocumented", False),
         unscrapeable=raw.get("unscrapeable", ""),
+        hidden_roles=tuple(raw.get("unscrapeable_roles", ())),
         no_board=raw.get("no_board", ""),
         quirks=tuple(raw.get("quirks", ())),
         source=Source(**raw["source"]),

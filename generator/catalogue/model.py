@@ -115,6 +115,7 @@ class Metric:
         switch: Id of the switch that must be on; empty when there is none.
         documented: The vendor's documentation has it.
         unscrapeable: Why no scrape can see it; empty when one can.
+        hidden_roles: Roles for which `unscrapeable` holds; empty when it holds for all.
         no_board: Why no board shows it; empty when one must.
         quirks: What a reader of the series must know.
         source: How the entry is known.
@@ -148,6 +149,7 @@ class Metric:
     switch: str
     documented: bool
     unscrapeable: str
+    hidden_roles: tuple[str, ...]
     no_board: str
     quirks: tuple[str, ...]
     source: Source
@@ -178,6 +180,11 @@ class Metric:
     def documented_name(self) -> str:
         """The name in the vendor's documentation."""
         return self.prefix + self.name
+
+    @property
+    def never_scraped(self) -> bool:
+        """No scrape of any role can see it."""
+        return bool(self.unscrapeable) and not self.hidden_roles
 
     @property
     def place(self) -> str:

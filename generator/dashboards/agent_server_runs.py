@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from generator.layout import Board, Row, board, row
 from generator.panels import heat, lines, stat
-from generator.promql import buckets, increase, mean, observations, quantile, rate
+from generator.promql import buckets, increase, mean, observations, quantile, rate, spikes
 from generator.site import Site
 
 
@@ -96,7 +96,7 @@ def _rare(site: Site) -> Row:
     return row(
         "Rare events, each worth a look",
         lines("Attempts used up", increase(lg["run_exceed_max_attempts_at_start_counter"], by=by)),
-        lines("Abandoned by a shutdown", increase(lg["run_abandoned_by_shutdown_counter"], by=by)).noting(
+        lines("Abandoned by a shutdown", spikes(lg["run_abandoned_by_shutdown_counter"], by=by)).noting(
             "Counts runs in flight when the process was told to stop, those that still ended well included."
         ),
         lines("Status could not be written", increase(lg["run_set_status_error_counter"], by=by)),

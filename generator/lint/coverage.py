@@ -28,7 +28,7 @@ def shown(_: Files, site: Site) -> Iterator[Finding]:
     found = {(m.system, m.name) for board in bundle.boards.values() for m in board.metrics}
     with_boards = {system for system, _name in found} & {name for name, c in site.config.systems.items() if c.enabled}
     for metric in site.catalogue:
-        exempt = metric.no_board or metric.unscrapeable
+        exempt = metric.no_board or metric.never_scraped
         if metric.system in with_boards and (metric.system, metric.name) not in found and not exempt:
             yield Finding(
                 metric.path,

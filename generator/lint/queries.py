@@ -21,7 +21,9 @@ from generator.units import seconds
 #: Functions over a counter's range that make sense; everything else reads a counter raw.
 _COUNTING = frozenset({"rate", "irate", "increase", "resets", "changes"})
 #: Functions that a counter may go through without being rated: presence, not value.
-_PRESENCE = frozenset({"count", "absent", "absent_over_time", "present_over_time", "group", "timestamp"})
+_PRESENCE = frozenset(
+    {"count", "max_over_time", "absent", "absent_over_time", "present_over_time", "group", "timestamp"}
+)
 _FUNCTIONS = Path(__file__).parent / "promql-functions-2.42.txt"
 
 

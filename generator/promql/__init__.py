@@ -1,6 +1,6 @@
 """PromQL from catalogue metrics: metrics in, `Query` out. Refuses what has no meaning. No Grafana and no YAML."""
 
-from generator.promql.counters import happened, increase, rate, starts
+from generator.promql.counters import happened, increase, rate, spikes, starts
 from generator.promql.gauges import (
     absent,
     average,
@@ -54,6 +54,7 @@ __all__ = [
     "select",
     "share_above",
     "share_within",
+    "spikes",
     "starts",
     "total",
     "volume",

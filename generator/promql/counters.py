@@ -66,6 +66,20 @@ def happened(metric: Metric, *, by: Sequence[str] = ()) -> Query:
     return query(metric, by, metric.unit, build)
 
 
+def spikes(metric: Metric, *, by: Sequence[str] = ()) -> Query:
+    """Events within the window by a counter that is born when its process stops and goes with it.
+
+    `increase()` sees none of them: the series never has a value before. The greatest value of each series is what it
+    counted; a process that stops twice at one address within the window counts once.
+    """
+    need(metric, COUNTERS, "spikes")
+
+    def build(scope: Scope) -> str:
+        return aggregate("sum", by, f"max_over_time({select(metric, scope)}[{scope.window}])", metric)
+
+    return query(metric, by, metric.unit, build)
+
+
 def starts(started: Metric, *, by: Sequence[str] = ()) -> Query:
     """Processes whose start counter exists: it is 1 for the whole life of a process, so it is counted and never rated."""
     need(started, COUNTERS, "starts")

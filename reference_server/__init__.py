@@ -1,0 +1,1 @@
+"""A server whose /metrics cannot be told from a real Agent Server's, driven by a simulation."""

@@ -1,0 +1,7 @@
+"""`python -m reference_server`, the same as the command `agent-reference-server`."""
+
+import sys
+
+from reference_server.cli import main
+
+sys.exit(main())

@@ -1,0 +1,115 @@
+"""The command `agent-reference-server`: arguments, start, writing, exit codes. Nothing else does these."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import contextlib
+import logging
+import os
+import sys
+import time
+from collections.abc import Callable, Mapping, Sequence
+
+from generator.errors import GeneratorError
+from reference_server import models, scenarios, settings
+from reference_server.control import Control
+from reference_server.fleet import Fleet
+from reference_server.fleet_app import fleet_app
+from reference_server.front import Front, JoinError
+from reference_server.hosting import IDLE, Hosting
+from reference_server.serve import bind, server, until_told, url_of
+from reference_server.settings import Settings, SettingsError
+
+FAILED, WRONG_USAGE = 1, 2
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command; return its exit code: 0 ended as told, 1 could not serve, 2 wrong usage."""
+    given = _parser().parse_args(arguments)
+    flags = {name: value for name, value in vars(given).items() if name != "command"}
+    if given.command == "scenarios":
+        return _list()
+    logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s")
+    # It warns of every malformed request: a scanner would fill the disk.
+    logging.getLogger("uvicorn.error").setLevel(logging.ERROR)
+    try:
+        return _serve(settings.read(flags, os.environ), settings.texts(flags, os.environ))
+    except SettingsError as error:
+        return _refuse(error.problems, WRONG_USAGE)
+    except GeneratorError as error:
+        return _refuse([str(problem) for problem in error.problems], WRONG_USAGE)
+    except (OSError, JoinError) as error:
+        return _refuse([f"cannot serve: {error}"], FAILED)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="agent-reference-server",
+        description="A server whose /metrics cannot be told from a real Agent Server's, driven by a simulation.",
+        epilog="The Agent Server's own environment variables have the meaning that they have there.",
+        argument_default=argparse.SUPPRESS,
+    )
+    parser.add_argument("command", nargs="?", choices=["serve", "scenarios"], default="serve", help="default: serve")
+    for field in settings.FIELDS:
+        if field.flag:
+            text = f"{field.wanted} (environment: {field.variables[0]})".replace("%", "%%")
+            parser.add_argument(field.flag, dest=field.name, metavar=field.name.upper(), help=text)
+    return parser
+
+
+def _list() -> int:
+    lines = [f"{name:<32} {one.title}\n" for name, one in zip(scenarios.names(), scenarios.shipped(), strict=True)]
+    with contextlib.suppress(BrokenPipeError):  # `| head` has seen enough
+        sys.stdout.writelines([*lines, f"{IDLE:<32} Nobody but you sends requests\n"])
+        sys.stdout.flush()
+    return 0
+
+
+def _refuse(problems: Sequence[str], code: int) -> int:
+    sys.stderr.writelines(f"{problem}\n" for problem in problems)
+    return code
+
+
+def _serve(own: Settings, texts: Mapping[str, str]) -> int:
+    if own.fleet:
+        return _serve_fleet(own)
+    if own.join:
+        return asyncio.run(_serve_joined(own, texts))
+    control = Control(Hosting(own), own)
+    # What the real server does with the push's key: user code cannot read it. The CUSTOM_ ones stay.
+    for name in ("LSD_DD_API_KEY", "LSD_DD_ENDPOINT"):
+        os.environ.pop(name, None)
+    bound = bind(own.host, own.port)
+    _say(url_of(bound))
+    grace = own.grace_seconds / own.time_scale
+    asyncio.run(until_told(server(control, grace_seconds=grace), bound, control.drain if own.role == "queue" else None))
+    return 0
+
+
+def _serve_fleet(own: Settings) -> int:
+    clock = _clock(own.time_scale)
+    fleet = Fleet.of(own.fleet, models.templates(own), seed=own.seed, now=clock())
+    bound = bind(own.host, own.port)
+    _say(url_of(bound))
+    asyncio.run(until_told(server(fleet_app(fleet, clock), grace_seconds=1), bound))
+    return 0
+
+
+async def _serve_joined(own: Settings, texts: Mapping[str, str]) -> int:
+    front = Front(own.join, {k: v for k, v in texts.items() if k not in {"join", "host", "port", "fleet"}})
+    bound = bind(own.host, own.port)
+    await front.join()
+    _say(url_of(bound))
+    return await front.serve(bound, keep_open=own.role == "queue")
+
+
+def _clock(scale: float) -> Callable[[], float]:
+    start = time.time()
+    return lambda: start + (time.time() - start) * scale
+
+
+def _say(url: str) -> None:
+    """Write where the server answers, for a person or the program that started it."""
+    sys.stdout.write(f"{url}\n")
+    sys.stdout.flush()

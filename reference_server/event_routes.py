@@ -1,0 +1,119 @@
+"""Protocol version 2 over HTTP and WebSocket: commands, and the events of a thread."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+from collections.abc import AsyncIterator, Sequence
+from typing import Any
+
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response, StreamingResponse
+from starlette.routing import BaseRoute, WebSocketRoute
+from starlette.websockets import WebSocket, WebSocketDisconnect
+
+from reference_server.access import ApiRoute
+from reference_server.bodies import BAD, body
+from reference_server.node import Node
+from reference_server.records import Thread
+from reference_server.routes import sse
+from reference_server.sessions import Commands, Message, Session, Subscription, malformed, supported
+
+#: Most events that wait for one slow reader; then its connection is closed.
+MOST_WAITING = 1_000
+
+EVENTS = "/threads/{thread_id}/stream/events"
+
+UNKNOWN_THREAD = 4404
+
+
+class EventRoutes:
+    """The routes of one process."""
+
+    def __init__(self, node: Node) -> None:
+        self.node = node
+
+    def all(self) -> Sequence[BaseRoute]:
+        """List the routes."""
+        return [
+            ApiRoute("/threads/{thread_id}/commands", self.command, methods=["POST"]),
+            ApiRoute(EVENTS, self.events, methods=["POST"]),
+            WebSocketRoute(EVENTS, self.socket),
+        ]
+
+    async def command(self, request: Request) -> Response:
+        """Carry out one command."""
+        given = await self._json(request)
+        if (refusal := malformed(given)) is not None:
+            return JSONResponse(refusal, BAD)
+        return JSONResponse(await Commands(self.node, self._thread(request.path_params["thread_id"])).answer(given))
+
+    async def events(self, request: Request) -> Response:
+        """Stream a thread's events until the client goes."""
+        given = await self._json(request)
+        channels = given.get("channels") if isinstance(given, dict) else None
+        if not supported(channels):
+            raise HTTPException(BAD, "channels is required and must be a non-empty array of supported channels")
+        thread = self._thread(request.path_params["thread_id"])
+        return StreamingResponse(self._follow(thread, frozenset(channels or ())), media_type="text/event-stream")
+
+    async def _follow(self, thread: Thread, channels: frozenset[str]) -> AsyncIterator[bytes]:
+        waiting: asyncio.Queue[Message | None] = asyncio.Queue(MOST_WAITING)
+        session = Session(self.node, thread, waiting.put)
+        session.subscriptions["only"] = Subscription("only", channels)
+        following = asyncio.create_task(_told(session, waiting))
+        try:
+            while (event := await waiting.get()) is not None:
+                yield sse(event["method"], event, event["seq"])
+        finally:
+            following.cancel()
+
+    async def socket(self, socket: WebSocket) -> None:
+        """Talk over a WebSocket: commands in, answers and events out."""
+        try:
+            thread = self._thread(socket.path_params["thread_id"])
+        except HTTPException:
+            await socket.close(UNKNOWN_THREAD)
+            return
+        await socket.accept()
+        session = Session(self.node, thread, socket.send_json)
+        following = asyncio.create_task(session.run())
+        commands = Commands(self.node, thread, session)
+        try:
+            while True:
+                given = _parsed(await socket.receive_text())
+                await socket.send_json(malformed(given) or await commands.answer(given))
+        except (WebSocketDisconnect, RuntimeError, KeyError):
+            # Gone, closed by an event that could not be sent, or a frame that is no text.
+            pass
+        finally:
+            following.cancel()
+            with contextlib.suppress(asyncio.CancelledError, OSError, RuntimeError, WebSocketDisconnect):
+                await following
+
+    async def _json(self, request: Request) -> Any:
+        given = _parsed(await body(request, self.node.settings.max_body_bytes))
+        if given is None:
+            raise HTTPException(BAD, "Invalid JSON body")
+        return given
+
+    def _thread(self, name: str) -> Thread:
+        thread = self.node.records.threads.get(name)
+        if thread is None:
+            raise HTTPException(404, "Thread or assistant not found.")
+        return thread
+
+
+async def _told(session: Session, waiting: asyncio.Queue[Message | None]) -> None:
+    """Run a session; None says that it has ended."""
+    await session.run()
+    await waiting.put(None)
+
+
+def _parsed(text: str | bytes) -> Any:
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError):
+        return None

@@ -1,0 +1,108 @@
+"""Virtual time that follows the clock on the wall, and waiting for something to happen in it.
+
+The simulation runs in the thread of the event loop, in slices: when it is slower than its time scale wants, time
+passes more slowly, and answers stay prompt.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable
+from typing import Protocol, TypeVar
+
+Answer = TypeVar("Answer")
+
+#: Between two looks at the simulation; the longest that a waiter learns too late.
+TICK_SECONDS = 0.02
+
+#: Longest time that one advance may hold the event loop.
+BUDGET_SECONDS = 0.15
+
+#: Virtual time of one slice of work, at scale 1.
+SLICE_SECONDS = 1.0
+
+
+class Cut(Exception):  # noqa: N818 - an end, not an error
+    """The server ends, and whoever waits for something that may go on for ever must not."""
+
+
+class Simulation(Protocol):
+    """What is advanced."""
+
+    @property
+    def now(self) -> float:
+        """Virtual time, unix seconds."""
+
+    def advance(self, until: float) -> None:
+        """Let everything happen up to `until`."""
+
+
+class Pace:
+    """Advances a simulation at `scale` virtual seconds per second of `wall`."""
+
+    def __init__(self, simulation: Simulation, scale: float, wall: Callable[[], float] = time.monotonic) -> None:
+        self.simulation = simulation
+        self._scale = scale
+        self._wall = wall
+        self._anchor = (wall(), simulation.now)
+        self._waiters: set[asyncio.Event] = set()
+        self.closing = False
+
+    def now(self) -> float:
+        """Virtual time that the wall asks for, unix seconds."""
+        wall, virtual = self._anchor
+        return virtual + (self._wall() - wall) * self._scale
+
+    def advance(self) -> float:
+        """Catch up with the wall as far as the budget allows; return the virtual time."""
+        until, begun = self.now(), time.perf_counter()
+        step = max(SLICE_SECONDS, SLICE_SECONDS * self._scale / 10)
+        while self.simulation.now < until:
+            self.simulation.advance(min(until, self.simulation.now + step))
+            if time.perf_counter() - begun > BUDGET_SECONDS:
+                self._anchor = (self._wall(), self.simulation.now)
+                break
+        for waiter in self._waiters:
+            waiter.set()
+        return self.simulation.now
+
+    def follow(self, simulation: Simulation) -> None:
+        """Go on with another simulation."""
+        self.simulation = simulation
+        self._anchor = (self._wall(), simulation.now)
+
+    async def run(self) -> None:
+        """Keep advancing until cancelled."""
+        while True:
+            self.advance()
+            await asyncio.sleep(TICK_SECONDS)
+
+    def close(self) -> None:
+        """End the waits that may be cut, now and from now on."""
+        self.closing = True
+        for waiter in self._waiters:
+            waiter.set()
+
+    async def until(self, look: Callable[[], Answer | None], *, cut: bool = False) -> Answer:
+        """Wait until `look` gives something that is not None; it is asked after each advance.
+
+        Raises:
+            Cut: The server ends, and the wait may be cut.
+
+        """
+        waiter = asyncio.Event()
+        self._waiters.add(waiter)
+        try:
+            while (found := look()) is None:
+                if cut and self.closing:
+                    raise Cut
+                waiter.clear()
+                await waiter.wait()
+            return found
+        finally:
+            self._waiters.discard(waiter)
+
+    async def sleep(self, seconds: float) -> None:
+        """Wait for so many virtual seconds."""
+        await asyncio.sleep(seconds / self._scale)

@@ -1,0 +1,257 @@
+"""Scenarios: files that say what happens to a deployment and which alerts must fire. Reads, checks and lists them.
+
+Every problem of a file is told at once, as `path:line: what; fix`. Plays nothing by itself but makes the deployments.
+"""
+
+from __future__ import annotations
+
+import functools
+import json
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from generator.catalogue import Metric
+from generator.errors import GeneratorError, Problem, nearest
+from generator.source import Document, parse, shown, violations
+from reference_server import workload as values
+from reference_server.changes import Change
+from reference_server.simulation import Deployment
+from reference_server.workload import Topology, Workload
+
+FOLDER = Path(__file__).parent / "scenarios"
+SCHEMA = Path(__file__).parent / "scenario.schema.json"
+
+#: Severities that `silent` may name instead of alerts.
+SEVERITIES = ("critical", "warning", "info")
+
+#: Fields that are durations, wherever they stand.
+DURATIONS = frozenset({
+    "after", "age", "at", "blocked_seconds", "cut_seconds", "down", "duration", "every", "from", "grace",
+    "job_timeout", "kill_grace", "overlap", "postgres_seconds", "publish_seconds", "seconds", "sleep_seconds",
+    "startup", "stats_interval", "tick_spread", "within",
+})  # fmt: skip
+
+_UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86_400.0}
+_PART = re.compile(r"(\d+)(ms|[smhd])")
+
+#: When a scenario begins unless somebody says otherwise, in seconds since 1970; a Tuesday evening, UTC.
+START = 1_700_000_000.0
+
+
+class ScenarioError(GeneratorError):
+    """A scenario file is wrong, or there is none of that name. Carries every problem."""
+
+
+@dataclass(frozen=True, slots=True)
+class Expectation:
+    """An alert that must fire.
+
+    Attributes:
+        alert: Its name.
+        within: Seconds after `since` by which it fires at the latest.
+        since: Seconds after the scenario's start: by default the first change.
+        deployment: For which deployment; empty when the scenario has one.
+
+    """
+
+    alert: str
+    within: float
+    since: float
+    deployment: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """One deployment of a scenario."""
+
+    name: str
+    topology: Topology
+    workload: Workload
+    timeline: tuple[Change, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Scenario:
+    """What a file says.
+
+    Attributes:
+        id: F01 and so on, or a word.
+        title: What happens, in one line.
+        plays: What the simulation does, and what an operator would see.
+        duration: Virtual seconds.
+        parts: The deployments; one unless the file says otherwise.
+        fire: Alerts that must fire.
+        allow: Alerts that may fire.
+        silent: Severities and alerts that must stay silent, `fire` and `allow` apart.
+        path: The file.
+
+    """
+
+    id: str
+    title: str
+    plays: str
+    duration: float
+    parts: tuple[Part, ...]
+    fire: tuple[Expectation, ...] = ()
+    allow: tuple[str, ...] = ()
+    silent: tuple[str, ...] = field(default=SEVERITIES)
+    path: str = ""
+
+    def deployments(
+        self, *, seed: int = 1, start: float = START, metrics: Iterable[Metric] | None = None
+    ) -> list[Deployment]:
+        """Make the deployments; nothing has happened yet."""
+        known = tuple(metrics) if metrics is not None else None
+        return [
+            Deployment(p.workload, topology=p.topology, seed=seed + n, start=start, name=p.name,
+                       timeline=p.timeline, metrics=known)
+            for n, p in enumerate(self.parts)
+        ]  # fmt: skip
+
+
+def names() -> list[str]:
+    """Return the names of the shipped scenarios: calm and busy, then the faults, then what must not page."""
+    stems = sorted(p.stem for p in FOLDER.glob("*.yaml"))
+    first = ("calm", "busy")
+    return sorted(stems, key=lambda s: (first.index(s) if s in first else len(first), not s.startswith("f"), s))
+
+
+def shipped() -> Iterator[Scenario]:
+    """Yield every shipped scenario, in the order of `names`."""
+    return (load(FOLDER / f"{name}.yaml") for name in names())
+
+
+def find(word: str) -> Scenario:
+    """Return the scenario of that id, name or file.
+
+    Raises:
+        ScenarioError: There is none, or its file is wrong.
+
+    """
+    for name in names():
+        if word.lower() in {name, name.partition("-")[0]}:
+            return load(FOLDER / f"{name}.yaml")
+    path = Path(word)
+    if path.suffix in {".yaml", ".yml"} or path.is_file():
+        return load(path)
+    fix = nearest(word.lower(), names(), otherwise="`agent-reference-server scenarios` lists them")
+    raise ScenarioError([Problem(word, 1, "no such scenario, and no such file", fix)])
+
+
+def load(path: Path) -> Scenario:
+    """Read one file.
+
+    Raises:
+        ScenarioError: It cannot be read or is wrong; carries every problem.
+
+    """
+    try:
+        text = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise ScenarioError(
+            [Problem(str(path), 1, f"cannot be read: {error}", "name a readable UTF-8 file")]
+        ) from error
+    return read(shown(path), text)
+
+
+def read(path: str, text: str) -> Scenario:
+    """Read a scenario's text; `path` is what problems call it.
+
+    Raises:
+        ScenarioError: It is wrong; carries every problem.
+
+    """
+    problems: list[Problem] = []
+    document = parse(path, text, problems)
+    if not problems:
+        problems += [problem for _, problem in violations(document, _validator())]
+    if not problems:
+        problems += _senseless(document)
+    if problems:
+        raise ScenarioError(problems)
+    return _scenario(path, _seconds(document.data))
+
+
+@functools.cache
+def _validator() -> Any:
+    from jsonschema import Draft202012Validator
+
+    return Draft202012Validator(json.loads(SCHEMA.read_text(encoding="utf-8")))
+
+
+def duration(text: str) -> float:
+    """Turn `1h30m` into seconds."""
+    return sum(int(number) * _UNITS[unit] for number, unit in _PART.findall(text))
+
+
+def _seconds(value: Any, key: str = "") -> Any:
+    """Replace every duration by its seconds."""
+    if isinstance(value, Mapping):
+        return {k: _seconds(v, str(k)) for k, v in value.items()}
+    if isinstance(value, list):
+        return [_seconds(v) for v in value]
+    return duration(value) if key in DURATIONS and isinstance(value, str) else value
+
+
+def _senseless(document: Document) -> Iterator[Problem]:
+    """Yield what the schema cannot say: names and times that must fit each other."""
+    data = document.data
+    end = duration(data["duration"])
+    parts = data.get("deployments", {})
+    places: list[tuple[tuple[str | int, ...], Any]] = [(("timeline",), data)]
+    places += [(("deployments", name, "timeline"), part) for name, part in parts.items()]
+    for place, part in places:
+        roles = _processes({**data.get("topology", {}), **part.get("topology", {})})
+        for number, entry in enumerate(part.get("timeline", ())):
+            if duration(entry["at"]) > end:
+                what = f"this happens at {entry['at']}, but the scenario ends at {data['duration']}"
+                yield document.problem((*place, number, "at"), what, "let it happen earlier, or last longer")
+            for verb in ("faults", "restart", "crash"):
+                for item, name in enumerate(entry.get(verb, {}).get("only", ())):
+                    if name not in roles:
+                        fix = nearest(name, roles, otherwise=f"use one of {', '.join(roles)}")
+                        where = (*place, number, verb, "only", item)
+                        yield document.problem(where, f"there is no process and no role {name!r}", fix)
+    for number, entry in enumerate(data.get("expect", {}).get("fire", ())):
+        wanted = entry.get("deployment", "")
+        if (wanted or parts) and wanted not in parts:
+            fix = nearest(wanted, list(parts), otherwise=f"use one of {', '.join(parts)}" if parts else "remove it")
+            yield document.problem(("expect", "fire", number), f"deployment {wanted!r} is not in the scenario", fix)
+
+
+def _processes(topology: Mapping[str, Any]) -> list[str]:
+    counts = {role: topology.get(role, getattr(Topology(), role)) for role in ("combined", "api", "queue")}
+    return [*counts, *(f"{role}-{n}" for role, count in counts.items() for n in range(count))]
+
+
+def _scenario(path: str, data: Mapping[str, Any]) -> Scenario:
+    base = values.topology(data.get("topology", {})), values.workload(data.get("workload", {}))
+    common = data.get("timeline", [])
+    parts = []
+    for name, part in (data.get("deployments") or {"demo": {}}).items():
+        timeline = tuple(
+            Change(entry["at"], {k: v for k, v in entry.items() if k != "at"})
+            for entry in sorted([*common, *part.get("timeline", [])], key=lambda e: e["at"])
+        )
+        parts.append(
+            Part(
+                name,
+                values.topology(part.get("topology", {}), base[0]),
+                values.workload(part.get("workload", {}), base[1]),
+                timeline,
+            )
+        )
+    expect = data.get("expect", {})
+    first = min((c.at for p in parts for c in p.timeline), default=0.0)
+    fire = tuple(
+        Expectation(e["alert"], e["within"], e.get("from", first), e.get("deployment", ""))
+        for e in expect.get("fire", ())
+    )
+    silent = tuple(expect.get("silent", SEVERITIES))
+    return Scenario(
+        data["id"], data["title"], data["plays"], data["duration"], tuple(parts), fire,
+        tuple(expect.get("allow", ())), silent, path,
+    )  # fmt: skip

@@ -85,7 +85,7 @@ def template(route: object) -> str | None:
 
 
 class Requests:
-    """What the JSON page tells of requests: counts by method, path and status, in the order of their first one."""
+    """Label sets of the requests that came over HTTP: a bound on how many there can be."""
 
     def __init__(self) -> None:
         self.counts: dict[tuple[str, str, int], int] = {}

@@ -11,6 +11,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
+from reference_server.instruments import Buckets
 from reference_server.node import Node
 
 #: Content types of the page, by era. Source: the real servers' headers.
@@ -138,8 +139,9 @@ def json_page(node: Node) -> dict[str, Any]:
     if process.faults.stats_frozen or process.faults.postgres == "down":
         raise HTTPException(UNHEALTHY, "the statistics of the queue cannot be read")
     counts = [
-        {"method": method, "path": path, "status": status, "count": count}
-        for (method, path, status), count in node.requests.counts.items()
+        {"method": own["method"], "path": own.get("path", ""), "status": int(own["status"]), "count": int(count)}
+        for metric, own, count in process.instruments.points()
+        if metric.name == "http_requests_total" and "status" in own and not isinstance(count, Buckets)
     ]
     page = {**pools, "queue": _queue(node), "api": {"http_requests_total": counts}}
     return {**page, "workers": workers} if process.executes and slots else page

@@ -75,6 +75,15 @@ def test_every_module_on_disk_is_in_the_table_of_contents(folder: str, listed: t
     assert {m.__name__.rpartition(".")[2] for m in listed} == on_disk  # type: ignore[attr-defined]
 
 
+def test_the_reference_server_knows_the_catalogue_and_nothing_else_of_the_generator() -> None:
+    """It is what boards and rules are proved against, so it may not share their code."""
+    allowed = {"generator.catalogue", "generator.source", "generator.errors"}
+    paths = sorted(p.relative_to(ROOT) for p in (ROOT / "reference_server").rglob("*.py"))
+
+    assert {m for p in paths for m in imports(p) if m.split(".")[0] == "generator" and m not in allowed} == set()
+    assert paths
+
+
 def test_no_board_or_topic_writes_a_unit_or_promql() -> None:
     """Units come from the catalogue and PromQL from the builder: neither stands in a board or a topic."""
     for folder in ("alerts", "dashboards", "records"):

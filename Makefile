@@ -5,7 +5,7 @@ BIN    := $(VENV)/bin
 ARGS   ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help dashboards check lint test unit types docs bench clean
+.PHONY: help dashboards check lint test unit types docs fidelity bench clean
 
 help: ## this list (default)
 	@awk -F ':.*## ' '/^[a-z][a-z-]*:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -35,6 +35,9 @@ types: $(VENV)/.dev ## type check and style only
 
 docs: $(VENV)/.dev ## write the generated parts of README.md and docs/
 	@PYTHONPATH=. $(BIN)/python tools/docs.py
+
+fidelity: $(VENV)/.dev ## which alert fires in which scenario: 52 scenarios through all rules
+	@$(BIN)/python -m tests.fidelity $(ARGS)
 
 bench: $(VENV)/.dev ## how long the generator takes, and how it grows
 	@$(BIN)/python benchmarks/generate.py

@@ -1,0 +1,192 @@
+"""The fidelity matrix: every scenario of the reference server played through every rule, on a real Prometheus.
+
+`python -m tests.fidelity [ID ...]` prints, for each scenario, what had to fire and when it did, and what fired that must
+not have. Virtual time: nothing waits. `--json` for machines.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+import time
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from generator import config
+from generator.bundle import build
+from generator.catalogue import Catalogue, load
+from generator.render import FORMATS
+from generator.site import Site
+from reference_server import scenarios
+from reference_server.history import collect
+from reference_server.replay import play
+from reference_server.scenarios import Scenario
+from tests.replay import Firing, Replay
+from tests.replay import load as load_rules
+from tests.servers import STALE, Prometheus, find
+from tests.servers.remote_write import History
+
+#: Alerts that say nothing about a deployment.
+ALWAYS = frozenset({"ObservabilityWatchdog", "ObservabilityRuleFailures"})
+
+
+#: Off by default, because they need an exporter; the histories here have what it would show.
+WITH_EXPORTERS = ("AgentServerHealthCheckFailing", "AgentServerQueueStalledConfirmed")
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What one scenario showed.
+
+    Attributes:
+        scenario: Its id.
+        title: What happens in it.
+        fired: Alert to (first second at which it fired, severity).
+        caught: Alerts that had to fire and did in time.
+        missed: Alerts that had to fire and did not, or too late.
+        false: Alerts that fired and had to be silent.
+
+    """
+
+    scenario: str
+    title: str
+    fired: dict[str, float]
+    caught: tuple[str, ...]
+    missed: tuple[str, ...]
+    false: tuple[str, ...]
+
+
+def site(catalogue: Catalogue) -> Site:
+    """Return the default installation with the exporters that some alerts want."""
+    defaults = config.read(catalogue)
+    return Site(catalogue, replace(defaults, enabled=WITH_EXPORTERS))
+
+
+def judge(scenario: Scenario, results: dict[str, list[Firing]], severities: Mapping[str, str]) -> Verdict:
+    """Hold what fired against what the scenario expects."""
+    fired = {name: min(f.start for f in found) for name, found in results.items() if found and name not in ALWAYS}
+    expected = {e.alert: e for e in scenario.fire}
+    caught = [n for n, e in expected.items() if n in fired and _first(results[n], e.since) <= e.since + e.within]
+    silent = {s for s in scenario.silent if s in scenarios.SEVERITIES}
+    named = {s for s in scenario.silent if s not in scenarios.SEVERITIES}
+    tolerated = {*expected, *scenario.allow}
+    false = [n for n in fired if n not in tolerated and (n in named or severities[n] in silent)]
+    return Verdict(
+        scenario.id, scenario.title, fired, tuple(caught), tuple(n for n in expected if n not in caught), tuple(false)
+    )
+
+
+def _first(found: Sequence[Firing], since: float) -> float:
+    """Second of the first firing that lasts beyond `since`."""
+    return min((f.start for f in found if f.until is None or f.until > since), default=float("inf"))
+
+
+def run(
+    wanted: Iterable[Scenario],
+    prometheus: Prometheus,
+    *,
+    step: float = 30.0,
+    thresholds: Mapping[str, float] | None = None,
+) -> Iterator[tuple[Verdict, float]]:
+    """Yield each scenario's verdict and the seconds that it took. `thresholds` overrides limits of the rules."""
+    catalogue = load()
+    here = site(catalogue)
+    bundle = build(replace(here, config=replace(here.config, thresholds=thresholds or {})))
+    texts = [t for p, t in FORMATS["files"](bundle).items() if p.name.endswith(".rules.yaml")]
+    severities = {a.name: a.severity for groups in bundle.rules.values() for g in groups for a in g.alerts}
+    replay = Replay(prometheus, load_rules(texts, interval=60.0))
+    metrics = catalogue.systems["agent_server"].metrics
+    for scenario in wanted:
+        begin = time.perf_counter()
+
+        def history(start: float, offsets: Sequence[float], scenario: Scenario = scenario) -> Iterator[History]:
+            rounds = play(scenario, start=start, interval=step, metrics=metrics)
+            played = collect(rounds, [start + offset for offset in offsets])
+            for labels, values in played.series.items():
+                yield dict(labels), [STALE if v == "stale" else v for v in values]  # type: ignore[misc]
+
+        results = replay.run(
+            history, scenario.duration, severities.keys() - ALWAYS, scrape=step, outages=_outages(scenario)
+        )
+        yield judge(scenario, results, severities), time.perf_counter() - begin
+
+
+def _outages(scenario: Scenario) -> list[tuple[float, float]]:
+    """Return when the scenario has Prometheus itself down, in seconds since its start."""
+    out: list[tuple[float, float]] = []
+    for part in scenario.parts:
+        changes = [(c.at, c.verbs["monitoring"].get("running")) for c in part.timeline if "monitoring" in c.verbs]
+        downs = [at for at, running in changes if running is False]
+        ups = [at for at, running in changes if running is True]
+        out += zip(downs, [*ups, *[scenario.duration] * (len(downs) - len(ups))], strict=True)
+    return out
+
+
+#: Head of `--markdown`.
+HEAD = """\
+# Fidelity
+
+Every fault and every benign situation that the reference server can play, through every rule, on a real Prometheus and a
+virtual clock. Made by `make fidelity`; `tests/test_fidelity.py` holds it. Minutes count from the start of a scenario; most
+faults begin at minute 20. Allowed alerts are the slower siblings of those that must fire, and tickets that a situation
+may open.
+
+| scenario | what happens | had to fire, and did | allowed, and fired |
+| --- | --- | --- | --- |
+"""
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Print the matrix; exit 1 when something was missed or fired without reason."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("ids", nargs="*", help="scenarios; all without")
+    parser.add_argument("--json", action="store_true", help="for machines")
+    parser.add_argument("--markdown", action="store_true", help="the table of docs/fidelity.md")
+    args = parser.parse_args(argv)
+    found = find("prometheus", "newest")
+    if not found.path:
+        print(found.reason, file=sys.stderr)
+        return 1
+    wanted = [s for s in sorted(scenarios.shipped(), key=lambda s: s.id) if not args.ids or s.id in args.ids]
+    rows: list[dict[str, Any]] = []
+    wrong = 0
+    with Prometheus(found.path, history=True) as server:
+        for verdict, taken in run(wanted, server):
+            wrong += bool(verdict.missed or verdict.false)
+            rows.append({name: getattr(verdict, name) for name in Verdict.__slots__} | {"seconds": round(taken, 2)})
+            if args.markdown:
+                print(("" if len(rows) > 1 else HEAD) + _row(verdict), flush=True)
+            elif not args.json:
+                print(_line(verdict, taken), flush=True)
+    if args.markdown:
+        print(f"\n{len(rows)} scenarios, {wrong} with something missed or false.")
+    elif args.json:
+        print(json.dumps(rows, indent=1))
+    else:
+        print(f"{len(rows)} scenarios, {wrong} with something missed or false")
+    return 1 if wrong else 0
+
+
+def _row(verdict: Verdict) -> str:
+    """One row of the table: alerts that had to fire with the virtual minute at which they did, and the others."""
+    had = [f"{n} ({verdict.fired[n] / 60:.0f} min)" for n in verdict.caught] + [
+        f"**missed: {n}**" for n in verdict.missed
+    ]
+    also = [n for n in verdict.fired if n not in verdict.caught and n not in verdict.false]
+    wrong = [f"**false: {n}**" for n in verdict.false]
+    return f"| {verdict.scenario} | {verdict.title} | {', '.join(had)} | {', '.join((*wrong, *sorted(also)))} |"
+
+
+def _line(verdict: Verdict, taken: float) -> str:
+    parts = [f"{n}@{verdict.fired[n] / 60:.0f}m" for n in verdict.caught]
+    parts += [f"MISSED {n}" + (f"@{verdict.fired[n] / 60:.0f}m" if n in verdict.fired else "") for n in verdict.missed]
+    parts += [f"FALSE {n}@{verdict.fired[n] / 60:.0f}m" for n in verdict.false]
+    return (
+        f"{verdict.scenario} {taken:4.1f}s {verdict.title}: {', '.join(parts).replace('AgentServer', '') or 'silent'}"
+    )
+
+
+if __name__ == "__main__":
+    sys.exit(main())

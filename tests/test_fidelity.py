@@ -1,0 +1,62 @@
+"""Every fault fires what it must, in time; every benign situation pages nobody: all scenarios through all rules."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+import pytest
+
+from reference_server import scenarios
+from tests.fidelity import Verdict, run
+from tests.servers import Prometheus, find, missing
+
+from .conftest import ROOT
+
+
+@pytest.fixture
+def server() -> Iterator[Prometheus]:
+    """The newest Prometheus, taking any past."""
+    found = find("prometheus", "newest")
+    if not found.path:
+        missing(found.reason)
+    assert found.path
+    with Prometheus(found.path, history=True) as running:
+        yield running
+
+
+def verdicts(server: Prometheus, *ids: str, thresholds: dict[str, float] | None = None) -> dict[str, Verdict]:
+    wanted = [s for s in scenarios.shipped() if not ids or s.id in ids]
+    return {v.scenario: v for v, _ in run(wanted, server, thresholds=thresholds)}
+
+
+@pytest.mark.real
+def test_all_faults_are_caught_and_no_page_is_false(server: Prometheus) -> None:
+    """The whole matrix: nothing missed, nothing false."""
+    found = verdicts(server)
+
+    rows = re.findall(
+        r"^\| (\w+) \| .*? \| (.*?) \|", (ROOT / "docs" / "fidelity.md").read_text(encoding="utf-8"), re.MULTILINE
+    )
+    documented = {n: set(re.findall(r"\w+(?= \()", text)) for n, text in rows if n in found}
+    assert documented == {n: set(v.caught) for n, v in found.items()}
+    assert {n: (v.missed, v.false) for n, v in found.items() if v.missed or v.false} == {}
+    assert {n[0] for n in found} == {"F", "B", "b", "c"}
+    assert sum(n.startswith("F") for n in found) == 30
+    assert sum(n.startswith("B") for n in found) == 20
+
+
+@pytest.mark.real
+def test_a_rule_that_is_too_dull_misses_its_fault(server: Prometheus) -> None:
+    """The matrix can fail: a limit beyond reach is told as a miss."""
+    found = verdicts(server, "F10", thresholds={"pg_pool_errors": 1_000_000})
+
+    assert found["F10"].missed == ("AgentServerPgPoolErrors",)
+
+
+@pytest.mark.real
+def test_a_rule_that_is_too_keen_is_false_on_an_ordinary_day(server: Prometheus) -> None:
+    """The matrix can fail the other way too."""
+    found = verdicts(server, "calm", thresholds={"pg_pool_used": 0.0})
+
+    assert found["calm"].false == ("AgentServerPgPoolNearlyFull",)

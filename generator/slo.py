@@ -12,6 +12,9 @@ from typing import Literal
 SHORT_WINDOWS = ("30m", "1h", "2h", "6h")
 LONG_WINDOWS = ("1d", "3d")
 
+#: How often the long windows are added up: well below the five minutes after which Prometheus takes a sample for gone.
+SLOW_INTERVAL = "2m"
+
 
 @dataclass(frozen=True, slots=True)
 class Burn:
@@ -22,6 +25,7 @@ class Burn:
         factor: Burn rate; 1 uses up the budget exactly in the period.
         hold: How long it must be true.
         severity: What it does.
+        floor: What the objective's floor of events is multiplied by: a longer window holds more of them.
 
     """
 
@@ -30,11 +34,12 @@ class Burn:
     factor: float
     hold: str
     severity: Literal["critical", "warning", "info"]
+    floor: int
 
 
 BURNS: tuple[Burn, ...] = (
-    Burn("1h", "5m", 14.4, "2m", "critical"),
-    Burn("6h", "30m", 6, "5m", "critical"),
-    Burn("1d", "2h", 3, "15m", "warning"),
-    Burn("3d", "6h", 1, "1h", "warning"),
+    Burn("1h", "5m", 14.4, "2m", "critical", 1),
+    Burn("6h", "30m", 6, "5m", "critical", 2),
+    Burn("1d", "2h", 3, "15m", "warning", 1),
+    Burn("3d", "6h", 1, "1h", "warning", 1),
 )

@@ -96,7 +96,7 @@ def run(
     bundle = build(replace(here, config=replace(here.config, thresholds=thresholds or {})))
     texts = [t for p, t in FORMATS["files"](bundle).items() if p.name.endswith(".rules.yaml")]
     severities = {a.name: a.severity for groups in bundle.rules.values() for g in groups for a in g.alerts}
-    replay = Replay(prometheus, load_rules(texts, interval=60.0))
+    replay = Replay(prometheus, load_rules(texts))
     metrics = catalogue.systems["agent_server"].metrics
     for scenario in wanted:
         begin = time.perf_counter()

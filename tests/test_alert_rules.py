@@ -147,7 +147,6 @@ def groups() -> list[dict[str, Any]]:
     return [group for text in texts for group in yaml.safe_load(text)["groups"]]
 
 
-@pytest.mark.xfail(strict=True, reason="agent_server.records has no interval of its own, yet floors multiply by 30 s")
 def test_a_floor_that_counts_evaluations_knows_how_far_they_are_apart() -> None:
     """`30 * sum_over_time(rate)` is a number of events only where the group that records the rate says 30 s."""
     counted = {
@@ -163,7 +162,6 @@ def test_a_floor_that_counts_evaluations_knows_how_far_they_are_apart() -> None:
     ] == []
 
 
-@pytest.mark.xfail(strict=True, reason="agent_server.records.slow is evaluated every 5m, as long as a sample lives")
 def test_recorded_series_do_not_go_stale_between_two_evaluations() -> None:
     """Prometheus takes a sample of five minutes ago for gone: an evaluation that is late by a second leaves a hole."""
     assert [g["name"] for g in groups() if seconds(g.get("interval", "30s")) >= 300] == []

@@ -123,11 +123,11 @@ def test_happened_sees_the_event_that_a_series_is_born_with(site: Site) -> None:
     name = "lg_api_run_set_status_error_counter_total"
     assert text(query) == (
         "sum by (deployment) (\n"
-        f"  increase({name}[5m]) > 0\n"
-        "  or\n"
         f"  ({name} > 0 unless {name} offset 5m) and {join} (up offset 5m == 1)\n"
         "  or\n"
         f"  {name} > 0 and {join} (time() - process_start_time_seconds < 300)\n"
+        "  or\n"
+        f"  increase({name}[5m]) > 0\n"
         ")"
     )
 

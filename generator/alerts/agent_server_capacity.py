@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from generator.promql import average, increase, observed, peak, quantile, rate, restarts, total
+from generator.promql import age, average, increase, observed, peak, quantile, rate, total
 from generator.records.agent_server import records
 from generator.rules import Alert, recorded
 from generator.site import Site
@@ -34,7 +34,7 @@ def _slots(site: Site) -> list[Alert]:
         Alert(
             name="AgentServerBacklogNotDraining",
             query=per_slot.above(site.limit("backlog_slots")).both(growing).both(rising),
-            hold="10m",
+            hold="15m",  # as long as the window of the growth: one step up is not growth
             severity="critical",
             summary=f"{name}: {{{{ $value | humanize }}}} runs wait per job slot, and more arrive than are done.",
             description="The autoscaler adds workers at one waiting run per slot; this backlog is far above and still grows.",
@@ -133,8 +133,9 @@ def _process(site: Site) -> list[Alert]:
     up, proc = site.system("prometheus", on="agent_server"), site.system("process", on="agent_server")
     name = f"{{{{ $labels.{site.labels.deployment} }}}}: {{{{ $labels.{site.labels.instance} }}}}"
     slow = peak(up["scrape_duration_seconds"], by=by).above(site.limit("scrape_duration"))
+    started = proc["process_start_time_seconds"]
     alive = (
-        total(up["up"], by=by).equals(1).both(restarts(proc["process_start_time_seconds"], by=by).over("20m").equals(0))
+        average(up["up"], by=by).over("5m").above(0).as_unit("none").both(age(started, by=by).over("5m").above(1200))
     )
     flapping = average(up["up"], by=by).over("15m").below(0.8).both(alive)
     busy, slots = total(lg["workers_active"], by=by), total(lg["workers_max"], by=by).above(0)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from generator.promql import happened, increase, level, observed, rate, restarts, spikes
+from generator.promql import age, happened, increase, level, observed, rate, spikes
 from generator.query import Query
 from generator.records.agent_server import records
 from generator.rules import Alert, recorded
@@ -17,13 +17,13 @@ def alerts(site: Site) -> list[Alert]:
 def _stalled(site: Site) -> list[Alert]:
     lg, r, by = site.system("agent_server"), records(site), site.identity
     name = f"{{{{ $labels.{site.labels.deployment} }}}}"
-    waiting = recorded(r["pending"], by=by, over_time="min_over_time").over("10m").above(0)
-    idle = recorded(r["running"], by=by, over_time="max_over_time").over("10m").equals(0)
+    waiting = recorded(r["pending"], by=by).above(0)
+    idle = recorded(r["running"], by=by).equals(0)
     return [
         Alert(
             name="AgentServerNoWorkers",
             query=waiting.both(idle).without(recorded(r["slots"], by=by).above(0)),
-            hold="2m",
+            hold="10m",
             severity="critical",
             summary=f"{name}: {{{{ $value | humanize }}}} runs wait and no process executes runs.",
             description="Nothing runs anywhere, and no worker answers a scrape: the queue tier is gone, not merely unscraped.",
@@ -44,7 +44,7 @@ def _stalled(site: Site) -> list[Alert]:
         Alert(
             name="AgentServerFetchRunsFailing",
             query=happened(lg["failed_to_fetch_runs_counter"], by=by).above(0),
-            over="10m",
+            over="5m",
             hold="5m",
             severity="warning",
             summary=f"{name}: workers fail to fetch runs from the queue.",
@@ -115,9 +115,10 @@ def _standing(site: Site) -> list[Alert]:
 
 def _ghosts(site: Site) -> Query:
     r, by = records(site), site.identity
-    running = recorded(r["running"], by=by)
-    for_long = recorded(r["running"], by=by, over_time="min_over_time").over("20m").above(0)
-    return (running - recorded(r["slots_busy"], by=by).as_unit("runs")).above(0).both(for_long)
+    least = recorded(r["running"], by=by, over_time="min_over_time").over("10m")
+    most = recorded(r["slots_busy"], by=by, over_time="max_over_time").over("10m").as_unit("runs")
+    down = recorded(r["targets"], by=by) - recorded(r["targets_up"], by=by)
+    return (least - most).above(0).without(down.above(0))
 
 
 def _attempts(site: Site) -> list[Alert]:
@@ -138,7 +139,7 @@ def _attempts(site: Site) -> list[Alert]:
         ),
         Alert(
             name="AgentServerPoisonRuns",
-            query=increase(exceeded, by=by).at_least(3),
+            query=happened(exceeded, by=by).at_least(3),
             over="30m",
             hold="0s",
             severity="critical",
@@ -174,7 +175,7 @@ def _failures(site: Site) -> list[Alert]:
     return [
         Alert(
             name="AgentServerRetriableFailuresHigh",
-            query=share.both(enough).without(restarts(started, by=by).above(0)),
+            query=share.both(enough).without(age(started, by=by).over("5m").below(900)),
             over="15m",
             hold="10m",
             severity="warning",
@@ -207,7 +208,7 @@ def _failures(site: Site) -> list[Alert]:
         ),
         Alert(
             name="AgentServerRecursionLimit",
-            query=increase(lg["graph_recursion_limit_error_counter"], by=by).at_least(10),
+            query=happened(lg["graph_recursion_limit_error_counter"], by=by).at_least(10),
             over="1h",
             hold="0s",
             severity="info",

@@ -13,7 +13,7 @@ from generator.limits import Limit
 from generator.records.agent_server import error_share, records
 from generator.rules import Alert, Record, recorded
 from generator.site import Site
-from generator.slo import BURNS, Burn
+from generator.slo import BURNS, SLOW_INTERVAL, Burn
 from generator.units import seconds
 
 
@@ -60,12 +60,12 @@ def _alert(site: Site, rules: Mapping[str, Record], budget: _Budget, burn: Burn)
     limit = Limit(f"{budget.slo}_burn", min(burn.factor * objective.budget, 1), "ratio", "factor times budget")
     floor = site.limit(budget.floor)
     ratio = {window: error_share(site, budget.slo, window) for window in (burn.long, burn.short)}
-    step = site.config.evaluation_interval if burn.long.endswith("h") else "5m"
+    step = site.config.evaluation_interval if burn.long.endswith("h") else SLOW_INTERVAL
     rates = rules[
         f"{budget.slo} {budget.counted}" if burn.long.endswith("h") else f"slow {budget.slo} {budget.counted}"
     ]
     events = recorded(rates, by=site.identity, over_time="sum_over_time").over(burn.long)
-    enough = (events * seconds(step)).at_least(floor.value)
+    enough = (events * seconds(step)).at_least(floor.value * burn.floor)
     long, short = (recorded(ratio[w], by=site.identity).above(limit) for w in (burn.long, burn.short))
     deployment = f"{{{{ $labels.{site.labels.deployment} }}}}"
     return Alert(

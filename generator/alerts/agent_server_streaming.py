@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from generator.promql import happened, increase, level, lowest, observations, observed, quantile, rate, share_above
+from generator.promql import happened, level, lowest, observations, observed, quantile, rate, share_above
 from generator.rules import Alert
 from generator.site import Site
 
@@ -73,7 +73,7 @@ def _replay(site: Site) -> list[Alert]:
     return [
         Alert(
             name="AgentServerResumeGaps",
-            query=increase(lg["protocol_v2_resume_gap_counter"], by=by).above(site.limit("resume_gaps")),
+            query=happened(lg["protocol_v2_resume_gap_counter"], by=by).above(site.limit("resume_gaps")),
             over="1h",
             hold="0s",
             severity="warning",
@@ -108,7 +108,7 @@ def _replay(site: Site) -> list[Alert]:
         Alert(
             name="AgentServerReplayBufferEvictions",
             query=rate(lg["protocol_v2_buffer_evicted_counter"], by=by).above(0),
-            over="30m",
+            over="10m",
             hold="30m",
             severity="info",
             summary=f"{name}: events fall out of the replay buffer.",

@@ -7,6 +7,7 @@ from generator.promql import (
     absent,
     changes,
     count,
+    earlier,
     falls,
     increase,
     level,
@@ -188,6 +189,8 @@ def _hygiene(site: Site) -> list[Alert]:
     up, proc = site.system("prometheus", on="agent_server"), site.system("process", on="agent_server")
     name = f"{{{{ $labels.{site.labels.deployment} }}}}"
     still = changes(lg["num_pending_runs"], by=by).equals(0).both(changes(lg["num_running_runs"], by=by).equals(0))
+    there = (level(lg["num_pending_runs"], by=by) + level(lg["num_running_runs"], by=by)).above(0)
+    watched = earlier(lg["num_pending_runs"], "2h", by=by).at_least(0)
     picked = observed(lg["run_queue_wait_time_1st_attempt"], by=by, unit="runs").above(200)
     return [
         Alert(
@@ -223,7 +226,7 @@ def _hygiene(site: Site) -> list[Alert]:
         ),
         Alert(
             name="AgentServerQueueGaugesFrozen",
-            query=still.both(picked),
+            query=still.both(there).both(watched).both(picked),
             over="2h",
             hold="0s",
             severity="info",

@@ -3,10 +3,12 @@
 from generator.promql.counters import happened, increase, rate, spikes, starts
 from generator.promql.gauges import (
     absent,
+    age,
     average,
     changes,
     count,
     each,
+    earlier,
     falls,
     level,
     lowest,
@@ -31,11 +33,13 @@ from generator.promql.series import marked, select
 
 __all__ = [
     "absent",
+    "age",
     "average",
     "buckets",
     "changes",
     "count",
     "each",
+    "earlier",
     "falls",
     "happened",
     "increase",

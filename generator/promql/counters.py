@@ -41,7 +41,8 @@ def happened(metric: Metric, *, by: Sequence[str] = ()) -> Query:
     ago while its target was up, or when its process is younger than the window; a target found late and a gap of
     Prometheus do not count.
 
-    Edge: two of the three clauses can hold for different series at once; each series counts by the first that holds.
+    A series counts by the first clause that holds: a new one by its value, which is all that happened, an old one by its
+    increase.
 
     Raises:
         QueryError: Not a counter, or a label is unknown.
@@ -55,9 +56,9 @@ def happened(metric: Metric, *, by: Sequence[str] = ()) -> Query:
         start = plain("process_start_time_seconds", part, scope)
         on = f"on ({', '.join(target_labels(part))})"
         return (
-            f"increase({series}[{window}]) > 0\n"
-            f"or\n({series} > 0 unless {series} offset {window}) and {on} ({up} offset {window} == 1)\n"
-            f"or\n{series} > 0 and {on} (time() - {start} < {number(seconds(window))})"
+            f"({series} > 0 unless {series} offset {window}) and {on} ({up} offset {window} == 1)\n"
+            f"or\n{series} > 0 and {on} (time() - {start} < {number(seconds(window))})\n"
+            f"or\nincrease({series}[{window}]) > 0"
         )
 
     def build(scope: Scope) -> str:

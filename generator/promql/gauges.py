@@ -91,6 +91,29 @@ def average(metric: Metric, *, by: Sequence[str] = ()) -> Query:
     return _over_time(metric, by, "avg", "avg_over_time")
 
 
+def age(start_time: Metric, *, by: Sequence[str] = ()) -> Query:
+    """Seconds since the youngest process started, by its newest start time within the window: failed scrapes do not hide it."""
+    need(start_time, GAUGES, "age")
+
+    def build(scope: Scope) -> str:
+        newest = f"max_over_time({select(start_time, scope)}[{scope.window}])"
+        return f"time() - {aggregate('max', by, newest, start_time)}"
+
+    return replace(
+        query(start_time, by, "seconds", build), compound=True, help="Time since the youngest process started."
+    )
+
+
+def earlier(metric: Metric, offset: str, *, by: Sequence[str] = ()) -> Query:
+    """Greatest value that a gauge had `offset` ago: that it was there then."""
+    need(metric, GAUGES, "earlier")
+
+    def build(scope: Scope) -> str:
+        return aggregate("max", by, both(metric, lambda part: f"{select(part, scope)} offset {offset}"), metric)
+
+    return query(metric, by, metric.unit, build)
+
+
 def absent(metric: Metric) -> Query:
     """1 when there is no series at all, else nothing; its labels are those that the selector fixes."""
     need(metric, GAUGES, "absent")

@@ -16,7 +16,7 @@ from generator.promql import buckets, count, each, level, observations, peak, ra
 from generator.query import Query
 from generator.rules import Group, Record, record, recorded
 from generator.site import Site
-from generator.slo import LONG_WINDOWS, SHORT_WINDOWS
+from generator.slo import LONG_WINDOWS, SHORT_WINDOWS, SLOW_INTERVAL
 
 #: Routes that hold their connection for a whole run; their latency is the run's, not the API's.
 RUN_HOLDING = "|/|.*/(wait|stream|join|stream/events|commands)|/mcp.*|/a2a.*|/ui.*"
@@ -47,12 +47,16 @@ def error_share(site: Site, slo: str, window: str) -> Record:
 
 
 def groups(site: Site) -> list[Group]:
-    """Return the rule groups: the fast one, and the one that adds up long windows every five minutes."""
+    """Return the rule groups: the fast one, and the one that adds up long windows."""
     rules = records(site)
     slow = [name for name in rules if name.startswith("slow ")]
     return [
-        Group("agent_server.records", tuple(r for name, r in rules.items() if name not in slow)),
-        Group("agent_server.records.slow", tuple(rules[name] for name in slow), interval="5m"),
+        Group(
+            "agent_server.records",
+            tuple(r for name, r in rules.items() if name not in slow),
+            interval=site.config.evaluation_interval,
+        ),
+        Group("agent_server.records.slow", tuple(rules[name] for name in slow), interval=SLOW_INTERVAL),
     ]
 
 

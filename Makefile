@@ -5,7 +5,7 @@ BIN    := $(VENV)/bin
 ARGS   ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help dashboards check lint test unit types docs fidelity bench clean
+.PHONY: help dashboards check lint test unit types docs reference fidelity bench clean
 
 help: ## this list (default)
 	@awk -F ':.*## ' '/^[a-z][a-z-]*:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -36,11 +36,16 @@ types: $(VENV)/.dev ## type check and style only
 docs: $(VENV)/.dev ## write the generated parts of README.md and docs/
 	@PYTHONPATH=. $(BIN)/python tools/docs.py
 
+reference: $(VENV)/.dev ## start a busy simulated Agent Server on 127.0.0.1:8123, sixty times as fast as life
+	@EXPOSE_INTERNAL_METRICS_PROMETHEUS=true $(BIN)/agent-reference-server --runtime postgres --scenario busy --time-scale 60 --port 8123 $(ARGS)
+
 fidelity: $(VENV)/.dev ## which alert fires in which scenario: 52 scenarios through all rules
 	@$(BIN)/python -m tests.fidelity $(ARGS)
 
 bench: $(VENV)/.dev ## how long the generator takes, and how it grows
 	@$(BIN)/python benchmarks/generate.py
+	@PYTHONPATH=. $(BIN)/python benchmarks/exposition.py
+	@PYTHONPATH=. $(BIN)/python benchmarks/fleet.py
 
 clean: ## remove the virtual environment and all caches
 	rm -rf $(VENV) .cache .mypy_cache .ruff_cache .pytest_cache *.egg-info

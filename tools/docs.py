@@ -21,6 +21,7 @@ from generator.listing import boards
 from generator.rules import Alert
 from generator.site import Site
 from generator.units import number
+from reference_server.coverage import markdown
 
 ROOT = Path(__file__).parent.parent
 
@@ -35,6 +36,7 @@ def parts() -> dict[str, list[str]]:
             "| --- | --- |",
             *(f"| [{row['title']}](dashboards/{row['board']}.json) | {row['about']} |" for row in boards(bundle)),
         ],
+        "scenarios": markdown(catalogue.systems["agent_server"].metrics).rstrip().splitlines(),
         "limits": [
             "| threshold | default | unit | why |",
             "| --- | --- | --- | --- |",

@@ -42,10 +42,11 @@ reference: $(VENV)/.dev ## start a busy simulated Agent Server on 127.0.0.1:8123
 fidelity: $(VENV)/.dev ## which alert fires in which scenario: 52 scenarios through all rules
 	@$(BIN)/python -m tests.fidelity $(ARGS)
 
-bench: $(VENV)/.dev ## how long the generator takes, and how it grows
+bench: $(VENV)/.dev ## generator, page writing, a fleet of 1,000 servers, the rules over it (six minutes)
 	@$(BIN)/python benchmarks/generate.py
 	@PYTHONPATH=. $(BIN)/python benchmarks/exposition.py
 	@PYTHONPATH=. $(BIN)/python benchmarks/fleet.py
+	@PYTHONPATH=. $(BIN)/python benchmarks/rules.py
 
 clean: ## remove the virtual environment and all caches
 	rm -rf $(VENV) .cache .mypy_cache .ruff_cache .pytest_cache *.egg-info

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import copy
 import json
-import time
 from pathlib import Path
 from typing import Any
 
@@ -245,17 +244,3 @@ def schemas(node: Any) -> list[dict[str, Any]]:
     inner = [v for k, v in node.items() if k != "if"] if isinstance(node, dict) else node
     below = [s for n in inner if isinstance(n, dict | list) for s in schemas(n)]
     return [node, *below] if isinstance(node, dict) else below
-
-
-def test_a_large_dashboard_takes_well_under_a_tenth_of_a_second() -> None:
-    """All dashboards are checked in every test run; 25 panels take about 0.03 s of CPU time."""
-    panels = [p for p in BOARD["panels"] if p["type"] != "row"] * 2 + BOARD["panels"][-1:]
-    board = BOARD | {"panels": panels}
-    taken = []
-    for _ in range(3):
-        start = time.process_time()
-        found = complaints(board)
-        taken.append(time.process_time() - start)
-
-    assert found == []
-    assert min(taken) < 0.1

@@ -165,7 +165,7 @@ class Query:
     def operand(self, scope: Scope) -> str:
         """Return the text, in parentheses where an operator next to it would tear it apart."""
         text = self.build(scope)
-        return f"(\n{_indent(text)}\n)" if self.compound and "\n" in text else f"({text})" if self.compound else text
+        return f"(\n{indented(text)}\n)" if self.compound and "\n" in text else f"({text})" if self.compound else text
 
     def _same_unit(self, op: str, other: Query) -> Query:
         if self.unit != other.unit:
@@ -200,5 +200,6 @@ class Query:
         return replace(self, build=lambda scope: f"{text(scope)} {op} {number(value)}", compound=True, edges=())
 
 
-def _indent(text: str) -> str:
+def indented(text: str) -> str:
+    """Return a text of several lines, each two spaces further in."""
     return "\n".join(f"  {line}" for line in text.splitlines())

@@ -69,16 +69,15 @@ _SECONDS: Mapping[str, float] = {"ms": 0.001, "s": 1, "m": 60, "h": 3600, "d": 8
 
 
 def seconds(duration: str) -> float:
-    """Return a Prometheus duration of one number and one unit (`90s`, `5m`) in seconds.
+    """Return a Prometheus duration (`90s`, `5m`, `1h30m`) in seconds.
 
     Raises:
-        ValueError: It has another form.
+        ValueError: It is none.
 
     """
-    found = re.fullmatch(r"(\d+)(ms|[smhdw])", duration)
-    if found is None:
-        raise ValueError(duration)
-    return int(found[1]) * _SECONDS[found[2]]
+    if not re.fullmatch(r"(\d+(ms|[smhdw]))+", duration):
+        raise ValueError(f"{duration!r} is not a duration such as 90s, 5m or 1h30m")
+    return sum(int(n) * _SECONDS[unit] for n, unit in re.findall(r"(\d+)(ms|[smhdw])", duration))
 
 
 def number(value: float) -> str:

@@ -18,6 +18,7 @@ from itertools import pairwise
 import yaml
 
 from generator.lint.expression import parsed, selectors
+from generator.units import seconds
 from tests.servers import STALE, Prometheus, Value
 from tests.servers.remote_write import History
 
@@ -33,7 +34,6 @@ STEPS = 10_000
 #: Restored after a restart are alerts that hold at least this long. Source: --rules.alert.for-grace-period
 GRACE = 600.0
 
-_UNITS = {"ms": 0.001, "s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}
 _DURATION = r"(?:\d+(?:ms|[smhdw]))+"
 _LOOKS = re.compile(rf"\[({_DURATION})|offset ({_DURATION})")
 
@@ -72,18 +72,6 @@ class Firing:
     start: float
     until: float | None
     labels: Labels = field(default=(), compare=False)
-
-
-def seconds(duration: str) -> float:
-    """Return a Prometheus duration, such as `1h30m`, in seconds.
-
-    Raises:
-        ValueError: It is none.
-
-    """
-    if not re.fullmatch(_DURATION, duration):
-        raise ValueError(f"{duration!r} is not a duration such as 90s, 5m or 1h30m")
-    return sum(int(n) * _UNITS[unit] for n, unit in re.findall(r"(\d+)(ms|[smhdw])", duration))
 
 
 def load(texts: Iterable[str], interval: float = 30.0) -> list[Rule]:

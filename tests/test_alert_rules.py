@@ -14,7 +14,8 @@ import yaml
 
 from generator import alerts as topics
 from generator.catalogue import load as load_catalogue
-from tests.replay import Firing, Replay, Rule, load, seconds
+from generator.units import seconds
+from tests.replay import Firing, Replay, Rule, load
 from tests.rules.cases import FOLDER, Case, CaseError
 from tests.rules.cases import load as load_cases
 from tests.servers import Prometheus, find, missing

@@ -11,7 +11,8 @@ import pytest
 import yaml
 
 from generator.catalogue import Catalogue
-from tests.replay import Firing, Replay, firing, load, lookback, needed, seconds
+from generator.units import seconds
+from tests.replay import Firing, Replay, firing, load, lookback, needed
 from tests.rules.cases import Case, CaseError
 from tests.rules.cases import load as load_cases
 from tests.rules.notation import values

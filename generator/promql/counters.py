@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from generator.catalogue import Kind, Metric
-from generator.promql.series import added, aggregate, both, inset, need, plain, query, select, target_labels
-from generator.query import Query, Scope
+from generator.promql.series import added, aggregate, both, need, plain, query, select, target_labels
+from generator.query import Query, Scope, indented
 from generator.units import number, seconds
 
 COUNTERS = (Kind.COUNTER,)
@@ -62,7 +62,7 @@ def happened(metric: Metric, *, by: Sequence[str] = ()) -> Query:
         )
 
     def build(scope: Scope) -> str:
-        return aggregate("sum", by, "\n" + inset(both(metric, lambda part: inner(part, scope))) + "\n", metric)
+        return aggregate("sum", by, "\n" + indented(both(metric, lambda part: inner(part, scope))) + "\n", metric)
 
     return query(metric, by, metric.unit, build)
 

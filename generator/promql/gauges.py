@@ -7,8 +7,8 @@ from dataclasses import replace
 
 from generator.catalogue import Kind, Metric
 from generator.errors import QueryError
-from generator.promql.series import aggregate, both, inset, known, legend, need, query, select, target_labels
-from generator.query import Query, Scope
+from generator.promql.series import aggregate, both, known, legend, need, query, select, target_labels
+from generator.query import Query, Scope, indented
 
 GAUGES = (Kind.GAUGE, Kind.INFO)
 
@@ -161,6 +161,6 @@ def _extreme(metric: Metric | Query, by: Sequence[str], function: str) -> Query:
 
     def build(scope: Scope) -> str:
         inner = text(scope)
-        return aggregate(function, by, f"\n{inset(inner)}\n" if "\n" in inner else inner, source)
+        return aggregate(function, by, f"\n{indented(inner)}\n" if "\n" in inner else inner, source)
 
     return replace(metric, build=build, labels=tuple(by), legend=legend(by), compound=False)

@@ -125,8 +125,3 @@ def plain(name: str, metric: Metric, scope: Scope) -> str:
     """Return the selector of a series that every target has, held to the same targets as `metric`."""
     matchers = ", ".join(str(m) for m in scope.matchers if m.label in metric.constant_labels)
     return f"{name}{{{matchers}}}" if matchers else name
-
-
-def inset(text: str) -> str:
-    """Indent a text of several lines."""
-    return "\n".join(f"  {line}" for line in text.splitlines())

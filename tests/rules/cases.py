@@ -42,7 +42,8 @@ from jsonschema import Draft202012Validator
 from generator.catalogue import Catalogue, Kind, Metric
 from generator.errors import Problem, nearest
 from generator.source import Document, Place, parse, shown, violations
-from tests.replay import Range, seconds
+from generator.units import seconds
+from tests.replay import Range
 from tests.rules.notation import values
 from tests.rules.samples import Series, Target, samples
 from tests.servers.remote_write import History

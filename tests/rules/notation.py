@@ -19,7 +19,7 @@ import math
 import re
 from collections.abc import Sequence
 
-from tests.replay import seconds
+from generator.units import seconds
 from tests.servers import STALE, Value
 
 _SEGMENT = re.compile(r"(?P<body>.+?)(?: for (?P<length>\S+))?")

@@ -16,6 +16,7 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, gene
 from generator.catalogue import Kind, Metric, load
 from reference_server.instruments import Buckets, Instruments
 from reference_server.scenarios import find
+from reference_server.simulation import Deployment
 
 ROUNDS = 30
 BOUND = 20.0
@@ -26,6 +27,7 @@ def main() -> None:
     metrics = load().systems["agent_server"].metrics
     busy = find("busy")
     (deployment,) = busy.deployments(metrics=metrics)
+    assert isinstance(deployment, Deployment)  # noqa: S101 - for the type checker
     started = time.perf_counter()
     deployment.advance(deployment.start + busy.duration / 2)
     spent = time.perf_counter() - started

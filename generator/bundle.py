@@ -58,9 +58,9 @@ def build(site: Site, boards: Sequence[ModuleType] = BOARDS, topics: Sequence[Mo
     """
     problems: list[Problem] = []
     on = {name for name, system in site.config.systems.items() if system.enabled}
-    made = {stem(m): _make(m, m.dashboard, site, problems) for m in boards if _system(stem(m)) in on}
+    made = {stem(m): _make(m, m.dashboard, site, problems) for m in boards if system_of(stem(m)) in on}
     records = {stem(m): _make(m, m.groups, site, problems) for m in RECORDS if stem(m) in on}
-    alerts = {stem(m): _make(m, m.alerts, site, problems) for m in topics if _system(stem(m)) in {*on, ""}}
+    alerts = {stem(m): _make(m, m.alerts, site, problems) for m in topics if system_of(stem(m)) in {*on, ""}}
     if problems:
         raise BundleError(problems)
     rules: dict[str, tuple[Group, ...]] = {}
@@ -89,8 +89,8 @@ def stem(module: ModuleType) -> str:
     return module.__name__.rpartition(".")[2]
 
 
-def _system(name: str) -> str:
-    """Return the system that a module is about: the start of its stem."""
+def system_of(name: str) -> str:
+    """Return the system that a module, or a file made from it, is about: the start of its stem; empty when of all."""
     return next((s for s in ("agent_server", "langsight", "agentgateway", "langsmith") if name.startswith(s)), "")
 
 

@@ -19,7 +19,10 @@ from reference_server.fleet_app import fleet_app
 from reference_server.front import Front, JoinError
 from reference_server.hosting import IDLE, Hosting
 from reference_server.serve import bind, server, until_told, url_of
+from reference_server.services import settings as service_settings
+from reference_server.services.settings import Settings as ServiceSettings
 from reference_server.settings import Settings, SettingsError
+from reference_server.systems import AGENT_SERVER, OTHERS
 
 FAILED, WRONG_USAGE = 1, 2
 
@@ -27,13 +30,16 @@ FAILED, WRONG_USAGE = 1, 2
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command; return its exit code: 0 ended as told, 1 could not serve, 2 wrong usage."""
     given = _parser().parse_args(arguments)
-    flags = {name: value for name, value in vars(given).items() if name != "command"}
+    flags = {name: value for name, value in vars(given).items() if name not in {"command", "system"}}
+    system = getattr(given, "system", "") or os.environ.get("AGENT_REFERENCE_SYSTEM", "") or AGENT_SERVER
     if given.command == "scenarios":
         return _list()
     logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s")
     # It warns of every malformed request: a scanner would fill the disk.
     logging.getLogger("uvicorn.error").setLevel(logging.ERROR)
     try:
+        if system != AGENT_SERVER:
+            return _serve_service(service_settings.read(system, flags, os.environ))
         return _serve(settings.read(flags, os.environ), settings.texts(flags, os.environ))
     except SettingsError as error:
         return _refuse(error.problems, WRONG_USAGE)
@@ -51,6 +57,9 @@ def _parser() -> argparse.ArgumentParser:
         argument_default=argparse.SUPPRESS,
     )
     parser.add_argument("command", nargs="?", choices=["serve", "scenarios"], default="serve", help="default: serve")
+    parser.add_argument(
+        "--system", metavar="SYSTEM", help=f"{', '.join((AGENT_SERVER, *OTHERS))} (environment: AGENT_REFERENCE_SYSTEM)"
+    )
     for field in settings.FIELDS:
         if field.flag:
             text = f"{field.wanted} (environment: {field.variables[0]})".replace("%", "%%")
@@ -84,6 +93,17 @@ def _serve(own: Settings, texts: Mapping[str, str]) -> int:
     _say(url_of(bound))
     grace = own.grace_seconds / own.time_scale
     asyncio.run(until_told(server(control, grace_seconds=grace), bound, control.drain if own.role == "queue" else None))
+    return 0
+
+
+def _serve_service(own: ServiceSettings) -> int:
+    from reference_server.services.app import build
+    from reference_server.services.hosting import Hosting as ServiceHosting
+
+    app = build(ServiceHosting(own), os.environ)
+    bound = bind(own.host, own.port)
+    _say(url_of(bound))
+    asyncio.run(until_told(server(app, grace_seconds=1), bound))
     return 0
 
 

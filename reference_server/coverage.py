@@ -19,10 +19,11 @@ def seen(scenario: Scenario, metrics: Iterable[Metric], interval: float = INTERV
     """
     known = tuple(metrics)
     names = {series.removeprefix(m.prefix): m.name for m in known for series in m.series}
+    names |= {series: m.name for m in known for series in m.series}
     out: dict[str, bool] = {}
     last: dict[str, object] = {}
     for at in play(scenario, interval=interval, metrics=known):
-        prefix = at.deployment.topology.prefix
+        prefix = at.deployment.prefix
         for target, scrape in at.scrapes:
             if last.get(target.instance) is scrape.keys and at.at % 60:  # nothing was born: once a minute is enough
                 continue
@@ -35,11 +36,11 @@ def seen(scenario: Scenario, metrics: Iterable[Metric], interval: float = INTERV
 
 
 def table(metrics: Iterable[Metric]) -> Mapping[str, str]:
-    """Return each metric that a scrape can see with the id of the first scenario that moves it; empty when none does."""
+    """Return each metric of a system that a scrape can see with the id of the first scenario that moves it; empty when none does."""
     everything = tuple(metrics)
     known = [m for m in everything if not m.never_scraped]
     out = {m.name: "" for m in known}
-    for scenario in shipped():
+    for scenario in shipped(everything[0].system):
         found = seen(scenario, everything)
         for name in [n for n, who in out.items() if not who and found.get(n)]:
             out[name] = scenario.id

@@ -6,12 +6,11 @@ the scenario says that Prometheus itself is down, nothing is scraped and nothing
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from reference_server.monitoring import Scrape
 from reference_server.replay import Round
-from reference_server.simulation import HEALTHY, Deployment
 
 #: A value that means "this series ended here"; None means "no sample".
 STALE = "stale"
@@ -57,7 +56,7 @@ def collect(rounds: Iterable[Round], times: Sequence[float]) -> History:
     second, so their skew is in the values.
     """
     history = History(list(times))
-    step = times[1] - times[0] if len(times) > 1 else 0.0
+    step = times[-1] - times[-2] if len(times) > 1 else 0.0
     places = {at: index for index, at in enumerate(times)}
     decks: dict[int, _Deck] = {}
     for each in rounds:
@@ -82,7 +81,7 @@ class _Deck:
         now: dict[tuple[str, str], set[Labels]] = {}
         for target, scrape in each.scrapes:
             key = (target.job, target.instance)
-            own = {"job": target.job, "instance": target.instance, "system": "agent_server", **target.labels}
+            own = {"job": target.job, "instance": target.instance, "system": each.deployment.system, **target.labels}
             now[key] = self._page(index, key, own, scrape)
             for name, value in (
                 ("up", float(scrape.ok)),
@@ -93,8 +92,13 @@ class _Deck:
                 labels = _labels(name, own, ())
                 self._history.put(labels, index, value)
                 now[key].add(labels)
-        for key, name, shown in _exporters(each.deployment):
-            own = {"job": key[0], "instance": key[1], "system": "agent_server", "deployment": each.deployment.name}
+        for key, name, shown in each.deployment.probes():
+            own = {
+                "job": key[0],
+                "instance": key[1],
+                "system": each.deployment.system,
+                "deployment": each.deployment.name,
+            }
             now[key] = {_labels(name, own, ())} if shown is not None else set()
             for labels in now[key]:
                 self._history.put(labels, index, shown)
@@ -110,17 +114,6 @@ class _Deck:
         for labels, value in zip(known[1], scrape.values, strict=True):
             self._history.put(labels, index, value)
         return set(known[1])
-
-
-def _exporters(deployment: Deployment) -> Iterator[tuple[tuple[str, str], str, float | None]]:
-    """Yield what a blackbox exporter on /ok?check_db=1 and a json_exporter on /metrics?format=json make of a deployment."""
-    serving = [p for p in deployment.processes if p.up and p.serves and not p.faults.partitioned]
-    healthy = any(deployment.health(p)[0] == HEALTHY for p in serving)
-    yield ("agent-server-ok", "ok"), "probe_success", float(healthy)
-    able = [p for p in serving if deployment.answers_stats(p)]
-    wait = deployment.queue_stats().pending_unblocked_runs_wait_time_max_secs
-    name = "agent_server_pending_unblocked_wait_max_seconds"
-    yield ("agent-server-json", "json"), name, (wait or 0.0) if able else None
 
 
 def _labels(name: str, own: Mapping[str, str], labels: tuple[tuple[str, str], ...]) -> Labels:

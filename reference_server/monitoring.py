@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from random import Random
+from typing import Any
 
 from reference_server.instruments import Key
 from reference_server.processes import Process
@@ -31,7 +32,7 @@ class Target:
     job: str
     instance: str
     labels: Mapping[str, str]
-    processes: tuple[Process, ...] = ()
+    processes: tuple[Any, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

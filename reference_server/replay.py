@@ -7,11 +7,14 @@ from dataclasses import dataclass
 
 from generator.catalogue import Metric
 from reference_server.monitoring import Scrape, Target
-from reference_server.scenarios import START, Scenario
-from reference_server.simulation import Deployment
+from reference_server.scenarios import START, Played, Scenario
+from reference_server.services import Service
 
 #: Prometheus' interval in this bundle.
 INTERVAL_SECONDS = 15.0
+
+#: Between two scrapes of what was before a scenario: within Prometheus's lookback of five minutes.
+PAST_SECONDS = 240.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +30,7 @@ class Round:
     """
 
     at: float
-    deployment: Deployment
+    deployment: Played
     scrapes: tuple[tuple[Target, Scrape], ...]
     running: bool
 
@@ -40,12 +43,19 @@ def play(
     interval: float = INTERVAL_SECONDS,
     metrics: Iterable[Metric] | None = None,
 ) -> Iterator[Round]:
-    """Yield the rounds of every deployment, in order of time, from the start to the end of the scenario."""
+    """Yield the rounds of every deployment, in order of time: those of the past, then from the start to the end."""
     deployments = scenario.deployments(seed=seed, start=start, metrics=metrics)
-    for number in range(int(scenario.duration / interval) + 1):
-        at = start + number * interval
+    for offset in (*before(scenario.past), *(n * interval for n in range(int(scenario.duration / interval) + 1))):
+        at = start + offset
         for deployment in deployments:
+            if isinstance(deployment, Service):
+                deployment.slice_seconds = PAST_SECONDS if offset < 0 else 0
             deployment.advance(at)
             running = deployment.prometheus_runs
             found = deployment.targets() if running else []
             yield Round(at, deployment, tuple((t, deployment.scrape(t)) for t in found), running)
+
+
+def before(past: float) -> tuple[float, ...]:
+    """Return when the past is scraped, in seconds before the start, which are negative."""
+    return tuple(-n * PAST_SECONDS for n in range(int(past / PAST_SECONDS), 0, -1))

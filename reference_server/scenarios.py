@@ -16,8 +16,11 @@ from typing import Any
 from generator.catalogue import Metric
 from generator.errors import GeneratorError, Problem, nearest
 from generator.source import Document, parse, shown, violations
+from reference_server import systems
 from reference_server import workload as values
 from reference_server.changes import Change
+from reference_server.services import Service
+from reference_server.services import scenario as services
 from reference_server.simulation import Deployment
 from reference_server.workload import Topology, Workload
 
@@ -30,10 +33,14 @@ SEVERITIES = ("critical", "warning", "info")
 #: Fields that are durations, wherever they stand.
 DURATIONS = frozenset({
     "after", "age", "at", "blocked_seconds", "cut_seconds", "down", "duration", "every", "from", "grace",
-    "job_timeout", "kill_grace", "overlap", "postgres_seconds", "publish_seconds", "seconds", "sleep_seconds",
+    "job_timeout", "kill_grace", "lasts", "overlap", "postgres_seconds", "publish_seconds", "seconds", "sleep_seconds", "slow_seconds",
     "startup", "stats_interval", "tick_spread", "within",
 })  # fmt: skip
 
+#: First letters of the ids: faults of the Agent Server, LangSight, agentgateway, LangSmith; what must not page.
+ORDER = "flgsb"
+
+_NUMBERED = re.compile(r"[a-z]\d\d-")
 _UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86_400.0}
 _PART = re.compile(r"(\d+)(ms|[smhd])")
 
@@ -73,6 +80,10 @@ class Part:
     timeline: tuple[Change, ...]
 
 
+#: A deployment of any system in virtual time.
+Played = Deployment | Service
+
+
 @dataclass(frozen=True, slots=True)
 class Scenario:
     """What a file says.
@@ -82,11 +93,13 @@ class Scenario:
         title: What happens, in one line.
         plays: What the simulation does, and what an operator would see.
         duration: Virtual seconds.
-        parts: The deployments; one unless the file says otherwise.
+        parts: The deployments of the Agent Server; one unless the file says otherwise.
         fire: Alerts that must fire.
         allow: Alerts that may fire.
         silent: Severities and alerts that must stay silent, `fire` and `allow` apart.
         path: The file.
+        system: Which system it is about.
+        service: Its deployment, where the system is another one than the Agent Server.
 
     """
 
@@ -99,12 +112,30 @@ class Scenario:
     allow: tuple[str, ...] = ()
     silent: tuple[str, ...] = field(default=SEVERITIES)
     path: str = ""
+    system: str = systems.AGENT_SERVER
+    service: services.Part | None = None
+
+    @property
+    def past(self) -> float:
+        """Seconds before the start for which there are scrapes too, coarser ones."""
+        return self.service.past if self.service else 0.0
 
     def deployments(
-        self, *, seed: int = 1, start: float = START, metrics: Iterable[Metric] | None = None
-    ) -> list[Deployment]:
-        """Make the deployments; nothing has happened yet."""
-        known = tuple(metrics) if metrics is not None else None
+        self, *, seed: int = 1, start: float = START, metrics: Iterable[Metric] | None = None, live: bool = False
+    ) -> list[Played]:
+        """Make the deployments as they are `past` seconds before `start`; nothing has happened yet.
+
+        Args:
+            seed: Of every random number.
+            start: Virtual time at which the scenario begins.
+            metrics: Metrics of the catalogue; those of other systems are left aside. By default they are loaded.
+            live: There is no past.
+
+        """
+        known = tuple(m for m in metrics if m.system == self.system) if metrics is not None else None
+        if self.service:
+            part = self.service.without_past() if live else self.service
+            return [part.deployment(seed=seed, start=start - part.past, metrics=known)]
         return [
             Deployment(p.workload, topology=p.topology, seed=seed + n, start=start, name=p.name,
                        timeline=p.timeline, metrics=known)
@@ -113,15 +144,22 @@ class Scenario:
 
 
 def names() -> list[str]:
-    """Return the names of the shipped scenarios: calm and busy, then the faults, then what must not page."""
+    """Return the names of the shipped scenarios: calm and busy, the faults system by system, then what must not page."""
     stems = sorted(p.stem for p in FOLDER.glob("*.yaml"))
     first = ("calm", "busy")
-    return sorted(stems, key=lambda s: (first.index(s) if s in first else len(first), not s.startswith("f"), s))
+    return sorted(
+        stems,
+        key=lambda s: (
+            first.index(s) if s in first else len(first),
+            ORDER.find(s[:1]) if _NUMBERED.match(s) else -1,
+            s,
+        ),
+    )
 
 
-def shipped() -> Iterator[Scenario]:
-    """Yield every shipped scenario, in the order of `names`."""
-    return (load(FOLDER / f"{name}.yaml") for name in names())
+def shipped(system: str = "") -> Iterator[Scenario]:
+    """Yield every shipped scenario, of one system or of all, in the order of `names`."""
+    return (s for s in map(load, (FOLDER / f"{name}.yaml" for name in names())) if system in ("", s.system))
 
 
 def find(word: str) -> Scenario:
@@ -166,20 +204,22 @@ def read(path: str, text: str) -> Scenario:
     """
     problems: list[Problem] = []
     document = parse(path, text, problems)
+    other = isinstance(document.data, Mapping) and "system" in document.data
     if not problems:
-        problems += [problem for _, problem in violations(document, _validator())]
+        problems += [problem for _, problem in violations(document, _validator(services.SCHEMA if other else SCHEMA))]
     if not problems:
-        problems += _senseless(document)
+        problems += services.senseless(document, duration) if other else _senseless(document)
     if problems:
         raise ScenarioError(problems)
-    return _scenario(path, _seconds(document.data))
+    data = _seconds(document.data)
+    return _of_service(path, data) if other else _scenario(path, data)
 
 
 @functools.cache
-def _validator() -> Any:
+def _validator(schema: Path) -> Any:
     from jsonschema import Draft202012Validator
 
-    return Draft202012Validator(json.loads(SCHEMA.read_text(encoding="utf-8")))
+    return Draft202012Validator(json.loads(schema.read_text(encoding="utf-8")))
 
 
 def duration(text: str) -> float:
@@ -244,14 +284,26 @@ def _scenario(path: str, data: Mapping[str, Any]) -> Scenario:
                 timeline,
             )
         )
-    expect = data.get("expect", {})
     first = min((c.at for p in parts for c in p.timeline), default=0.0)
+    return Scenario(
+        data["id"], data["title"], data["plays"], data["duration"], tuple(parts), **_expected(data, first), path=path
+    )
+
+
+def _of_service(path: str, data: Mapping[str, Any]) -> Scenario:
+    own = services.part(data)
+    first = min((entry["at"] for entry in data.get("timeline", ())), default=0.0)
+    return Scenario(
+        data["id"], data["title"], data["plays"], data["duration"], (), **_expected(data, first), path=path,
+        system=data["system"], service=own,
+    )  # fmt: skip
+
+
+def _expected(data: Mapping[str, Any], first: float) -> dict[str, Any]:
+    """Return the fields of a scenario that say what fires; `first` is when its first change happens."""
+    expect = data.get("expect", {})
     fire = tuple(
         Expectation(e["alert"], e["within"], e.get("from", first), e.get("deployment", ""))
         for e in expect.get("fire", ())
     )
-    silent = tuple(expect.get("silent", SEVERITIES))
-    return Scenario(
-        data["id"], data["title"], data["plays"], data["duration"], tuple(parts), fire,
-        tuple(expect.get("allow", ())), silent, path,
-    )  # fmt: skip
+    return {"fire": fire, "allow": tuple(expect.get("allow", ())), "silent": tuple(expect.get("silent", SEVERITIES))}

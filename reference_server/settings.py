@@ -246,7 +246,7 @@ def read(flags: Mapping[str, str], environment: Mapping[str, str]) -> Settings:
     values: dict[str, object] = {}
     problems: list[str] = []
     for field in FIELDS:
-        for source, text in _sources(field, flags, environment):
+        for source, text in sources(field, flags, environment):
             try:
                 values[field.name] = field.read(text)
             except (ValueError, KeyError):
@@ -262,11 +262,11 @@ def read(flags: Mapping[str, str], environment: Mapping[str, str]) -> Settings:
 
 def texts(flags: Mapping[str, str], environment: Mapping[str, str]) -> dict[str, str]:
     """Every field that is given, as text by its name: flags that say the same as both arguments together."""
-    found = {field.name: _sources(field, flags, environment) for field in FIELDS}
+    found = {field.name: sources(field, flags, environment) for field in FIELDS}
     return {name: sources[0][1] for name, sources in found.items() if sources}
 
 
-def _sources(field: Field, flags: Mapping[str, str], environment: Mapping[str, str]) -> list[tuple[str, str]]:
+def sources(field: Field, flags: Mapping[str, str], environment: Mapping[str, str]) -> list[tuple[str, str]]:
     """Where a field is written and what stands there, the winner first."""
     found = [(field.flag, flags[field.name])] if field.name in flags else []
     found += [(name, environment[name]) for name in field.variables if name in environment]

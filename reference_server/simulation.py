@@ -5,7 +5,7 @@ Seeded, without clock, sockets or sleep: time is handed in with `advance`. All t
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict
 from random import Random
 from typing import Any
@@ -62,6 +62,7 @@ class Deployment:
         known = tuple(metrics if metrics is not None else load().systems["agent_server"].metrics)
         topology = topology or Topology()
         self.name = name
+        self.system = "agent_server"
         self.start = start
         chance, crowd = Random(seed), Random(seed + 1)  # noqa: S311 - a seeded workload
         new = tuple(m for m in known if "new" in m.emission and m.labels is not None and m.prefix)
@@ -102,6 +103,11 @@ class Deployment:
     def workload(self) -> Workload:
         """What the users do now."""
         return self._world.workload
+
+    @property
+    def prefix(self) -> str:
+        """What metric names start with."""
+        return self._world.topology.prefix
 
     @property
     def prometheus_runs(self) -> bool:
@@ -256,6 +262,19 @@ class Deployment:
     def targets(self) -> list[Target]:
         """Return what Prometheus scrapes now."""
         return self._monitor.targets()
+
+    def probes(self) -> Iterator[tuple[tuple[str, str], str, float | None]]:
+        """Yield what a blackbox exporter on /ok?check_db=1 and a json_exporter on /metrics?format=json make of it.
+
+        Each is job and instance of the target, the metric, and its value; None when the exporter had no answer.
+        """
+        serving = [p for p in self.processes if p.up and p.serves and not p.faults.partitioned]
+        healthy = any(self.health(p)[0] == HEALTHY for p in serving)
+        yield ("agent-server-ok", "ok"), "probe_success", float(healthy)
+        able = [p for p in serving if self.answers_stats(p)]
+        wait = self.queue_stats().pending_unblocked_runs_wait_time_max_secs
+        name = "agent_server_pending_unblocked_wait_max_seconds"
+        yield ("agent-server-json", "json"), name, (wait or 0.0) if able else None
 
     def scrape(self, target: Target | Process, at: float | None = None) -> Scrape:
         """Let time pass until `at`, then scrape."""

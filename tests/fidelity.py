@@ -15,13 +15,13 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from generator import config
-from generator.bundle import build
+from generator.bundle import build, system_of
 from generator.catalogue import Catalogue, load
 from generator.render import FORMATS
 from generator.site import Site
 from reference_server import scenarios
 from reference_server.history import collect
-from reference_server.replay import play
+from reference_server.replay import before, play
 from reference_server.scenarios import Scenario
 from tests.replay import Firing, Replay
 from tests.replay import load as load_rules
@@ -59,9 +59,10 @@ class Verdict:
 
 
 def site(catalogue: Catalogue) -> Site:
-    """Return the default installation with the exporters that some alerts want."""
+    """Return the default installation with every system, and with the exporters that some alerts want."""
     defaults = config.read(catalogue)
-    return Site(catalogue, replace(defaults, enabled=WITH_EXPORTERS))
+    systems = {name: replace(system, enabled=True) for name, system in defaults.systems.items()}
+    return Site(catalogue, replace(defaults, systems=systems, enabled=WITH_EXPORTERS))
 
 
 def judge(scenario: Scenario, results: dict[str, list[Firing]], severities: Mapping[str, str]) -> Verdict:
@@ -95,20 +96,21 @@ def run(
     here = site(catalogue)
     bundle = build(replace(here, config=replace(here.config, thresholds=thresholds or {})))
     texts = [t for p, t in FORMATS["files"](bundle).items() if p.name.endswith(".rules.yaml")]
-    severities = {a.name: a.severity for groups in bundle.rules.values() for g in groups for a in g.alerts}
+    alerts = {a.name: (a.severity, system_of(name)) for name, gs in bundle.rules.items() for g in gs for a in g.alerts}
+    severities = {name: severity for name, (severity, _) in alerts.items()}
     replay = Replay(prometheus, load_rules(texts))
-    metrics = catalogue.systems["agent_server"].metrics
     for scenario in wanted:
         begin = time.perf_counter()
 
         def history(start: float, offsets: Sequence[float], scenario: Scenario = scenario) -> Iterator[History]:
-            rounds = play(scenario, start=start, interval=step, metrics=metrics)
+            rounds = play(scenario, start=start, interval=step, metrics=catalogue)
             played = collect(rounds, [start + offset for offset in offsets])
             for labels, values in played.series.items():
                 yield dict(labels), [STALE if v == "stale" else v for v in values]  # type: ignore[misc]
 
+        own = {name for name, (_, system) in alerts.items() if system in ("", scenario.system)} - ALWAYS
         results = replay.run(
-            history, scenario.duration, severities.keys() - ALWAYS, scrape=step, outages=_outages(scenario)
+            history, scenario.duration, own, scrape=step, outages=_outages(scenario), past=before(scenario.past)
         )
         yield judge(scenario, results, severities), time.perf_counter() - begin
 
@@ -116,8 +118,12 @@ def run(
 def _outages(scenario: Scenario) -> list[tuple[float, float]]:
     """Return when the scenario has Prometheus itself down, in seconds since its start."""
     out: list[tuple[float, float]] = []
-    for part in scenario.parts:
-        changes = [(c.at, c.verbs["monitoring"].get("running")) for c in part.timeline if "monitoring" in c.verbs]
+    for part in (*scenario.parts, *((scenario.service,) if scenario.service else ())):
+        changes = [
+            (c.at - scenario.past, c.verbs["monitoring"].get("running"))
+            for c in part.timeline
+            if "monitoring" in c.verbs
+        ]
         downs = [at for at, running in changes if running is False]
         ups = [at for at, running in changes if running is True]
         out += zip(downs, [*ups, *[scenario.duration] * (len(downs) - len(ups))], strict=True)

@@ -186,6 +186,7 @@ class Replay:
         *,
         scrape: float = 30.0,
         outages: Collection[Range] = (),
+        past: Sequence[float] = (),
     ) -> dict[str, list[Firing]]:
         """Return what fired, by alert, in order of time. Every one of `alerts` has an entry.
 
@@ -193,6 +194,7 @@ class Replay:
             history: Makes the samples, given the unix time of its start and the seconds since then of each scrape.
             duration: Seconds.
             scrape: Seconds between two scrapes.
+            past: When there are samples before the start, in seconds after it, which are negative; nothing is evaluated then.
             outages: When Prometheus was down: nothing is scraped or evaluated from the first up to the second time.
 
         Raises:
@@ -201,9 +203,9 @@ class Replay:
 
         """
         rules = needed(self._rules, alerts)
-        start = -(-(self._next + lookback(rules) + 3600) // 3600) * 3600
+        start = -(-(self._next + max(lookback(rules), *(-p for p in past[:1]), 0) + 3600) // 3600) * 3600
         self._next = start + duration
-        offsets = [n * scrape for n in range(int(duration // scrape) + 1)]
+        offsets = [*past, *(n * scrape for n in range(int(duration // scrape) + 1))]
         lost = [n for n, offset in enumerate(offsets) if _within(offset, outages)]
         self._server.push(
             ((labels, _blanked(values, lost)) for labels, values in history(start, offsets)),

@@ -16,6 +16,8 @@ from reference_server.changes import LIFECYCLE
 from reference_server.instruments import Key
 from reference_server.replay import play
 from reference_server.scenarios import DURATIONS, FOLDER, SCHEMA, START, Scenario, ScenarioError, find, names, read
+from reference_server.services import scenario as services
+from reference_server.simulation import Deployment
 
 METRICS = load().systems["agent_server"].metrics
 
@@ -176,7 +178,7 @@ SIGNATURES: dict[str, Callable[[Evidence], bool]] = {
 
 
 def test_every_fault_and_every_benign_case_is_shipped() -> None:
-    assert [s.id for s in scenarios.shipped()] == IDS
+    assert [s.id for s in scenarios.shipped("agent_server")] == IDS
     assert all(name.partition("-")[0].lower() == find(name).id.lower() for name in names())
 
 
@@ -198,7 +200,7 @@ def test_a_calm_day_has_no_such_signature(word: str) -> None:
 
 
 def test_faults_name_alerts_that_must_fire_and_benign_cases_none() -> None:
-    for scenario in scenarios.shipped():
+    for scenario in scenarios.shipped("agent_server"):
         assert bool(scenario.fire) == scenario.id.startswith("F"), scenario.id
         assert all(e.since + e.within <= scenario.duration for e in scenario.fire), scenario.id
         assert all(e.alert.startswith("AgentServer") for e in scenario.fire)
@@ -253,7 +255,8 @@ def test_what_the_schema_calls_a_duration_is_read_as_one() -> None:
             for name, value in node.items():
                 walk(value, name)
 
-    walk(json.loads(SCHEMA.read_text(encoding="utf-8")))
+    for schema in (SCHEMA, services.SCHEMA):
+        walk(json.loads(schema.read_text(encoding="utf-8")))
     assert found == DURATIONS
 
 
@@ -344,7 +347,7 @@ def test_a_scenario_of_several_deployments_has_each_of_them() -> None:
 
     made = scenario.deployments(metrics=METRICS)
 
-    assert [(d.name, d.topology.prefix, d.topology.era) for d in made] == [
+    assert [(d.name, d.prefix, d.topology.era) for d in made if isinstance(d, Deployment)] == [
         ("hidden", "lg_api_", "new"),
         ("tier-1", "lg_api_", "new"),
         ("renamed", "acme_", "new"),

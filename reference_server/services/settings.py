@@ -1,0 +1,75 @@
+"""Flags and environment of a process of a system whose metrics follow from rates, as one frozen value.
+
+The variables of the system itself are its model's business.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from generator.errors import nearest
+from reference_server import settings, systems
+from reference_server.settings import SettingsError
+
+#: Fields that mean here what they mean to the Agent Server's process.
+SHARED = ("host", "port", "scenario", "time_scale", "seed")
+
+ROLE = ("--role", "AGENT_REFERENCE_ROLE")
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """One process.
+
+    Attributes:
+        system: Which system.
+        role: Whose page is at /metrics; empty for the system's first role.
+        host, port: Where it listens; port 0 takes a free one.
+        scenario: Name of a shipped scenario of the system, or path of a file; empty for an ordinary day.
+        time_scale: Virtual seconds per second.
+        seed: Of every random number.
+
+    """
+
+    system: str
+    role: str = ""
+    host: str = "127.0.0.1"
+    port: int = 0
+    scenario: str = ""
+    time_scale: float = 1.0
+    seed: int = 1
+
+
+def read(system: str, flags: Mapping[str, str], environment: Mapping[str, str]) -> Settings:
+    """Turn flags (by field name) and environment into settings.
+
+    Raises:
+        SettingsError: Some value cannot be used; carries every problem.
+
+    """
+    if system not in systems.OTHERS:
+        known = [systems.AGENT_SERVER, *systems.OTHERS]
+        fix = nearest(system, known, otherwise=f"use one of {', '.join(known)}")
+        raise SettingsError([f"--system is {system!r}; {fix}"])
+    model = systems.model(system)
+    values: dict[str, object] = {}
+    problems: list[str] = []
+    for field in settings.FIELDS:
+        if field.name in SHARED:
+            for source, text in settings.sources(field, flags, environment):
+                try:
+                    values[field.name] = field.read(text)
+                except (ValueError, KeyError):
+                    problems.append(f"{source} is {text!r}; wanted: {field.wanted}")
+                break
+    role = flags.get("role") or environment.get(ROLE[1], "")
+    if role and role not in model.roles:
+        source = ROLE[0] if flags.get("role") else ROLE[1]
+        problems.append(f"{source} is {role!r}; wanted: one of {', '.join(filter(None, model.roles)) or 'no role'}")
+    foreign = sorted(flags.keys() - {*SHARED, "role"})
+    problems += [f"--{name.replace('_', '-')} is for the Agent Server; leave it out" for name in foreign]
+    if problems:
+        raise SettingsError(problems)
+    values.setdefault("port", model.port(role or next(iter(model.roles))))
+    return Settings(system, role, **values)  # type: ignore[arg-type]  # each came out of its field's reader

@@ -65,6 +65,7 @@ class Service:
         self._seed = seed
         self._slice = slice_seconds
         self._agenda = Agenda(start)
+        self._settled = start
         self.processes: list[Process] = []
         for role, count in (topology or model.roles).items():
             self._scale(role, count)
@@ -89,11 +90,14 @@ class Service:
     def advance(self, until: float) -> None:
         """Let time pass until `until`; a time that has passed does nothing."""
         while self.now < until:
-            begun = self.now
-            self._agenda.run(min(until, begun + self._slice))
-            self._tick(self.now - begun)
+            self._agenda.run(min(until, self.now + self._slice))
+            self._settle()
 
-    def _tick(self, seconds: float) -> None:
+    def _settle(self) -> None:
+        """Let the work happen that is due since the last time."""
+        seconds, self._settled = self.now - self._settled, self.now
+        if seconds <= 0:
+            return
         running: dict[str, int] = {}
         for process in self.processes:
             if not process.up and self.now >= process.back:
@@ -114,6 +118,7 @@ class Service:
 
     def apply(self, change: Change | Mapping[str, Any]) -> None:
         """Change workload, faults, processes or monitoring now. A mapping has the form of a scenario's timeline."""
+        self._settle()
         verbs = change.verbs if isinstance(change, Change) else change
         for verb, what in verbs.items():
             _VERBS[verb](self, dict(what))

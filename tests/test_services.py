@@ -1,0 +1,140 @@
+"""What systems share whose metrics follow from rates: time passes, processes come and go, scenarios change them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import pytest
+
+from generator.catalogue import load
+from reference_server.changes import Change
+from reference_server.services import Model, Process, Service
+from reference_server.services.deployment import changed
+from reference_server.services.draw import POINTS, observe, part, times
+
+METRICS = load().systems["langsight"].metrics
+
+
+@dataclass(frozen=True, slots=True)
+class Work:
+    """Spans a second, and shares of status codes."""
+
+    spans: float = 10.0
+    status: Mapping[str, float] = field(default_factory=lambda: {"200": 1.0})
+
+
+def begin(process: Process, _: Work) -> None:
+    process.instruments.add("spans_ingested_total", 0)
+
+
+def tick(process: Process, workload: Work, seconds: float, share: float) -> None:
+    process.instruments.add("spans_ingested_total", workload.spans * seconds * share)
+
+
+MODEL = Model(
+    system="langsight", roles={"": 2}, workload=Work, begin=begin, tick=tick, job=lambda _: "langsight",
+    port=lambda _: 8000, page=lambda _: b"", prefix="langsight_",
+)  # fmt: skip
+
+
+def service(*timeline: Change) -> Service:
+    return Service(MODEL, start=0, timeline=timeline, metrics=METRICS)
+
+
+def spans(one: Service) -> list[float]:
+    return [p.instruments.value("spans_ingested_total") for p in one.processes]
+
+
+def test_the_work_is_shared_by_the_processes_that_run() -> None:
+    one = service(Change(100, {"crash": {"only": ["langsight-1"], "down": 50}}))
+
+    one.advance(100)
+    assert spans(one) == [500, 500]
+    one.advance(140)
+    assert spans(one)[0] == 900
+    assert [one.scrape(t).ok for t in one.targets()] == [True, False]
+
+
+def test_a_process_that_comes_back_counts_from_nothing() -> None:
+    one = service(Change(100, {"crash": {"only": ["langsight-1"], "down": 50}}))
+
+    one.advance(160)
+
+    assert one.processes[1].started == 150
+    assert spans(one)[1] == pytest.approx(75)  # half of the work, from the slice on in which it came back
+
+
+def test_a_change_takes_effect_when_it_is_due() -> None:
+    one = service(Change(50, {"workload": {"spans": 0}}))
+
+    one.advance(1000)
+
+    assert sum(spans(one)) == 10 * 50
+
+
+def test_scaling_adds_and_removes_processes() -> None:
+    one = service(Change(10, {"scale": {"": 3}}), Change(20, {"scale": {"": 1}}))
+
+    one.advance(15)
+    assert [t.instance for t in one.targets()] == ["langsight-0:8000", "langsight-1:8000", "langsight-2:8000"]
+    one.advance(25)
+    assert [t.instance for t in one.targets()] == ["langsight-0:8000"]
+
+
+@pytest.mark.parametrize(
+    ("fault", "ok"),
+    [
+        ({"unreachable": True}, False),
+        ({"unauthorised": True}, False),
+        ({"slow_seconds": 30}, False),
+        ({"slow_seconds": 2}, True),
+    ],
+)
+def test_faults_are_what_a_scrape_sees(fault: dict[str, object], *, ok: bool) -> None:
+    one = service()
+    one.apply({"faults": {"only": ["langsight-0"], **fault}})
+
+    assert [one.scrape(t).ok for t in one.targets()] == [ok, True]
+
+
+def test_monitoring_hides_processes_and_stops_prometheus() -> None:
+    one = service()
+    one.apply({"monitoring": {"hidden": ["langsight-1"], "running": False}})
+
+    assert [t.instance for t in one.targets()] == ["langsight-0:8000"]
+    assert not one.prometheus_runs
+
+
+def test_a_workload_s_mappings_are_merged_and_null_removes() -> None:
+    work = changed(Work(), {"status": {"503": 0.5}})
+
+    assert work.status == {"200": 1.0, "503": 0.5}
+    assert changed(work, {"status": {"200": None}}).status == {"503": 0.5}
+
+
+def test_the_same_seed_is_the_same_history() -> None:
+    assert service().processes[0].chance.random() == service().processes[0].chance.random()
+
+
+@pytest.mark.parametrize("count", [0, 3, POINTS + 1, 1000])
+def test_observations_are_as_many_as_asked_and_around_the_median(count: int) -> None:
+    process = service().processes[0]
+
+    observe(process, "http_request_duration_seconds", count, 0.2, 0.5, method="GET", path="/api")
+
+    found = [v for m, _, v in process.instruments.points() if m.name == "http_request_duration_seconds"]
+    assert process.instruments.value("http_request_duration_seconds") == count
+    if count == 1000:
+        (value,) = found
+        below = sum(value.counts[:4]), sum(value.counts[:5])  # type: ignore[union-attr]  # up to 0.1 and 0.25 s
+        assert below[0] < 150
+        assert below[1] > 500
+
+
+def test_draws_follow_their_rate() -> None:
+    process = service().processes[0]
+
+    assert 900 < sum(times(process, 10, 5, 0.5) for _ in range(40)) < 1100
+    assert part(process.chance, 50, 1.0) == 50
+    assert all(part(process.chance, 3, 0.99) <= 3 for _ in range(100))

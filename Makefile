@@ -39,7 +39,7 @@ docs: $(VENV)/.dev ## write the generated parts of README.md and docs/
 reference: $(VENV)/.dev ## start a busy simulated Agent Server on 127.0.0.1:8123, sixty times as fast as life
 	@EXPOSE_INTERNAL_METRICS_PROMETHEUS=true $(BIN)/agent-reference-server --runtime postgres --scenario busy --time-scale 60 --port 8123 $(ARGS)
 
-fidelity: $(VENV)/.dev ## which alert fires in which scenario: 52 scenarios through all rules
+fidelity: $(VENV)/.dev ## which alert fires in which scenario: all scenarios through all rules
 	@$(BIN)/python -m tests.fidelity $(ARGS)
 
 bench: $(VENV)/.dev ## generator, page writing, a fleet of 1,000 servers, the rules over it (six minutes)

@@ -14,6 +14,7 @@ from generator.alerts import TOPICS
 from generator.dashboards import BOARDS
 from generator.errors import BundleError, ConfigError, Problem, QueryError, nearest
 from generator.layout import Board, LeftOut, why
+from generator.query import Scope, within_retention
 from generator.records import RECORDS
 from generator.rules import Group
 from generator.site import Site
@@ -119,8 +120,9 @@ def _possible(site: Site, name: str, group: Group, left_out: list[LeftOut]) -> G
         else:
             records.append(record)
     for alert in group.alerts:
-        if alert.query.missing:
-            left_out.append(LeftOut(where, alert.name, why(alert.query.missing)))
+        scope = Scope(alert.over, site.selectors)
+        if missing := within_retention(alert.query, scope, site.config.retention).missing:
+            left_out.append(LeftOut(where, alert.name, why(missing)))
         elif alert.name in site.config.disabled:
             left_out.append(LeftOut(where, alert.name, "disabled by the configuration"))
         elif alert.off and alert.name not in site.config.enabled:

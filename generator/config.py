@@ -126,7 +126,22 @@ def _durations(document: Document, data: Mapping[str, Any]) -> list[Problem]:
     if seconds(window) < 4 * seconds(interval):
         what = f"window {window} is shorter than four scrape intervals of {interval}"
         out.append(document.problem(("evaluation", "window"), what, f"use at least {4 * int(seconds(interval))}s"))
-    return out
+    return out + _retention(document, data, window)
+
+
+def _retention(document: Document, data: Mapping[str, Any], window: str) -> list[Problem]:
+    """Return what looks further back than Prometheus keeps samples, at the key that the file has."""
+    kept = data.get("evaluation", {}).get("retention", Config.__dataclass_fields__["retention"].default)
+    period = data.get("slo_period", Config.__dataclass_fields__["slo_period"].default)
+    return [
+        document.problem(
+            place if place in document.lines else ("evaluation", "retention"),
+            f"{place[-1]} {given} is longer than the {kept} for which Prometheus keeps samples",
+            f"use at most {kept}, or set evaluation.retention to its --storage.tsdb.retention.time",
+        )
+        for place, given in ((("slo_period",), period), (("evaluation", "window"), window))
+        if seconds(given) > seconds(kept)
+    ]
 
 
 def _threshold(document: Document, catalogue: Catalogue, name: str, value: Any) -> list[Problem]:
@@ -163,7 +178,7 @@ def _config(data: Mapping[str, Any], catalogue: Catalogue, document: Document | 
     flat = {
         "scrape_interval": scrape.get("interval"), "scrape_timeout": scrape.get("timeout"),
         "external_labels": scrape.get("external_labels"), "cluster": scrape.get("cluster"), "evaluation_interval": evaluation.get("interval"),
-        "window": evaluation.get("window"), "slo_period": data.get("slo_period"), "selectors": data.get("selectors"),
+        "window": evaluation.get("window"), "retention": evaluation.get("retention"), "slo_period": data.get("slo_period"), "selectors": data.get("selectors"),
         "thresholds": data.get("thresholds"), "tags": boards.get("tags"), "folder": boards.get("folder"),
         "refresh": boards.get("refresh"), "time_from": boards.get("time_from"), "uid_prefix": boards.get("uid_prefix"),
         "runbook_base_url": alerts.get("runbook_base_url"), "grafana_url": alerts.get("grafana_url"),

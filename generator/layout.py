@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from grafanalib import core as g
 
@@ -12,7 +12,7 @@ from generator import grafana
 from generator.catalogue import Matcher, Metric
 from generator.panels import Shown
 from generator.promql import select
-from generator.query import Scope
+from generator.query import Scope, within_retention
 from generator.rules import board_uid
 from generator.site import Site, reasons
 
@@ -121,6 +121,7 @@ def board(
     uid = board_uid(site, stem)
     scope = Scope("$__rate_interval", (*site.selectors, *_matchers(site, variables)))
     where = f"dashboards/{stem}.json"
+    rows = [replace(r, panels=tuple(_kept(site, p, scope) for p in r.panels)) for r in rows]
     left_out = [
         LeftOut(where, shown.title, why(m for q in shown.queries for m in q.missing))
         for r in rows
@@ -145,6 +146,11 @@ def board(
         panels=placed,
     )
     return Board(stem, uid, title, dashboard, tuple(p for _, panels in kept for p in panels), tuple(left_out))
+
+
+def _kept(site: Site, shown: Shown, scope: Scope) -> Shown:
+    """Return a panel whose queries that look back beyond the retention are impossible."""
+    return replace(shown, queries=tuple(within_retention(q, scope, site.config.retention) for q in shown.queries))
 
 
 def _used(variables: Sequence[str], scope: Scope, panels: Sequence[Shown]) -> list[str]:

@@ -6,13 +6,16 @@ matchers that every selector gets. One query so serves a panel and an alert, and
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from generator.catalogue import Matcher, Metric
 from generator.errors import QueryError
 from generator.limits import Limit
-from generator.units import number
+from generator.units import number, seconds
+
+_LOOKS_BACK = re.compile(r"(?:\[|\boffset )((?:\d+(?:ms|[smhdw]))+)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,10 +109,10 @@ class Query:
         """What is in this query or in `other`, by labels; the values may mean different things, so they have no unit."""
         return replace(self._combine("or", other), unit="none", edges=())
 
-    def at_worst(self, range_: str) -> Query:
-        """Least value over a range of evaluations, `30m:5m`: above a limit when every one of them was."""
+    def over_time(self, function: str, range_: str) -> Query:
+        """Return `function` over the values of the query at every step of a range, `30m:5m`; least and greatest keep its unit."""
         text = self.build
-        return replace(self, build=lambda scope: f"min_over_time(({text(scope)})[{range_}])", compound=False)
+        return replace(self, build=lambda scope: f"{function}(({text(scope)})[{range_}])", compound=False)
 
     def filled(self, base: Query) -> Query:
         """0 where there is no series but `base` has one with the same labels.
@@ -198,6 +201,15 @@ class Query:
             raise QueryError(what, f"use one of {edges}")
         text = self.operand
         return replace(self, build=lambda scope: f"{text(scope)} {op} {number(value)}", compound=True, edges=())
+
+
+def within_retention(query: Query, scope: Scope, retention: str) -> Query:
+    """Return the query, as impossible where one of its ranges or offsets is longer than Prometheus keeps samples."""
+    longest = max(_LOOKS_BACK.findall(query.build(scope)), key=seconds, default="0s")
+    if query.missing or seconds(longest) <= seconds(retention):
+        return query
+    reason = f"a window of {longest} is longer than samples are kept (evaluation: retention: {retention})"
+    return replace(query, missing=((query.metrics[0].full_name, reason),))
 
 
 def indented(text: str) -> str:

@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 from generator.catalogue import Kind, Label, Matcher, Metric, Source
 from generator.errors import QueryError
-from generator.query import Query, Scope
+from generator.query import Query, Scope, within_retention
 from generator.site import Site
 
 Severity = Literal["critical", "warning", "info"]
@@ -51,6 +51,8 @@ def record(
     labels: Mapping[str, str] | None = None,
 ) -> Record:
     """Return a recording rule. `aggregate` says how boards may put several of its series together."""
+    over = window or site.config.window
+    query = within_retention(query, Scope(over, site.selectors), site.config.retention)
     if "le" in query.labels:
         kind, parts = Kind.HISTOGRAM, ("",)
     else:
@@ -65,7 +67,7 @@ def record(
         parts=parts, emission={}, aggregate=aggregate, since="", until="", renamed_from="", factor=1, replaced_by="", switch="",
         documented=False, unscrapeable="", hidden_roles=(), no_board="", quirks=(), source=Source("definition"), path="recorded", line=0,
     )  # fmt: skip
-    return Record(name, query, aggregate, window or site.config.window, metric, added)
+    return Record(name, query, aggregate, over, metric, added)
 
 
 def recorded(rule: Record, *, by: Sequence[str] = (), function: str = "", over_time: str = "") -> Query:
@@ -116,6 +118,25 @@ class Group:
 
 
 @dataclass(frozen=True, slots=True)
+class Keep:
+    """How long an alert goes on after its condition ended, and why: a gap in the condition is no end of the trouble.
+
+    An alert whose expression looks back for longer than such a gap needs none.
+    """
+
+    duration: str
+    why: str
+
+
+#: For what is read from gauges of this moment.
+SAMPLED = Keep("5m", "gauges are sampled once a minute, and a failed scrape takes them away")
+#: For what a process in a crash loop interrupts each time it comes up; short, because a page of it mutes others.
+CRASHING = Keep("5m", "a process that crashes again and again answers for some minutes in between")
+#: For a share with a floor of events, over a window of half an hour or less: the fewest events that count leave gaps.
+SPARSE = Keep("10m", "with little traffic there are minutes without a bad event")
+
+
+@dataclass(frozen=True, slots=True)
 class Alert:
     """One alert.
 
@@ -129,7 +150,7 @@ class Alert:
         action: The first thing to do.
         board: Stem of the board that explains it.
         over: Range window of the query.
-        keep: How long it keeps firing after it is no longer true: `keep_firing_for`.
+        keep: How long it keeps firing after it is no longer true, and why: `keep_firing_for`.
         labels: Labels of its own, beside severity.
         off: Why it is off unless the configuration enables it; empty when it is on.
 
@@ -144,7 +165,7 @@ class Alert:
     action: str
     board: str
     over: str = "5m"
-    keep: str = ""
+    keep: Keep | None = None
     labels: Mapping[str, str] = field(default_factory=dict)
     off: str = ""
 
@@ -155,7 +176,7 @@ class Alert:
         if self.hold != "0s":
             rule["for"] = self.hold
         if self.keep:
-            rule["keep_firing_for"] = self.keep
+            rule["keep_firing_for"] = self.keep.duration
         rule["labels"] = {"severity": self.severity, **self.labels, **config.alert_labels}
         rule["annotations"] = {
             "summary": self.summary,

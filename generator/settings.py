@@ -122,6 +122,7 @@ class Config:
     cluster: str = ""
     evaluation_interval: str = "30s"
     window: str = "5m"
+    retention: str = "30d"  # what budgets of the default period need; twice as long as Prometheus' own default
     slo: Mapping[str, Objective] = field(default_factory=dict)
     slo_period: str = "30d"
     thresholds: Mapping[str, float] = field(default_factory=dict)

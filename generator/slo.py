@@ -8,12 +8,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-#: Windows that are short enough to be added up from five-minute rates, and those added up from hourly ones.
+#: Windows that are added up at every round, and those that move so slowly that fewer rounds will do.
 SHORT_WINDOWS = ("30m", "1h", "2h", "6h")
 LONG_WINDOWS = ("1d", "3d")
 
 #: How often the long windows are added up: well below the five minutes after which Prometheus takes a sample for gone.
 SLOW_INTERVAL = "2m"
+
+#: Likewise for the period of an objective: a month of samples costs most, and only boards read it.
+PERIOD_INTERVAL = "4m"
 
 
 @dataclass(frozen=True, slots=True)

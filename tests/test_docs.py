@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import runpy
 import subprocess
 import sys
 from collections.abc import Callable
@@ -12,8 +13,11 @@ from pathlib import Path
 import pytest
 import yaml
 
+from generator.catalogue import load
 from generator.config import SCHEMA
 from generator.site import Site
+from reference_server import scenarios
+from tests.rules.cases import load as load_cases
 
 from .conftest import ROOT
 
@@ -37,6 +41,37 @@ def test_generated_parts_are_current() -> None:
     )
 
     assert (done.stdout, done.returncode) == ("", 0), done.stderr
+
+
+def test_the_fidelity_result_counts_what_was_missed_and_what_was_false() -> None:
+    """One fault of two was missed, one benign situation of two had an alert that it must not have."""
+    page = """\
+| scenario | what happens | had to fire, and did | allowed, and fired |
+| --- | --- | --- | --- |
+| B01 | Nothing |  |  |
+| B02 | A deploy |  | **false: AgentServerTargetDown**, AgentServerRestartLoop |
+| F01 | Errors | AgentServerAvailabilityBurn1h (31 min) | AgentServerAvailabilityBurn6h |
+| F02 | A stall | **missed: AgentServerQueueStalled** |  |
+"""
+
+    fidelity = runpy.run_path(str(ROOT / "tools" / "docs.py"))["fidelity"]
+
+    assert fidelity(page)[2:] == [
+        "| faults | 2 | 1 caught in time, 1 missed, 0 false alerts |",
+        "| benign situations and ordinary days | 2 | 1 false alerts |",
+    ]
+
+
+def test_the_readme_counts_the_alerts_their_histories_and_the_scenarios() -> None:
+    """The figures under "Proven" are those of the files."""
+    (found,) = re.findall(
+        r"The (\d+) alerts .* through (\d+) hard histories and (\d+) scenarios",
+        (ROOT / "README.md").read_text(encoding="utf-8"),
+    )
+    rules = [p.read_text(encoding="utf-8") for p in (ROOT / "alerts").glob("*.rules.yaml")]
+    alerts = re.findall(r"^  - alert: (\w+)", "".join(rules), re.MULTILINE)
+
+    assert found == tuple(map(str, (len(alerts), len(load_cases(load(), alerts)), len(list(scenarios.shipped())))))
 
 
 def example() -> str:

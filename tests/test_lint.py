@@ -107,6 +107,12 @@ MUTATIONS: dict[str, tuple[str, Callable[[Json], None]]] = {
         RULES,
         expression("sum by (cluster, namespace, deployment) (rate(lg_api_http_requests_total[1m])) > 1"),
     ),
+    "promql/retention": (
+        RULES,
+        expression(
+            "min_over_time((sum by (cluster, namespace, deployment) (lg_api_workers_max offset 1d))[29d1h:1h]) > 1"
+        ),
+    ),
     "promql/buckets": (
         RULES,
         expression(

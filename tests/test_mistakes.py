@@ -236,6 +236,21 @@ def test_a_misuse_in_a_board_is_refused_at_its_line(tmp_path: Path, site: Site, 
             "bundle.yaml:2: 'objective' is 100, but must be below 100; per cent of good events, below 100",
         ),
         (
+            "slo_period: 90d\n",
+            "bundle.yaml:1: slo_period 90d is longer than the 30d for which Prometheus keeps samples; "
+            "use at most 30d, or set evaluation.retention to its --storage.tsdb.retention.time",
+        ),
+        (
+            "evaluation:\n  retention: 15d\n",
+            "bundle.yaml:2: slo_period 30d is longer than the 15d for which Prometheus keeps samples; "
+            "use at most 15d, or set evaluation.retention to its --storage.tsdb.retention.time",
+        ),
+        (
+            "evaluation:\n  window: 2h\n  retention: 1h\nslo_period: 1h\n",
+            "bundle.yaml:2: window 2h is longer than the 1h for which Prometheus keeps samples; "
+            "use at most 1h, or set evaluation.retention to its --storage.tsdb.retention.time",
+        ),
+        (
             "alerts:\n  disable: [AgentServerRunTimeout]\n",
             "bundle.yaml:2: no alert 'AgentServerRunTimeout'; did you mean 'AgentServerRunTimeouts'?",
         ),
@@ -249,6 +264,42 @@ def test_a_bad_configuration_is_refused_with_place_and_fix(
         build(configured(text))
 
     assert str(caught.value) == problem
+
+
+def test_what_looks_back_further_than_samples_are_kept_is_left_out_with_the_reason(
+    configured: Callable[[str], Site],
+) -> None:
+    """Two days of samples: the budget alerts over three days and their shares are named, and nothing else is."""
+    site = configured("evaluation: {retention: 2d}\nslo_period: 2d\n")
+    reason = "a window of 3d is longer than samples are kept (evaluation: retention: 2d)"
+
+    made = build(site)
+
+    assert sorted(out.what for out in made.left_out if out.why.endswith(reason)) == [
+        "AgentServerAvailabilityBurn3d",
+        "AgentServerQueueWaitBurn3d",
+        "AgentServerRunSuccessBurn3d",
+        "deployment:slo_error:ratio3d{slo=http_availability}",
+        "deployment:slo_error:ratio3d{slo=queue_wait}",
+        "deployment:slo_error:ratio3d{slo=run_success}",
+    ]
+    assert {a.name for groups in made.rules.values() for g in groups for a in g.alerts} >= {
+        "AgentServerAvailabilityBurn1d"
+    }
+
+
+def test_a_panel_that_looks_back_further_than_samples_are_kept_is_left_out(
+    tmp_path: Path, configured: Callable[[str], Site]
+) -> None:
+    """A comparison with last week needs a week: with a day of samples the panel is named, not empty."""
+    panel = 'lines("Last week", earlier(lg["num_pending_runs"], "7d"))'
+    made = module(tmp_path, "agent_server_week", BOARD.replace("{panel}", panel))
+
+    bundle = build(configured("evaluation: {retention: 1d}\nslo_period: 1d\n"), boards=[made])
+
+    assert "lg_api_num_pending_runs: a window of 7d is longer than samples are kept (evaluation: retention: 1d)" in [
+        out.why for out in bundle.left_out
+    ]
 
 
 def test_a_stale_file_is_told_by_its_first_differing_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -12,6 +12,7 @@ from generator.promql import (
     buckets,
     count,
     each,
+    earlier,
     happened,
     increase,
     level,
@@ -31,7 +32,7 @@ from generator.promql import (
     volume,
     within,
 )
-from generator.query import Query, Scope
+from generator.query import Query, Scope, within_retention
 from generator.rules import record, recorded
 from generator.site import Site
 
@@ -58,6 +59,16 @@ def text(query: Query) -> str:
         ),
         (lambda m: increase(m["run_success_counter"]), "sum(increase(lg_api_run_success_counter_total[5m]))", "runs"),
         (lambda m: total(m["workers_max"], by=BY), "sum by (deployment) (lg_api_workers_max)", "slots"),
+        (
+            lambda m: total(level(m["num_pending_runs"], by=BY)),
+            "sum(max by (deployment) (lg_api_num_pending_runs))",
+            "runs",
+        ),
+        (
+            lambda m: total(m["workers_available"], by=BY).over_time("min_over_time", "15m:30s"),
+            "min_over_time((sum by (deployment) (lg_api_workers_available))[15m:30s])",
+            "slots",
+        ),
         (lambda m: level(m["num_pending_runs"], by=BY), "max by (deployment) (lg_api_num_pending_runs)", "runs"),
         (lambda m: level(m["workers_active"]), "sum(lg_api_workers_active)", "slots"),
         (lambda m: lowest(m["publish_queue_availability"]), "min(lg_api_publish_queue_availability)", "slots"),
@@ -256,6 +267,20 @@ def test_a_recorded_series_is_read_by_its_own_labels(site: Site) -> None:
     )
     with pytest.raises(QueryError, match="has no label 'role'"):
         recorded(rule, by=("role",))
+
+
+def test_what_looks_back_further_than_samples_are_kept_is_impossible(site: Site) -> None:
+    """Ranges, subqueries and offsets count, each by itself; one as long as the retention is still possible."""
+    pending = level(site.system("agent_server")["num_pending_runs"], by=BY)
+    reason = "a window of 3d is longer than samples are kept (evaluation: retention: 2d)"
+
+    def missing(query: Query, window: str = "5m") -> tuple[tuple[str, str], ...]:
+        return within_retention(query, Scope(window), "2d").missing
+
+    assert missing(pending.over_time("max_over_time", "48h:5m")) == ()
+    assert missing(pending.over_time("max_over_time", "3d:5m")) == (("lg_api_num_pending_runs", reason),)
+    assert missing(earlier(site.system("agent_server")["num_pending_runs"], "3d", by=BY))[0][1] == reason
+    assert missing(rate(site.system("agent_server")["http_requests_total"]), "3d")[0][1] == reason
 
 
 def test_a_recorded_share_is_never_summed(site: Site) -> None:

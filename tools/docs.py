@@ -36,6 +36,7 @@ def parts() -> dict[str, list[str]]:
             "| --- | --- |",
             *(f"| [{row['title']}](dashboards/{row['board']}.json) | {row['about']} |" for row in boards(bundle)),
         ],
+        "fidelity": fidelity((ROOT / "docs" / "fidelity.md").read_text(encoding="utf-8")),
         "scenarios": markdown(catalogue.systems["agent_server"].metrics).rstrip().splitlines(),
         "limits": [
             "| threshold | default | unit | why |",
@@ -53,6 +54,22 @@ def parts() -> dict[str, list[str]]:
             *(f"| `{slug(rule)}` | {(rule.__doc__ or '').splitlines()[0]} |" for rule in RULES),
         ],
     }
+
+
+def fidelity(page: str) -> list[str]:
+    """Return the result of the last `make fidelity` in figures: what the rows of its page add up to."""
+    rows = re.findall(r"^\| (\w+) \| (?:.*?) \| (.*?) \| (.*?) \|$", page, re.MULTILINE)
+    rows = [row for row in rows if row[0] != "scenario"]
+    faults = [row for row in rows if row[1]]
+    benign = [row for row in rows if not row[1]]
+    caught = sum("**missed" not in had for _, had, _ in faults)
+    false = [sum(also.count("**false") for _, _, also in some) for some in (faults, benign)]
+    return [
+        "| scenarios | how many | result |",
+        "| --- | --- | --- |",
+        f"| faults | {len(faults)} | {caught} caught in time, {len(faults) - caught} missed, {false[0]} false alerts |",
+        f"| benign situations and ordinary days | {len(benign)} | {false[1]} false alerts |",
+    ]
 
 
 def written(text: str, made: dict[str, list[str]]) -> str:
@@ -94,6 +111,11 @@ def _facts(site: Site, bundle: Bundle, alert: Alert) -> list[str]:
     board = bundle.boards[alert.board]
     series = dict.fromkeys(m.full_name for m in alert.query.metrics)
     hold = "at once" if alert.hold == "0s" else f"after {alert.hold}"
+    clears = (
+        f"Clears {alert.keep.duration} after its condition: {alert.keep.why}."
+        if alert.keep
+        else "Clears with its condition."
+    )
     return [
         f"**{alert.severity}**, {hold}" + (f"; off by default: {alert.off}" if alert.off else "") + ".",
         "",
@@ -102,6 +124,8 @@ def _facts(site: Site, bundle: Bundle, alert: Alert) -> list[str]:
         alert.description,
         "",
         f"First: {alert.action}",
+        "",
+        clears,
         "",
         f"Board: [{board.title}](../../dashboards/{alert.board}.json). Reads {', '.join(f'`{s}`' for s in series)}.",
         "",

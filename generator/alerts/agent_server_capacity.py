@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from generator.promql import age, average, increase, observed, peak, quantile, rate, total
-from generator.records.agent_server import records
-from generator.rules import Alert, recorded
+from generator.records.agent_server import levels
+from generator.rules import SAMPLED, SPARSE, Alert
 from generator.site import Site
 
 
@@ -14,17 +14,18 @@ def alerts(site: Site) -> list[Alert]:
 
 
 def _slots(site: Site) -> list[Alert]:
-    r, by = records(site), site.identity
+    now = levels(site, by=site.identity)
     name = f"{{{{ $labels.{site.labels.deployment} }}}}"
-    pending, slots = recorded(r["pending"], by=by), recorded(r["slots"], by=by)
-    growing = recorded(r["pending"], by=by, over_time="min_over_time").over("15m").above(0)
-    rising = recorded(r["pending"], by=by, over_time="delta").over("15m").above(0)
-    per_slot = pending.per(slots.above(0), "ratio")
+    pending, last = now["pending"], f"15m:{site.config.evaluation_interval}"
+    growing = pending.over_time("min_over_time", last).above(0)
+    rising = pending.over_time("delta", last).above(0)
+    per_slot = pending.per(now["slots"].above(0), "ratio")
     return [
         Alert(
             name="AgentServerWorkersSaturated",
-            query=pending.above(0).both(recorded(r["slots_free"], by=by).at_most(0)),
+            query=pending.above(0).both(now["slots_free"].at_most(0)),
             hold="5m",
+            keep=SAMPLED,
             severity="warning",
             summary=f"{name}: all job slots are busy and {{{{ $value | humanize }}}} runs wait.",
             description="Every run that arrives now waits for another one to end. Full slots without a backlog are efficient and stay silent.",
@@ -35,6 +36,7 @@ def _slots(site: Site) -> list[Alert]:
             name="AgentServerBacklogNotDraining",
             query=per_slot.above(site.limit("backlog_slots")).both(growing).both(rising),
             hold="15m",  # as long as the window of the growth: one step up is not growth
+            keep=SAMPLED,
             severity="critical",
             summary=f"{name}: {{{{ $value | humanize }}}} runs wait per job slot, and more arrive than are done.",
             description="The autoscaler adds workers at one waiting run per slot; this backlog is far above and still grows.",
@@ -45,7 +47,7 @@ def _slots(site: Site) -> list[Alert]:
 
 
 def _pools(site: Site) -> list[Alert]:
-    lg, r, by = site.system("agent_server"), records(site), site.identity
+    lg, by, now = site.system("agent_server"), site.identity, levels(site, by=site.identity)
     name = f"{{{{ $labels.{site.labels.deployment} }}}}"
     return [
         Alert(
@@ -61,8 +63,9 @@ def _pools(site: Site) -> list[Alert]:
         ),
         Alert(
             name="AgentServerPgPoolNearlyFull",
-            query=recorded(r["pg_used"], by=by).above(site.limit("pg_pool_used")),
+            query=now["pg_used"].above(site.limit("pg_pool_used")),
             hold="10m",
+            keep=SAMPLED,
             severity="warning",
             summary=f"{name}: a process uses {{{{ $value | humanizePercentage }}}} of its Postgres pool.",
             description="In use is pool size less idle connections. Requests queue when the pool is used up.",
@@ -82,8 +85,9 @@ def _pools(site: Site) -> list[Alert]:
         ),
         Alert(
             name="AgentServerRedisPoolNearlyFull",
-            query=recorded(r["redis_used"], by=by).above(site.limit("redis_pool_used")),
+            query=now["redis_used"].above(site.limit("redis_pool_used")),
             hold="10m",
+            keep=SAMPLED,
             severity="warning",
             summary=f"{name}: a process uses {{{{ $value | humanizePercentage }}}} of its Redis pool.",
             description="Each stream holds connections; a used-up pool breaks streaming and the wake-up of workers.",
@@ -106,6 +110,7 @@ def _slow(site: Site) -> list[Alert]:
             .both(observed(wait, by=by, unit="runs").at_least(floor)),
             over="10m",
             hold="5m",
+            keep=SPARSE,
             severity="critical",
             summary=f"{name}: one run in twenty waits longer than {{{{ $value | humanize }}}} ms for a job slot.",
             description="Users have long noticed. The wait is recorded when a run is picked up, so the queue still moves.",
@@ -146,6 +151,7 @@ def _process(site: Site) -> list[Alert]:
             name="AgentServerEventLoopBlocked",
             query=slow.either(flapping),
             hold="5m",
+            keep=SAMPLED,
             severity="warning",
             summary=f"{name} is slow to render its metrics page, or misses scrapes without a restart.",
             description="The page is rendered on the event loop that serves requests, so something in a graph blocks it.",
@@ -157,6 +163,7 @@ def _process(site: Site) -> list[Alert]:
             query=rate(proc["process_cpu_seconds_total"], by=by).above(site.limit("worker_cpu")).both(half_idle),
             over="10m",
             hold="15m",
+            keep=SAMPLED,
             severity="warning",
             summary=f"{name} fills a processor core while most of its job slots are free.",
             description="One Python thread fills one core. With free slots this is blocking code, not load.",
@@ -167,6 +174,7 @@ def _process(site: Site) -> list[Alert]:
             name="AgentServerFileDescriptorsHigh",
             query=files.above(site.limit("open_descriptors")),
             hold="10m",
+            keep=SAMPLED,
             severity="warning",
             summary=f"{name} uses {{{{ $value | humanizePercentage }}}} of its file descriptors.",
             description="Each stream and each pooled connection is one; at the limit new connections fail.",

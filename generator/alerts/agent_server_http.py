@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from generator.promql import increase, observations, rate, share_above
 from generator.records.agent_server import RUN_HOLDING, served
-from generator.rules import Alert
+from generator.rules import SPARSE, Alert
 from generator.site import Site
 
 
@@ -23,6 +23,7 @@ def alerts(site: Site) -> list[Alert]:
             .above(site.limit("http_error_ratio"))
             .both(increase(errors, by=by).at_least(site.limit("http_error_floor"))),
             hold="5m",
+            keep=SPARSE,
             severity="critical",
             summary=f"{name}: {{{{ $value | humanizePercentage }}}} of the HTTP requests fail.",
             description="The plain alternative to the error budget.",
@@ -37,6 +38,7 @@ def alerts(site: Site) -> list[Alert]:
             .both(observations(latency, by=by, unit="requests").above(0.05)),
             over="10m",
             hold="10m",
+            keep=SPARSE,
             severity="warning",
             summary=f"{name}: {{{{ $value | humanizePercentage }}}} of the API requests take longer than {slow.value:g} ms.",
             description="Routes that hold the connection for a run are left out, so runs are not the reason.",

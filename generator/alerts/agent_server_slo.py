@@ -11,9 +11,9 @@ from dataclasses import dataclass
 
 from generator.limits import Limit
 from generator.records.agent_server import error_share, records
-from generator.rules import Alert, Record, recorded
+from generator.rules import SPARSE, Alert, Record, recorded
 from generator.site import Site
-from generator.slo import BURNS, SLOW_INTERVAL, Burn
+from generator.slo import BURNS, Burn
 from generator.units import seconds
 
 
@@ -59,19 +59,16 @@ def _alert(site: Site, rules: Mapping[str, Record], budget: _Budget, burn: Burn)
     objective = site.objective(budget.slo)
     limit = Limit(f"{budget.slo}_burn", min(burn.factor * objective.budget, 1), "ratio", "factor times budget")
     floor = site.limit(budget.floor)
-    ratio = {window: error_share(site, budget.slo, window) for window in (burn.long, burn.short)}
-    step = site.config.evaluation_interval if burn.long.endswith("h") else SLOW_INTERVAL
-    rates = rules[
-        f"{budget.slo} {budget.counted}" if burn.long.endswith("h") else f"slow {budget.slo} {budget.counted}"
-    ]
+    rates = rules[f"{budget.slo} {budget.counted}"]
     events = recorded(rates, by=site.identity, over_time="sum_over_time").over(burn.long)
-    enough = (events * seconds(step)).at_least(floor.value * burn.floor)
-    long, short = (recorded(ratio[w], by=site.identity).above(limit) for w in (burn.long, burn.short))
+    enough = (events * seconds(site.config.evaluation_interval)).at_least(floor.value * burn.floor)
+    long, short = (error_share(site, budget.slo, w).above(limit) for w in (burn.long, burn.short))
     deployment = f"{{{{ $labels.{site.labels.deployment} }}}}"
     return Alert(
         name=f"AgentServer{budget.stem}Burn{burn.long}",
         query=long.both(short).both(enough),
         hold=burn.hold,
+        keep=SPARSE if seconds(burn.short) <= seconds("30m") else None,  # the others look back for hours
         severity=burn.severity,
         summary=f"{deployment}: {{{{ $value | humanizePercentage }}}} {budget.summary} over {burn.long}.",
         description=(

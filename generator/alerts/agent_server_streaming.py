@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from generator.promql import happened, level, lowest, observations, observed, quantile, rate, share_above
-from generator.rules import Alert
+from generator.rules import SAMPLED, SPARSE, Alert
 from generator.site import Site
 
 
@@ -32,6 +32,7 @@ def alerts(site: Site) -> list[Alert]:
             .both(observations(publish, by=by, unit="events").above(0.1)),
             over="10m",
             hold="10m",
+            keep=SPARSE,
             severity="warning",
             summary=f"{name}: one stream event in a hundred takes longer than {{{{ $value | humanize }}}} ms to publish.",
             description="Normal is below 10 ms. Retries begin at 100 ms, and after a minute of them events are lost.",
@@ -44,6 +45,7 @@ def alerts(site: Site) -> list[Alert]:
             .above(site.limit("stream_stall_ratio"))
             .both(observed(publish, by=by, unit="events").at_least(20)),
             hold="2m",
+            keep=SPARSE,
             severity="critical",
             summary=f"{name}: {{{{ $value | humanizePercentage }}}} of the stream events take longer than {stall.value:g} ms to publish.",
             description="Publishing is retried for a minute and then gives up: losses are about to begin.",
@@ -88,6 +90,7 @@ def _replay(site: Site) -> list[Alert]:
             .below(site.limit("publish_queue_slots"))
             .both(publishing),
             hold="5m",
+            keep=SAMPLED,
             severity="warning",
             summary=f"{name}: {{{{ $labels.{site.labels.instance} }}}} has {{{{ $value }}}} free places in its publish queue.",
             description="The graph makes events faster than they are published. The sample stays when a run ends, so events must flow.",

@@ -19,8 +19,8 @@ from generator.promql import (
     restarts,
     total,
 )
-from generator.records.agent_server import records
-from generator.rules import Alert, recorded
+from generator.records.agent_server import levels
+from generator.rules import CRASHING, SAMPLED, Alert
 from generator.site import Site
 
 
@@ -30,7 +30,7 @@ def alerts(site: Site) -> list[Alert]:
 
 
 def _targets(site: Site) -> list[Alert]:
-    r, by, labels = records(site), site.identity, site.labels
+    now, by, labels = levels(site, by=site.identity), site.identity, site.labels
     name = f"{{{{ $labels.{labels.deployment} }}}}"
     up = site.system("prometheus", on="agent_server")["up"]
     started = site.system("process", on="agent_server")["process_start_time_seconds"]
@@ -38,8 +38,9 @@ def _targets(site: Site) -> list[Alert]:
     return [
         Alert(
             name="AgentServerAllTargetsDown",
-            query=recorded(r["targets_up"], by=by).equals(0),
+            query=now["targets_up"].equals(0),
             hold="3m",
+            keep=CRASHING,
             severity="critical",
             summary=f"{name}: no process answers.",
             description="Every scrape of the deployment fails: an outage, or a network policy between it and Prometheus.",
@@ -59,8 +60,9 @@ def _targets(site: Site) -> list[Alert]:
         ),
         Alert(
             name="AgentServerHealthCheckFailing",
-            query=failing.both(recorded(r["targets"], by=by).above(0)),
+            query=failing.both(now["targets"].above(0)),
             hold="3m",
+            keep=CRASHING,
             severity="critical",
             summary=f"{name}: the health check with its database check fails.",
             description="The only probe that sees Postgres and the core from outside. Silent where discovery finds no process: scaled to zero.",
@@ -72,6 +74,7 @@ def _targets(site: Site) -> list[Alert]:
             name="AgentServerTargetDown",
             query=total(up, by=(*by, labels.role, labels.instance)).equals(0),
             hold="5m",
+            keep=CRASHING,
             severity="warning",
             summary=f"{name}: {{{{ $labels.{labels.instance} }}}} ({{{{ $labels.{labels.role} }}}}) does not answer.",
             description="One process has not answered for five minutes, longer than a rollout takes.",
@@ -100,6 +103,7 @@ def _tiers(site: Site) -> list[Alert]:
             name="AgentServerQueueTierNotScraped",
             query=level(lg["num_pending_runs"], by=by).at_least(0).without(total(lg["workers_max"], by=by).above(0)),
             hold="15m",
+            keep=SAMPLED,
             severity="warning",
             summary=f"{name}: no process that executes runs is scraped.",
             description="The API answers, but nobody shows job slots. Queue pods have no Service of their own, so they are easily missed.",
@@ -110,6 +114,7 @@ def _tiers(site: Site) -> list[Alert]:
             name="AgentServerApiTierNotScraped",
             query=count(lg["pg_pool_max"], by=by).above(0).without(count(lg["num_pending_runs"], by=by).above(0)),
             hold="15m",
+            keep=SAMPLED,
             severity="warning",
             summary=f"{name}: no process that serves the API is scraped.",
             description="Connection pools are there, so it runs on Postgres, but nobody shows the queue's depth.",

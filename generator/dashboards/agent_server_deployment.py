@@ -8,9 +8,8 @@ from __future__ import annotations
 
 from generator.layout import WIDE, Board, Row, board, row
 from generator.panels import Column, lines, stat, table
-from generator.promql import peak, quantile, quantile_of, rate, total
-from generator.records.agent_server import records
-from generator.rules import recorded
+from generator.promql import peak, quantile, rate, total
+from generator.records.agent_server import RUN_HOLDING, flow, levels
 from generator.site import Site
 
 
@@ -28,67 +27,60 @@ def dashboard(site: Site) -> Board:
 
 
 def _now(site: Site) -> Row:
-    r = records(site)
+    now = levels(site)
+    errors, requests = (flow(site, "http_availability", what) for what in ("bad", "total"))
+    failed, ended = (flow(site, "run_success", what) for what in ("bad", "total"))
     return row(
         "Is it well?",
-        stat("Processes up", recorded(r["targets_up"])),
-        stat("Requests", recorded(r["requests"])),
-        stat("Failed requests", recorded(r["errors"]) / recorded(r["requests"]), limit=site.limit("http_error_ratio")),
-        stat("Runs waiting", recorded(r["pending"])),
-        stat("Free job slots", recorded(r["slots_free"])),
-        stat("Failed runs", recorded(r["failed"]) / (recorded(r["failed"]) + recorded(r["succeeded"]))),
+        stat("Processes up", now["targets_up"]),
+        stat("Requests", requests),
+        stat("Failed requests", errors / requests, limit=site.limit("http_error_ratio")),
+        stat("Runs waiting", now["pending"]),
+        stat("Free job slots", now["slots_free"]),
+        stat("Failed runs", failed / ended),
     )
 
 
 def _golden(site: Site) -> Row:
-    r = records(site)
-    latency = recorded(r["latency"], by=("le",))
+    now, latency = levels(site), site.system("agent_server")["http_requests_latency"].not_matching(path=RUN_HOLDING)
+    errors, requests = (flow(site, "http_availability", what) for what in ("bad", "total"))
     return row(
         "Golden signals",
-        lines("Traffic", recorded(r["requests"]).named("requests")),
-        lines(
-            "Errors",
-            (recorded(r["errors"]) / recorded(r["requests"])).named("failed share"),
-            limit=site.limit("http_error_ratio"),
-        ),
-        lines("Latency of the API", *(quantile_of(q, latency) for q in (0.5, 0.95, 0.99))),
+        lines("Traffic", requests.named("requests")),
+        lines("Errors", (errors / requests).named("failed share"), limit=site.limit("http_error_ratio")),
+        lines("Latency of the API", *(quantile(q, latency) for q in (0.5, 0.95, 0.99))),
         lines(
             "Saturation",
-            (recorded(r["slots_busy"]) / recorded(r["slots"])).named("job slots"),
-            recorded(r["pg_used"]).named("Postgres pool, fullest process"),
-            recorded(r["redis_used"]).named("Redis pool, fullest process"),
+            (now["slots_busy"] / now["slots"]).named("job slots"),
+            now["pg_used"].named("Postgres pool, fullest process"),
+            now["redis_used"].named("Redis pool, fullest process"),
         ),
     )
 
 
 def _anatomy(site: Site) -> Row:
-    r = records(site)
-    wait, execution = recorded(r["queue_wait"], by=("le",)), recorded(r["execution"], by=("le",))
+    lg, now = site.system("agent_server"), levels(site)
+    wait, execution = lg["run_queue_wait_time_1st_attempt"], lg["run_execution_latency"].where(status="success")
+    attempts = rate(lg["run_attempt_started_counter"])
+    succeeded, failed, canceled, retriable = (
+        rate(lg[f"run_{what}_counter"]).filled(attempts)
+        for what in ("success", "failed_after_retry", "canceled_by_request", "failed_retriable")
+    )
     return row(
         "Anatomy of a run: waiting and executing",
-        lines(
-            "Runs waiting and running", recorded(r["pending"]).named("waiting"), recorded(r["running"]).named("running")
-        ),
-        lines("Wait for a job slot", *(quantile_of(q, wait) for q in (0.5, 0.95, 0.99))),
-        lines(
-            "Job slots", recorded(r["slots_busy"]).named("busy"), recorded(r["slots_free"]).named("free"), stack=True
-        ),
-        lines("Execution of successful attempts", *(quantile_of(q, execution) for q in (0.5, 0.95, 0.99))),
-        lines(
-            "Runs that ended",
-            recorded(r["succeeded"]).named("succeeded"),
-            recorded(r["failed"]).named("failed"),
-            recorded(r["canceled"]).named("cancelled"),
-        ),
-        lines(
-            "Attempts", recorded(r["attempts"]).named("started"), recorded(r["retriable"]).named("failed, tried again")
-        ),
+        lines("Runs waiting and running", now["pending"].named("waiting"), now["running"].named("running")),
+        lines("Wait for a job slot", *(quantile(q, wait) for q in (0.5, 0.95, 0.99))),
+        lines("Job slots", now["slots_busy"].named("busy"), now["slots_free"].named("free"), stack=True),
+        lines("Execution of successful attempts", *(quantile(q, execution) for q in (0.5, 0.95, 0.99))),
+        lines("Runs that ended", succeeded.named("succeeded"), failed.named("failed"), canceled.named("cancelled")),
+        lines("Attempts", attempts.named("started"), retriable.named("failed, tried again")),
     )
 
 
 def _publishing(site: Site) -> Row:
-    lg, r = site.system("agent_server"), records(site)
+    lg = site.system("agent_server")
     publish = lg["stream_publish_latency"]
+    loss = rate(lg["streaming_data_loss_counter"].where_not(reason="protocol_v2_buffer_overflow"))
     return row(
         "Anatomy of a run: publishing",
         lines(
@@ -96,7 +88,9 @@ def _publishing(site: Site) -> Row:
             *(quantile(q, publish) for q in (0.5, 0.95, 0.99)),
             limit=site.limit("stream_publish_p99"),
         ),
-        lines("Lost stream events", recorded(r["data_loss"]).named("lost")),
+        lines("Lost stream events", loss.filled(rate(lg["run_attempt_started_counter"])).named("lost")).noting(
+            "Lost for good; evictions from the replay buffer are left out."
+        ),
     )
 
 

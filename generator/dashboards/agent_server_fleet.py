@@ -1,6 +1,7 @@
 """Agent Server fleet: is any deployment in trouble, and which one?
 
-For whoever is on call for all of them. Reads recorded series only, so it stays fast with a thousand servers.
+For whoever is on call for all of them. Reads recorded series, and gauges of which each process has one series, so it
+stays fast with a thousand servers.
 """
 
 from __future__ import annotations
@@ -8,16 +9,19 @@ from __future__ import annotations
 from generator.layout import WIDE, Board, board, row
 from generator.limits import Limit
 from generator.panels import Column, lines, stat, table
-from generator.promql import count, quantile_of
+from generator.promql import count
 from generator.query import Query
-from generator.records.agent_server import records
+from generator.records.agent_server import error_share, flow, levels, records
 from generator.rules import board_uid, recorded
 from generator.site import Site
 
 
 def dashboard(site: Site) -> Board:
     """Build the board."""
-    r, by = records(site), site.identity
+    by = site.identity
+    now, each = levels(site), levels(site, by=by)
+    errors, requests = (flow(site, "http_availability", what) for what in ("bad", "total"))
+    failed, ended = (flow(site, "run_success", what) for what in ("bad", "total"))
     firing = site.system("prometheus")["ALERTS"].where(alertstate="firing")
     return board(
         site,
@@ -41,13 +45,9 @@ def dashboard(site: Site) -> Board:
                     graph=False,
                 ),
                 stat("Processes down", _down(site), limit=Limit("processes_down", 1, "instances", "Any.")),
-                stat(
-                    "Failed requests",
-                    recorded(r["errors"]) / recorded(r["requests"]),
-                    limit=site.limit("http_error_ratio"),
-                ),
-                stat("Failed runs", recorded(r["failed"]) / (recorded(r["failed"]) + recorded(r["succeeded"]))),
-                stat("Runs waiting", recorded(r["pending"])),
+                stat("Failed requests", errors / requests, limit=site.limit("http_error_ratio")),
+                stat("Failed runs", failed / ended),
+                stat("Runs waiting", now["pending"]),
             ),
             row(
                 "Which alerts?",
@@ -68,55 +68,46 @@ def dashboard(site: Site) -> Board:
             ),
             row(
                 "Since when?",
-                lines("Requests", recorded(r["requests"], by=by)),
+                lines("Requests", flow(site, "http_availability", "total", by=by)),
                 lines(
                     "Failed share of requests",
-                    recorded(r["errors"], by=by) / recorded(r["requests"], by=by),
+                    error_share(site, "http_availability", site.config.window),
                     limit=site.limit("http_error_ratio"),
                 ),
-                lines("Waiting runs", recorded(r["pending"], by=by)),
-                lines("Free job slots", recorded(r["slots_free"], by=by)),
-                lines("Failed runs by deployment", recorded(r["failed"], by=by)),
-                lines(
-                    "Postgres pool in use, fullest process",
-                    recorded(r["pg_used"], by=by),
-                    limit=site.limit("pg_pool_used"),
-                ),
+                lines("Waiting runs", each["pending"]),
+                lines("Free job slots", each["slots_free"]),
+                lines("Failed runs by deployment", flow(site, "run_success", "bad", by=by)),
+                lines("Postgres pool in use, fullest process", each["pg_used"], limit=site.limit("pg_pool_used")),
             ),
         ],
     )
 
 
 def _down(site: Site, by: tuple[str, ...] = ()) -> Query:
-    r = records(site)
-    return (recorded(r["targets"], by=by) - recorded(r["targets_up"], by=by)).about(
-        "Processes that did not answer the last scrape."
-    )
+    now = levels(site, by=by)
+    return (now["targets"] - now["targets_up"]).about("Processes that did not answer the last scrape.")
 
 
 def _columns(site: Site) -> list[Column]:
-    r, by = records(site), site.identity
-    ended = recorded(r["failed"], by=by) + recorded(r["succeeded"], by=by)
+    r, by, now = records(site), site.identity, levels(site, by=site.identity)
     return [
-        Column("Processes", recorded(r["targets"], by=by)),
+        Column("Processes", now["targets"]),
         Column("Down", _down(site, by), limit=Limit("processes_down", 1, "instances", "Any.")),
-        Column("Requests/s", recorded(r["requests"], by=by)),
+        Column("Requests/s", flow(site, "http_availability", "total", by=by)),
         Column(
             "Failed requests",
-            recorded(r["errors"], by=by) / recorded(r["requests"], by=by),
+            error_share(site, "http_availability", site.config.window),
             limit=site.limit("http_error_ratio"),
         ),
-        Column("API p95", quantile_of(0.95, recorded(r["latency"], by=("le", *by)))),
-        Column("Runs/s", ended),
-        Column("Failed runs", recorded(r["failed"], by=by) / ended),
-        Column("Waiting", recorded(r["pending"], by=by)),
-        Column(
-            "Wait p95", quantile_of(0.95, recorded(r["queue_wait"], by=("le", *by))), limit=site.limit("queue_wait_p95")
-        ),
-        Column("Slots", recorded(r["slots"], by=by)),
-        Column("Free slots", recorded(r["slots_free"], by=by)),
-        Column("Postgres pool", recorded(r["pg_used"], by=by), limit=site.limit("pg_pool_used")),
-        Column("Redis pool", recorded(r["redis_used"], by=by), limit=site.limit("redis_pool_used")),
+        Column("API p95", recorded(r["latency_p95"], by=by)),
+        Column("Runs/s", flow(site, "run_success", "total", by=by)),
+        Column("Failed runs", error_share(site, "run_success", site.config.window)),
+        Column("Waiting", now["pending"]),
+        Column("Wait p95", recorded(r["queue_wait_p95"], by=by), limit=site.limit("queue_wait_p95")),
+        Column("Slots", now["slots"]),
+        Column("Free slots", now["slots_free"]),
+        Column("Postgres pool", now["pg_used"], limit=site.limit("pg_pool_used")),
+        Column("Redis pool", now["redis_used"], limit=site.limit("redis_pool_used")),
     ]
 
 

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from generator.layout import WIDE, Board, Row, board, row
 from generator.panels import Column, lines, stat, table
+from generator.promql import peak
 from generator.query import Query
-from generator.records.agent_server import OBJECTIVES, error_share, records
-from generator.rules import recorded
+from generator.records.agent_server import OBJECTIVES, error_share, flow
 from generator.site import Site
 from generator.slo import BURNS
 
@@ -37,7 +37,9 @@ def _left(site: Site) -> Row:
     return row(
         f"How much budget is left of {site.config.slo_period}?",
         *(
-            stat(f"{name}: worst budget", _worst(site, slo), limit=site.limit("budget_left"), bad="below").wide(8)
+            stat(f"{name}: worst budget", _worst(site, slo), limit=site.limit("budget_left"), bad="below")
+            .wide(8)
+            .noting(f"Prometheus must keep samples for {site.config.slo_period}.")
             for slo, name in OBJECTIVES.items()
         ),
         table("Budgets", columns),
@@ -45,7 +47,6 @@ def _left(site: Site) -> Row:
 
 
 def _objective(site: Site, slo: str) -> Row:
-    rules, by = records(site), site.identity
     objective = site.objective(slo)
     within = f" within {objective.within:g} ms" if objective.within else ""
     windows = dict.fromkeys(w for burn in BURNS for w in (burn.short, burn.long))
@@ -60,8 +61,8 @@ def _objective(site: Site, slo: str) -> Row:
         ),
         lines(
             f"{OBJECTIVES[slo]}: events",
-            recorded(rules[f"{slo} total"], by=by).named("all {{deployment}}"),
-            recorded(rules[f"{slo} bad"], by=by).named("bad {{deployment}}"),
+            flow(site, slo, "total", by=site.identity).named("all {{deployment}}"),
+            flow(site, slo, "bad", by=site.identity).named("bad {{deployment}}"),
         ),
         lines(
             f"{OBJECTIVES[slo]}: budget left",
@@ -74,20 +75,16 @@ def _objective(site: Site, slo: str) -> Row:
 
 
 def _share(site: Site, slo: str, window: str) -> Query:
-    return recorded(error_share(site, slo, window), function="max")
+    return peak(error_share(site, slo, window))
 
 
 def _burn(site: Site, slo: str, window: str) -> Query:
-    return recorded(error_share(site, slo, window), by=site.identity) * (1 / site.objective(slo).budget)
+    return error_share(site, slo, window) * (1 / site.objective(slo).budget)
 
 
 def _budget_left(site: Site, slo: str) -> Query:
-    return (
-        recorded(error_share(site, slo, site.config.slo_period), by=site.identity) * (1 / site.objective(slo).budget)
-    ).complement()
+    return (error_share(site, slo, site.config.slo_period) * (1 / site.objective(slo).budget)).complement()
 
 
 def _worst(site: Site, slo: str) -> Query:
-    return (
-        recorded(error_share(site, slo, site.config.slo_period), function="max") * (1 / site.objective(slo).budget)
-    ).complement()
+    return (peak(error_share(site, slo, site.config.slo_period)) * (1 / site.objective(slo).budget)).complement()

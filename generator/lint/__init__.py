@@ -50,6 +50,7 @@ CHECKS: tuple[Check, ...] = (
     Check("promql/counters", queries.counters),
     Check("promql/rate-interval", queries.rate_interval),
     Check("promql/ranges", queries.ranges),
+    Check("promql/retention", queries.retention),
     Check("promql/buckets", queries.buckets),
     Check("promql/reach", queries.reach),
     Check("promql/literals", queries.literals),

@@ -44,6 +44,7 @@ class Selector:
         matchers: Its matchers, without the name's.
         seconds: Its range; 0 for an instant selector.
         offset: Its offset in seconds.
+        back: How far it looks back in seconds, the subqueries around it included.
         calls: Functions and aggregations around it, outermost first.
         grouping: Labels named by `by`, `without`, `on`, `ignoring` or `group_*` around it.
 
@@ -53,6 +54,7 @@ class Selector:
     matchers: tuple[Matcher, ...]
     seconds: float
     offset: float
+    back: float
     calls: tuple[str, ...]
     grouping: tuple[str, ...]
 
@@ -75,10 +77,12 @@ def parsed(text: str) -> Any:
 
 def selectors(tree: Any) -> list[Selector]:
     """Return every selector of an expression, in the order of the text."""
-    return list(_walk(tree, (), (), 0.0))
+    return list(_walk(tree, (), (), 0.0, 0.0))
 
 
-def _walk(node: Any, calls: tuple[str, ...], grouping: tuple[str, ...], seconds: float) -> Iterator[Selector]:
+def _walk(
+    node: Any, calls: tuple[str, ...], grouping: tuple[str, ...], seconds: float, back: float
+) -> Iterator[Selector]:
     match node:
         case pp.VectorSelector():
             own_names = [m for m in node.matchers.matchers if m.name == "__name__"]
@@ -89,23 +93,25 @@ def _walk(node: Any, calls: tuple[str, ...], grouping: tuple[str, ...], seconds:
             )
             named = next((m.value for m in own_names if str(m.op).endswith(".Equal")), "")
             offset = node.offset.total_seconds() if node.offset else 0.0
-            yield Selector(node.name or named, own, seconds, offset, calls, grouping)
+            yield Selector(node.name or named, own, seconds, offset, back + offset, calls, grouping)
         case pp.MatrixSelector():
-            yield from _walk(node.vector_selector, calls, grouping, node.range.total_seconds())
+            range_ = node.range.total_seconds()
+            yield from _walk(node.vector_selector, calls, grouping, range_, back + range_)
         case pp.SubqueryExpr():
-            yield from _walk(node.expr, (*calls, "subquery"), grouping, 0.0)
+            further = sum(part.total_seconds() for part in (node.range, node.offset) if part)
+            yield from _walk(node.expr, (*calls, "subquery"), grouping, 0.0, back + further)
         case pp.Call():
             for argument in node.args:
-                yield from _walk(argument, (*calls, node.func.name), grouping, seconds)
+                yield from _walk(argument, (*calls, node.func.name), grouping, seconds, back)
         case pp.AggregateExpr():
             labels = tuple(node.modifier.labels) if node.modifier else ()
-            yield from _walk(node.expr, (*calls, str(node.op)), (*grouping, *labels), seconds)
+            yield from _walk(node.expr, (*calls, str(node.op)), (*grouping, *labels), seconds, back)
         case pp.BinaryExpr():
             labels = _matching(node)
-            yield from _walk(node.lhs, calls, (*grouping, *labels), seconds)
-            yield from _walk(node.rhs, calls, (*grouping, *labels), seconds)
+            yield from _walk(node.lhs, calls, (*grouping, *labels), seconds, back)
+            yield from _walk(node.rhs, calls, (*grouping, *labels), seconds, back)
         case pp.ParenExpr() | pp.UnaryExpr():
-            yield from _walk(node.expr, calls, grouping, seconds)
+            yield from _walk(node.expr, calls, grouping, seconds, back)
         case _:
             return
 
@@ -121,7 +127,7 @@ def _matching(node: Any) -> tuple[str, ...]:
 def labels(node: Any) -> frozenset[str] | None:  # noqa: PLR0911 - one per kind of node
     """Return the labels that the result can have, or ANY where they are those of the raw series."""
     match node:
-        case pp.ParenExpr() | pp.UnaryExpr():
+        case pp.ParenExpr() | pp.UnaryExpr() | pp.SubqueryExpr():
             return labels(node.expr)
         case pp.AggregateExpr():
             if node.modifier is None:

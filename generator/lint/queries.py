@@ -192,6 +192,18 @@ def ranges(files: Files, site: Site) -> Iterator[Finding]:
             )
 
 
+def retention(files: Files, site: Site) -> Iterator[Finding]:
+    """No query looks back further than Prometheus keeps samples, ranges, subqueries and offsets added up."""
+    kept = seconds(site.config.retention)
+    for text, selector in _selections(files):
+        if selector.back > kept:
+            yield text.finding(
+                "promql/retention",
+                f"{selector.name} is read {selector.back / 86_400:g} days back, and samples are kept for {site.config.retention}",
+                f"use a window of at most {site.config.retention}, or set evaluation.retention in bundle.yaml",
+            )
+
+
 def buckets(files: Files, _: Site) -> Iterator[Finding]:
     """`le` survives up to histogram_quantile(), and a bucket is matched in both spellings, `1000` and `1000.0`."""
     for text, tree in _trees(files):

@@ -13,13 +13,15 @@ from generator.query import Query, Scope, indented
 GAUGES = (Kind.GAUGE, Kind.INFO)
 
 
-def total(metric: Metric, *, by: Sequence[str] = ()) -> Query:
-    """Sum of a gauge over processes.
+def total(metric: Metric | Query, *, by: Sequence[str] = ()) -> Query:
+    """Sum of a gauge over processes, or of a query over the labels that it has beyond `by`.
 
     Raises:
         QueryError: Not a gauge; or each process repeats one global value, or the last writer's, so a sum means nothing.
 
     """
+    if isinstance(metric, Query):
+        return _put_together(metric, by, "sum")
     need(metric, GAUGES, "total")
     if metric.aggregate not in ("sum", "instance"):
         why = {
@@ -156,11 +158,15 @@ def _extreme(metric: Metric | Query, by: Sequence[str], function: str) -> Query:
     if isinstance(metric, Metric):
         need(metric, GAUGES, function)
         return _gauge(metric, by, function)
-    text, source = metric.build, metric.metrics[0]
+    return _put_together(metric, by, function)
+
+
+def _put_together(made: Query, by: Sequence[str], function: str) -> Query:
+    text, source = made.build, made.metrics[0]
     known(source, by)
 
     def build(scope: Scope) -> str:
         inner = text(scope)
         return aggregate(function, by, f"\n{indented(inner)}\n" if "\n" in inner else inner, source)
 
-    return replace(metric, build=build, labels=tuple(by), legend=legend(by), compound=False)
+    return replace(made, build=build, labels=tuple(by), legend=legend(by), compound=False)

@@ -5,7 +5,7 @@ BIN    := $(VENV)/bin
 ARGS   ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help dashboards check lint test unit types docs reference fidelity bench clean
+.PHONY: help dashboards check lint test unit types docs reference fidelity validate demo bench clean
 
 help: ## this list (default)
 	@awk -F ':.*## ' '/^[a-z][a-z-]*:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -41,6 +41,12 @@ reference: $(VENV)/.dev ## start a busy simulated Agent Server on 127.0.0.1:8123
 
 fidelity: $(VENV)/.dev ## which alert fires in which scenario: all scenarios through all rules
 	@$(BIN)/python -m tests.fidelity $(ARGS)
+
+validate: $(VENV)/.dev ## reference servers, Prometheus and Alertmanager on this machine, proved by `agentobs validate` (ARGS="--scenario F10 --time-scale 60")
+	@$(BIN)/python -m tests.stack $(ARGS)
+
+demo: $(VENV)/.dev ## the same left running, with faults that fire alerts; Ctrl-C stops it
+	@$(BIN)/python -m tests.stack --keep $(ARGS)
 
 bench: $(VENV)/.dev ## generator, page writing, a fleet of 1,000 servers, the rules over it (six minutes)
 	@$(BIN)/python benchmarks/generate.py

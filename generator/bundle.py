@@ -34,6 +34,7 @@ class Bundle:
         prometheus: The complete Prometheus configuration.
         fragments: Includable scrape configurations by file name.
         left_out: What the configuration makes impossible, and why.
+        time_scale: Virtual seconds per second of the server that the rules and scrape files are for; 1 is life.
 
     """
 
@@ -43,6 +44,7 @@ class Bundle:
     prometheus: Mapping[str, Any]
     fragments: Mapping[str, Any]
     left_out: tuple[LeftOut, ...]
+    time_scale: float = 1
 
 
 def build(site: Site, boards: Sequence[ModuleType] = BOARDS, topics: Sequence[ModuleType] = TOPICS) -> Bundle:

@@ -23,6 +23,8 @@ from reference_server.services import settings as service_settings
 from reference_server.services.settings import Settings as ServiceSettings
 from reference_server.settings import Settings, SettingsError
 from reference_server.systems import AGENT_SERVER, OTHERS
+from reference_server.whole import Whole
+from reference_server.whole_app import whole_app
 
 FAILED, WRONG_USAGE = 1, 2
 
@@ -83,6 +85,8 @@ def _refuse(problems: Sequence[str], code: int) -> int:
 def _serve(own: Settings, texts: Mapping[str, str]) -> int:
     if own.fleet:
         return _serve_fleet(own)
+    if own.whole:
+        return _serve_whole(own)
     if own.join:
         return asyncio.run(_serve_joined(own, texts))
     control = Control(Hosting(own), own)
@@ -116,8 +120,16 @@ def _serve_fleet(own: Settings) -> int:
     return 0
 
 
+def _serve_whole(own: Settings) -> int:
+    whole = Whole(own)
+    bound = bind(own.host, own.port)
+    _say(url_of(bound))
+    asyncio.run(until_told(server(whole_app(whole), grace_seconds=1), bound))
+    return 0
+
+
 async def _serve_joined(own: Settings, texts: Mapping[str, str]) -> int:
-    front = Front(own.join, {k: v for k, v in texts.items() if k not in {"join", "host", "port", "fleet"}})
+    front = Front(own.join, {k: v for k, v in texts.items() if k not in {"join", "host", "port", "fleet", "whole"}})
     bound = bind(own.host, own.port)
     await front.join()
     _say(url_of(bound))

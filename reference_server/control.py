@@ -9,32 +9,40 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import ipaddress
 import itertools
-import json
 import time
 from dataclasses import dataclass
 from typing import Any
 
-from generator.errors import GeneratorError
-from reference_server import scenarios, settings
+from reference_server import settings
 from reference_server.app import App, Receive, Scope, Send, build, refuse
 from reference_server.datadog import Push, resource
 from reference_server.hosting import Hosting
 from reference_server.node import Node
 from reference_server.serve import Running, Server, bind, server
 from reference_server.settings import Settings, SettingsError
+from reference_server.switch import (
+    BAD,
+    CONFLICT,
+    FORBIDDEN,
+    MOST_BYTES,
+    NOT_ALLOWED,
+    NOT_FOUND,
+    SCENARIO,
+    SCENARIOS,
+    TOO_LARGE,
+    expectations,
+    loopback,
+    mapping,
+    read_body,
+    switch,
+    tell,
+)
 
-SCENARIO = "/scenario"
 MEMBERS = "/deployment/processes"
 
 #: A process that has not been heard of for so long is taken for dead.
 LEASE_SECONDS = 10.0
-
-#: Largest body here: settings are far smaller.
-MOST_BYTES = 65_536
-
-OK, BAD, FORBIDDEN, NOT_FOUND, NOT_ALLOWED, TOO_LARGE, CONFLICT = 200, 400, 403, 404, 405, 413, 409
 
 
 @dataclass(slots=True)
@@ -65,12 +73,14 @@ class Control:
             await self._live(receive, send)
             return
         path = scope["path"]
-        mine = scope["type"] == "http" and (path == SCENARIO or path.startswith(MEMBERS))
+        mine = scope["type"] == "http" and (path == SCENARIO or path.startswith((MEMBERS, SCENARIOS)))
         if not mine:
             await self._app(scope, receive, send)
-        elif path == SCENARIO and not _loopback(scope):
-            await refuse(send, FORBIDDEN, "only this machine may switch the scenario")
-        elif not (_loopback(scope) or self._settings.coordinate):
+        elif path == SCENARIO:
+            await switch(self._hosting, scope, receive, send)
+        elif path.startswith(SCENARIOS):
+            await expectations(scope, send)
+        elif not (loopback(scope) or self._settings.coordinate):
             await refuse(send, FORBIDDEN, "only this machine may join; start with --coordinate true to let others")
         else:
             await self._answer(scope, receive, send)
@@ -84,40 +94,23 @@ class Control:
         await self._hosting.drain(self._hosting.nodes[0])
 
     async def _answer(self, scope: Scope, receive: Receive, send: Send) -> None:
-        body = await _body(receive)
+        body = await read_body(receive)
         if body is None:
             await refuse(send, TOO_LARGE, f"Request body too large (limit: {MOST_BYTES} bytes)")
             return
         member = scope["path"].removeprefix(MEMBERS).strip("/")
-        match scope["method"], scope["path"] == SCENARIO, member:
-            case "GET", True, _:
-                await _tell(send, {"scenario": self._hosting.scenario.id, "title": self._hosting.scenario.title})
-            case "POST", True, _:
-                await self._switch(body, send)
-            case "POST", False, "":
+        match scope["method"], member:
+            case "POST", "":
                 await self._join(body, scope, send)
-            case ("POST" | "DELETE") as method, False, _ if member in self._members:
-                await _tell(send, self._hear(member, end=method == "DELETE"))
-            case _, False, _ if member:
+            case ("POST" | "DELETE") as method, _ if member in self._members:
+                await tell(send, self._hear(member, end=method == "DELETE"))
+            case _ if member:
                 await refuse(send, NOT_FOUND, "no such process")
             case _:
                 await refuse(send, NOT_ALLOWED, "Method Not Allowed")
 
-    async def _switch(self, body: bytes, send: Send) -> None:
-        """Play another scenario: `{"scenario": NAME}`; only shipped ones, whatever files this machine has."""
-        name = _mapping(body).get("scenario")
-        if not isinstance(name, str) or "/" in name or name.endswith((".yaml", ".yml")):
-            await refuse(send, BAD, 'the body is not {"scenario": "NAME"} with the name of a shipped scenario')
-            return
-        try:
-            self._hosting.switch(scenarios.find(name))
-        except GeneratorError as error:
-            await refuse(send, NOT_FOUND, str(error))
-            return
-        await _tell(send, {"scenario": self._hosting.scenario.id, "title": self._hosting.scenario.title})
-
     async def _join(self, body: bytes, scope: Scope, send: Send) -> None:
-        given = _mapping(body)
+        given = mapping(body)
         try:
             one = settings.read({str(name): str(text) for name, text in given.items()}, {})
         except SettingsError as error:
@@ -133,7 +126,7 @@ class Control:
         serving = asyncio.create_task(speaker.serve(sockets=[bound]))
         name = str(next(self._numbers))
         self._members[name] = Member(node, speaker, serving, Pushing(node), time.monotonic())
-        await _tell(send, {"process": name, "name": node.process.name, "port": bound.getsockname()[1]})
+        await tell(send, {"process": name, "name": node.process.name, "port": bound.getsockname()[1]})
 
     def _hear(self, name: str, *, end: bool) -> dict[str, Any]:
         member = self._members[name]
@@ -214,38 +207,6 @@ def _alive(app: App) -> App:
         await send({"type": "lifespan.shutdown.complete"})
 
     return living
-
-
-def _loopback(scope: Scope) -> bool:
-    client = scope.get("client")
-    try:
-        return client is not None and ipaddress.ip_address(client[0]).is_loopback
-    except ValueError:
-        return False
-
-
-def _mapping(body: bytes) -> dict[str, Any]:
-    try:
-        found = json.loads(body)
-    except (ValueError, RecursionError):
-        return {}
-    return found if isinstance(found, dict) else {}
-
-
-async def _body(receive: Receive) -> bytes | None:
-    chunks = bytearray()
-    while True:
-        message = await receive()
-        chunks += message.get("body", b"")
-        if len(chunks) > MOST_BYTES:
-            return None
-        if not message.get("more_body"):
-            return bytes(chunks)
-
-
-async def _tell(send: Send, answer: dict[str, Any]) -> None:
-    await send({"type": "http.response.start", "status": OK, "headers": [(b"content-type", b"application/json")]})
-    await send({"type": "http.response.body", "body": json.dumps(answer).encode()})
 
 
 def start(own: Settings, host: str = "127.0.0.1", port: int = 0) -> Running:

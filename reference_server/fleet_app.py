@@ -44,13 +44,13 @@ def _answer(fleet: Fleet, now: float, scope: Scope) -> tuple[int, bytes, bytes]:
     if (one := PAGE.fullmatch(path)) and (page := fleet.page(int(one[1]), now)) is not None:
         return OK, TEXT, page
     if path == "/targets":
-        return OK, JSON, fleet.discovery(_address(scope))
+        return OK, JSON, fleet.discovery(address_of(scope))
     if path in {"/", "/ok"}:
         return OK, JSON, json.dumps({"ok": True, "services": {}}).encode()
     return NOT_FOUND, JSON, json.dumps({"detail": "Not Found"}).encode()
 
 
-def _address(scope: Scope) -> str:
+def address_of(scope: Any) -> str:
     """How the reader of the list reaches us: what it called us, or else where it met us."""
     host: str = dict(scope["headers"]).get(b"host", b"").decode("latin-1")
     if re.fullmatch(r"[\w.\-]+(:\d+)?|\[[0-9a-fA-F:]+\](:\d+)?", host, re.ASCII):

@@ -10,14 +10,16 @@ import time
 from collections.abc import Callable
 from dataclasses import replace
 
+from generator.errors import Problem
 from reference_server import scenarios
 from reference_server.node import Node
 from reference_server.pace import Pace
 from reference_server.processes import Process
 from reference_server.records import Records
-from reference_server.scenarios import Scenario
+from reference_server.scenarios import Scenario, ScenarioError
 from reference_server.settings import Settings, SettingsError
 from reference_server.simulation import Deployment
+from reference_server.systems import AGENT_SERVER
 from reference_server.workload import Topology, Workload
 
 #: The word for a deployment that nobody uses but whoever sends requests to it.
@@ -59,14 +61,28 @@ def scenario(settings: Settings) -> Scenario:
     """Find the scenario that the settings name.
 
     Raises:
-        ScenarioError: There is none of that name, or its file is wrong.
+        ScenarioError: There is none of that name, its file is wrong, or it is another system's.
 
     """
     if settings.scenario == IDLE:
         nobody = Workload(http_rps=0, probe_rps=0, runs_per_minute=0)
         part = scenarios.Part("demo", Topology(), nobody, ())
         return Scenario(IDLE, "nobody uses the deployment", "", FOR_GOOD_SECONDS, (part,))
-    return scenarios.find(settings.scenario or DEFAULT)
+    return find(settings.scenario or DEFAULT)
+
+
+def find(word: str) -> Scenario:
+    """Find a scenario of the Agent Server.
+
+    Raises:
+        ScenarioError: There is none of that name, its file is wrong, or it is another system's.
+
+    """
+    found = scenarios.find(word)
+    if found.system != AGENT_SERVER:
+        fix = f"start the reference server with --system {found.system}"
+        raise ScenarioError([Problem(word, 1, f"this scenario is about {found.system}", fix)])
+    return found
 
 
 def topology(base: Topology, settings: Settings) -> Topology:
@@ -99,12 +115,13 @@ class Hosting:
         self.scenario = scenario(settings)
         self.records = Records()
         self._claims: dict[Node, Process] = {}
-        self.deployment = self._deploy(time.time())
-        self.pace = Pace(self.deployment, settings.time_scale, wall)
+        self.pace = Pace(time.time(), settings.time_scale, wall)
+        self.deployment = self._deploy(self.scenario, self.pace.now())
+        self.pace.follow(self.deployment)
         self.nodes = [Node(self, settings.role, settings)]
 
-    def _deploy(self, start: float) -> Deployment:
-        part, settings = self.scenario.parts[0], self._settings
+    def _deploy(self, scenario: Scenario, start: float) -> Deployment:
+        part, settings = scenario.parts[0], self._settings
         made = topology(part.topology, settings)
         if made.runtime == "inmem" and settings.role != "combined":
             raise SettingsError([f"--role is {settings.role!r}; wanted: combined, the only role of the runtime inmem"])
@@ -115,12 +132,28 @@ class Hosting:
             start=start,
             name=part.name,
             timeline=part.timeline,
+            wall=self.pace.unix,
         )
 
+    @property
+    def elapsed_seconds(self) -> float:
+        """Virtual seconds since the scenario began."""
+        return self.deployment.now - self.deployment.start
+
+    @staticmethod
+    def find(word: str) -> Scenario:
+        """Return a scenario of the Agent Server; a ScenarioError when there is none of that name."""
+        return find(word)
+
     def switch(self, other: Scenario) -> None:
-        """Play another scenario from its beginning: all processes start anew."""
+        """Play another scenario from its beginning: all processes start anew.
+
+        Raises:
+            SettingsError: The scenario has no process such as ours; the old one goes on.
+
+        """
+        self.deployment = self._deploy(other, self.pace.now())
         self.scenario = other
-        self.deployment = self._deploy(self.pace.now())
         self._claims.clear()
         self.pace.follow(self.deployment)
         for role in ("combined", "api", "queue"):

@@ -46,7 +46,8 @@ class Lifecycle:
             for _ in range(getattr(world.topology, role)):
                 process = self._new(role)
                 age = world.topology.age + APART_SECONDS * len(world.processes)
-                process.begin(world.now, world.chance, started=world.now - age)
+                started = world.now - age
+                process.begin(world.now, world.chance, started=started, shown=world.wall(started))
                 self._tick_later(process, spread=True)
         if world.topology.autoscale is not None:
             world.agenda.after(POLL_SECONDS, self._autoscale)
@@ -138,7 +139,8 @@ class Lifecycle:
 
     def _begin(self, process: Process) -> None:
         if process in self.world.processes and not process.up and not process.leaving:
-            process.begin(self.world.now, self.world.chance)
+            now = self.world.now
+            process.begin(now, self.world.chance, shown=self.world.wall(now))
             self._tick_later(process)
             self.executor.dispatch()
 

@@ -38,14 +38,25 @@ class Simulation(Protocol):
         """Let everything happen up to `until`."""
 
 
-class Pace:
-    """Advances a simulation at `scale` virtual seconds per second of `wall`."""
+class Still:
+    """A simulation in which nothing happens."""
 
-    def __init__(self, simulation: Simulation, scale: float, wall: Callable[[], float] = time.monotonic) -> None:
-        self.simulation = simulation
+    def __init__(self, now: float) -> None:
+        self.now = now
+
+    def advance(self, until: float) -> None:
+        """Let time pass."""
+        self.now = max(self.now, until)
+
+
+class Pace:
+    """Advances a simulation at `scale` virtual seconds per second of `wall`; none before `follow`."""
+
+    def __init__(self, start: float, scale: float, wall: Callable[[], float] = time.monotonic) -> None:
+        self.simulation: Simulation = Still(start)
         self._scale = scale
         self._wall = wall
-        self._anchor = (wall(), simulation.now)
+        self._anchor = (wall(), start)
         self._waiters: set[asyncio.Event] = set()
         self.closing = False
 
@@ -53,6 +64,10 @@ class Pace:
         """Virtual time that the wall asks for, unix seconds."""
         wall, virtual = self._anchor
         return virtual + (self._wall() - wall) * self._scale
+
+    def unix(self, virtual: float) -> float:
+        """Unix time on the wall at which it is, or was, `virtual`: what a start time says to whoever has no other clock."""
+        return time.time() - (self.now() - virtual) / self._scale
 
     def advance(self) -> float:
         """Catch up with the wall as far as the budget allows; return the virtual time."""
@@ -68,7 +83,7 @@ class Pace:
         return self.simulation.now
 
     def follow(self, simulation: Simulation) -> None:
-        """Go on with another simulation."""
+        """Play another simulation, from its own time on."""
         self.simulation = simulation
         self._anchor = (self._wall(), simulation.now)
 

@@ -62,6 +62,7 @@ class Process:
         up: Its port answers.
         accepting: It takes new work; not while it drains.
         leaving: It stops for good.
+        shown: The start time on its page, in seconds since 1970 on the wall.
         active: Runs in its job slots.
         streams: Open connections to clients that follow a stream.
         idle: What waits for the last run to end.
@@ -79,6 +80,7 @@ class Process:
     accepting: bool = False
     leaving: bool = False
     life: int = 0
+    shown: float = 0.0
     active: dict[str, Any] = field(default_factory=dict)
     streams: int = 0
     fetches: int = -1
@@ -131,9 +133,9 @@ class Process:
         self.active, self.streams, self.fetches = {}, 0, -1
         self.cpu_seconds, self._settled = 0.0, self.started
 
-    def begin(self, now: float, chance: Random, *, started: float | None = None) -> None:
-        """Start a new life at `now`."""
-        self.started = now if started is None else started
+    def begin(self, now: float, chance: Random, *, shown: float, started: float | None = None) -> None:
+        """Start a new life at `now`; `shown` is the start time that its page tells for as long as it lives."""
+        self.started, self.shown = now if started is None else started, shown
         self.life += 1
         self.renew()
         self._settled = now
@@ -204,7 +206,7 @@ class Process:
             ("python_info", Kind.GAUGE, [(PYTHON.items(), 1.0)]),
             ("process_virtual_memory_bytes", Kind.GAUGE, [((), _VIRTUAL_BYTES + resident)]),
             ("process_resident_memory_bytes", Kind.GAUGE, [((), resident)]),
-            ("process_start_time_seconds", Kind.GAUGE, [((), round(self.started, 2))]),
+            ("process_start_time_seconds", Kind.GAUGE, [((), round(self.shown, 2))]),
             ("process_cpu_seconds_total", Kind.COUNTER, [((), round(work, 2))]),
             ("process_open_fds", Kind.GAUGE, [((), float(fds))]),
             ("process_max_fds", Kind.GAUGE, [((), float(MAX_FDS))]),

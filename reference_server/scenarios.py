@@ -8,7 +8,7 @@ from __future__ import annotations
 import functools
 import json
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -23,6 +23,7 @@ from reference_server.services import Service
 from reference_server.services import scenario as services
 from reference_server.simulation import Deployment
 from reference_server.workload import Topology, Workload
+from reference_server.world import same
 
 FOLDER = Path(__file__).parent / "scenarios"
 SCHEMA = Path(__file__).parent / "scenario.schema.json"
@@ -120,8 +121,23 @@ class Scenario:
         """Seconds before the start for which there are scrapes too, coarser ones."""
         return self.service.past if self.service else 0.0
 
+    def as_json(self) -> dict[str, Any]:
+        """Return what it is and what it expects as a JSON object; times in virtual seconds after its start."""
+        return {
+            "id": self.id, "title": self.title, "plays": self.plays, "duration": self.duration,
+            "system": self.system, "deployments": [p.name for p in self.parts],
+            "fire": [{"alert": e.alert, "since": e.since, "within": e.within, "deployment": e.deployment} for e in self.fire],
+            "allow": list(self.allow), "silent": list(self.silent),
+        }  # fmt: skip
+
     def deployments(
-        self, *, seed: int = 1, start: float = START, metrics: Iterable[Metric] | None = None, live: bool = False
+        self,
+        *,
+        seed: int = 1,
+        start: float = START,
+        metrics: Iterable[Metric] | None = None,
+        live: bool = False,
+        wall: Callable[[float], float] = same,
     ) -> list[Played]:
         """Make the deployments as they are `past` seconds before `start`; nothing has happened yet.
 
@@ -130,6 +146,7 @@ class Scenario:
             start: Virtual time at which the scenario begins.
             metrics: Metrics of the catalogue; those of other systems are left aside. By default they are loaded.
             live: There is no past.
+            wall: As for a deployment.
 
         """
         known = tuple(m for m in metrics if m.system == self.system) if metrics is not None else None
@@ -138,7 +155,7 @@ class Scenario:
             return [part.deployment(seed=seed, start=start - part.past, metrics=known)]
         return [
             Deployment(p.workload, topology=p.topology, seed=seed + n, start=start, name=p.name,
-                       timeline=p.timeline, metrics=known)
+                       timeline=p.timeline, metrics=known, wall=wall)
             for n, p in enumerate(self.parts)
         ]  # fmt: skip
 

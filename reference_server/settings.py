@@ -55,6 +55,7 @@ class Settings:
         seed: Of every random number.
         join: URL of the process whose deployment this one belongs to; empty for the first one.
         fleet: How many servers to simulate; 0 is one server.
+        whole: Every process of the scenario has a page of its own here, and a list tells Prometheus where they are.
         coordinate: Processes on other machines may join.
         metric_prefix: What metric names start with.
         expose_internal: Internal metrics are on the page.
@@ -83,6 +84,7 @@ class Settings:
     seed: int = 1
     join: str = ""
     fleet: int = 0
+    whole: bool = False
     coordinate: bool = False
     metric_prefix: str = "lg_api_"
     expose_internal: bool = False
@@ -202,6 +204,7 @@ FIELDS = (
     Field("seed", "--seed", ("AGENT_REFERENCE_SEED",), int, "a whole number"),
     Field("join", "--join", ("AGENT_REFERENCE_JOIN",), _url, "http://host:port of the first process"),
     Field("fleet", "--fleet", ("AGENT_REFERENCE_FLEET",), _whole(0, LARGEST_FLEET), f"0 to {LARGEST_FLEET} servers"),
+    Field("whole", "--whole", ("AGENT_REFERENCE_WHOLE",), _boolean, _BOOLEAN),
     Field("coordinate", "--coordinate", ("AGENT_REFERENCE_COORDINATE",), _boolean, _BOOLEAN),
     Field("metric_prefix", "", ("METRIC_PREFIX",), _prefix, "what a metric name may start with, such as lg_api_"),
     Field("expose_internal", "", ("EXPOSE_INTERNAL_METRICS_PROMETHEUS",), _boolean, _BOOLEAN),
@@ -287,8 +290,9 @@ def _settle_role(values: dict[str, object], problems: list[str]) -> None:
         problems.append(f"N_JOBS_PER_WORKER is '0'; wanted: at least 1 with the role {role}, which executes runs")
     if values.get("runtime") == "inmem" and role != "combined":
         problems.append(f"--role is '{role}'; wanted: combined, the only role of the runtime inmem")
-    if values.get("join") and values.get("fleet"):
-        problems.append("--fleet and --join contradict each other; wanted: one of them")
+    kinds = [f"--{name}" for name in ("fleet", "whole", "join") if values.get(name)]
+    if len(kinds) > 1:
+        problems.append(f"{' and '.join(kinds)} contradict each other; wanted: one of them")
     if role == "queue":
         # The code's default for the queue's own small server; the chart sets 8000.
         values.setdefault("port", 8080)

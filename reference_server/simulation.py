@@ -5,7 +5,7 @@ Seeded, without clock, sockets or sleep: time is handed in with `advance`. All t
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import asdict
 from random import Random
 from typing import Any
@@ -23,7 +23,7 @@ from reference_server.processes import Process
 from reference_server.run_queue import QueueStats, Run
 from reference_server.traffic import Traffic, record
 from reference_server.workload import Kind, Topology, Workload
-from reference_server.world import Accounts, World
+from reference_server.world import Accounts, World, same
 
 #: Status codes of `/ok?check_db=1`.
 HEALTHY, UNHEALTHY = 200, 500
@@ -46,6 +46,7 @@ class Deployment:
         name: str = "demo",
         timeline: Iterable[Change] = (),
         metrics: Iterable[Metric] | None = None,
+        wall: Callable[[float], float] = same,
     ) -> None:
         """Start the processes; `timeline` has the changes that come by themselves.
 
@@ -57,6 +58,7 @@ class Deployment:
             name: Value of the target label `deployment`.
             timeline: Changes with their times, in seconds after `start`.
             metrics: The catalogue's Agent Server metrics; by default they are loaded.
+            wall: Unix time that a page tells for a virtual time; the same unless time is scaled.
 
         """
         known = tuple(metrics if metrics is not None else load().systems["agent_server"].metrics)
@@ -67,7 +69,14 @@ class Deployment:
         chance, crowd = Random(seed), Random(seed + 1)  # noqa: S311 - a seeded workload
         new = tuple(m for m in known if "new" in m.emission and m.labels is not None and m.prefix)
         self._world = World(
-            Agenda(start), chance, crowd, new, topology, workload or Workload(), revision=topology.revision_id
+            Agenda(start),
+            chance,
+            crowd,
+            new,
+            topology,
+            workload or Workload(),
+            revision=topology.revision_id,
+            wall=wall,
         )
         self._executor = Executor(self._world)
         self._traffic = Traffic(self._world, self._executor)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from random import Random
 
@@ -40,9 +40,17 @@ class Accounts:
     requeued: int = 0
 
 
+def same(virtual: float) -> float:
+    """Return the time as it is: virtual time is told as such."""
+    return virtual
+
+
 @dataclass(slots=True)
 class World:
-    """One deployment's state. `chance` drives runs and processes, `crowd` the requests that hold no run."""
+    """One deployment's state. `chance` drives runs and processes, `crowd` the requests that hold no run.
+
+    `wall` turns a virtual time into the unix time that a page tells.
+    """
 
     agenda: Agenda
     chance: Random
@@ -55,6 +63,7 @@ class World:
     processes: list[Process] = field(default_factory=list)
     accounts: Accounts = field(default_factory=Accounts)
     revision: str = ""
+    wall: Callable[[float], float] = same
 
     @property
     def now(self) -> float:

@@ -14,7 +14,7 @@ from generator.records import RECORDS
 ROOT = Path(__file__).parent.parent
 LAYERS = (  # lowest first; a module imports its own layer and lower ones, never a higher one
     "errors", "units", "source", "catalogue", "limits", "settings", "config", "site", "slo", "query", "promql", "rules", "records",
-    "grafana", "panels", "layout", "scrape", "alertmanager", "alerts", "dashboards", "bundle", "render", "listing", "lint", "cli", "__main__",
+    "grafana", "panels", "layout", "scrape", "alertmanager", "alerts", "dashboards", "bundle", "timescale", "render", "listing", "lint", "validate", "cli", "__main__",
 )  # fmt: skip
 MODULES = sorted(
     p.relative_to(ROOT)
@@ -52,7 +52,18 @@ def test_imports_flow_one_way(path: Path) -> None:
     [
         ("grafanalib", {"generator/grafana.py", "generator/layout.py"}),
         ("yaml", {"generator/source.py", "generator/render/files.py"}),
-        ("promql_parser", {"generator/lint/expression.py", "generator/lint/queries.py"}),
+        (
+            "promql_parser",
+            {
+                "generator/lint/expression.py",
+                "generator/lint/queries.py",
+                "generator/timescale/expression.py",
+                "generator/validate/explain.py",
+                "generator/validate/panels.py",
+                "generator/validate/syntax.py",
+            },
+        ),
+        ("requests", {"generator/validate/probe.py"}),
         ("argparse", {"generator/cli.py"}),
         ("reference_server", set()),
     ],

@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -315,6 +316,28 @@ def test_the_scenario_is_switched_at_run_time() -> None:
         assert requests.post(where, json={"scenario": "none"}, timeout=5).status_code == 404
         assert requests.post(where, data="{", timeout=5).status_code == 400
         assert page(running.url)
+
+
+def test_a_scenario_that_has_no_such_process_is_refused_and_the_old_one_goes_on() -> None:
+    """The in-memory runtime has combined processes only."""
+    with serve(scenario="F01", role="api") as running:
+        where = f"{running.url}/scenario"
+        refused = requests.post(where, json={"scenario": "b15"}, timeout=5)
+        assert refused.status_code == 409
+        assert "combined, the only role of the runtime inmem" in refused.text
+        assert requests.get(where, timeout=5).json()["scenario"] == "F01"
+        assert page(running.url)
+
+
+def test_start_times_are_told_by_the_wall_whatever_the_time_scale() -> None:
+    """Whoever subtracts them from the time gets an age, never one in the future."""
+    with serve(scenario="calm", time_scale="600") as running:
+        wait_until(
+            lambda: requests.get(f"{running.url}/scenario", timeout=5).json()["elapsed_seconds"] > 600,
+            what="ten virtual minutes",
+            limit_seconds=20,
+        )
+        assert 0 <= time.time() - page(running.url)["process_start_time_seconds"].total() < 60
 
 
 def test_the_command_answers_and_ends_with_0(tmp_path: Path) -> None:

@@ -26,14 +26,14 @@ def render(bundle: Bundle) -> Mapping[Path, str]:
     for name, groups in bundle.rules.items():
         source = f"records/{name.removesuffix('.records')}.py" if name.endswith(".records") else f"alerts/{name}.py"
         document = {"groups": [_group(bundle.site, g) for g in groups]}
-        out[Path(f"alerts/{name}.rules.yaml")] = _yaml(document, source)
-    out[Path("scrape/prometheus.yml")] = _yaml(bundle.prometheus, "scrape.py")
+        out[Path(f"alerts/{name}.rules.yaml")] = _timed(document, source, bundle)
+    out[Path("scrape/prometheus.yml")] = _timed(bundle.prometheus, "scrape.py", bundle)
     out[Path("alerts/alertmanager.yml")] = (
-        _yaml(alertmanager.configuration(bundle.site), "alertmanager.py") + alertmanager.CHOICES
+        _timed(alertmanager.configuration(bundle.site), "alertmanager.py", bundle) + alertmanager.CHOICES
     )
     out[Path("dashboards/provider.yaml")] = _yaml(_provider(bundle.site), "render/files.py")
     for name, document in bundle.fragments.items():
-        out[Path(f"scrape/{name}")] = _yaml(document, "scrape.py")
+        out[Path(f"scrape/{name}")] = _timed(document, "scrape.py", bundle)
     return out
 
 
@@ -61,6 +61,15 @@ def _text(dumper: Any, value: str) -> Any:
 
 
 _Dumper.add_representer(str, _text)
+
+
+def _timed(document: Any, source: str, bundle: Bundle) -> str:
+    """Return the text of a document that has durations, on the clock that the bundle is made for."""
+    if bundle.time_scale == 1:
+        return _yaml(document, source)
+    from generator import timescale
+
+    return timescale.banner(bundle.time_scale) + _yaml(timescale.scaled(document, bundle.time_scale), source)
 
 
 def _yaml(value: Any, source: str) -> str:

@@ -26,8 +26,9 @@ class Hosting:
         """
         self.settings = settings
         self.scenario = self.find(settings.scenario) if settings.scenario else None
-        self.service = self._deploy(time.time())
-        self.pace = Pace(self.service, settings.time_scale, wall)
+        self.pace = Pace(time.time(), settings.time_scale, wall)
+        self.service = self._deploy(self.pace.now())
+        self.pace.follow(self.service)
 
     def find(self, word: str) -> Scenario:
         """Return the scenario of that name.

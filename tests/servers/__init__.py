@@ -6,6 +6,7 @@ from tests.servers.loopback import ServerError, StartError, free_port, wait_unti
 from tests.servers.processes import Child
 from tests.servers.prometheus import Prometheus, Sample, Series
 from tests.servers.remote_write import STALE, Value, write_request
+from tests.servers.webhook import Notice, Webhook
 
 __all__ = [
     "AGES",
@@ -13,12 +14,14 @@ __all__ = [
     "Alertmanager",
     "Child",
     "Found",
+    "Notice",
     "Prometheus",
     "Sample",
     "Series",
     "ServerError",
     "StartError",
     "Value",
+    "Webhook",
     "find",
     "free_port",
     "missing",

@@ -19,8 +19,11 @@ class Alertmanager:
     A context manager: leaving it, or `close()`, kills the server and removes the folder.
     """
 
-    def __init__(self, binary: Path, config: str) -> None:
+    def __init__(self, binary: Path, config: str, *, port: int = 0) -> None:
         """Start the server and wait until it answers.
+
+        Args:
+            port: Where it answers; 0 takes a free one.
 
         Raises:
             StartError: The server ended, for example because the configuration does not load, or
@@ -28,8 +31,11 @@ class Alertmanager:
         """
         self._temporary = tempfile.TemporaryDirectory(prefix="agentobs-alertmanager-")
         self._child: Child | None = None
+        self._binary = binary
+        self.port = port or free_port()
         try:
-            self._start(binary, config)
+            (self.folder / "alertmanager.yml").write_text(config, encoding="utf-8")
+            self.start()
         except BaseException:
             self.close()
             raise
@@ -46,6 +52,11 @@ class Alertmanager:
     ) -> None:
         """Kill the server."""
         self.close()
+
+    @property
+    def folder(self) -> Path:
+        """What belongs to this server alone."""
+        return Path(self._temporary.name)
 
     @property
     def address(self) -> str:
@@ -65,6 +76,10 @@ class Alertmanager:
         """
         return json.loads(text_of(*ask(self.port, "GET", path)))
 
+    def alive(self) -> bool:
+        """Say whether the server still runs."""
+        return self._child is not None and self._child.alive()
+
     def log(self) -> str:
         """Last lines of the server's log."""
         return self._child.log() if self._child else ""
@@ -75,13 +90,21 @@ class Alertmanager:
             self._child.kill()
         self._temporary.cleanup()
 
-    def _start(self, binary: Path, config: str) -> None:
-        folder = Path(self._temporary.name)
-        (folder / "alertmanager.yml").write_text(config, encoding="utf-8")
-        self.port = free_port()
+    def stop(self) -> None:
+        """Kill the server and keep its folder; `start` brings it back at its address."""
+        if self._child:
+            self._child.kill()
+
+    def start(self) -> None:
+        """Start the server with what its folder has.
+
+        Raises:
+            StartError: It ended, or did not get ready in time.
+        """
+        folder = self.folder
         self._child = child = Child(
             [
-                binary,
+                self._binary,
                 f"--config.file={folder / 'alertmanager.yml'}",
                 f"--storage.path={folder / 'data'}",
                 f"--web.listen-address={self.address}",
@@ -90,4 +113,4 @@ class Alertmanager:
             log=folder / "log",
             folder=folder,
         )
-        wait_ready(child, lambda: ask(self.port, "GET", "/-/ready")[0] == OK, what=str(binary))
+        wait_ready(child, lambda: ask(self.port, "GET", "/-/ready")[0] == OK, what=str(self._binary))

@@ -81,11 +81,13 @@ class Prometheus:
         self._temporary = tempfile.TemporaryDirectory(prefix="agentobs-prometheus-")
         self.folder = Path(self._temporary.name)
         self._child: Child | None = None
+        self._command = (binary, [*(HISTORY_FLAGS if history else ()), *flags])
+        self.port = free_port()
         try:
             for name, text in (files or {}).items():
                 self._write(name, text)
             self._configure(_text(config), [_text(rule) for rule in rules])
-            self._start(binary, [*(HISTORY_FLAGS if history else ()), *flags])
+            self.start()
         except BaseException:
             self.close()
             raise
@@ -205,6 +207,10 @@ class Prometheus:
             self._configure(_text(config), None)
         text_of(*ask(self.port, "POST", "/-/reload"))
 
+    def alive(self) -> bool:
+        """Say whether the server still runs."""
+        return self._child is not None and self._child.alive()
+
     def log(self) -> str:
         """Last lines of the server's log."""
         return self._child.log() if self._child else ""
@@ -215,8 +221,18 @@ class Prometheus:
             self._child.kill()
         self._temporary.cleanup()
 
-    def _start(self, binary: Path, flags: Sequence[str]) -> None:
-        self.port = free_port()
+    def stop(self) -> None:
+        """Kill the server and keep its folder; `start` brings it back at its address."""
+        if self._child:
+            self._child.kill()
+
+    def start(self) -> None:
+        """Start the server with what its folder has.
+
+        Raises:
+            StartError: It ended, or did not get ready in time.
+        """
+        binary, flags = self._command
         self._child = child = Child(
             [
                 binary,

@@ -1,0 +1,109 @@
+"""What every check is handed: the bundle as it must be, the servers as they are, the clock, and what is seen."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from generator.bundle import Bundle
+from generator.errors import Problem
+from generator.render import FORMATS
+from generator.site import Site
+from generator.source import parse
+from generator.units import seconds
+from generator.validate.access import Access
+from generator.validate.evidence import Evidence
+from generator.validate.explain import Evaluated
+from generator.validate.probe import Probe
+from generator.validate.prometheus import Prometheus
+
+
+@dataclass(frozen=True, slots=True)
+class Driven:
+    """What `--scenario` adds.
+
+    Attributes:
+        reference: The reference server.
+        scenarios: Ids or names, in the order in which they are played.
+        listen: Host and port of the webhook's own listener; port 0 takes a free one.
+
+    """
+
+    reference: Probe
+    scenarios: tuple[str, ...]
+    listen: tuple[str, int]
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """One validation.
+
+    Attributes:
+        bundle: What the configuration promises.
+        files: The generated files as values, by path: boards, rules, scrape files, Alertmanager's configuration.
+        prometheus: Where the data is.
+        ruler: Who evaluates the rules; the same server unless told otherwise.
+        alertmanager, grafana: Where given.
+        evidence: What is in the Prometheus, asked once.
+        now: When the validation began, in unix seconds.
+        started: When the Prometheus started or was configured last; 0 when it does not say.
+        scale: Virtual seconds per second that the loaded rules are made for.
+        evaluated: Tells when the rule of a recorded series was evaluated last, and its interval; both in seconds.
+        driven: Scenarios to drive, if any.
+        hidden: Accesses whose secrets no verdict may show.
+        told: Is told what is being waited for.
+
+    """
+
+    bundle: Bundle
+    files: Mapping[str, Any]
+    prometheus: Prometheus
+    ruler: Prometheus
+    alertmanager: Probe | None
+    grafana: Probe | None
+    evidence: Evidence
+    now: float
+    started: float
+    scale: float = 1.0
+    evaluated: Evaluated = lambda _: None
+    driven: Driven | None = None
+    hidden: tuple[Access, ...] = ()
+    told: Callable[[str], None] = lambda _: None
+
+    def hide(self, text: str) -> str:
+        """Return a text without any secret."""
+        for one in self.hidden:
+            text = one.hide(text)
+        return text
+
+    @property
+    def site(self) -> Site:
+        """The installation."""
+        return self.bundle.site
+
+    @property
+    def scrape_seconds(self) -> float:
+        """Seconds between two scrapes."""
+        return seconds(self.site.config.scrape_interval) / self.scale
+
+    @property
+    def evaluation_seconds(self) -> float:
+        """Seconds between two evaluations of a rule group that has no interval of its own."""
+        return seconds(self.site.config.evaluation_interval) / self.scale
+
+    def groups(self) -> list[Mapping[str, Any]]:
+        """Return every rule group as the rule files have it."""
+        files = [doc for path, doc in self.files.items() if path.startswith("alerts/") and path.endswith(".rules.yaml")]
+        return [group for doc in files for group in doc["groups"]]
+
+
+def documents(bundle: Bundle) -> Mapping[str, Any]:
+    """Return the generated files as values, by path."""
+    broken: list[Problem] = []
+    out: dict[str, Any] = {}
+    for path, text in FORMATS["files"](bundle).items():
+        name = str(path)
+        out[name] = json.loads(text) if name.endswith(".json") else parse(name, text, broken).data
+    return out

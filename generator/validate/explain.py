@@ -1,0 +1,315 @@
+"""Why an expression gives nothing, or no number: it is taken apart, and the parts are asked one by one.
+
+A reason is always something that was looked up: a metric that is not there and why, a matcher that no series has, a
+condition that nothing fulfils. Where all parts give something and the whole does not, there is no reason.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+
+import promql_parser as pp
+
+from generator.catalogue import Metric
+from generator.lint.expression import Matcher, Selector
+from generator.rules import Record
+from generator.site import Site
+from generator.validate.evidence import CERTAIN, Evidence
+from generator.validate.prometheus import Prometheus
+from generator.validate.syntax import COMPARISONS, Tree, nodes, tree
+from generator.validate.verdict import Finding, State, empty, wrong
+
+_SIGNS = {"Equal": "=", "NotEqual": "!=", "Re": "=~", "NotRe": "!~"}
+
+#: Functions that need two samples in their range.
+_PAIRS = frozenset({"rate", "increase", "irate", "delta", "idelta", "deriv", "predict_linear"})
+
+#: Functions that give something whatever there is.
+_ALWAYS = frozenset({"vector", "time", "scalar", "pi"})
+
+#: When the rule of a recorded series was evaluated last, in unix seconds (0 for never), and its interval; None if unknown.
+Evaluated = Callable[[str], tuple[float, float] | None]
+
+UNEXPLAINED = wrong(
+    "it gives nothing, although everything that it reads is there",
+    "look at the query: labels that never match, or a filter that lets nothing through",
+)
+
+
+class Explainer:
+    """Says why expressions give nothing. Safe to use from several threads."""
+
+    def __init__(
+        self,
+        site: Site,
+        prometheus: Prometheus,
+        evidence: Evidence,
+        records: Sequence[tuple[Record, str]] = (),
+        evaluated: Evaluated = lambda _: None,
+    ) -> None:
+        """Prepare.
+
+        Args:
+            site: The installation.
+            prometheus: Whom to ask.
+            evidence: What is there.
+            records: The recording rules of the bundle, each with its expression as it stands in the rule file.
+            evaluated: Tells when the rule of a recorded series was evaluated last.
+
+        """
+        self._site, self._prometheus, self._evidence, self._evaluated = site, prometheus, evidence, evaluated
+        self._known = catalogued(site)
+        self._records: dict[str, list[Record]] = {}
+        self._expressions = {(r.name, tuple(r.labels.items())): expr for r, expr in records}
+        for record, _ in records:
+            self._records.setdefault(record.name, []).append(record)
+        self._there: dict[tuple[str, float | None], bool] = {}
+
+    def nothing(self, expr: str, at: float | None = None) -> Finding:
+        """Say why an expression gives no series.
+
+        Args:
+            expr: PromQL without variables.
+            at: Unix seconds; None means now.
+
+        Raises:
+            ProbeError: Prometheus does not answer.
+
+        """
+        try:
+            whole = tree(expr)
+        except ValueError as error:
+            return wrong(f"it is not PromQL: {error}", "correct the query")
+        return self._why(whole, at) or UNEXPLAINED
+
+    def no_number(self, expr: str, at: float | None = None) -> Finding:
+        """Say why an expression gives series whose values are no numbers.
+
+        Raises:
+            ProbeError: Prometheus does not answer.
+
+        """
+        whole = tree(expr)
+        for node in nodes(whole.node):
+            if isinstance(node, pp.BinaryExpr) and str(node.op) == "/":
+                below = whole.of(node.rhs)
+                if below.selectors() and not self._any(f"({below.text}) != 0", at):
+                    return empty(f"nothing happened in the window: {_names(below)} gives 0 to divide by")
+            if isinstance(node, pp.Call) and node.func.name == "histogram_quantile":
+                buckets = whole.of(node.args[1])
+                if not self._any(f"({buckets.text}) > 0", at):
+                    return empty(f"nothing was observed in the window: {_names(buckets)}")
+        return wrong("it gives NaN without a reason", "look at the query")
+
+    def _any(self, expr: str, at: float | None) -> bool:
+        """Say whether an instant vector has a series."""
+        key = (expr, at)
+        if key not in self._there:
+            self._there[key] = bool(self._prometheus.query(f"count({expr})", at))
+        return self._there[key]
+
+    def _why(self, part: Tree, at: float | None) -> Finding | None:  # noqa: PLR0911 - one per kind of node
+        """Say why a part is empty; None when it is not, or when there is no reason."""
+        node = part.node
+        match node:
+            case pp.ParenExpr() | pp.UnaryExpr():
+                return self._why(part.of(node.expr), at)
+            case pp.NumberLiteral() | pp.StringLiteral():
+                return None
+            case pp.VectorSelector() | pp.MatrixSelector():
+                return self._selected(part, at)
+            case pp.SubqueryExpr():
+                return self._why(part.of(node.expr), at)
+        if isinstance(node, pp.Call) and node.func.name in _ALWAYS:
+            return None
+        if self._any(part.text, at):
+            return None
+        match node:
+            case pp.AggregateExpr():
+                return self._why(part.of(node.expr), at) or UNEXPLAINED
+            case pp.Call():
+                return self._called(part, at)
+            case pp.BinaryExpr():
+                return self._joined(part, at)
+        return None
+
+    def _called(self, part: Tree, at: float | None) -> Finding:
+        name = part.node.func.name
+        if name in ("absent", "absent_over_time"):
+            return empty(f"{_names(part)} is there, and it looks for the absence")
+        for argument in part.node.args:
+            found = self._why(part.of(argument), at)
+            if found:
+                return found
+        if name in _PAIRS:
+            (ranged, *_) = (a for a in part.node.args if isinstance(a, (pp.MatrixSelector, pp.SubqueryExpr)))
+            if not self._any(f"count_over_time({part.of(ranged).text}) > 1", at):
+                return empty(f"{_names(part)} has fewer than two samples within the range")
+        return UNEXPLAINED
+
+    def _joined(self, part: Tree, at: float | None) -> Finding:  # noqa: PLR0911 - one per reason
+        node, op = part.node, str(part.node.op)
+        left, right = part.of(node.lhs), part.of(node.rhs)
+        if op == "or":
+            found = [f for f in (self._why(left, at), self._why(right, at)) if f]
+            return _worst(found) or UNEXPLAINED
+        found_left = self._why(left, at)
+        if found_left:
+            return found_left
+        if op == "unless":
+            return empty(f"everything that it would show is left out by {_names(right)}")
+        found_right = self._why(right, at)
+        if found_right:
+            return found_right
+        if op == "and":
+            return empty("no series fulfils both of its conditions")
+        if op in COMPARISONS:
+            limit = right.text if isinstance(right.bare().node, pp.NumberLiteral) else _names(right)
+            return empty(f"no value of {_names(left)} is {op} {limit}")
+        return wrong(
+            f"{_names(left)} and {_names(right)} both have series, but none with the same labels",
+            "look at the labels of both sides",
+        )
+
+    def _selected(self, part: Tree, at: float | None) -> Finding | None:
+        ranged = isinstance(part.node, pp.MatrixSelector)
+        if self._any(f"present_over_time({part.text})" if ranged else part.text, at):
+            return None
+        (selector,) = part.selectors()
+        matchers = [Matcher(m.label, m.op, part.literal(m.value)) for m in selector.matchers]
+        if not selector.name:
+            return empty(f"no series has {_shown(matchers)}")
+        if selector.offset and self._any(_text(selector.name, matchers), at):
+            return empty(f"{selector.name} has no past of {selector.offset:g} s yet")
+        records = self._records.get(selector.name)
+        metric = records[0].metric if records else self._known.get(selector.name)
+        if metric is None:
+            return wrong(f"{selector.name} is neither in the catalogue nor recorded by a rule", "correct the name")
+        if not self._any(selector.name, at):
+            return (
+                _worst([self.unrecorded(r, at) for r in records]) or UNEXPLAINED
+                if records
+                else self._unseen(metric, matchers)
+            )
+        return self._filtered(metric, selector, matchers, at)
+
+    def _unseen(self, metric: Metric, matchers: Sequence[Matcher]) -> Finding:
+        system = next((m.value for m in matchers if m.label == self._site.labels.system and m.op == "Equal"), "")
+        if metric.system == "process" and not system:
+            system = next(
+                (name for name in self._evidence.reached if "process" in self._site.catalogue.systems[name].pages), ""
+            )
+        if metric.system == "prometheus" and metric.name != "ALERTS" and not system:
+            system = next(iter(self._evidence.reached), "")
+        found = self._evidence.reason(metric, system)
+        return Finding(found.state, f"{metric.full_name}: {found.why}", found.fix)
+
+    def unrecorded(self, record: Record, at: float | None = None) -> Finding:
+        """Say why a recorded series is not there.
+
+        Raises:
+            ProbeError: Prometheus does not answer.
+
+        """
+        known = self._evaluated(record.name)
+        if known and not known[0]:
+            return empty(f"{record.name}: its rule has not been evaluated yet")
+        expr = tree(self._expressions[record.name, tuple(record.labels.items())])
+        found = self._why(expr, at)
+        if found is None and known:
+            # What it records may have come after its last evaluation before that time.
+            last, interval = known
+            now = at or time.time()
+            found = self._why(expr, last if last <= now else now - interval)
+            if found:
+                return empty(f"{record.name}: there was nothing to record yet at its last evaluation")
+        if found is None and self._prometheus.query(f"count({record.name})"):
+            return empty(f"{record.name} was recorded for the first time just now")
+        if found is None:
+            return wrong(
+                f"{record.name} is not recorded, although its rule would give something", "see rules and records"
+            )
+        return Finding(found.state, f"{record.name} is recorded from nothing: {found.why}", found.fix)
+
+    def _filtered(self, metric: Metric, selector: Selector, matchers: Sequence[Matcher], at: float | None) -> Finding:
+        """Say which matchers leave nothing of a metric that is there."""
+        name = selector.name
+        of_target = {*self._site.labels.every, *self._site.config.selectors}
+        own = [m for m in matchers if m.label not in of_target]
+        chosen = [m for m in matchers if m.label in of_target]
+        strange = [
+            m.label for m in own if m.label != "le" and m.label not in {**metric.labels, **metric.constant_labels}
+        ]
+        if strange:
+            return wrong(
+                f"{name} has no label {strange[0]!r}", f"it has {', '.join(metric.labels) or 'none of its own'}"
+            )
+        if own and self._any(_text(name, chosen), at):
+            return self._unmatched(metric, name, own)
+        return self._unchosen(metric, name, chosen, at)
+
+    @staticmethod
+    def _unmatched(metric: Metric, name: str, own: Sequence[Matcher]) -> Finding:
+        for matcher in own:
+            if matcher.label == "le":
+                return wrong(f"no bucket of {name} has {_shown([matcher])}", "compare its edges with the catalogue")
+            label = metric.labels.get(matcher.label) or metric.constant_labels[matcher.label]
+            if matcher.op == "Equal" and matcher.value and label.values and matcher.value not in label.values:
+                return wrong(
+                    f"{matcher.label} of {name} is never {matcher.value!r}", f"use one of {', '.join(label.values)}"
+                )
+        if name == "ALERTS":
+            return empty(f"no alert is there with {_shown(own)}")
+        return empty(f"nothing of the kind has happened yet: no series of {name} has {_shown(own)}")
+
+    def _unchosen(self, metric: Metric, name: str, chosen: Sequence[Matcher], at: float | None) -> Finding:
+        emitters = self._evidence.emitters(metric) if metric.emission else frozenset({"any"})
+        role = self._site.labels.role
+        if "any" not in emitters:
+            held = [
+                *(m for m in chosen if m.label != self._site.labels.system),
+                Matcher(role, "Re", "|".join(sorted(emitters))),
+            ]
+            if not self._any(_text("up", held), at):
+                return empty(
+                    f"{name} comes from the role {' or '.join(sorted(emitters))}, and none is chosen: {_shown(chosen)}"
+                )
+        if metric.emission and {e.born for e in metric.emission.values()} <= CERTAIN:
+            return wrong(
+                f"{name} is missing for {_shown(chosen)}, although other targets have it",
+                "look at the /metrics of these targets",
+            )
+        return empty(f"{name} is there, but not for {_shown(chosen)}")
+
+
+def catalogued(site: Site) -> Mapping[str, Metric]:
+    """Return every series that a scrape can bring, with its metric, under this site's prefixes."""
+    names = sorted(site.catalogue.systems, key=lambda n: bool((c := site.config.systems.get(n)) and c.enabled))
+    return {series: m for name in names for m in site.system(name) for series in m.series}
+
+
+def _worst(found: Sequence[Finding]) -> Finding | None:
+    """Put reasons together: what is wrong goes first, and otherwise each is told once."""
+    for one in found:
+        if one.state is State.WRONG:
+            return one
+    return empty("; ".join(dict.fromkeys(f.why for f in found))) if found else None
+
+
+def _names(part: Tree) -> str:
+    names = list(dict.fromkeys(s.name or "{}" for s in part.selectors()))
+    return ", ".join(names) or part.text
+
+
+def _shown(matchers: Sequence[Matcher]) -> str:
+    return ", ".join(f'{m.label}{_SIGNS[m.op]}"{m.value}"' for m in matchers)
+
+
+def _text(name: str, matchers: Sequence[Matcher]) -> str:
+    def quoted(value: str) -> str:
+        escaped = value.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")
+        return f'"{escaped}"'
+
+    listed = ", ".join(f"{m.label}{_SIGNS[m.op]}{quoted(m.value)}" for m in matchers)
+    return f"{name}{{{listed}}}" if listed else name

@@ -1,0 +1,147 @@
+"""Every catalogue metric of the enabled systems: is it there with the catalogue's type, labels and edges, or why not?"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+from generator.catalogue import Kind, Label, Metric
+from generator.promql import select
+from generator.query import Scope
+from generator.validate.context import Context
+from generator.validate.evidence import metrics_of
+from generator.validate.pool import spread
+from generator.validate.probe import AbsentError, GoneError, ProbeError
+from generator.validate.prometheus import MOST_VALUES
+from generator.validate.verdict import Finding, Verdict, empty, ok, warning, wrong
+
+#: What a page may call a kind; a page in OpenMetrics has more words than one in the text format.
+TYPES: Mapping[Kind, frozenset[str]] = {
+    Kind.COUNTER: frozenset({"counter"}),
+    Kind.GAUGE: frozenset({"gauge"}),
+    Kind.HISTOGRAM: frozenset({"histogram"}),
+    Kind.SUMMARY: frozenset({"summary"}),
+    Kind.INFO: frozenset({"gauge", "info"}),
+}
+
+#: A page that says nothing of a metric.
+UNTOLD = frozenset({"unknown", "untyped", ""})
+
+#: Labels that Prometheus or a histogram puts on a series.
+COMMON = frozenset({"__name__", "job", "le", "quantile"})
+
+#: How far back an index of labels is asked, in seconds: what is gone for longer says nothing of today.
+RECENT = 300.0
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What is asked once for all metrics: types by family, and the labels that targets bring themselves."""
+
+    types: Mapping[str, frozenset[str]]
+    of_targets: frozenset[str]
+
+
+def metrics(context: Context) -> Iterator[Verdict]:
+    """Every metric is there with the right type and labels, or there is a reason why not."""
+    on = [name for name, config in context.site.config.systems.items() if config.enabled]
+    try:
+        types = context.prometheus.metadata()
+    except AbsentError:
+        types = {}
+    if not types and any(context.evidence.counts.values()):
+        name = context.prometheus.probe.name
+        yield empty(f"{name} keeps no types of metrics; types are not judged").of("metrics", "/api/v1/metadata")
+    of_targets = frozenset(context.prometheus.label_names(["up"], context.now - RECENT))
+    known = Known(types, of_targets)
+    for name in on:
+        todo = [m for m, _ in metrics_of(context.site, name)]
+        yield from spread(lambda m, name=name: _verdict(context, known, m, name), todo)  # type: ignore[misc]  # bound early on purpose
+        yield from _contradictions(context, name)
+
+
+def _verdict(context: Context, known: Known, metric: Metric, system: str) -> Verdict:
+    item = f"{system} {metric.full_name}"
+    if not context.evidence.seen(metric, system):
+        return context.evidence.reason(metric, system).of("metrics", item)
+    if metric.missing:
+        return warning(
+            f"it is there, although the configuration leaves it out: {metric.missing}",
+            "correct versions, roles, tier, exposure or switches in bundle.yaml, and its panels appear",
+        ).of("metrics", item)
+    try:
+        finding = _typed(known, metric) or _labelled(context, known, metric) or _edged(context, metric)
+    except GoneError:
+        raise
+    except ProbeError as error:
+        finding = wrong(str(error))
+    count = context.evidence.seen(metric, system)
+    return (finding or ok(f"{count} series")).of("metrics", item)
+
+
+def _typed(known: Known, metric: Metric) -> Finding | None:
+    """Compare the type. OpenMetrics names a counter's family without `_total`, and an info's without `_info`."""
+    families = (metric.full_name, metric.full_name.removesuffix("_total"), metric.full_name.removesuffix("_info"))
+    told = next((known.types[f] for f in families if f in known.types), frozenset()) - UNTOLD
+    strange = sorted(told - TYPES[metric.kind])
+    if strange:
+        return wrong(
+            f"it is a {strange[0]}, and the catalogue says {metric.kind}",
+            f"correct {metric.place}, or see which server exposes it",
+        )
+    return None
+
+
+def _labelled(context: Context, known: Known, metric: Metric) -> Finding | None:
+    suffix = "_bucket" if metric.kind is Kind.HISTOGRAM else metric.parts[0]
+    series = select(metric, Scope("", context.site.selectors), suffix)
+    since = context.now - RECENT
+    names = context.prometheus.label_names([series], since)
+    lacking = sorted(n for n, label in metric.labels.items() if n not in names and _demanded(metric, label))
+    if lacking:
+        return wrong(
+            f"no series has the label {', '.join(lacking)}", f"correct {metric.place}, or see which server exposes it"
+        )
+    strange = sorted(names - {*metric.labels, *metric.constant_labels, *COMMON, *known.of_targets})
+    if strange:
+        return warning(
+            f"it has a label that the catalogue does not know: {', '.join(strange)}",
+            "see whether the server is newer than the catalogue",
+        )
+    for name in sorted(names & {n for n, label in metric.labels.items() if label.values}):
+        found = context.prometheus.label_values(name, [series], since)[:MOST_VALUES]
+        unknown = [v for v in found if v not in metric.labels[name].values]
+        if unknown:
+            return warning(
+                f"{name} has values that the catalogue does not know: {', '.join(unknown[:5])}",
+                "see whether the server is newer than the catalogue",
+            )
+    return None
+
+
+def _demanded(metric: Metric, label: Label) -> bool:
+    """Say whether some series must have a label. An empty value is no label, and what a process is may be unset."""
+    return not label.optional and "" not in label.values and metric.kind is not Kind.INFO
+
+
+def _edged(context: Context, metric: Metric) -> Finding | None:
+    """Compare a histogram's edges: limits stand on them."""
+    if metric.kind is not Kind.HISTOGRAM or not metric.buckets:
+        return None
+    series = select(metric, Scope("", context.site.selectors), "_bucket")
+    found = {float(v) for v in context.prometheus.label_values("le", [series], context.now - RECENT)}
+    lacking = [e for e in metric.buckets if e not in found]
+    if lacking:
+        edges = ", ".join(f"{e:g}" for e in lacking[:5])
+        return wrong(f"it has no bucket edge {edges}", f"correct {metric.place}, or see which server exposes it")
+    return None
+
+
+def _contradictions(context: Context, name: str) -> Iterator[Verdict]:
+    """Say where the configuration promises a whole set of metrics of which nothing is seen."""
+    for gate, text in context.evidence.closed(name):
+        if gate.kind in ("exposure", "tier", "switch"):
+            yield warning(
+                f"nothing of it is seen: {text}",
+                f"switch it on at the servers, or say so in bundle.yaml: systems.{name}",
+            ).of("metrics", f"{name} {gate.kind} {gate.name}")

@@ -1,0 +1,255 @@
+"""Every variable, panel query and annotation of every board, executed as Grafana would, and what comes back."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import promql_parser as pp
+
+from generator.layout import Board
+from generator.query import Query
+from generator.units import seconds
+from generator.validate.context import Context
+from generator.validate.explain import Explainer, catalogued
+from generator.validate.pool import spread
+from generator.validate.probe import AbsentError, GoneError, ProbeError
+from generator.validate.prometheus import Series
+from generator.validate.syntax import Tree, tree
+from generator.validate.variables import Choice, Window, choices, filled
+from generator.validate.verdict import Finding, Verdict, empty, ok, wrong
+
+#: Values that are asked for of a graph: enough to see whether there are any, over the whole range of the board.
+POINTS = 30
+
+#: The shortest range that is looked at, in seconds.
+SHORTEST = 300.0
+
+#: How far beyond its bounds a value may be for rounding alone.
+ROUNDING = 1e-6
+
+
+@dataclass(frozen=True, slots=True)
+class Shot:
+    """One query to execute.
+
+    Attributes:
+        category: panels or annotations.
+        item: What it is called in a verdict.
+        expr: With variables.
+        instant: It asks for the newest value only.
+        query: What it was built from; None for an annotation.
+        floor: Negative values are implausible.
+
+    """
+
+    category: str
+    item: str
+    expr: str
+    instant: bool
+    query: Query | None
+    floor: bool = True
+
+
+def variables(context: Context) -> Iterator[Verdict]:
+    """Every variable of every board has values, or its label is one that nobody has to have."""
+    for verdicts in spread(lambda board: list(_variables(context, board)), context.bundle.boards.values()):
+        yield from verdicts
+
+
+def shown(context: Context) -> Iterator[Verdict]:
+    """Every query of every panel returns plausible data, or there is a reason why it shows nothing."""
+    yield from _executed(context, "panels")
+
+
+def annotated(context: Context) -> Iterator[Verdict]:
+    """Every annotation of every board returns data, or there is a reason why it shows nothing."""
+    yield from _executed(context, "annotations")
+
+
+def _variables(context: Context, board: Board) -> Iterator[Verdict]:
+    item = board.title
+    try:
+        for choice in choices(_json(context, board), context.prometheus, window(context)):
+            item = f"{board.title} / ${choice.name}"
+            yield _variable(context, choice).of("variables", item)
+    except GoneError:
+        raise
+    except (ProbeError, ValueError) as error:
+        yield wrong(str(error)).of("variables", item)
+
+
+def _variable(context: Context, choice: Choice) -> Finding:
+    if choice.values:
+        return ok(f"{len(choice.values)} to choose from")
+    labels = context.site.labels
+    scraped = [name for name, reached in context.evidence.reached.items() if reached.scraped]
+    if not scraped:
+        return empty("no target of the bundle is scraped; see targets")
+    if choice.label in (labels.cluster, labels.namespace):
+        return empty(f"no target has the label {choice.label}; All means those without it too")
+    if not context.prometheus.query(f"count({choice.selector})"):
+        return empty("no target of the board's system is scraped")
+    if choice.label == labels.role and all(r == frozenset({""}) for r in _roles(context)):
+        return empty("the system's processes have no roles")
+    return wrong(
+        f"no target has the label {choice.label}", "correct the labels of the scrape configuration; see targets"
+    )
+
+
+def _roles(context: Context) -> list[frozenset[str]]:
+    return [reached.roles for reached in context.evidence.reached.values() if reached.scraped]
+
+
+def window(context: Context) -> Window:
+    """Return what boards are looked at over: their own range, as far back as Prometheus can have data."""
+    length = seconds(context.site.config.time_from.removeprefix("now-"))
+    if context.started:
+        length = min(length, max(SHORTEST, context.now - context.started))
+    return Window(context.now, length, context.scrape_seconds)
+
+
+def shots(board: Board, data: Mapping[str, Any]) -> Iterator[Shot]:
+    """Yield every query of a board: its panels in order, then its annotations."""
+    made = {p["title"]: p for top in data["panels"] for p in (top, *top.get("panels", ()))}
+    for shown in board.panels:
+        panel = made[shown.title]
+        for query, target in zip(shown.possible, panel.get("targets", ()), strict=True):
+            several = f" / {target['refId']}" if len(shown.possible) > 1 else ""
+            lines = panel["type"] == "timeseries"
+            floor = not lines or "min" in panel["fieldConfig"]["defaults"]
+            yield Shot(
+                "panels",
+                f"{board.title} / {shown.title}{several}",
+                target["expr"],
+                bool(target.get("instant")),
+                query,
+                floor,
+            )
+    for annotation in data["annotations"]["list"]:
+        if "expr" in annotation:
+            yield Shot(
+                "annotations", f"{board.title} / {annotation['name']}", annotation["expr"], instant=False, query=None
+            )
+
+
+def _executed(context: Context, category: str) -> Iterator[Verdict]:
+    todo = []
+    for board in context.bundle.boards.values():
+        data = _json(context, board)
+        try:
+            chosen = list(choices(data, context.prometheus, window(context)))
+        except GoneError:
+            raise
+        except (ProbeError, ValueError):
+            chosen = []  # told by the check of variables; what needs one fails below
+        todo += [(shot, chosen) for shot in shots(board, data) if shot.category == category]
+    judge = Judge(context)
+    yield from spread(lambda pair: judge.verdict(*pair), todo)
+
+
+def _json(context: Context, board: Board) -> Mapping[str, Any]:
+    found: Mapping[str, Any] = context.files[f"dashboards/{board.stem}.json"]
+    return found
+
+
+class Judge:
+    """Executes queries and judges what comes back. Safe to use from several threads."""
+
+    def __init__(self, context: Context) -> None:
+        self._context = context
+        self._window = window(context)
+        self._explainer = explainer(context)
+        self._units = {name: m.unit for name, m in catalogued(context.site).items()}
+        self._units |= {
+            r.name: r.metric.unit for groups in context.bundle.rules.values() for g in groups for r in g.records
+        }
+
+    def verdict(self, shot: Shot, chosen: Sequence[Choice]) -> Verdict:
+        """Execute one query and judge it."""
+        try:
+            return self._finding(shot, chosen).of(shot.category, shot.item)
+        except GoneError:
+            raise
+        except AbsentError:
+            raise
+        except (ProbeError, ValueError) as error:
+            return wrong(f"the query fails: {error}", "look at the query").of(shot.category, shot.item)
+
+    def _finding(self, shot: Shot, chosen: Sequence[Choice]) -> Finding:
+        expr = filled(shot.expr, {c.name: c.value for c in chosen}, self._window)
+        series = self._run(shot, expr)
+        values = [v for s in series for v in s.values]
+        if not series:
+            return self._blank(shot, expr, chosen)
+        if all(math.isnan(v) for v in values):
+            return self._explainer.no_number(expr, self._window.end)
+        return self._plausible(shot, expr, values) or ok(f"{len(series)} series")
+
+    def _run(self, shot: Shot, expr: str) -> list[Series]:
+        prometheus, end = self._context.prometheus, self._window.end
+        if shot.instant:
+            return prometheus.query(expr, end)
+        return prometheus.query_range(expr, end - self._window.length, end, self._window.length / POINTS)
+
+    def _blank(self, shot: Shot, expr: str, chosen: Sequence[Choice]) -> Finding:
+        finding = self._explainer.nothing(expr, self._window.end)
+        wide = filled(shot.expr, {c.name: c.every for c in chosen}, self._window)
+        if wide != expr and self._run(shot, wide):
+            narrow = ", ".join(f"{c.name} {c.value}" for c in chosen if c.value != c.every)
+            return replace(finding, why=f"for {narrow}: {finding.why}; others show data")
+        return finding
+
+    def _plausible(self, shot: Shot, expr: str, values: Sequence[float]) -> Finding | None:
+        """Say what is implausible about values, if anything is."""
+        numbers = [v for v in values if not math.isnan(v)]
+        if any(math.isinf(v) for v in numbers):
+            return wrong("it shows an infinite value", "look at what it divides by")
+        whole = tree(expr)
+        low, high = min(numbers), max(numbers)
+        if low < -ROUNDING and shot.floor and not _signed(whole):
+            return wrong(f"it shows {low:g}, and what it measures cannot be negative", "look at the query")
+        if shot.query and shot.query.unit == "ratio" and high > 1 + ROUNDING and self._share(whole):
+            return wrong(f"it shows a share of {high:g}, more than the whole", "look at both sides of the division")
+        return None
+
+    def _share(self, whole: Tree) -> bool:
+        """Say whether a ratio is a share of a whole: both sides of its division have one unit, and nothing multiplies it."""
+        node = whole.bare().node
+        if isinstance(node, pp.BinaryExpr) and str(node.op) in "*/" and _by_number(node):
+            return False
+        if not (isinstance(node, pp.BinaryExpr) and str(node.op) == "/"):
+            return True
+        sides = [{self._units.get(s.name, "") for s in whole.of(side).selectors()} for side in (node.lhs, node.rhs)]
+        return bool(sides[0] & sides[1])
+
+
+def _by_number(node: pp.BinaryExpr) -> bool:
+    return isinstance(node.lhs, pp.NumberLiteral) or isinstance(node.rhs, pp.NumberLiteral)
+
+
+def _signed(whole: Tree) -> bool:
+    """Say whether an expression may be negative by what it is: a difference at its outermost, or a slope."""
+    node = whole.bare().node
+    while isinstance(node, (pp.AggregateExpr, pp.ParenExpr)):
+        node = node.expr
+    if isinstance(node, pp.Call):
+        return node.func.name in ("deriv", "delta", "idelta", "predict_linear")
+    return isinstance(node, pp.BinaryExpr) and str(node.op) == "-"
+
+
+def explainer(context: Context) -> Explainer:
+    """Return what says why a query of this validation gives nothing."""
+    listed = {
+        (r["record"], tuple((r.get("labels") or {}).items())): r["expr"]
+        for g in context.groups()
+        for r in g["rules"]
+        if "record" in r
+    }
+    records = [
+        (r, listed[r.name, tuple(r.labels.items())])
+        for groups in context.bundle.rules.values() for g in groups for r in g.records
+    ]  # fmt: skip
+    return Explainer(context.site, context.prometheus, context.evidence, records, context.evaluated)

@@ -1,0 +1,128 @@
+"""From options to what the checks are handed: servers are reached, awaited, and asked once for what all checks need."""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+
+from generator.bundle import Bundle
+from generator.validate.access import Access
+from generator.validate.context import Context, Driven, documents
+from generator.validate.evidence import gather
+from generator.validate.probe import Probe, ProbeError
+from generator.validate.prometheus import Prometheus
+from generator.validate.rules import Evaluations
+from generator.validate.settle import settle
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """What a validation is asked to look at.
+
+    Attributes:
+        prometheus: URL of the Prometheus.
+        rules: URL of who evaluates the rules; empty for the Prometheus.
+        alertmanager, grafana: URLs; empty for none.
+        access: How Prometheus, ruler and Alertmanager are asked.
+        grafana_access: How Grafana is asked.
+        timeout: Seconds for one request.
+        wait: Seconds to wait until the bundle has settled.
+        scale: Virtual seconds per second that the loaded rules are made for.
+        reference: URL of the reference server; empty for none.
+        scenarios: Scenarios to drive there.
+        webhook: Host and port of the own listener.
+
+    """
+
+    prometheus: str
+    rules: str = ""
+    alertmanager: str = ""
+    grafana: str = ""
+    access: Access = field(default_factory=Access)
+    grafana_access: Access = field(default_factory=Access)
+    timeout: float = 10.0
+    wait: float = 0.0
+    scale: float = 1.0
+    reference: str = ""
+    scenarios: tuple[str, ...] = ()
+    webhook: tuple[str, int] = ("127.0.0.1", 0)
+
+
+@contextlib.contextmanager
+def prepared(bundle: Bundle, options: Options, told: Callable[[str], None]) -> Iterator[Context]:
+    """Give what the checks are handed; on leaving it, every connection is closed.
+
+    Args:
+        bundle: What the configuration promises.
+        options: Where to look.
+        told: Is told what is going on.
+
+    Raises:
+        ProbeError: Prometheus cannot be reached, or does not let us in.
+
+    """
+    with contextlib.ExitStack() as stack:
+
+        def probe(name: str, url: str, flag: str, access: Access) -> Probe:
+            made = Probe(name, url, access, timeout=options.timeout, flag=flag)
+            stack.callback(made.close)
+            return made
+
+        prometheus = Prometheus(probe("Prometheus", options.prometheus, "--prometheus", options.access))
+        ruler = prometheus
+        if options.rules:
+            ruler = Prometheus(probe("the ruler", options.rules, "--rules-url", options.access))
+        told("reaching Prometheus")
+        _reach(prometheus, options.wait, told)
+        if options.wait and not settle(prometheus, ruler, options.wait, told):
+            told("not settled in time; judging what is there")
+        told("asking what is there")
+        evidence = gather(bundle.site, prometheus, scale=options.scale)
+        yield Context(
+            bundle=bundle,
+            files=documents(bundle),
+            prometheus=prometheus,
+            ruler=ruler,
+            alertmanager=probe("Alertmanager", options.alertmanager, "--alertmanager", options.access)
+            if options.alertmanager
+            else None,
+            grafana=probe("Grafana", options.grafana, "--grafana", options.grafana_access) if options.grafana else None,
+            evidence=evidence,
+            now=time.time(),
+            started=_started(prometheus),
+            scale=options.scale,
+            evaluated=Evaluations(ruler).of,
+            driven=Driven(
+                probe("the reference server", options.reference, "--reference", Access()),
+                options.scenarios,
+                options.webhook,
+            )
+            if options.scenarios
+            else None,
+            hidden=(options.access, options.grafana_access),
+            told=told,
+        )
+
+
+def _reach(prometheus: Prometheus, limit: float, told: Callable[[str], None]) -> None:
+    """Ask something that every backend answers; one that is still starting is waited for as long as `limit` says."""
+    end = time.monotonic() + limit
+    while True:
+        try:
+            prometheus.query("vector(1)")
+        except ProbeError:
+            if time.monotonic() >= end:
+                raise
+            told("waiting for Prometheus to answer")
+            time.sleep(0.5)
+        else:
+            return
+
+
+def _started(prometheus: Prometheus) -> float:
+    try:
+        return prometheus.started()
+    except ProbeError:
+        return 0.0

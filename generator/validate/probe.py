@@ -1,0 +1,247 @@
+"""HTTP to one server: time-outs, bounds, one clear sentence when it does not work. No judgement of what it answers."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import threading
+import time
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from generator.validate.access import Access
+
+if TYPE_CHECKING:
+    import requests
+
+#: Largest answer that is read: a list of all targets of a large fleet is some ten megabytes.
+MOST_BYTES = 256 * 1024 * 1024
+CHUNK_BYTES = 65_536
+
+#: So many requests in a row without an answer, and the server is taken for gone.
+PATIENCE = 5
+
+#: Most characters of a server's own error text that are shown.
+SHOWN = 300
+
+#: Grafana answers 207 where some queries of a request work and others do not.
+OK, MULTI_STATUS, MULTIPLE, UNAUTHORIZED, FORBIDDEN = 200, 207, 300, 401, 403
+#: The server has no such endpoint. VictoriaMetrics answers 400 with `unsupported path`.
+ABSENT = (404, 405, 501)
+
+
+class ProbeError(Exception):
+    """A request did not work. The text is `what; fix`."""
+
+    def __init__(self, what: str, fix: str = "") -> None:
+        self.what, self.fix = what, fix
+        super().__init__(f"{what}; {fix}" if fix else what)
+
+
+class RefusedError(ProbeError):
+    """The server answered with an error; `what` is its own text."""
+
+
+class AbsentError(ProbeError):
+    """The server has no such endpoint."""
+
+
+class DeniedError(ProbeError):
+    """The server wants another login."""
+
+
+class SilentError(ProbeError):
+    """There was no answer that could be used: no connection, no end, or not JSON."""
+
+
+class GoneError(ProbeError):
+    """The server stopped answering; it makes no sense to go on."""
+
+
+class Probe:
+    """One server. Safe to use from several threads."""
+
+    def __init__(self, name: str, url: str, access: Access, *, timeout: float = 10.0, flag: str = "") -> None:
+        """Prepare to ask; nothing is sent yet.
+
+        Args:
+            name: What to call the server.
+            url: Its address without a slash at the end.
+            access: How it may be asked.
+            timeout: Seconds that one request may take as a whole.
+            flag: The option that names it.
+
+        """
+        self.name, self.url, self.access = name, url, access
+        self._timeout, self._flag = timeout, flag
+        self._own = threading.local()
+        self._lock = threading.Lock()
+        self._sessions: list[requests.Session] = []
+        self._failures = 0
+
+    def close(self) -> None:
+        """Close the connections."""
+        with self._lock:
+            for session in self._sessions:
+                session.close()
+            self._sessions.clear()
+
+    def get(self, path: str, params: Any = None) -> Any:
+        """Return the JSON that a GET of `path` answers.
+
+        Raises:
+            ProbeError: The kind of it says why not.
+
+        """
+        return self._json("GET", path, params=params)
+
+    def post(self, path: str, *, form: Any = None, body: Any = None) -> Any:
+        """Return the JSON that a POST of a form, or of a JSON body, answers.
+
+        Raises:
+            ProbeError: The kind of it says why not.
+
+        """
+        return self._json("POST", path, data=form, json=body)
+
+    def _json(self, method: str, path: str, **sent: Any) -> Any:
+        status, headers, text = self._ask(method, path, sent)
+        if status in (OK, MULTI_STATUS):
+            try:
+                return json.loads(text)
+            except (ValueError, RecursionError):
+                self._failed()
+                kind = headers.get("Content-Type", "no type")
+                raise self._silent(f"answers {path} with something that is not JSON ({kind})") from None
+        raise self._refusal(status, headers, path, text)
+
+    def _refusal(self, status: int, headers: Mapping[str, str], path: str, text: bytes) -> ProbeError:
+        told = self.access.hide(_told(text))
+        if status in (UNAUTHORIZED, FORBIDDEN):
+            fix = f"check {self.access.token_flag}" if self.access.headers else f"give {self.access.token_flag}"
+            return DeniedError(f"{self.name} at {self.url} refuses {path} with status {status}", fix)
+        if status in ABSENT or "unsupported path" in told:
+            return AbsentError(f"{self.name} at {self.url} has no {path} (status {status})")
+        if MULTIPLE <= status < 400:  # noqa: PLR2004 - the end of the redirects
+            place = self.access.hide(headers.get("Location", "somewhere else").partition("?")[0])
+            return DeniedError(
+                f"{self.name} at {self.url} sends {path} on to {place}",
+                f"name the final address with {self._flag}, or log in",
+            )
+        return RefusedError(f"{self.name} answers {path} with status {status}: {told}")
+
+    def _ask(self, method: str, path: str, sent: Mapping[str, Any]) -> tuple[int, Mapping[str, str], bytes]:
+        import requests
+
+        end = time.monotonic() + self._timeout
+        try:
+            # Redirects are not followed: they would carry headers to another host.
+            response = self._session().request(
+                method, self.url + path, timeout=self._timeout, stream=True, allow_redirects=False,
+                verify=self.access.ca_file or True, **sent,
+            )  # fmt: skip
+            with contextlib.closing(response):
+                body = self._body(response, path, end)
+        except requests.exceptions.SSLError as error:
+            raise self._unreachable(
+                f"TLS fails: {_tls(error)}", "name the authority's certificates with --ca-file"
+            ) from None
+        except requests.exceptions.Timeout:
+            raise self._unreachable(
+                f"no answer to {path} within {self._timeout:g} s", "see whether it hangs, or raise --timeout"
+            ) from None
+        except (requests.exceptions.ConnectionError, requests.exceptions.ChunkedEncodingError) as error:
+            raise self._unreachable(_broken(error), f"start it, or name its address with {self._flag}") from None
+        except (requests.exceptions.RequestException, ValueError, OSError) as error:
+            raise self._unreachable(
+                f"the request fails: {type(error).__name__}", f"check {self._flag} and --ca-file"
+            ) from None
+        self._failures = 0
+        return response.status_code, response.headers, body
+
+    def _body(self, response: requests.Response, path: str, end: float) -> bytes:
+        chunks = bytearray()
+        for chunk in response.iter_content(CHUNK_BYTES):
+            chunks += chunk
+            if len(chunks) > MOST_BYTES:
+                raise self._silent(f"answers {path} with more than {MOST_BYTES >> 20} MiB")
+            if time.monotonic() > end:
+                raise self._unreachable(
+                    f"the answer to {path} does not end within {self._timeout:g} s", "raise --timeout"
+                )
+        return bytes(chunks)
+
+    def _session(self) -> requests.Session:
+        import requests
+
+        found: requests.Session | None = getattr(self._own, "session", None)
+        if found is None:
+            found = requests.Session()
+            found.headers.update(self.access.headers)
+            # Set, so that no password of ~/.netrc takes the place of ours.
+            found.auth = _unchanged
+            self._own.session = found
+            with self._lock:
+                self._sessions.append(found)
+        return found
+
+    def _failed(self) -> None:
+        with self._lock:
+            self._failures += 1
+            if self._failures > PATIENCE:
+                raise GoneError(f"{self.name} at {self.url} stopped answering", "see why, then validate again")
+
+    def _unreachable(self, what: str, fix: str) -> SilentError:
+        self._failed()
+        return SilentError(self.access.hide(f"{self.name} at {self.url}: {what}"), fix)
+
+    def _silent(self, what: str) -> SilentError:
+        return SilentError(f"{self.name} at {self.url} {what}", f"see whether {self._flag} names the right server")
+
+
+def _unchanged(request: requests.PreparedRequest) -> requests.PreparedRequest:
+    return request
+
+
+def _told(text: bytes) -> str:
+    """Return the server's own words about an error."""
+    try:
+        found = json.loads(text)
+    except (ValueError, RecursionError):
+        found = None
+    words = None
+    if isinstance(found, dict):
+        # Grafana tells the error of each query in its result.
+        results = found.get("results")
+        inner = [r.get("error") for r in results.values() if isinstance(r, dict)] if isinstance(results, dict) else []
+        words = found.get("error") or next((w for w in inner if w), None) or found.get("message")
+    told = str(words) if words else text[: 4 * SHOWN].decode(errors="replace")
+    return " ".join(told.split())[:SHOWN] or "no text"
+
+
+def _tls(error: BaseException) -> str:
+    told = str(error)
+    for sign, meaning in (
+        ("CERTIFICATE_VERIFY_FAILED", "its certificate is not trusted"),
+        ("WRONG_VERSION_NUMBER", "it does not speak TLS; use http://"),
+        ("Hostname mismatch", "its certificate is for another host"),
+    ):
+        if sign in told:
+            return meaning
+    return "the handshake breaks off"
+
+
+def _broken(error: BaseException) -> str:
+    told = str(error)
+    for sign, meaning in (
+        ("Connection refused", "nobody listens there (connection refused)"),
+        ("Name or service not known", "the host name is not known"),
+        ("Temporary failure in name resolution", "the host name cannot be resolved"),
+        ("nodename nor servname", "the host name is not known"),
+        ("No route to host", "there is no way to the host"),
+        ("Network is unreachable", "there is no way to the network"),
+        ("BadStatusLine", "the answer is not HTTP"),
+    ):
+        if sign in told:
+            return meaning
+    return "the connection breaks off"

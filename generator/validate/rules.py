@@ -1,0 +1,256 @@
+"""Rules: does the server have exactly ours, healthy, evaluated in time, and is every recorded series there?"""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from generator.rules import Record
+from generator.units import seconds
+from generator.validate.context import Context
+from generator.validate.explain import Explainer
+from generator.validate.panels import explainer
+from generator.validate.pool import spread
+from generator.validate.probe import AbsentError, GoneError, ProbeError
+from generator.validate.prometheus import Prometheus, unix, value
+from generator.validate.syntax import same
+from generator.validate.verdict import Finding, Verdict, empty, ok, warning, wrong
+
+#: A group is late when its last evaluation is so many intervals ago.
+LATE_INTERVALS = 2
+
+#: Seconds that a clock may differ, and an answer may take.
+GRACE = 2.0
+
+RELOAD = "load the files that `agentobs generate` writes, and reload"
+
+
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """One loaded group: its name, file, interval in seconds, last evaluation, how long it took, and its rules."""
+
+    name: str
+    file: str
+    interval: float
+    evaluated: float
+    took: float
+    rules: tuple[Mapping[str, Any], ...]
+
+
+def loaded(ruler: Prometheus) -> list[Loaded]:
+    """Return the groups that a server has loaded.
+
+    Raises:
+        ProbeError: It does not say.
+
+    """
+    return [
+        Loaded(
+            str(g.get("name", "")), str(g.get("file", "")), _number(g.get("interval")), unix(g.get("lastEvaluation")),
+            _number(g.get("evaluationTime")), tuple(r for r in g.get("rules") or () if isinstance(r, dict)),
+        )
+        for g in ruler.groups()
+    ]  # fmt: skip
+
+
+class Evaluations:
+    """Tells when rules were evaluated last. Safe to use from several threads."""
+
+    #: Seconds for which an answer holds.
+    FRESH = 1.0
+
+    def __init__(self, ruler: Prometheus) -> None:
+        self._ruler = ruler
+        self._lock = threading.Lock()
+        self._asked = 0.0
+        self._times: dict[str, tuple[float, float]] = {}
+
+    def of(self, name: str) -> tuple[float, float] | None:
+        """Return when the rule of a recorded series was evaluated last (0 for never) and its interval; None if unknown.
+
+        Raises:
+            ProbeError: The server does not answer.
+
+        """
+        with self._lock:
+            if time.monotonic() - self._asked > self.FRESH:
+                with contextlib.suppress(AbsentError):
+                    self._times = {
+                        str(r.get("name")): (g.evaluated, g.interval)
+                        for g in loaded(self._ruler)
+                        for r in g.rules
+                        if r.get("type") == "recording"
+                    }
+                self._asked = time.monotonic()
+            return self._times.get(name)
+
+
+def rules(context: Context) -> Iterator[Verdict]:
+    """Every rule is loaded as generated, healthy, and evaluated within its interval."""
+    name = context.ruler.probe.name
+    try:
+        groups = loaded(context.ruler)
+    except AbsentError as error:
+        yield empty(f"{error.what}; rules are not judged: name who evaluates them with --rules-url").of(
+            "rules", "/api/v1/rules"
+        )
+        return
+    if not groups and not context.started and context.ruler is context.prometheus:
+        yield warning(
+            f"{name} lists no rules at all; rules are not judged", "name vmalert or the ruler with --rules-url"
+        ).of("rules", "/api/v1/rules")
+        return
+    for wanted in context.groups():
+        yield from _group(context, wanted, [g for g in groups if g.name == wanted["name"]])
+
+
+def _group(context: Context, wanted: Mapping[str, Any], found: Sequence[Loaded]) -> Iterator[Verdict]:
+    name = str(wanted["name"])
+    if not found:
+        yield wrong("the group is not loaded", RELOAD).of("rules", name)
+        for rule in wanted["rules"]:
+            yield wrong("it is not loaded, like the whole group", RELOAD).of("rules", f"{name} / {_title(rule)}")
+        return
+    if len(found) > 1:
+        files = ", ".join(g.file for g in found)
+        yield wrong(f"the group is loaded {len(found)} times: {files}", "keep one of the files").of("rules", name)
+    else:
+        yield _timely(context, wanted, found[0]).of("rules", name)
+    group = found[0]
+    left = list(group.rules)
+    for rule in wanted["rules"]:
+        match = next((r for r in left if _is(r, rule)), None) or next((r for r in left if _named(r, rule)), None)
+        if match is not None:
+            left.remove(match)
+        yield _rule(context, rule, match, group).of("rules", f"{name} / {_title(rule)}")
+    for rule in left:
+        yield warning(
+            "it is loaded, and the bundle does not make it", "move rules of your own to a group of your own"
+        ).of("rules", f"{name} / {rule.get('name')}")
+
+
+def _timely(context: Context, wanted: Mapping[str, Any], group: Loaded) -> Finding:  # noqa: PLR0911 - one per reason
+    interval = seconds(wanted["interval"]) if "interval" in wanted else 0.0
+    if interval and abs(group.interval - interval) > interval / 100:
+        return wrong(f"its interval is {group.interval:g} s, and {interval:g} s is generated", RELOAD)
+    if not group.evaluated:
+        if context.started and context.now - context.started < LATE_INTERVALS * group.interval + GRACE:
+            return empty(
+                f"not evaluated yet: the rules were loaded {context.now - context.started:.0f} s ago, and it is evaluated every {group.interval:g} s"
+            )
+        return wrong("it was never evaluated", "see the log of the server")
+    late = context.now - group.evaluated
+    if late > LATE_INTERVALS * group.interval + GRACE:
+        return wrong(
+            f"its last evaluation is {late:.0f} s ago, and it has to be evaluated every {group.interval:g} s",
+            "see the log and the load of the server",
+        )
+    if group.took > group.interval:
+        return wrong(
+            f"an evaluation takes {group.took:.1f} s, longer than its interval of {group.interval:g} s",
+            "give the server more, or evaluate less often",
+        )
+    if not interval and group.interval > context.evaluation_seconds * 1.01:
+        return warning(
+            f"it is evaluated every {group.interval:g} s, and the configuration says {context.evaluation_seconds:g} s",
+            "set evaluation_interval of the server, or evaluation.interval in bundle.yaml",
+        )
+    return ok(f"every {group.interval:g} s")
+
+
+def _rule(  # noqa: PLR0911 - one per reason
+    context: Context, wanted: Mapping[str, Any], found: Mapping[str, Any] | None, group: Loaded
+) -> Finding:
+    if found is None:
+        return wrong("it is not loaded", RELOAD)
+    if not same(str(found.get("query", "")), wanted["expr"]):
+        return wrong(f"its expression differs from the generated one: {_shown(str(found.get('query', '')))}", RELOAD)
+    for what, here, there in _differences(wanted, found):
+        if here != there:
+            return wrong(f"its {what} is {there or 'not set'}, and {here or 'nothing'} is generated", RELOAD)
+    if found.get("health") == "err" or found.get("lastError"):
+        return wrong(
+            f"it fails: {_shown(str(found.get('lastError') or 'no reason is told'))}", "see the log of the server"
+        )
+    evaluated = unix(found.get("lastEvaluation")) or group.evaluated
+    if not evaluated or found.get("health") == "unknown":
+        young = context.started and context.now - context.started < LATE_INTERVALS * group.interval + GRACE
+        return empty("not evaluated yet") if young else wrong("it was never evaluated", "see the log of the server")
+    notes = dict(found.get("annotations") or {})
+    if "alert" in wanted and notes != wanted["annotations"]:
+        changed = sorted(k for k in {*notes, *wanted["annotations"]} if notes.get(k) != wanted["annotations"].get(k))
+        return warning(f"its annotations differ: {', '.join(changed)}", RELOAD)
+    return ok()
+
+
+def _differences(wanted: Mapping[str, Any], found: Mapping[str, Any]) -> Iterator[tuple[str, Any, Any]]:
+    """Yield what can differ beside the expression: its name, as generated, as loaded."""
+    labels = dict(found.get("labels") or {})
+    here = {str(k): str(v) for k, v in (wanted.get("labels") or {}).items()}
+    for name in sorted({*labels, *here}):
+        yield f"label {name}", here.get(name), labels.get(name)
+    if "alert" in wanted:
+        yield "for", _length(wanted.get("for")), _number(found.get("duration"))
+        if "keepFiringFor" in found or "keep_firing_for" in found:
+            yield (
+                "keep_firing_for",
+                _length(wanted.get("keep_firing_for")),
+                _number(found.get("keepFiringFor", found.get("keep_firing_for"))),
+            )
+
+
+def _named(found: Mapping[str, Any], wanted: Mapping[str, Any]) -> bool:
+    kind = "alerting" if "alert" in wanted else "recording"
+    return found.get("type", kind) == kind and found.get("name") == (wanted.get("alert") or wanted.get("record"))
+
+
+def _is(found: Mapping[str, Any], wanted: Mapping[str, Any]) -> bool:
+    """Tell rules of one name apart by their labels."""
+    return _named(found, wanted) and dict(found.get("labels") or {}) == dict(wanted.get("labels") or {})
+
+
+def _title(rule: Mapping[str, Any]) -> str:
+    if "alert" in rule:
+        return str(rule["alert"])
+    labels = ", ".join(f"{k}={v}" for k, v in (rule.get("labels") or {}).items())
+    return str(rule["record"]) + (f"{{{labels}}}" if labels else "")
+
+
+def records(context: Context) -> Iterator[Verdict]:
+    """Every recorded series is there, or its rule has nothing to record for a reason."""
+    listed = [r for groups in context.bundle.rules.values() for g in groups for r in g.records]
+    says = explainer(context)
+    yield from spread(lambda r: _record(context, says, r), listed)
+
+
+def _record(context: Context, says: Explainer, record: Record) -> Verdict:
+    labels = ", ".join(f"{k}={v}" for k, v in record.labels.items())
+    item = record.name + (f"{{{labels}}}" if labels else "")
+    matchers = ", ".join(f'{k}="{v}"' for k, v in record.labels.items())
+    try:
+        found = context.prometheus.query(f"count({record.name}{{{matchers}}})")
+        if found:
+            return ok(f"{found[0].values[0]:g} series").of("records", item)
+        return says.unrecorded(record).of("records", item)
+    except GoneError:
+        raise
+    except ProbeError as error:
+        return wrong(str(error)).of("records", item)
+
+
+def _number(given: object) -> float:
+    found = value(given)
+    return found if found == found else 0.0  # noqa: PLR0124 - NaN is not itself
+
+
+def _length(duration: object) -> float:
+    return seconds(str(duration)) if duration else 0.0
+
+
+def _shown(text: str) -> str:
+    flat = " ".join(text.split())
+    return flat if len(flat) <= 160 else flat[:157] + "..."  # noqa: PLR2004 - fits a line or two

@@ -1,0 +1,80 @@
+"""Waiting until a bundle has settled: every target scraped, every rule group evaluated at least twice."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+
+from generator.validate.probe import AbsentError, ProbeError
+from generator.validate.prometheus import Prometheus, unix
+from generator.validate.rules import Loaded, loaded
+
+#: Seconds between two looks.
+LOOK_SECONDS = 0.5
+
+
+def settle(
+    prometheus: Prometheus, ruler: Prometheus, limit: float, told: Callable[[str], None], *, targets: bool = True
+) -> bool:
+    """Wait until the bundle has settled; False when it has not within `limit` seconds.
+
+    Args:
+        prometheus: Who scrapes.
+        ruler: Who evaluates.
+        limit: Seconds.
+        told: Is told what is waited for.
+        targets: There has to be some target.
+
+    Raises:
+        GoneError: A server stopped answering.
+
+    """
+    end = time.monotonic() + limit
+    seen: dict[tuple[str, str], set[float]] = {}
+    while True:
+        missing = list(_unsettled(prometheus, ruler, seen, targets=targets))
+        if not missing:
+            return True
+        if time.monotonic() >= end:
+            return False
+        told(f"waiting for {missing[0]}" + (f" and {len(missing) - 1} more" if len(missing) > 1 else ""))
+        time.sleep(min(LOOK_SECONDS, max(0.01, end - time.monotonic())))
+
+
+def _unsettled(
+    prometheus: Prometheus, ruler: Prometheus, seen: dict[tuple[str, str], set[float]], *, targets: bool
+) -> Iterator[str]:
+    """Yield what is not there yet. A server that cannot say is not waited for; one that does not answer yet is."""
+    try:
+        found = prometheus.targets()
+        if targets and not found:
+            # Prometheus hands over what it discovered every five seconds only.
+            yield "the first target"
+        yield from (f"the first scrape of {t.get('scrapeUrl')}" for t in found if not unix(t.get("lastScrape")))
+    except AbsentError:
+        pass
+    except ProbeError as error:
+        yield error.what
+    try:
+        since = _since(ruler)
+        for group in loaded(ruler):
+            times = seen.setdefault((group.file, group.name), set())
+            times.update({group.evaluated} - {0.0})
+            if not _twice(group, times, since):
+                yield f"the rule group {group.name}"
+    except AbsentError:
+        pass
+    except ProbeError as error:
+        yield error.what
+
+
+def _twice(group: Loaded, times: set[float], since: float) -> bool:
+    """Say whether a group was evaluated twice: it was seen, or so much time lies between its loading and its last evaluation."""
+    return len(times) > 1 or bool(since and group.evaluated - since > group.interval)
+
+
+def _since(ruler: Prometheus) -> float:
+    try:
+        return ruler.started()
+    except ProbeError:
+        return 0.0

@@ -1,0 +1,112 @@
+"""A PromQL expression as a tree whose parts can be asked one by one."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import promql_parser as pp
+
+from generator.lint.expression import Selector, selectors
+
+#: String literals are put aside while an expression is taken apart: the parser prints them without their escapes.
+_LITERAL = re.compile(r'"(?:[^"\\]|\\.)*"')
+_TOKEN = re.compile(r'"(L\d+L)"')
+_MATCHERS = re.compile(r"\{([^{}]*)\}")
+
+COMPARISONS = frozenset({">", ">=", "<", "<=", "==", "!="})
+
+
+@dataclass(frozen=True, slots=True)
+class Tree:
+    """A part of an expression.
+
+    Attributes:
+        node: The parser's node.
+        literals: The string literals that were put aside, by token.
+
+    """
+
+    node: Any
+    literals: dict[str, str]
+
+    @property
+    def text(self) -> str:
+        """The part as PromQL."""
+        return _TOKEN.sub(lambda m: self.literals[m[1]], str(self.node))
+
+    def literal(self, token: str) -> str:
+        """Return what a matcher's value means."""
+        written = self.literals.get(token)
+        if written is None:
+            return token
+        try:
+            return str(json.loads(written))
+        except ValueError:
+            return written[1:-1]
+
+    def of(self, node: Any) -> Tree:
+        """Return another node of the same expression."""
+        return Tree(node, self.literals)
+
+    def selectors(self) -> list[Selector]:
+        """Return every selector in it."""
+        return selectors(self.node)
+
+    def bare(self) -> Tree:
+        """Return it without the parentheses around it."""
+        node = self.node
+        while isinstance(node, pp.ParenExpr):
+            node = node.expr
+        return self.of(node)
+
+
+def tree(expr: str) -> Tree:
+    """Parse an expression without variables.
+
+    Raises:
+        ValueError: It is not PromQL.
+
+    """
+    literals: dict[str, str] = {}
+
+    def aside(found: re.Match[str]) -> str:
+        token = f"L{len(literals)}L"
+        literals[token] = found[0]
+        return f'"{token}"'
+
+    return Tree(pp.parse(_LITERAL.sub(aside, expr)), literals)
+
+
+def same(one: str, other: str) -> bool:
+    """Say whether two expressions are the same but for spaces, line ends and the order of matchers."""
+    if one == other:
+        return True
+    try:
+        return _canonical(one) == _canonical(other)
+    except ValueError:
+        return False
+
+
+def _canonical(expr: str) -> str:
+    """Return the parser's own text, with the matchers of every selector in order. No literal has a brace or a comma then."""
+    whole = tree(expr)
+    plain = _TOKEN.sub(lambda m: f'"{whole.literal(m[1]).encode().hex()}"', str(whole.node))
+    return _MATCHERS.sub(lambda m: "{" + ",".join(sorted(m[1].split(","))) + "}", plain)
+
+
+def nodes(node: Any) -> Iterator[Any]:
+    """Yield a node and everything below it that is evaluated to a vector."""
+    yield node
+    match node:
+        case pp.SubqueryExpr() | pp.AggregateExpr() | pp.ParenExpr() | pp.UnaryExpr():
+            yield from nodes(node.expr)
+        case pp.Call():
+            for argument in node.args:
+                yield from nodes(argument)
+        case pp.BinaryExpr():
+            yield from nodes(node.lhs)
+            yield from nodes(node.rhs)

@@ -1,0 +1,172 @@
+"""`python -m tests.stack`: the whole stack on this machine, without Docker, validated; or left running for somebody to look at."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from itertools import cycle
+
+from generator.errors import GeneratorError
+from reference_server import scenarios
+from tests.servers import ServerError, Webhook, free_port, wait_until
+from tests.servers.cache import REPOSITORY
+from tests.stack.deployments import TABLE, Process, config, start
+from tests.stack.monitoring import Monitoring, binaries
+
+#: A fault of the pools, one of the streams, one of the runs: each shows within half an hour of its own time.
+SCENARIOS = ("F10", "F18", "F24")
+
+#: Virtual seconds per second: half an hour is half a minute.
+SCALE = 60.0
+
+#: How long `agentobs validate` may wait until everything is scraped and evaluated.
+WAIT_SECONDS = 60
+
+#: Between two looks at what runs.
+LOOK_SECONDS = 0.5
+
+
+class Ended(BaseException):
+    """SIGINT or SIGTERM: everything is to be ended."""
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the stack; return the exit code of `agentobs validate`, 1 when the stack could not run, 130 when it was ended."""
+    parser = argparse.ArgumentParser(prog="python -m tests.stack", description=__doc__)
+    parser.add_argument("--scenario", nargs="+", default=list(SCENARIOS), metavar="ID", help="what is played in turn")
+    parser.add_argument("--time-scale", type=float, default=SCALE, metavar="N", help=f"default: {SCALE:g}")
+    parser.add_argument("--keep", action="store_true", help="leave it running and tell what fires; Ctrl-C stops it")
+    args = parser.parse_args(argv)
+    try:
+        for name in args.scenario:
+            scenarios.find(name)
+        with _signals():
+            return _keep(args.scenario, args.time_scale) if args.keep else _validate(args.scenario, args.time_scale)
+    except Ended:
+        print("ended; nothing is left running", file=sys.stderr)
+        return 130
+    except (GeneratorError, ServerError, OSError, ValueError, TimeoutError) as error:
+        print(error, file=sys.stderr)
+        return 1
+
+
+@contextmanager
+def _signals() -> Iterator[None]:
+    """Raise Ended at the first signal, and let no second one disturb the end."""
+
+    def ended(*_: object) -> None:
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, signal.SIG_IGN)
+        raise Ended
+
+    before = {number: signal.signal(number, ended) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+@contextmanager
+def _stack(scale: float, webhook: str) -> Iterator[tuple[list[Process], Monitoring]]:
+    programs = binaries()
+    if isinstance(programs, str):
+        raise ServerError(programs)
+    with ExitStack() as open_:
+        processes = start(TABLE, scale, open_)
+        monitoring = open_.enter_context(Monitoring(programs, config(processes), scale=scale, webhook=webhook))
+        up = f"sum(up) == {len(processes)}"
+        wait_until(lambda: monitoring.prometheus.query(up), what="all targets", limit_seconds=WAIT_SECONDS)
+        yield processes, monitoring
+
+
+def _validate(names: Sequence[str], scale: float) -> int:
+    webhook = f"127.0.0.1:{free_port()}"
+    with _stack(scale, f"http://{webhook}/") as (processes, monitoring):
+        command = [
+            sys.executable, "-m", "generator", "validate", "--config", str(monitoring.config),
+            "--prometheus", monitoring.prometheus.url, "--alertmanager", f"http://{monitoring.alertmanager.address}",
+            "--time-scale", f"{scale:g}", "--wait", str(WAIT_SECONDS), "--reference", processes[0].server.url,
+            "--webhook", webhook, *(word for name in names for word in ("--scenario", name)),
+        ]  # fmt: skip
+        with _child(command) as child:
+            while child.poll() is None:
+                _check(processes, monitoring)
+                time.sleep(LOOK_SECONDS)
+            return child.returncode
+
+
+@contextmanager
+def _child(command: Sequence[str]) -> Iterator[subprocess.Popen[bytes]]:
+    """Run a command with our own terminal; it gets the time to say what it knows when it is ended."""
+    child = subprocess.Popen(command, cwd=REPOSITORY, env={**os.environ, "PYTHONPATH": str(REPOSITORY)})
+    try:
+        yield child
+    finally:
+        if child.poll() is None:
+            child.send_signal(signal.SIGINT)
+            try:
+                child.wait(10)
+            except subprocess.TimeoutExpired:
+                child.kill()
+        child.wait()
+
+
+def _keep(names: Sequence[str], scale: float) -> int:
+    with Webhook() as webhook, _stack(scale, webhook.url) as (processes, monitoring):
+        print(f"Prometheus    {monitoring.prometheus.url}/alerts")
+        print(f"Alertmanager  http://{monitoring.alertmanager.address}")
+        for process in processes:
+            print(f"{process.deployed.name:13} {process.server.url}/metrics  ({process.role})")
+        print(f"\n{scale:g} times as fast as life. Ctrl-C stops everything.\n")
+        told = 0
+        for name in cycle(names):
+            scenario = scenarios.find(name)
+            processes[0].server.switch(name)
+            print(f"{scenario.id}: {scenario.title}, on {processes[0].deployed.name}. {scenario.plays}", flush=True)
+            end = time.monotonic() + scenario.duration / scale
+            while time.monotonic() < end:
+                _check(processes, monitoring)
+                told = _tell(webhook, told)
+                time.sleep(LOOK_SECONDS)
+    return 0
+
+
+def _check(processes: Sequence[Process], monitoring: Monitoring) -> None:
+    """Notice a server that was killed.
+
+    Raises:
+        ServerError: One is gone.
+
+    """
+    gone = [f"{p.deployed.name} ({p.role})" for p in processes if not p.server.child.alive()]
+    gone += [
+        name
+        for name, server in (("Prometheus", monitoring.prometheus), ("Alertmanager", monitoring.alertmanager))
+        if not server.alive()
+    ]
+    if gone:
+        raise ServerError(f"{', '.join(gone)} ended; everything else is ended too")
+
+
+def _tell(webhook: Webhook, told: int) -> int:
+    """Print what Alertmanager delivered beyond the first `told` notices; return how many there are."""
+    notices = webhook.notices[told:]
+    for notice in notices:
+        if notice.labels["alertname"] != "ObservabilityWatchdog":
+            at = time.strftime("%H:%M:%S", time.localtime(notice.at))
+            labels = " ".join(
+                notice.labels.get(name, "") for name in ("severity", "alertname", "deployment", "instance")
+            )
+            print(f"  {at} {notice.status:8} {labels}", flush=True)
+    return told + len(notices)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,441 @@
+"""What goes wrong around us: servers that go away and come back, targets that answer nonsense or not at all, full disks,
+signals. Every time: a clear verdict, nothing left running, no half-written file.
+
+The stack runs 120 times as fast as life.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from generator.cli import main
+from tests.servers import Prometheus, free_port, missing, wait_until
+from tests.servers.cache import REPOSITORY
+from tests.stack import Monitoring, Reference, binaries
+
+SCALE = 120
+ENVIRONMENT = {**os.environ, "PYTHONPATH": str(REPOSITORY)}
+
+
+class Talker:
+    """A listener on loopback that answers every connection with the same bytes, or, without any, never."""
+
+    def __init__(self, answer: bytes) -> None:
+        self._answer = answer
+        self._socket = socket.create_server(("127.0.0.1", 0))
+        self.address = f"127.0.0.1:{self._socket.getsockname()[1]}"
+        self._open: list[socket.socket] = []
+        self._thread = threading.Thread(target=self._serve, daemon=True)
+        self._thread.start()
+
+    def _serve(self) -> None:
+        while True:
+            try:
+                connection, _ = self._socket.accept()
+            except OSError:
+                return
+            if self._answer:
+                with connection, contextlib.suppress(OSError):
+                    connection.recv(65_536)
+                    connection.sendall(self._answer)
+            else:
+                self._open.append(connection)
+
+    def close(self) -> None:
+        """End; what still hangs is let go."""
+        self._socket.shutdown(socket.SHUT_RDWR)
+        self._socket.close()
+        self._thread.join()
+        for connection in self._open:
+            connection.close()
+
+
+PAGE = b"HTTP/1.1 200 OK\r\nContent-Type: text/plain; version=1.0.0; charset=utf-8\r\nConnection: close\r\n\r\n"
+#: A login page, and bytes of no meaning.
+GARBAGE = PAGE + b"<!doctype html><title>Log in</title>\n" + bytes(range(256)) * 20
+
+
+@dataclass(frozen=True)
+class Stack:
+    """A good deployment, one that is going to be killed, and two targets that never were any good."""
+
+    good: Reference
+    victim: Reference
+    garbage: str
+    hanging: str
+    monitoring: Monitoring
+    webhook: str
+
+    def command(self, *words: str) -> list[str]:
+        """The validation of this stack, as JSON."""
+        return [
+            sys.executable, "-m", "generator", "validate", "--config", str(self.monitoring.config),
+            "--prometheus", self.monitoring.prometheus.url, "--alertmanager", f"http://{self.monitoring.alertmanager.address}",
+            "--reference", self.good.url, "--webhook", self.webhook, "--time-scale", str(SCALE), "--format", "json", *words,
+        ]  # fmt: skip
+
+    def validate(self, *words: str) -> Told:
+        """Validate to the end."""
+        with started(self.command(*words)) as child:
+            return told(child)
+
+
+@dataclass(frozen=True)
+class Told:
+    """How a validation ended."""
+
+    code: int
+    text: str
+    errors: str
+
+    @property
+    def report(self) -> Mapping[str, Any]:
+        """The JSON report."""
+        found: Mapping[str, Any] = json.loads(self.text)
+        return found
+
+    def of(self, category: str, part: str) -> list[tuple[str, str]]:
+        """Verdicts of a category about what has `part` in its name: state and reason."""
+        return [
+            (v["verdict"], v["why"]) for v in self.report["verdicts"] if v["category"] == category and part in v["item"]
+        ]
+
+    def clear(self) -> bool:
+        """A report, every wrong item with its reason and its fix, and no traceback."""
+        wrong = [v for v in self.report["verdicts"] if v["verdict"] == "wrong"]
+        assert "Traceback" not in self.errors, self.errors
+        assert all(v["why"] and v["fix"] for v in wrong)
+        assert self.code == (1 if wrong or self.report["ended_early"] else 0)
+        return True
+
+
+@contextlib.contextmanager
+def started(command: list[str], **more: Any) -> Iterator[subprocess.Popen[str]]:
+    """A process that does not outlive the test."""
+    child = subprocess.Popen(
+        command, cwd=REPOSITORY, env={**ENVIRONMENT, **more}, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+    try:
+        yield child
+    finally:
+        if child.poll() is None:
+            child.kill()
+        child.communicate()
+
+
+def told(child: subprocess.Popen[str], limit: float = 300) -> Told:
+    out, errors = child.communicate(timeout=limit)
+    return Told(child.returncode, out, errors)
+
+
+@pytest.fixture(scope="module")
+def programs() -> tuple[Path, Path]:
+    found = binaries()
+    if isinstance(found, str):
+        missing(found)
+    return found
+
+
+@pytest.fixture(scope="module")
+def stack(programs: tuple[Path, Path]) -> Iterator[Stack]:
+    """Everything up, and scraped at least once."""
+    with contextlib.ExitStack() as open_:
+        flags = ("--role", "combined", "--scenario", "calm", "--time-scale", str(SCALE))
+        good, victim = (open_.enter_context(Reference(*flags)) for _ in range(2))
+        garbage, hanging = Talker(GARBAGE), Talker(b"")
+        open_.callback(garbage.close)
+        open_.callback(hanging.close)
+        names = {"good": good.ready().address, "victim": victim.ready().address,
+                 "garbage": garbage.address, "hanging": hanging.address}  # fmt: skip
+        groups = [{"role": "combined", "deployment": name, "targets": [at]} for name, at in names.items()]
+        config = {"systems": {"agent_server": {"scrape": {"discovery": ["static"], "static": groups}}}}
+        webhook = f"127.0.0.1:{free_port()}"
+        monitoring = open_.enter_context(Monitoring(programs, config, scale=SCALE, webhook=f"http://{webhook}/"))
+        made = Stack(good, victim, garbage.address, hanging.address, monitoring, webhook)
+        wait_up(monitoring.prometheus, 2)
+        wait_until(lambda: monitoring.prometheus.query("count(up) == 4"), what="four targets", limit_seconds=60)
+        yield made
+
+
+def wait_up(prometheus: Prometheus, count: int) -> None:
+    wait_until(lambda: prometheus.query(f"sum(up) == {count}"), what=f"{count} targets that are up", limit_seconds=60)
+
+
+@pytest.mark.real
+def test_each_broken_target_is_told_with_its_reason(stack: Stack) -> None:
+    """One answers garbage, one hangs, one was killed, one is well: the others are judged all the same."""
+    stack.victim.stop()
+    wait_up(stack.monitoring.prometheus, 1)
+    try:
+        found = stack.validate("--wait", "60")
+    finally:
+        stack.victim.start()
+        stack.victim.ready()
+
+    assert found.clear()
+    assert found.report["ended_early"] == ""
+    reasons = {name: found.of("targets", at) for name, at in (
+        ("good", stack.good.address), ("victim", stack.victim.address), ("garbage", stack.garbage), ("hanging", stack.hanging))}  # fmt: skip
+    assert [state for state, _ in reasons["good"]] == ["ok"]
+    assert [state for name in ("victim", "garbage", "hanging") for state, _ in reasons[name]] == ["wrong"] * 3
+    assert "connection refused" in reasons["victim"][0][1]
+    assert "deadline exceeded" in reasons["hanging"][0][1]
+    assert reasons["garbage"][0][1] not in {reasons["victim"][0][1], reasons["hanging"][0][1]}
+
+    wait_up(stack.monitoring.prometheus, 2)
+    again = stack.validate("--wait", "60")
+    assert [state for state, _ in again.of("targets", stack.victim.address)] == ["ok"]
+
+
+@contextlib.contextmanager
+def playing(stack: Stack, minutes: float) -> Iterator[subprocess.Popen[str]]:
+    """A validation that plays F18, whose fault comes in minute 20, after so many virtual minutes of it."""
+    with started(stack.command("--wait", "60", "--scenario", "F18")) as child:
+        wait_until(lambda: stack.good.get("/scenario")["scenario"] == "F18" or child.poll() is not None,
+                   what="the scenario", limit_seconds=120)  # fmt: skip
+        reached(stack, minutes)
+        assert child.poll() is None
+        yield child
+
+
+def reached(stack: Stack, minutes: float) -> None:
+    wait_until(lambda: stack.good.elapsed_seconds() > 60 * minutes, what=f"minute {minutes}", limit_seconds=120)
+
+
+@pytest.mark.real
+def test_prometheus_restarts_in_the_middle_and_the_alert_comes_all_the_same(stack: Stack) -> None:
+    """It is killed and comes back with what it had; the fault after that is told and called off."""
+    with playing(stack, 5) as child:
+        stack.monitoring.prometheus.stop()
+        stack.monitoring.prometheus.start()
+        found = told(child)
+
+    assert found.clear()
+    assert [state for state, _ in found.of("scenarios", "AgentServerSetStatusErrors")] == ["ok", "ok"], found.text[
+        -2000:
+    ]
+
+
+@pytest.mark.real
+def test_alertmanager_is_away_for_a_while(stack: Stack) -> None:
+    """It is killed, and is back when the fault comes: told and called off, or said to be away."""
+    with playing(stack, 3) as child:
+        stack.monitoring.alertmanager.stop()
+        reached(stack, 10)
+        stack.monitoring.alertmanager.start()
+        found = told(child)
+
+    assert found.clear()
+    states = {state for state, _ in found.of("scenarios", "")}
+    away = [why for state, why in found.of("scenarios", "") if state == "wrong"]
+    assert states == {"ok"} or all(
+        "Alertmanager" in why for why in (*away, *[found.report["ended_early"]] * (not away))
+    )
+
+
+@pytest.mark.real
+def test_an_interrupted_validation_says_so_and_leaves_the_reference_server_calm(stack: Stack) -> None:
+    """Ctrl-C in the middle of a scenario: what was judged stands, exit code 130."""
+    with playing(stack, 1) as child:
+        child.send_signal(signal.SIGINT)
+        found = told(child, 60)
+
+    assert (found.code, found.report["ended_early"]) == (130, "interrupted")
+    assert found.of("targets", stack.good.address)[0][0] == "ok"
+    assert "Traceback" not in found.errors
+    assert stack.good.get("/scenario")["scenario"] == "calm"
+
+
+@pytest.mark.real
+def test_prometheus_goes_away_for_good(stack: Stack) -> None:
+    """The validation ends by itself, and says who is gone."""
+    stack.monitoring.prometheus.stop()
+    try:
+        found = stack.validate("--wait", "3")
+    finally:
+        stack.monitoring.prometheus.start()
+
+    assert found.clear()
+    assert stack.monitoring.prometheus.url in found.report["ended_early"]
+    wait_up(stack.monitoring.prometheus, 2)
+
+
+def relatives(folder: Path) -> dict[int, str]:
+    """Processes that were started with `folder` as their TMPDIR, or that work in it: number to command."""
+    out = {}
+    for entry in Path("/proc").iterdir():
+        if not entry.name.isdigit() or int(entry.name) == os.getpid():
+            continue
+        with contextlib.suppress(OSError):
+            command = (entry / "cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace")
+            environment = (entry / "environ").read_bytes()
+            if command and (str(folder).encode() in environment or str(folder) in command):
+                out[int(entry.name)] = command
+    return out
+
+
+def wait_for(child: subprocess.Popen[str], folder: Path, part: str) -> None:
+    """Wait until a stack has started a process with `part` in its command."""
+    wait_until(
+        lambda: child.poll() is not None or any(part in command for command in relatives(folder).values()),
+        what=part,
+        limit_seconds=60,
+    )
+    assert child.poll() is None, told(child)
+
+
+MOMENTS = (
+    ("reference_server --port", signal.SIGINT),
+    ("alertmanager", signal.SIGINT),
+    ("storage.tsdb.path", signal.SIGTERM),
+    ("generator validate", signal.SIGTERM),
+)
+
+
+@pytest.mark.real
+@pytest.mark.parametrize(("moment", "number"), MOMENTS, ids=[f"{m.split()[0]}-{n.name}" for m, n in MOMENTS])
+def test_the_stack_can_be_ended_at_any_moment(
+    programs: tuple[Path, Path], tmp_path: Path, moment: str, number: signal.Signals
+) -> None:
+    """While servers start, and while they are validated: nothing runs on, no folder stays."""
+    assert programs
+    with started([sys.executable, "-m", "tests.stack", "--scenario", "F18"], TMPDIR=str(tmp_path)) as child:
+        wait_for(child, tmp_path, moment)
+        child.send_signal(number)
+        found = told(child, 60)
+
+    assert found.code == 130, found.errors
+    assert "nothing is left running" in found.errors
+    wait_until(lambda: not relatives(tmp_path), what="all to be gone", limit_seconds=20)
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.real
+def test_the_stack_proves_the_bundle_and_leaves_nothing(programs: tuple[Path, Path], tmp_path: Path) -> None:
+    """`make validate` with one fault: every item judged, nothing wrong, and everything gone afterwards."""
+    assert programs
+    command = [sys.executable, "-m", "tests.stack", "--scenario", "F18", "--time-scale", str(SCALE)]
+    with started(command, TMPDIR=str(tmp_path)) as child:
+        found = told(child)
+
+    assert found.code == 0, found.text
+    assert "F18 AgentServerSetStatusErrors fires" in found.text
+    assert list(tmp_path.iterdir()) == []
+    assert relatives(tmp_path) == {}
+
+
+@pytest.mark.real
+def test_a_server_of_the_stack_is_killed(programs: tuple[Path, Path], tmp_path: Path) -> None:
+    """Prometheus dies under the validation: it is told, and the rest of the stack is taken down."""
+    assert programs
+    with started([sys.executable, "-m", "tests.stack", "--scenario", "F18"], TMPDIR=str(tmp_path)) as child:
+        wait_for(child, tmp_path, "generator validate")
+        (victim,) = [
+            n for n, command in relatives(tmp_path).items() if "storage.tsdb.path" in command and "sh -c" not in command
+        ]
+        os.kill(victim, signal.SIGKILL)
+        found = told(child, 120)
+
+    assert found.code == 1
+    assert "Prometheus ended; everything else is ended too" in found.errors
+    assert "Traceback" not in found.errors
+    wait_until(lambda: not relatives(tmp_path), what="all to be gone", limit_seconds=20)
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.real
+def test_nothing_outlives_a_stack_that_is_killed(programs: tuple[Path, Path], tmp_path: Path) -> None:
+    """SIGKILL lets nobody clean up; the servers end all the same. (The folders stay.)"""
+    assert programs
+    with started([sys.executable, "-m", "tests.stack", "--keep"], TMPDIR=str(tmp_path)) as child:
+        wait_for(child, tmp_path, "storage.tsdb.path")
+        child.kill()
+        child.communicate()
+
+    wait_until(lambda: not relatives(tmp_path), what="all to be gone", limit_seconds=20)
+
+
+def whole(folder: Path) -> dict[str, bytes]:
+    """Every file below a folder."""
+    return {str(p.relative_to(folder)): p.read_bytes() for p in sorted(folder.rglob("*")) if p.is_file()}
+
+
+@contextlib.contextmanager
+def mounted(folder: Path, options: str) -> Iterator[Path]:
+    """A memory file system at `folder`; only root can make one."""
+    folder.mkdir()
+    done = subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", options, "tmpfs", folder], capture_output=True, text=True, check=False
+    )
+    if done.returncode:
+        missing_mount(done.stderr)
+    try:
+        yield folder
+    finally:
+        subprocess.run(["umount", folder], check=True)
+
+
+def missing_mount(reason: str) -> None:
+    """Skip, in CI too: a runner need not be root."""
+    pytest.skip(f"no file system can be mounted here: {reason.strip()}")
+
+
+def test_a_disk_that_runs_full_leaves_every_old_file_as_it_was(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """All files are written before the first one is replaced."""
+    other = tmp_path / "bundle.yaml"
+    other.write_text("selectors: {env: prod}\n", encoding="utf-8")
+    assert main(["generate", "--out", str(tmp_path / "old")]) == 0
+    before = whole(tmp_path / "old")
+    room = sum(-(-len(text) // 4096) * 4096 for text in before.values()) + 200_000
+
+    with mounted(tmp_path / "disk", f"size={room}") as disk:
+        shutil.copytree(tmp_path / "old", disk, dirs_exist_ok=True)
+        capsys.readouterr()
+        assert main(["generate", "--config", str(other), "--out", str(disk)]) == 1
+        after = whole(disk)
+
+    assert "No space left on device; make room" in capsys.readouterr().err
+    assert after == before
+
+
+def test_a_read_only_folder_is_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Nothing can be made there, and nothing is."""
+    with mounted(tmp_path / "disk", "size=1m,ro") as disk:
+        assert main(["generate", "--out", str(disk)]) == 1
+        assert list(disk.iterdir()) == []
+
+    assert "Read-only file system; make room, or name a writable folder with --out" in capsys.readouterr().err
+
+
+def test_an_interrupted_generation_leaves_no_half_written_file(tmp_path: Path) -> None:
+    """Ctrl-C from the first file on, several times: each file is there as it was, or as it is to be, or not at all."""
+    assert main(["generate", "--out", str(tmp_path / "want")]) == 0
+    want = whole(tmp_path / "want")
+    codes = []
+    for number in range(4):
+        out = tmp_path / f"out{number}"
+        with started([sys.executable, "-m", "generator", "generate", "--out", str(out)]) as child:
+            while number and not out.exists() and child.poll() is None:
+                pass  # the files are written within milliseconds
+            child.send_signal(signal.SIGINT)
+            codes.append(told(child, 60).code)
+        assert whole(out).items() <= want.items()
+
+    assert {*codes} <= {0, 130, -signal.SIGINT}
+    assert any(codes)

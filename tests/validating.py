@@ -1,0 +1,177 @@
+"""What the tests of `agentobs validate` share: a live installation, contexts on it, and small servers that misbehave."""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, replace
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any, Self
+
+from generator import config
+from generator.bundle import Bundle, build
+from generator.catalogue import load
+from generator.site import Site
+from generator.validate import CHECKS, Context, Options, Verdict, prepared, run
+from generator.validate.verdict import State
+from tests.servers import Webhook, missing, wait_until
+from tests.stack.monitoring import Monitoring, binaries
+from tests.stack.reference import Reference
+
+#: Virtual seconds per second: scrapes and evaluations every one and a half, the slowest rules every six.
+SCALE = 20.0
+
+#: Everything is switched on, so that nothing is missing but what has not happened.
+SHOWN = {
+    "EXPOSE_INTERNAL_METRICS_PROMETHEUS": "true",
+    "METRIC_MAX_EMITTING_TIER": "3",
+    "FF_ASYNC_PUBLISH_QUEUE": "true",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Installation:
+    """A deployment of two processes, Prometheus and Alertmanager on the bundle for it.
+
+    Attributes:
+        monitoring: The servers, and the folder of the generated files.
+        api, queue: The processes.
+        webhook: Where Alertmanager posts to.
+
+    """
+
+    monitoring: Monitoring
+    api: Reference
+    queue: Reference
+    webhook: Webhook
+
+    @property
+    def bundle(self) -> Bundle:
+        """The bundle as it is loaded."""
+        return bundled(self.monitoring.config)
+
+    def text(self, name: str) -> str:
+        """Text of a generated file."""
+        return (self.monitoring.folder / "out" / name).read_text(encoding="utf-8")
+
+    def rules(self) -> dict[str, str]:
+        """Texts of the generated rule files by name."""
+        folder = self.monitoring.folder / "out/alerts"
+        return {path.name: path.read_text(encoding="utf-8") for path in sorted(folder.glob("*.rules.yaml"))}
+
+    def options(self, **changes: Any) -> Options:
+        """How the servers are reached."""
+        known = {
+            "prometheus": self.monitoring.prometheus.url,
+            "alertmanager": f"http://{self.monitoring.alertmanager.address}",
+            "scale": SCALE,
+        }
+        return Options(**{**known, **changes})
+
+    @contextmanager
+    def context(self, **changes: Any) -> Iterator[Context]:
+        """What the checks are handed."""
+        with prepared(self.bundle, self.options(**changes), lambda _: None) as context:
+            yield context
+
+
+def bundled(path: Path) -> Bundle:
+    """The bundle of a configuration file, on the fast clock."""
+    catalogue = load()
+    return replace(build(Site(catalogue, config.read(catalogue, path))), time_scale=SCALE)
+
+
+@contextmanager
+def installed() -> Iterator[Installation]:
+    """A live installation that has been busy long enough for every rule to have been evaluated twice."""
+    programs = binaries()
+    if isinstance(programs, str):
+        missing(programs)
+    with ExitStack() as stack:
+        flags = ("--role", "api", "--scenario", "busy", "--time-scale", f"{SCALE:g}")
+        api = stack.enter_context(Reference(*flags, env=SHOWN)).ready()
+        queue = stack.enter_context(Reference("--role", "queue", "--join", api.url, env=SHOWN)).ready()
+        webhook = stack.enter_context(Webhook())
+        groups = [
+            {"deployment": "demo", "role": r, "targets": [s.address]} for r, s in (("api", api), ("queue", queue))
+        ]
+        own = {
+            "tier": 3,
+            "runtimes": ["postgres"],
+            "roles": ["api", "queue"],
+            "scrape": {"discovery": ["static"], "static": groups},
+        }
+        config_ = {"systems": {"agent_server": own}}
+        monitoring = stack.enter_context(Monitoring(programs, config_, scale=SCALE, webhook=webhook.url))
+        made = Installation(monitoring, api, queue, webhook)
+        wait_until(
+            lambda: monitoring.prometheus.query("deployment:slo_error:ratio30d"),
+            what="the slowest rule",
+            limit_seconds=120,
+        )
+        yield made
+
+
+def judged(context: Context, category: str) -> dict[str, Verdict]:
+    """The verdicts of one family of checks, by item."""
+    (check,) = (c for c in CHECKS if c.category == category)
+    return {v.item: v for v in run(context, [check])}
+
+
+def troubles(verdicts: Mapping[str, Verdict]) -> dict[str, str]:
+    """What is wrong or warned of, and why."""
+    return {item: v.why for item, v in verdicts.items() if v.state in (State.WRONG, State.WARNING)}
+
+
+#: Method, path with query, headers and body in; status, headers and body out.
+Answer = Callable[[str, str, Mapping[str, str], bytes], tuple[int, Mapping[str, str], bytes]]
+
+
+class Fake:
+    """A web server on a free loopback port that answers as it is told. A context manager."""
+
+    def __init__(self, answer: Answer) -> None:
+        asked: list[tuple[str, str, dict[str, str]]] = []
+
+        class Handler(BaseHTTPRequestHandler):
+            def respond(self) -> None:
+                body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+                asked.append((self.command, self.path, dict(self.headers)))
+                status, headers, text = answer(self.command, self.path, dict(self.headers), body)
+                self.send_response(status)
+                for name, value in {"Content-Length": str(len(text)), **headers}.items():
+                    self.send_header(name, value)
+                self.end_headers()
+                self.wfile.write(text)
+
+            do_GET = do_POST = respond  # noqa: N815 - the base's names
+
+            def log_message(self, *_: object) -> None:
+                """Say nothing."""
+
+        self.asked = asked
+        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.server.daemon_threads = True
+        self._thread = threading.Thread(target=self.server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
+        self._thread.start()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.server.shutdown()
+        self.server.server_close()
+        self._thread.join()
+
+    @property
+    def url(self) -> str:
+        """Where it answers."""
+        return f"http://127.0.0.1:{self.server.server_address[1]}"
+
+
+def told(value: object, status: int = 200) -> tuple[int, Mapping[str, str], bytes]:
+    """An answer in JSON."""
+    return status, {"Content-Type": "application/json"}, json.dumps(value).encode()

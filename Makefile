@@ -5,7 +5,7 @@ BIN    := $(VENV)/bin
 ARGS   ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help dashboards check lint test unit types docs reference fidelity validate demo bench clean
+.PHONY: help dashboards check lint test unit types docs reference fidelity validate demo up down compose lock bench clean
 
 help: ## this list (default)
 	@awk -F ':.*## ' '/^[a-z][a-z-]*:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -38,6 +38,20 @@ docs: $(VENV)/.dev ## write the generated parts of README.md and docs/
 
 reference: $(VENV)/.dev ## start a busy simulated Agent Server on 127.0.0.1:8123, sixty times as fast as life
 	@EXPOSE_INTERNAL_METRICS_PROMETHEUS=true $(BIN)/agent-reference-server --runtime postgres --scenario busy --time-scale 60 --port 8123 $(ARGS)
+
+up: ## the whole stack in Docker, Grafana on http://127.0.0.1:3000 (SCENARIO=f07-saturation TIME_SCALE=1 WORKERS=2)
+	@docker compose up --build --detach $(if $(WORKERS),--scale agent-queue=$(WORKERS)) $(ARGS)
+	@docker compose ps --format '{{.Service}}: {{.Ports}}' | sed -n 's,^\([a-z-]*\): .*\(127[.0-9]*:[0-9]*\)->.*,  \1  http://\2,p' | sort -u
+	@echo "  docker compose logs --follow validate webhook    what is checked, and what alerts say"
+
+down: ## stop that stack and forget what it recorded
+	@docker compose down --volumes --remove-orphans
+
+compose: $(VENV)/.dev ## run docker-compose.yml for real and check it, beside a stack that is up
+	@$(BIN)/python -m tests.compose $(ARGS)
+
+lock: $(VENV)/.dev ## take newer versions of what the image installs
+	@$(BIN)/python tools/lock.py
 
 fidelity: $(VENV)/.dev ## which alert fires in which scenario: all scenarios through all rules
 	@$(BIN)/python -m tests.fidelity $(ARGS)

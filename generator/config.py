@@ -23,7 +23,10 @@ _SLO = {"http_availability": Objective(99.9), "run_success": Objective(99.0), "q
 _DISCOVERY: Mapping[str, Discovery] = {
     "agent_server": Discovery(
         kinds=("static", "dns"),
-        static=({"role": "api", "deployment": "demo", "targets": ["agent-api:8000"]},),
+        static=(
+            {"role": "api", "deployment": "demo", "targets": ["agent-api:8000"]},
+            {"role": "combined", "deployment": "demo-combined", "targets": ["agent-combined:8000"]},
+        ),
         dns=({"role": "queue", "deployment": "demo", "names": ["agent-queue"], "port": 8000},),
         files=("/etc/prometheus/targets/agent_server*.yaml",),
     ),

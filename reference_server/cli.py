@@ -23,6 +23,7 @@ from reference_server.services import settings as service_settings
 from reference_server.services.settings import Settings as ServiceSettings
 from reference_server.settings import Settings, SettingsError
 from reference_server.systems import AGENT_SERVER, OTHERS
+from reference_server.webhook import webhook
 from reference_server.whole import Whole
 from reference_server.whole_app import whole_app
 
@@ -40,6 +41,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     # It warns of every malformed request: a scanner would fill the disk.
     logging.getLogger("uvicorn.error").setLevel(logging.ERROR)
     try:
+        if given.command == "webhook":
+            return _receive(settings.read(flags, os.environ))
         if system != AGENT_SERVER:
             return _serve_service(service_settings.read(system, flags, os.environ))
         return _serve(settings.read(flags, os.environ), settings.texts(flags, os.environ))
@@ -58,7 +61,13 @@ def _parser() -> argparse.ArgumentParser:
         epilog="The Agent Server's own environment variables have the meaning that they have there.",
         argument_default=argparse.SUPPRESS,
     )
-    parser.add_argument("command", nargs="?", choices=["serve", "scenarios"], default="serve", help="default: serve")
+    parser.add_argument(
+        "command",
+        nargs="?",
+        choices=["serve", "scenarios", "webhook"],
+        default="serve",
+        help="serve (default), list the scenarios, or take and show what Alertmanager notifies",
+    )
     parser.add_argument(
         "--system", metavar="SYSTEM", help=f"{', '.join((AGENT_SERVER, *OTHERS))} (environment: AGENT_REFERENCE_SYSTEM)"
     )
@@ -111,6 +120,13 @@ def _serve_service(own: ServiceSettings) -> int:
     return 0
 
 
+def _receive(own: Settings) -> int:
+    bound = bind(own.host, own.port)
+    _say(url_of(bound))
+    asyncio.run(until_told(server(webhook(_say), grace_seconds=1), bound))
+    return 0
+
+
 def _serve_fleet(own: Settings) -> int:
     clock = _clock(own.time_scale)
     fleet = Fleet.of(own.fleet, models.templates(own), seed=own.seed, now=clock())
@@ -141,7 +157,7 @@ def _clock(scale: float) -> Callable[[], float]:
     return lambda: start + (time.time() - start) * scale
 
 
-def _say(url: str) -> None:
-    """Write where the server answers, for a person or the program that started it."""
-    sys.stdout.write(f"{url}\n")
+def _say(line: str) -> None:
+    """Write one line, such as where the server answers, for a person or the program that started it."""
+    sys.stdout.write(f"{line}\n")
     sys.stdout.flush()

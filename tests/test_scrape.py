@@ -15,7 +15,8 @@ def test_every_kind_of_discovery_gives_the_same_labels(site: Site) -> None:
     api, queue = jobs(site, "agent_server", "kubernetes")
 
     assert static["static_configs"] == [
-        {"targets": ["agent-api:8000"], "labels": {"deployment": "demo", "role": "api"}}
+        {"targets": ["agent-api:8000"], "labels": {"deployment": "demo", "role": "api"}},
+        {"targets": ["agent-combined:8000"], "labels": {"deployment": "demo-combined", "role": "combined"}},
     ]
     assert {r["target_label"]: r["replacement"] for r in dns["relabel_configs"]} == {
         "deployment": "demo",

@@ -11,7 +11,7 @@ import re
 import shutil
 import subprocess
 import tempfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Literal, NamedTuple, NoReturn, TypeAlias
 from urllib.parse import urlsplit
@@ -96,7 +96,7 @@ def find(program: Program, age: Age) -> Found:
     folder = cache_root() / "servers" / suite
     with locked(folder):
         if not folder.is_dir():
-            reason = _fetch(suite, folder)
+            reason = fetch(suite, {name: f"usr/bin/{name}" for name in PACKAGES.values()}, folder)
             if reason:
                 return Found(None, f"no {program} of Debian {suite}: {reason}")
     return Found(folder / PACKAGES[program])
@@ -126,6 +126,41 @@ def missing(reason: str) -> NoReturn:
     pytest.skip(reason)
 
 
+def fetch(suite: str, files: Mapping[str, str], folder: Path) -> str:
+    """Put one file of each package of `suite` into `folder`, which appears complete or not at all.
+
+    Args:
+        files: Package to the file's path in it; the file keeps its name.
+
+    Returns the reason why it could not be done, or nothing.
+    """
+    absent = [tool for tool in ("apt-get", "dpkg") if not shutil.which(tool)]
+    if absent:
+        return f"{absent[0]} is not on this machine"
+    known = machine_archives()
+    if not known:
+        return "the machine's apt configuration names no Debian archive"
+    with tempfile.TemporaryDirectory(dir=folder.parent, prefix=f"{suite}-") as temporary:
+        work = Path(temporary)
+        try:
+            _download(suite, known[0], files, work)
+        except subprocess.CalledProcessError as error:
+            told = re.search(r"^E: (.*)", error.stderr, re.MULTILINE)
+            return told[1] if told else f"{error.cmd[0]} ended with {error.returncode}"
+        except subprocess.TimeoutExpired:
+            return f"the mirror took over {FETCH_SECONDS} s"
+        (work / "complete").mkdir()
+        for path in files.values():
+            shutil.move(work / "files" / path, work / "complete" / Path(path).name)
+        (work / "complete").rename(folder)
+    return ""
+
+
+def machine_archives() -> list[Archive]:
+    """Debian's own archives in the machine's apt configuration, in order."""
+    return archives(_source_texts())
+
+
 def archives(texts: Iterable[str]) -> list[Archive]:
     """Debian's own archives among apt sources, in order, without those of other vendors.
 
@@ -144,34 +179,7 @@ def _installed(program: Program) -> Path | None:
     return None
 
 
-def _fetch(suite: str, folder: Path) -> str:
-    """Put the programs of `suite` into `folder`, which appears complete or not at all.
-
-    Returns the reason why it could not be done, or nothing.
-    """
-    absent = [tool for tool in ("apt-get", "dpkg") if not shutil.which(tool)]
-    if absent:
-        return f"{absent[0]} is not on this machine"
-    known = archives(_source_texts())
-    if not known:
-        return "the machine's apt configuration names no Debian archive"
-    with tempfile.TemporaryDirectory(dir=folder.parent, prefix=f"{suite}-") as temporary:
-        work = Path(temporary)
-        try:
-            _download(suite, known[0], work)
-        except subprocess.CalledProcessError as error:
-            told = re.search(r"^E: (.*)", error.stderr, re.MULTILINE)
-            return told[1] if told else f"{error.cmd[0]} ended with {error.returncode}"
-        except subprocess.TimeoutExpired:
-            return f"the mirror took over {FETCH_SECONDS} s"
-        (work / "complete").mkdir()
-        for package in PACKAGES.values():
-            shutil.move(work / "files/usr/bin" / package, work / "complete" / package)
-        (work / "complete").rename(folder)
-    return ""
-
-
-def _download(suite: str, archive: Archive, work: Path) -> None:
+def _download(suite: str, archive: Archive, packages: Iterable[str], work: Path) -> None:
     for name in ("state/lists/partial", "cache/archives/partial", "files", "packages"):
         (work / name).mkdir(parents=True)
     line = f"deb {archive.options} {archive.address} {suite} main\n"
@@ -181,7 +189,7 @@ def _download(suite: str, archive: Archive, work: Path) -> None:
     apt = ["apt-get", f"-c={work / 'apt.conf'}", "-q"]
     # Without this, a mirror that does not answer is a warning and apt goes on with nothing.
     _run([*apt, "update", "--error-on=any"], work)
-    _run([*apt, "download", *PACKAGES.values()], work / "packages")
+    _run([*apt, "download", *packages], work / "packages")
     for package in (work / "packages").glob("*.deb"):
         _run(["dpkg", "-x", str(package), str(work / "files")], work)
 

@@ -1,0 +1,36 @@
+# One image for the reference server, the webhook that shows notifications, and `agentobs` with its validator.
+#
+#   docker build -t agent-observability .
+#   docker run --rm -p 127.0.0.1:8000:8000 agent-observability
+#   docker run --rm agent-observability agentobs list boards
+#
+# Behind a proxy that has certificates or an index of its own, hand pip's configuration over as secrets; neither ends up
+# in the image:
+#   docker build --secret id=pip_conf,src=/etc/pip.conf --secret id=ca_bundle,src=/etc/ssl/certs/ca-certificates.crt .
+
+FROM python:3.13.15-slim-trixie AS builder
+WORKDIR /src
+RUN python -m venv /opt/agentobs
+ENV PATH=/opt/agentobs/bin:$PATH PIP_NO_CACHE_DIR=1 PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_ROOT_USER_ACTION=ignore
+COPY docker/requirements.txt docker/
+RUN --mount=type=secret,id=pip_conf,target=/etc/pip.conf \
+    --mount=type=secret,id=ca_bundle \
+    python -m pip install --quiet --require-hashes --only-binary=:all: --requirement docker/requirements.txt
+COPY pyproject.toml README.md LICENSE ./
+COPY generator generator
+COPY reference_server reference_server
+# What built it does not run: it goes, and pip goes last.
+RUN python -m pip install --quiet --no-index --no-deps --no-build-isolation . \
+ && python -m pip uninstall --quiet --yes setuptools \
+ && python -m pip uninstall --quiet --yes pip
+
+FROM python:3.13.15-slim-trixie
+# The base image's own pip and its bundled copy: nothing is installed at run time.
+RUN rm -rf /usr/local/lib/python3.*/site-packages/pip* /usr/local/lib/python3.*/ensurepip /usr/local/bin/pip* \
+           /usr/lib/python3.*/ensurepip /usr/share/python-wheels
+COPY --from=builder /opt/agentobs /opt/agentobs
+ENV PATH=/opt/agentobs/bin:$PATH PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1 LANGGRAPH_SERVER_HOST=0.0.0.0
+USER 10001:10001
+WORKDIR /tmp
+EXPOSE 8000
+CMD ["agent-reference-server"]

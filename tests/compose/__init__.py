@@ -1,0 +1,6 @@
+"""docker-compose.yml for real: an engine, stand-ins for images that cannot be pulled, and the stack itself."""
+
+from tests.compose.engine import Engine, EngineError, found, own
+from tests.compose.stack import PROJECT, Stack, compose_file
+
+__all__ = ["PROJECT", "Engine", "EngineError", "Stack", "compose_file", "found", "own"]

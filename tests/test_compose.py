@@ -1,0 +1,303 @@
+"""docker-compose.yml: pinned and locked down on paper, and true when Docker runs it."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import tomllib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from tests.compose import Engine, EngineError, Stack, compose_file, found, own, stand_ins
+from tests.servers import wait_until
+from tests.servers.loopback import ServerError
+
+from .conftest import ROOT
+
+SERVICES: dict[str, Any] = compose_file()["services"]
+SCRAPE = yaml.safe_load((ROOT / "scrape" / "prometheus.yml").read_text(encoding="utf-8"))
+BOTH = (ROOT / "docker-compose.yml", ROOT / "tests" / "compose" / "ci.yml")
+
+#: Workers of the scaled deployment; one more than the file says.
+WORKERS = 3
+
+#: Scrapes and evaluations are 30 s apart, discovery 15 s.
+SEEN_SECONDS = 240
+
+
+of_service = pytest.mark.parametrize("name", sorted(SERVICES))
+
+
+@of_service
+def test_every_image_is_pinned(name: str) -> None:
+    """A name and a version; nothing that moves."""
+    image = SERVICES[name]["image"]
+
+    assert re.fullmatch(r"[\w./-]+:v?\d+\.\d+\.\d+", image), image
+
+
+@of_service
+def test_every_service_is_locked_down(name: str) -> None:
+    """No root, no writing to the image, no capability, no new privilege, no mode that undoes them."""
+    one = SERVICES[name]
+    uid = re.fullmatch(r"(\d+):\d+", one["user"])
+
+    assert uid
+    assert int(uid[1]) > 0
+    assert one["read_only"] is True
+    assert one["cap_drop"] == ["ALL"]
+    assert one["security_opt"] == ["no-new-privileges:true"]
+    assert not {"privileged", "cap_add", "network_mode", "pid", "ipc", "devices", "userns_mode"} & set(one)
+
+
+@of_service
+def test_every_service_has_limits(name: str) -> None:
+    """Processor, memory, processes, and how much log is kept."""
+    limits = SERVICES[name]["deploy"]["resources"]["limits"]
+
+    assert set(limits) == {"cpus", "memory", "pids"}
+    assert SERVICES[name]["logging"]["options"] == {"max-size": "10m", "max-file": "3"}
+
+
+@of_service
+def test_every_service_that_stays_has_a_health_check_and_comes_back(name: str) -> None:
+    """All but `validate`, which ends by itself."""
+    one = SERVICES[name]
+
+    if name == "validate":
+        assert one["restart"] == "no"
+    else:
+        assert one["healthcheck"]["test"][0] == "CMD"
+        assert one["restart"] == "unless-stopped"
+
+
+@of_service
+def test_ports_are_published_on_loopback_only(name: str) -> None:
+    """Each can be moved by a variable of its own."""
+    for port in SERVICES[name].get("ports", ()):
+        assert re.fullmatch(r"127\.0\.0\.1:\$\{[A-Z_]+_PORT:-\d+\}:\d+", port), port
+
+
+def test_every_published_port_has_a_variable_and_a_number_of_its_own() -> None:
+    """Two services on one port do not start."""
+    pairs = re.findall(r"127\.0\.0\.1:\$\{([A-Z_]+_PORT):-(\d+)\}:\d", BOTH[0].read_text(encoding="utf-8"))
+
+    assert len(pairs) == len({name for name, _ in pairs}) == len({port for _, port in pairs}) > 0
+
+
+@of_service
+def test_what_is_mounted_from_here_exists_and_is_read_only(name: str) -> None:
+    """Docker makes an empty folder of a file that is not there."""
+    for mount in SERVICES[name].get("volumes", ()):
+        source, *_, mode = mount.split(":")
+        if source.startswith("."):
+            assert (ROOT / source).exists(), source
+            assert mode == "ro", mount
+        else:
+            assert source in compose_file()["volumes"]
+
+
+@pytest.mark.parametrize("path", BOTH, ids=lambda p: p.name)
+def test_no_file_has_a_password(path: Path) -> None:
+    """Nobody logs in anywhere; Grafana has no user at all."""
+    text = path.read_text(encoding="utf-8")
+
+    assert re.findall(r"(?i)^[^#\n]*(?:password|token|secret_key)\w*\s*[:=]", text, re.MULTILINE) == []
+    assert SERVICES["grafana"]["environment"]["GF_SECURITY_DISABLE_INITIAL_ADMIN_CREATION"] == "true"
+    assert SERVICES["grafana"]["environment"]["GF_AUTH_ANONYMOUS_ORG_ROLE"] == "Viewer"
+
+
+def test_whoever_waits_waits_for_a_service_that_exists() -> None:
+    """And for its health, not for its start."""
+    for one in SERVICES.values():
+        for name, wanted in one.get("depends_on", {}).items():
+            assert name in SERVICES
+            assert wanted["condition"] == "service_healthy"
+
+
+def test_validate_waits_for_all_the_others_and_is_told_where_they_are() -> None:
+    """What it does not wait for could fail it by being slow."""
+    one = SERVICES["validate"]
+    addresses = [re.sub(r"^--\w+=http://([^:/]+).*", r"\1", word) for word in one["command"] if "http://" in word]
+
+    assert set(one["depends_on"]) == set(SERVICES) - {"validate"}
+    assert addresses == ["prometheus", "alertmanager", "grafana"]
+
+
+def test_the_own_image_is_built_once_and_has_the_projects_version() -> None:
+    """One service builds it; the others never look for it elsewhere."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    mine = {name: one for name, one in SERVICES.items() if one["image"].startswith("agent-observability:")}
+
+    assert {one["image"] for one in mine.values()} == {f"agent-observability:{project['version']}"}
+    assert [name for name, one in mine.items() if "build" in one] == ["agent-api"]
+    assert all(one["pull_policy"] == "never" for name, one in mine.items() if name != "agent-api")
+
+
+def test_every_scraped_target_is_a_service() -> None:
+    """Static targets, names looked up in DNS, Alertmanager: prometheus.yml is used as it is generated."""
+    static = [t for job in SCRAPE["scrape_configs"] for g in job.get("static_configs", ()) for t in g["targets"]]
+    looked_up = [n for job in SCRAPE["scrape_configs"] for d in job.get("dns_sd_configs", ()) for n in d["names"]]
+    told = [t for a in SCRAPE["alerting"]["alertmanagers"] for g in a["static_configs"] for t in g["targets"]]
+    hosts = {target.partition(":")[0] for target in (*static, *told)} | set(looked_up)
+
+    assert hosts == {"agent-api", "agent-combined", "agent-queue", "alertmanager"}
+    assert hosts <= set(SERVICES)
+
+
+def test_every_receiver_of_alertmanager_is_a_service() -> None:
+    """A notification that cannot be delivered is an alert nobody saw."""
+    text = (ROOT / "alerts" / "alertmanager.yml").read_text(encoding="utf-8")
+
+    assert set(re.findall(r"- url: http://([\w-]+):(\d+)/", text)) == {
+        ("webhook", SERVICES["webhook"]["environment"]["PORT"])
+    }
+
+
+def test_mounts_are_where_prometheus_and_grafana_look() -> None:
+    """Rule files, boards and the scrape interval are those of the generated files."""
+    (pattern,) = SCRAPE["rule_files"]
+    provider = yaml.safe_load((ROOT / "dashboards" / "provider.yaml").read_text(encoding="utf-8"))
+    source = yaml.safe_load((ROOT / "docker" / "datasource.yaml").read_text(encoding="utf-8"))["datasources"][0]
+
+    assert f"./alerts:{Path(pattern).parent}:ro" in SERVICES["prometheus"]["volumes"]
+    assert f"./dashboards:{provider['providers'][0]['options']['path']}:ro" in SERVICES["grafana"]["volumes"]
+    assert source["jsonData"]["timeInterval"] == SCRAPE["global"]["scrape_interval"]
+    assert f":v{source['jsonData']['prometheusVersion']}" in SERVICES["prometheus"]["image"]
+
+
+def test_every_package_of_the_image_is_pinned_with_its_hashes() -> None:
+    """And the lock has every requirement of the project."""
+    text = (ROOT / "docker" / "requirements.txt").read_text(encoding="utf-8").replace("\\\n", "")
+    lines = [line for line in text.splitlines() if not line.startswith("#")]
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+    wanted = [*project["project"]["dependencies"], *project["project"]["optional-dependencies"]["reference"]]
+    wanted += project["build-system"]["requires"]
+
+    assert [line for line in lines if not re.fullmatch(r"[\w.-]+==[\w.]+(\s+--hash=sha256:[0-9a-f]{64})+", line)] == []
+    assert {re.match(r"[\w-]+", name)[0] for name in wanted} <= {line.partition("==")[0] for line in lines}  # type: ignore[index]
+
+
+def test_a_stand_in_never_hides_a_real_image() -> None:
+    """In somebody's own engine the names mean the real images."""
+    with pytest.raises(ValueError, match="would hide the real images"):
+        stand_ins.make(Engine({}, ours=False), {})
+
+
+@pytest.fixture(scope="module")
+def engine() -> Iterator[Engine]:
+    """The engine that answers, where somebody asked for it; in CI one of our own, with stand-ins."""
+    if not os.environ.get("CI"):
+        if not os.environ.get("AGENTOBS_COMPOSE"):
+            pytest.skip("docker-compose.yml is run in CI, and here by `make compose`")
+        answering = found()
+        if answering:
+            yield answering
+            return
+    with own() as engine:
+        stand_ins.make(engine, {name: SERVICES[name]["image"] for name in ("prometheus", "alertmanager")})
+        yield engine
+
+
+@pytest.fixture(scope="module")
+def stack(engine: Engine, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+    """Everything but `validate`, with three workers, up and healthy."""
+    made = Stack(engine, tmp_path_factory.mktemp("secrets"))
+    try:
+        made.compose("build", "--quiet")
+        others = [name for name in SERVICES if name != "validate" and not (engine.ours and name == "grafana")]
+        made.compose("up", "--detach", "--wait", f"--scale=agent-queue={WORKERS}", *others)
+        yield made
+    finally:
+        made.down()
+
+
+@pytest.mark.real
+def test_every_worker_is_found_by_dns(stack: Stack) -> None:
+    """`--scale` is all that is needed: Prometheus finds and scrapes each worker, and both other processes."""
+    expected = {("demo", "queue"): WORKERS, ("demo", "api"): 1, ("demo-combined", "combined"): 1}
+
+    def up() -> dict[tuple[str, str], int]:
+        count: dict[tuple[str, str], int] = {}
+        for one in stack.get("PROMETHEUS_PORT", "/api/v1/targets?state=active")["data"]["activeTargets"]:
+            key = one["labels"]["deployment"], one["labels"]["role"]
+            count[key] = count.get(key, 0) + (one["health"] == "up")
+        return count
+
+    wait_until(lambda: up() == expected, what=f"{expected}", limit_seconds=SEEN_SECONDS)
+
+
+@pytest.mark.real
+def test_no_process_has_rights(stack: Stack) -> None:
+    """What the file says is what the system does: ids, capabilities, file system, limits."""
+    for container in stack.containers():
+        name, host = container["Config"]["Labels"]["com.docker.compose.service"], container["HostConfig"]
+        status = stack.engine.docker("exec", container["Id"], "cat", "/proc/self/status")
+        told = dict(re.findall(r"^(\w+):\t(.*)$", status, re.MULTILINE))
+
+        assert "0" not in told["Uid"].split(), name
+        assert (int(told["CapEff"], 16), int(told["CapBnd"], 16), told["NoNewPrivs"]) == (0, 0, "1"), name
+        assert host["Memory"] > 0, name
+        assert host["NanoCpus"] > 0, name
+        assert host["PidsLimit"] > 0, name
+        with pytest.raises(EngineError, match=r"(?i)read-only file system"):
+            stack.engine.docker("exec", container["Id"], "touch", "/written")
+
+
+@pytest.mark.real
+def test_the_image_can_install_and_build_nothing(stack: Stack) -> None:
+    """No pip, no setuptools, no compiler; the project's own code is all that was added."""
+    (container,) = stack.containers("agent-combined")
+    look = "import importlib.util as u, shutil as s; print([n for n in ('pip', 'setuptools', 'ensurepip') if u.find_spec(n)], [c for c in ('gcc', 'cc', 'make', 'git') if s.which(c)])"
+
+    assert stack.engine.docker("exec", container["Id"], "python", "-c", look).strip() == "[] []"
+
+
+@pytest.mark.real
+def test_an_alert_goes_all_the_way_to_the_webhook(stack: Stack) -> None:
+    """Rule, Alertmanager, route, delivery; and the log has a line for it."""
+
+    def notified() -> list[str]:
+        return [a["labels"]["alertname"] for n in stack.get("WEBHOOK_PORT", "/") for a in n["alerts"]]
+
+    wait_until(lambda: "ObservabilityWatchdog" in notified(), what="the watchdog", limit_seconds=SEEN_SECONDS)
+    assert "watchdog: firing " in stack.compose("logs", "webhook")
+
+
+@pytest.mark.real
+def test_grafana_shows_the_boards_to_anybody_and_lets_nobody_in(stack: Stack) -> None:
+    """Only where its image can be had."""
+    if stack.engine.ours:
+        pytest.skip("Grafana's image cannot be had here")
+    boards = {json.loads(p.read_text(encoding="utf-8"))["uid"] for p in (ROOT / "dashboards").glob("*.json")}
+
+    assert {one["uid"] for one in stack.get("GRAFANA_PORT", "/api/search?type=dash-db&limit=5000")} == boards
+    with pytest.raises(ServerError):
+        stack.get("GRAFANA_PORT", "/api/admin/settings")
+
+
+@pytest.mark.real
+def test_a_validator_that_finds_something_wrong_fails_the_command(stack: Stack) -> None:
+    """It is told of a Prometheus that is none; it alone, so that the others stay as they are."""
+    wrong = ROOT / "tests" / "compose" / "wrong.yml"
+    code, output = stack.exit_code(
+        "up", "--no-build", "--no-deps", "--exit-code-from=validate", "validate", besides=[wrong]
+    )
+
+    assert code == 1, output[-4000:]
+    assert {one["State"]["Running"] for one in stack.containers("prometheus", "agent-queue")} == {True}
+
+
+@pytest.mark.real
+def test_validate_decides_the_exit_code(stack: Stack) -> None:
+    """The documented command, on the running stack: it ends with 0 and stops everything."""
+    code, output = stack.exit_code("up", "--no-build", f"--scale=agent-queue={WORKERS}", "--exit-code-from=validate")
+
+    told = re.sub(r"^\S*validate-1\s+\| ", "", output, flags=re.MULTILINE)
+    assert code == 0, "\n".join(line for line in told.splitlines() if not re.match(r"\s+(ok|empty) ", line))
+    assert {one["State"]["Running"] for one in stack.containers()} == {False}

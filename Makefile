@@ -5,7 +5,7 @@ BIN    := $(VENV)/bin
 ARGS   ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help dashboards check lint test unit types docs reference fidelity validate demo up down compose lock bench clean
+.PHONY: help dashboards check lint test unit matrix types docs reference fidelity validate demo up down compose lock bench clean
 
 help: ## this list (default)
 	@awk -F ':.*## ' '/^[a-z][a-z-]*:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -28,6 +28,9 @@ test: $(VENV)/.dev ## everything: style, types, generated files, unit tests, rea
 
 unit: $(VENV)/.dev ## the fast tests only, no real servers
 	@$(BIN)/python -m pytest -m "not real" $(ARGS)
+
+matrix: $(VENV)/.dev ## the whole proof on every Prometheus, Alertmanager and VictoriaMetrics (ten minutes)
+	@$(BIN)/python -m pytest tests/test_matrix.py -m "real or matrix" -p tests.matrix.table $(ARGS)
 
 types: $(VENV)/.dev ## type check and style only
 	@$(BIN)/ruff check .

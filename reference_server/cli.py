@@ -41,11 +41,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     # It warns of every malformed request: a scanner would fill the disk.
     logging.getLogger("uvicorn.error").setLevel(logging.ERROR)
     try:
-        if given.command == "webhook":
-            return _receive(settings.read(flags, os.environ))
         if system != AGENT_SERVER:
             return _serve_service(service_settings.read(system, flags, os.environ))
-        return _serve(settings.read(flags, os.environ), settings.texts(flags, os.environ))
+        own = settings.read(flags, os.environ)
+        return _receive(own) if given.command == "webhook" else _serve(own, settings.texts(flags, os.environ))
     except SettingsError as error:
         return _refuse(error.problems, WRONG_USAGE)
     except GeneratorError as error:

@@ -23,7 +23,7 @@ from reference_server import scenarios
 from reference_server.history import collect
 from reference_server.replay import before, play
 from reference_server.scenarios import Scenario
-from tests.replay import Firing, Replay
+from tests.replay import Firing, Replay, Restore, Server, restored
 from tests.replay import load as load_rules
 from tests.servers import STALE, Prometheus, find
 from tests.servers.remote_write import History
@@ -86,10 +86,11 @@ def _first(found: Sequence[Firing], since: float) -> float:
 
 def run(
     wanted: Iterable[Scenario],
-    prometheus: Prometheus,
+    server: Server,
     *,
     step: float = 30.0,
     thresholds: Mapping[str, float] | None = None,
+    restore: Restore = restored,
 ) -> Iterator[tuple[Verdict, float]]:
     """Yield each scenario's verdict and the seconds that it took. `thresholds` overrides limits of the rules."""
     catalogue = load()
@@ -98,7 +99,7 @@ def run(
     texts = [t for p, t in FORMATS["files"](bundle).items() if p.name.endswith(".rules.yaml")]
     alerts = {a.name: (a.severity, system_of(name)) for name, gs in bundle.rules.items() for g in gs for a in g.alerts}
     severities = {name: severity for name, (severity, _) in alerts.items()}
-    replay = Replay(prometheus, load_rules(texts))
+    replay = Replay(server, load_rules(texts), restore)
     for scenario in wanted:
         begin = time.perf_counter()
 

@@ -1,6 +1,6 @@
-"""Rule files replayed over histories, on a real Prometheus: which alert fires when, and until when.
+"""Rule files replayed over histories, on a real server: which alert fires when, and until when.
 
-Prometheus answers every expression (`query_range`); what is written here is only the order of its rule manager and the
+The server answers every expression (`query_range`); what is written here is only the order of its rule manager and the
 few lines that turn a true expression into a firing alert. A recorded series is written back, and ends with a staleness
 marker. Each rule group is evaluated some seconds off the scrapes and off each other, as real ones are: ranges are closed
 in Prometheus 2 and left-open in 3, so the two would differ where a sample lies exactly on a boundary.
@@ -14,12 +14,13 @@ import re
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
+from typing import Protocol
 
 import yaml
 
 from generator.lint.expression import parsed, selectors
 from generator.units import seconds
-from tests.servers import STALE, Prometheus, Value
+from tests.servers import STALE, Series, Value
 from tests.servers.remote_write import History
 
 #: Start of the first history; each one has a slot of its own, later than all before it.
@@ -38,7 +39,21 @@ _DURATION = r"(?:\d+(?:ms|[smhdw]))+"
 _LOOKS = re.compile(rf"\[({_DURATION})|offset ({_DURATION})")
 
 Range = tuple[float, float]
+
+#: Since when an alert counts as active after a restart, given since when it did, the last evaluation before, the first one
+#: after, and its `for`; all in seconds. None when it begins anew.
+Restore = Callable[[float, float, float, float], float | None]
 Labels = tuple[tuple[str, str], ...]
+
+
+class Server(Protocol):
+    """What takes histories and evaluates an expression at regular times: a `Prometheus`, or VictoriaMetrics `AsVmalert`."""
+
+    def push(self, series: Iterable[History], times: Sequence[float]) -> None:
+        """Write histories: one value of each series for each time, in unix seconds."""
+
+    def query_range(self, expr: str, start: float, end: float, step: float) -> list[Series]:
+        """Result at every `step` seconds from `start` to `end`, both included."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,16 +143,35 @@ def lookback(rules: Iterable[Rule]) -> float:
     return max((sum(seconds(a or b) for a, b in _LOOKS.findall(rule.expr)) for rule in rules), default=0)
 
 
+def restored(since: float, down: float, up: float, hold: float) -> float | None:
+    """Return since when an alert counts as active after a restart of Prometheus, which forgets those of short hold.
+
+    The time without Prometheus is not counted.
+    """
+    if hold < GRACE:
+        return None
+    left = hold - (down - since)
+    if left <= 0:
+        return since
+    return up + GRACE - hold if left < GRACE else since + up - down
+
+
 def firing(
-    active: Collection[float], ticks: Sequence[float], hold: float, keep: float = 0, back: Collection[float] = ()
+    active: Collection[float],
+    ticks: Sequence[float],
+    hold: float,
+    keep: float = 0,
+    back: Collection[float] = (),
+    restore: Restore = restored,
 ) -> list[tuple[float, float | None]]:
     """Return when an alert of one labelset fires, given the ticks at which its expression is true.
 
     An alert fires once its expression has been true for `hold`, and goes on for `keep` after it no longer is.
 
     Args:
-        back: Ticks that are the first after a restart of Prometheus. It forgets pending and firing alerts, and restores
-            those that hold for ten minutes or more.
+        back: Ticks that are the first after a restart of what evaluates. It forgets pending and firing alerts, and
+            restores some.
+        restore: Which, and since when they are active.
 
     Source: https://github.com/prometheus/prometheus/blob/main/rules/alerting.go, group.go (RestoreForState)
     """
@@ -146,7 +180,7 @@ def firing(
     fires, last = False, 0.0
     for tick in ticks:
         if tick in back and since is not None:
-            since = _restored(since, last, tick, hold) if tick in active and hold >= GRACE else None
+            since = restore(since, last, tick, hold) if tick in active else None
             fires, gone = False, None
         if tick in active:
             since = tick if since is None else since
@@ -164,19 +198,17 @@ def firing(
     return [*out, (begun, None)] if begun is not None else out
 
 
-def _restored(since: float, down: float, up: float, hold: float) -> float:
-    """Return since when an alert counts as active after a restart: the time without Prometheus is not counted."""
-    left = hold - (down - since)
-    if left <= 0:
-        return since
-    return up + GRACE - hold if left < GRACE else since + up - down
-
-
 class Replay:
-    """Rules on one Prometheus that takes any past; each history has times of its own, so none sees another."""
+    """Rules on one server that takes any past; each history has times of its own, so none sees another.
 
-    def __init__(self, server: Prometheus, rules: Sequence[Rule]) -> None:
-        self._server, self._rules, self._next = server, rules, float(FIRST)
+    Attributes:
+        start: Unix time at which the last history began.
+
+    """
+
+    def __init__(self, server: Server, rules: Sequence[Rule], restore: Restore = restored) -> None:
+        self._server, self._rules, self._restore, self._next = server, rules, restore, float(FIRST)
+        self.start = 0.0
 
     def run(
         self,
@@ -187,6 +219,7 @@ class Replay:
         scrape: float = 30.0,
         outages: Collection[Range] = (),
         past: Sequence[float] = (),
+        recorded: bool = False,
     ) -> dict[str, list[Firing]]:
         """Return what fired, by alert, in order of time. Every one of `alerts` has an entry.
 
@@ -196,14 +229,17 @@ class Replay:
             scrape: Seconds between two scrapes.
             past: When there are samples before the start, in seconds after it, which are negative; nothing is evaluated then.
             outages: When Prometheus was down: nothing is scraped or evaluated from the first up to the second time.
+            recorded: Evaluate every recording rule, also those that none of `alerts` reads.
 
         Raises:
             ServerError: A rule ends in an error, such as a join of many to many.
             ValueError: Two results of an alert have the same labels.
 
         """
-        rules = needed(self._rules, alerts)
-        start = -(-(self._next + max(lookback(rules), *(-p for p in past[:1]), 0) + 3600) // 3600) * 3600
+        read = needed(self._rules, alerts)
+        rules = [r for r in self._rules if r in read or not r.alert] if recorded else read
+        ago = max(lookback(rules), *(-p for p in past[:1]), 0)
+        self.start = start = -(-(self._next + ago + 3600) // 3600) * 3600
         self._next = start + duration
         offsets = [*past, *(n * scrape for n in range(int(duration // scrape) + 1))]
         lost = [n for n, offset in enumerate(offsets) if _within(offset, outages)]
@@ -258,7 +294,7 @@ class Replay:
         return sorted(
             Firing(a, b, labels)
             for labels, got in self._ask(rule, start, ticks).items()
-            for a, b in firing(got, ticks, rule.hold, rule.keep, back)
+            for a, b in firing(got, ticks, rule.hold, rule.keep, back, self._restore)
         )
 
 

@@ -127,7 +127,7 @@ def test_each_function_writes_its_promql(site: Site, make: Callable[[object], Qu
 
 
 def test_happened_sees_the_event_that_a_series_is_born_with(site: Site) -> None:
-    """Three clauses: more than before, new while the target was up, or a young process."""
+    """Three clauses: more than before (and not only seen for the first time), new while the target was up, or a young process."""
     query = happened(site.system("agent_server")["run_set_status_error_counter"], by=BY)
 
     join = "on (cluster, namespace, deployment, role, instance, system)"
@@ -138,7 +138,7 @@ def test_happened_sees_the_event_that_a_series_is_born_with(site: Site) -> None:
         "  or\n"
         f"  {name} > 0 and {join} (time() - process_start_time_seconds < 300)\n"
         "  or\n"
-        f"  increase({name}[5m]) > 0\n"
+        f"  increase({name}[5m]) > 0 and rate({name}[5m]) > 0\n"
         ")"
     )
 

@@ -1,4 +1,4 @@
-"""Write the generated parts of README.md and docs/: boards, limits, checks, runbook facts. `--check` only says what differs.
+"""Write the generated parts of README.md and docs/: boards, limits, checks, engines, runbook facts. `--check` only says what differs.
 
 A generated part stands between two comments, `<!-- name ... -->` and `<!-- /name -->`.
 """
@@ -22,6 +22,7 @@ from generator.rules import Alert
 from generator.site import Site
 from generator.units import number
 from reference_server.coverage import markdown
+from tests.matrix import differences
 
 ROOT = Path(__file__).parent.parent
 
@@ -37,6 +38,7 @@ def parts() -> dict[str, list[str]]:
             *(f"| [{row['title']}](dashboards/{row['board']}.json) | {row['about']} |" for row in boards(bundle)),
         ],
         "fidelity": fidelity((ROOT / "docs" / "fidelity.md").read_text(encoding="utf-8")),
+        "engines": differences.markdown(differences.load(), {row["board"]: row["title"] for row in boards(bundle)}),
         "scenarios": markdown(catalogue.systems["agent_server"].metrics).rstrip().splitlines(),
         "limits": [
             "| threshold | default | unit | why |",

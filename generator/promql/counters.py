@@ -42,7 +42,8 @@ def happened(metric: Metric, *, by: Sequence[str] = ()) -> Query:
     Prometheus do not count.
 
     A series counts by the first clause that holds: a new one by its value, which is all that happened, an old one by its
-    increase.
+    increase. `rate()` beside it changes nothing on Prometheus; VictoriaMetrics takes the first sample of a small counter
+    for an increase, and not for a rate.
 
     Raises:
         QueryError: Not a counter, or a label is unknown.
@@ -58,7 +59,7 @@ def happened(metric: Metric, *, by: Sequence[str] = ()) -> Query:
         return (
             f"({series} > 0 unless {series} offset {window}) and {on} ({up} offset {window} == 1)\n"
             f"or\n{series} > 0 and {on} (time() - {start} < {number(seconds(window))})\n"
-            f"or\nincrease({series}[{window}]) > 0"
+            f"or\nincrease({series}[{window}]) > 0 and rate({series}[{window}]) > 0"
         )
 
     def build(scope: Scope) -> str:

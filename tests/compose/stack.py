@@ -27,7 +27,8 @@ COMPOSE = REPOSITORY / "docker-compose.yml"
 OFFLINE = REPOSITORY / "tests" / "compose" / "ci.yml"
 
 #: Compose v2 as Debian has it.
-COMPOSE_SUITE, COMPOSE_PACKAGE = "trixie", {"docker-compose": "usr/libexec/docker/cli-plugins/docker-compose"}
+COMPOSE_SUITE, COMPOSE_PACKAGES = "trixie", ("docker-compose",)
+COMPOSE_FILES = ("usr/libexec/docker/cli-plugins/docker-compose",)
 
 #: Longest wait for one command: a build downloads 30 packages, a start waits for health checks.
 LIMIT_SECONDS = 900
@@ -123,7 +124,7 @@ def _compose(engine: Engine) -> list[str]:
         return ["docker", "compose"]
     folder = cache_root() / "servers" / "docker-compose"
     with locked(folder):
-        reason = "" if folder.is_dir() else fetch(COMPOSE_SUITE, COMPOSE_PACKAGE, folder)
+        reason = "" if folder.is_dir() else fetch(COMPOSE_SUITE, COMPOSE_PACKAGES, COMPOSE_FILES, folder)
     if reason:
         missing(f"no Compose v2 from Debian {COMPOSE_SUITE}: {reason}")
     return [str(folder / "docker-compose")]

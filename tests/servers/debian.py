@@ -1,4 +1,4 @@
-"""Prometheus and Alertmanager as Debian releases have them, old to new.
+"""Prometheus, Alertmanager and VictoriaMetrics as Debian releases have them, old to new.
 
 Packages are downloaded by the machine's own apt, with a configuration of their own: nothing is
 installed, nothing of the machine's apt changes, and no root is needed. Which mirror to ask is read
@@ -11,7 +11,7 @@ import re
 import shutil
 import subprocess
 import tempfile
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Literal, NamedTuple, NoReturn, TypeAlias
 from urllib.parse import urlsplit
@@ -20,7 +20,7 @@ import pytest
 
 from tests.servers.cache import cache_root, locked
 
-Program: TypeAlias = Literal["prometheus", "alertmanager"]
+Program: TypeAlias = Literal["prometheus", "alertmanager", "victoria-metrics", "vmalert", "vmagent"]
 Age: TypeAlias = Literal["oldest", "middle", "newest"]
 
 #: Age to Debian suite. Bookworm's Prometheus 2.42 is the oldest that the bundle promises to serve,
@@ -30,16 +30,34 @@ AGES: dict[Age, str] = {"oldest": "bookworm", "middle": "trixie", "newest": "sid
 #: Debian's Alertmanager of every version reads its default templates from here and nowhere else.
 TEMPLATES = Path("/usr/share/prometheus/alertmanager/default.tmpl")
 
-#: Program to Debian package, which is also the name of the file in `/usr/bin`.
-PACKAGES: dict[Program, str] = {
-    "prometheus": "prometheus",
-    "alertmanager": "prometheus-alertmanager",
-}
+#: Program to the name of its file in `/usr/bin`, where the two differ.
+FILES: dict[Program, str] = {"alertmanager": "prometheus-alertmanager"}
+
+
+class Batch(NamedTuple):
+    """Packages that are fetched together, because whoever wants one soon wants the other.
+
+    Attributes:
+        packages: Debian packages.
+        programs: What they have that we want.
+        suffix: Added to the suite's name, it is the name of their folder.
+
+    """
+
+    packages: tuple[str, ...]
+    programs: tuple[Program, ...]
+    suffix: str
+
+
+BATCHES = (
+    Batch(("prometheus", "prometheus-alertmanager"), ("prometheus", "alertmanager"), ""),
+    Batch(("victoria-metrics",), ("victoria-metrics", "vmalert", "vmagent"), "-victoria"),
+)
 
 #: What an installed program must be for us to spare the download of the oldest.
 OLDEST: dict[Program, str] = {"prometheus": "2.42", "alertmanager": "0.25"}
 
-#: Bookworm's index and both packages are 45 MB: more than a minute means a mirror that hangs.
+#: An index and the packages of a batch are 70 MB at most: more than a minute means a mirror that hangs.
 FETCH_SECONDS = 600
 
 #: Seconds without an answer after which apt gives a mirror up. It is asked once only.
@@ -93,13 +111,15 @@ def find(program: Program, age: Age) -> Found:
     if age == "oldest" and (installed := _installed(program)):
         return Found(installed)
     suite = AGES[age]
-    folder = cache_root() / "servers" / suite
+    batch = next(b for b in BATCHES if program in b.programs)
+    folder = cache_root() / "servers" / f"{suite}{batch.suffix}"
     with locked(folder):
         if not folder.is_dir():
-            reason = fetch(suite, {name: f"usr/bin/{name}" for name in PACKAGES.values()}, folder)
+            paths = [f"usr/bin/{FILES.get(program, program)}" for program in batch.programs]
+            reason = fetch(suite, batch.packages, paths, folder)
             if reason:
                 return Found(None, f"no {program} of Debian {suite}: {reason}")
-    return Found(folder / PACKAGES[program])
+    return Found(folder / FILES.get(program, program))
 
 
 def prometheus_binaries() -> list[tuple[str, Path]]:
@@ -108,8 +128,15 @@ def prometheus_binaries() -> list[tuple[str, Path]]:
     return [(version(path), path) for path in paths]
 
 
+@functools.cache
 def version(binary: Path) -> str:
-    """First two numbers of a program's version, such as `2.42`."""
+    """First two numbers of a program's version, such as `2.42`.
+
+    Debian's VictoriaMetrics does not know its own: the package's version is taken down when it is unpacked.
+    """
+    noted = binary.parent / "victoria-metrics.version"
+    if noted.exists():
+        return noted.read_text(encoding="utf-8")
     told = subprocess.run([binary, "--version"], capture_output=True, text=True, check=True, timeout=60)
     # 2.x tells its version on stdout, some Alertmanagers on stderr.
     found = re.search(r"version (\d+\.\d+)", told.stdout + told.stderr)
@@ -126,13 +153,18 @@ def missing(reason: str) -> NoReturn:
     pytest.skip(reason)
 
 
-def fetch(suite: str, files: Mapping[str, str], folder: Path) -> str:
-    """Put one file of each package of `suite` into `folder`, which appears complete or not at all.
+def fetch(suite: str, packages: Iterable[str], paths: Iterable[str], folder: Path) -> str:
+    """Put files of packages of `suite` into `folder`, which appears complete or not at all.
 
     Args:
-        files: Package to the file's path in it; the file keeps its name.
+        suite: A suite of the machine's own archive.
+        packages: Debian packages.
+        paths: Files in them; each keeps its name.
+        folder: What appears.
 
-    Returns the reason why it could not be done, or nothing.
+    Returns:
+        The reason why it could not be done, or nothing.
+
     """
     absent = [tool for tool in ("apt-get", "dpkg") if not shutil.which(tool)]
     if absent:
@@ -143,15 +175,18 @@ def fetch(suite: str, files: Mapping[str, str], folder: Path) -> str:
     with tempfile.TemporaryDirectory(dir=folder.parent, prefix=f"{suite}-") as temporary:
         work = Path(temporary)
         try:
-            _download(suite, known[0], files, work)
+            _download(suite, known[0], packages, work)
         except subprocess.CalledProcessError as error:
             told = re.search(r"^E: (.*)", error.stderr, re.MULTILINE)
             return told[1] if told else f"{error.cmd[0]} ended with {error.returncode}"
         except subprocess.TimeoutExpired:
             return f"the mirror took over {FETCH_SECONDS} s"
         (work / "complete").mkdir()
-        for path in files.values():
+        for path in paths:
             shutil.move(work / "files" / path, work / "complete" / Path(path).name)
+        for package in (work / "packages").glob("victoria-metrics_*.deb"):
+            number = ".".join(package.name.split("_")[1].split(".")[:2])
+            (work / "complete" / "victoria-metrics.version").write_text(number, encoding="utf-8")
         (work / "complete").rename(folder)
     return ""
 
@@ -172,9 +207,9 @@ def archives(texts: Iterable[str]) -> list[Archive]:
 
 
 def _installed(program: Program) -> Path | None:
-    for name in (program, PACKAGES[program]):
+    for name in dict.fromkeys((program, FILES.get(program, program))):
         path = shutil.which(name)
-        if path and version(Path(path)) == OLDEST[program]:
+        if path and program in OLDEST and version(Path(path)) == OLDEST[program]:
             return Path(path)
     return None
 

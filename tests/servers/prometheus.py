@@ -3,21 +3,18 @@
 Says nothing about where the binary comes from, and keeps nothing when it is closed.
 """
 
-import json
 import os
 import tempfile
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
-from typing import Any, NamedTuple, Self
-from urllib.parse import urlencode
+from typing import Any, Self
 
-from tests.servers.loopback import OK, ServerError, ask, free_port, text_of, wait_ready
+from tests.servers import api
+from tests.servers.api import Sample, Series
+from tests.servers.loopback import OK, ask, free_port, text_of, wait_ready
 from tests.servers.processes import Child
-from tests.servers.remote_write import History, write_request
-
-#: Samples in one remote-write request. At 18 bytes each this stays far below every size limit.
-PUSH_SAMPLES = 200_000
+from tests.servers.remote_write import History
 
 #: Blocks of 100 days: the newest block stays in memory, takes times up to 50 days back, in any
 #: order between series, and nothing is compacted in the meantime. The two flags are hidden ones.
@@ -26,23 +23,6 @@ HISTORY_FLAGS = (
     "--storage.tsdb.max-block-duration=100d",
     "--storage.tsdb.retention.time=100y",
 )
-
-#: Prometheus answers an accepted write with this.
-NO_CONTENT = 204
-
-
-class Sample(NamedTuple):
-    """One series at one instant."""
-
-    labels: dict[str, str]
-    value: float
-
-
-class Series(NamedTuple):
-    """One series over a range; `values` maps unix seconds to values, in order of time."""
-
-    labels: dict[str, str]
-    values: dict[float, float]
 
 
 class Prometheus:
@@ -119,10 +99,7 @@ class Prometheus:
         Raises:
             ServerError: Prometheus refuses the query.
         """
-        data = self._api("POST", "query", query=expr, **({} if time is None else {"time": time}))
-        if data["resultType"] == "scalar":
-            return [Sample({}, float(data["result"][1]))]
-        return [Sample(one["metric"], float(one["value"][1])) for one in data["result"]]
+        return api.query(self.port, expr, time)
 
     def query_range(self, expr: str, start: float, end: float, step: float) -> list[Series]:
         """Result of a range query from `start` to `end`, both included.
@@ -135,10 +112,7 @@ class Prometheus:
         Raises:
             ServerError: Prometheus refuses the query.
         """
-        data = self._api("POST", "query_range", query=expr, start=start, end=end, step=step)
-        return [
-            Series(one["metric"], {float(at): float(value) for at, value in one["values"]}) for one in data["result"]
-        ]
+        return api.query_range(self.port, expr, start, end, step)
 
     def push(self, series: Iterable[History], times: Sequence[float]) -> None:
         """Write histories, as if they had been scraped.
@@ -152,37 +126,24 @@ class Prometheus:
             ServerError: Prometheus refuses a sample, for example one too far in the past.
             ValueError: The numbers of values and times differ, or a time cannot be written.
         """
-        for part in _batches(series, max(1, PUSH_SAMPLES // max(1, len(times)))):
-            status, body = ask(
-                self.port,
-                "POST",
-                "/api/v1/write",
-                write_request(part, times),
-                {
-                    "Content-Encoding": "snappy",
-                    "Content-Type": "application/x-protobuf",
-                    "X-Prometheus-Remote-Write-Version": "0.1.0",
-                },
-            )
-            if status not in (OK, NO_CONTENT):
-                raise ServerError(body.decode().strip())
+        api.push(self.port, series, times)
 
     def targets(self) -> list[dict[str, Any]]:
         """Active scrape targets, each as Prometheus describes it.
 
         A server hands new targets over five seconds after its start or reload: wait for them.
         """
-        active: list[dict[str, Any]] = self._api("GET", "targets", state="active")["activeTargets"]
+        active: list[dict[str, Any]] = api.call(self.port, "GET", "targets", state="active")["activeTargets"]
         return active
 
     def rules(self) -> list[dict[str, Any]]:
         """Rule groups in their order, with each rule's health, last error and active alerts."""
-        groups: list[dict[str, Any]] = self._api("GET", "rules")["groups"]
+        groups: list[dict[str, Any]] = api.call(self.port, "GET", "rules")["groups"]
         return groups
 
     def alerts(self) -> list[dict[str, Any]]:
         """Alerts that are pending or firing at this moment."""
-        alerts: list[dict[str, Any]] = self._api("GET", "alerts")["alerts"]
+        alerts: list[dict[str, Any]] = api.call(self.port, "GET", "alerts")["alerts"]
         return alerts
 
     def get(self, path: str) -> Any:
@@ -192,7 +153,7 @@ class Prometheus:
             ServerError: The answer is an error.
         """
         status, body = ask(self.port, "GET", path)
-        return _data(status, body) if path.startswith("/api/") else text_of(status, body)
+        return api.data_of(status, body) if path.startswith("/api/") else text_of(status, body)
 
     def reload(self, config: str | Path | None = None) -> None:
         """Read configuration and rules again.
@@ -254,7 +215,7 @@ class Prometheus:
 
     def _is_ours(self) -> bool:
         """Tell our server from a foreign one that took the port between our look and our start."""
-        path: str = self._api("GET", "status/flags")["storage.tsdb.path"]
+        path: str = api.call(self.port, "GET", "status/flags")["storage.tsdb.path"]
         return Path(path) == self.folder / "data"
 
     def _configure(self, config: str, rules: Sequence[str] | None) -> None:
@@ -272,35 +233,6 @@ class Prometheus:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text, encoding="utf-8")
 
-    def _api(self, method: str, name: str, **query: object) -> Any:
-        form = urlencode(query)
-        path = f"/api/v1/{name}"
-        if method == "GET":
-            return _data(*ask(self.port, "GET", f"{path}?{form}"))
-        kind = {"Content-Type": "application/x-www-form-urlencoded"}
-        return _data(*ask(self.port, "POST", path, form.encode(), kind))
-
 
 def _text(source: str | Path) -> str:
     return source.read_text(encoding="utf-8") if isinstance(source, os.PathLike) else source
-
-
-def _batches(series: Iterable[History], size: int) -> Iterator[list[History]]:
-    batch: list[History] = []
-    for history in series:
-        batch.append(history)
-        if len(batch) == size:
-            yield batch
-            batch = []
-    if batch:
-        yield batch
-
-
-def _data(status: int, body: bytes) -> Any:
-    try:
-        answer = json.loads(body)
-    except ValueError:
-        answer = {"error": body.decode(errors="replace").strip()}
-    if status != OK:
-        raise ServerError(answer.get("error", status))
-    return answer["data"]

@@ -22,6 +22,7 @@ FOLLOWS: tuple[tuple[str, str], ...] = (
     ("AgentServerPoisonRuns", "AgentServerRunExceededMaxAttempts"),
     ("AgentServerStreamPublishStalling", "AgentServerStreamPublishSlow"),
     ("AgentServerPgPoolErrors", "AgentServerPgPool(Queueing|NearlyFull)"),
+    ("LangSightIngestRejected", "LangSightHighErrorRate"),
 )
 
 #: What to put in the place of, or beside, the webhook.

@@ -61,7 +61,7 @@ def build(site: Site, boards: Sequence[ModuleType] = BOARDS, topics: Sequence[Mo
     """
     problems: list[Problem] = []
     on = {name for name, system in site.config.systems.items() if system.enabled}
-    made = {stem(m): _make(m, m.dashboard, site, problems) for m in boards if system_of(stem(m)) in on}
+    made = {stem(m): _make(m, m.dashboard, site, problems) for m in boards if system_of(stem(m)) in {*on, ""}}
     records = {stem(m): _make(m, m.groups, site, problems) for m in RECORDS if stem(m) in on}
     alerts = {stem(m): _make(m, m.alerts, site, problems) for m in topics if system_of(stem(m)) in {*on, ""}}
     if problems:

@@ -48,7 +48,7 @@ _DISCOVERY: Mapping[str, Discovery] = {
     ),
 }
 #: Systems that have boards and rules of their own so far.
-_ENABLED = frozenset({"agent_server"})
+_ENABLED = frozenset({"agent_server", "langsight"})
 _VERSIONS = {
     "new": ("new",),
     "old": ("old",),

@@ -111,14 +111,16 @@ def board(
         site: The installation.
         stem: Stem of the module; the uid follows from it.
         title: The title.
-        system: The system that it is about.
+        system: The system that it is about; empty when it is about all that are enabled.
         about: Which questions it answers, and for whom.
         rows: The rows, in the order in which one triages. A row that loses all its panels is left out.
-        variables: Names of the variables, widest first; those at the end that no query uses are left out.
+        variables: Names of the variables, widest first; those at the end that no query uses are left out, and the
+            role where the system has none.
         fleet: It opens with all deployments; others open with the first one.
 
     """
     uid = board_uid(site, stem)
+    variables = [name for name in variables if name != "role" or (system and site.catalogue.systems[system].roles)]
     scope = Scope("$__rate_interval", (*site.selectors, *_matchers(site, variables)))
     where = f"dashboards/{stem}.json"
     rows = [replace(r, panels=tuple(_kept(site, p, scope) for p in r.panels)) for r in rows]
@@ -131,7 +133,7 @@ def board(
     kept = [(r, [p for p in r.panels if p.possible or not p.queries]) for r in rows]
     placed = _place(site, [(r, panels) for r, panels in kept if panels], scope, stem)
     variables = _used(variables, scope, [p for _, panels in kept for p in panels])
-    tags = [*site.config.tags, system.replace("_", "-")]
+    tags = [*site.config.tags, system.replace("_", "-") or "overview"]
     dashboard = grafana.Dashboard(
         title=title,
         uid=uid,
@@ -142,7 +144,7 @@ def board(
         time=g.Time(site.config.time_from, "now"),
         templating=g.Templating([grafana.datasource_variable(), *_variables(site, system, variables, fleet=fleet)]),
         annotations=g.Annotations(list(_annotations(site, variables))),
-        links=list(_links(site, tags[-1])),
+        links=list(_links(site, tags[-1] if system else tags[0])),
         panels=placed,
     )
     return Board(stem, uid, title, dashboard, tuple(p for _, panels in kept for p in panels), tuple(left_out))
@@ -189,6 +191,9 @@ def _matchers(site: Site, variables: Sequence[str]) -> Iterator[Matcher]:
 
 def _variables(site: Site, system: str, names: Sequence[str], *, fleet: bool) -> Iterator[grafana.Variable]:
     up = site.system("prometheus", on=system)["up"]
+    if not system:
+        enabled = [n for n, known in site.config.systems.items() if known.enabled]
+        up = up.matching(**{site.labels.system: "|".join(enabled)})
     for number, name in enumerate(names):
         chain = Scope("", (*site.selectors, *_matchers(site, names[:number])))
         query = f"label_values({select(up, chain)}, {getattr(site.labels, name)})"

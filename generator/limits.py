@@ -32,6 +32,31 @@ class Limit:
 
 _AGENT = "agent_server/"
 
+_LANGSIGHT: tuple[Limit, ...] = (
+    Limit("langsight_error_ratio", 0.05, "ratio", "The vendor's own figure."),
+    Limit("langsight_error_floor", 5, "requests", "A few failures in a window are noise, whatever their share."),
+    Limit("langsight_rejected_batches", 5, "requests", "SDKs try again once or twice; what fails five times is lost."),
+    Limit(
+        "langsight_latency_p99",
+        2.5,
+        "seconds",
+        "The vendor says 2 s, which is no bucket edge; this is the next one.",
+        "langsight/http_request_duration_seconds",
+    ),
+    Limit("langsight_slow_floor", 5, "requests", "A quantile of few requests is the slowest one of them."),
+    Limit("langsight_failed_checks", 2, "checks", "One lost probe is no outage."),
+    Limit("langsight_failed_ratio", 0.5, "ratio", "A server that fails every other check is no use to an agent."),
+    Limit(
+        "langsight_feed_clients",
+        160,
+        "connections",
+        "80 % of the documented 200. Current code allows 1,000 (LANGSIGHT_SSE_MAX_CLIENTS): set 800 there.",
+    ),
+    Limit("langsight_feed_drops", 1, "events/s", "A dashboard that lags a little; above it, people see old data."),
+    Limit("langsight_usual_spans", 100, "spans", "Less in half an hour may well be nothing in another."),
+    Limit("langsight_paths", 500, "series", "The API has some hundred routes: more paths are raw URLs."),
+)
+
 #: Every limit with its default, in the order of the documentation.
 LIMITS: tuple[Limit, ...] = (
     Limit("http_error_ratio", 0.05, "ratio", "The usual default where no error budget is kept."),
@@ -117,6 +142,7 @@ LIMITS: tuple[Limit, ...] = (
     Limit("open_descriptors", 0.8, "ratio", "The usual 80 %."),
     Limit("restarts_per_hour", 3, "restarts", "Two deploys in an hour are ordinary."),
     Limit("budget_left", 0.1, "ratio", "A tenth of the error budget is the last moment to act calmly."),
+    *_LANGSIGHT,
 )
 
 LIMITS_BY_NAME: Mapping[str, Limit] = {limit.name: limit for limit in LIMITS}

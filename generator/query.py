@@ -157,6 +157,36 @@ class Query:
         """Keep what has no partner with the same labels in `other`; values stay. Impossible when `other` is."""
         return replace(self._combine("unless", other), unit=self.unit, edges=self.edges)
 
+    def among(self, other: Query) -> Query:
+        """Keep what belongs to something in `other`, whose labels are some of this query's; values stay.
+
+        Raises:
+            QueryError: `other` has a label that this query lacks.
+
+        """
+        if lost := [label for label in other.labels if label not in self.labels]:
+            what = f"a query by ({', '.join(self.labels)}) among one by ({', '.join(other.labels)})"
+            raise QueryError(what, f"drop {', '.join(lost)} from the second one, or keep it in the first")
+        left, right, on = self.operand, other.operand, ", ".join(other.labels)
+        return replace(
+            self,
+            build=lambda scope: f"{left(scope)}\nand on ({on})\n{right(scope)}",
+            metrics=(*self.metrics, *(m for m in other.metrics if m not in self.metrics)),
+            missing=(*self.missing, *(m for m in other.missing if m not in self.missing)),
+            compound=True,
+            recorded=self.recorded or other.recorded,
+        )
+
+    def top(self, most: int) -> Query:
+        """Keep the greatest `most` series at each time, where labels have many values."""
+        text = self.build
+
+        def build(scope: Scope) -> str:
+            inner = text(scope)
+            return f"topk({most}, {inner})" if "\n" not in inner else f"topk({most},\n{indented(inner)}\n)"
+
+        return replace(self, build=build, compound=False, help=f"{self.help} The greatest {most}.")
+
     def otherwise(self, other: Query) -> Query:
         """Take `other` where this query has no partner with the same labels. An impossible one of the two is left out."""
         if other.missing:

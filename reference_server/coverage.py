@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 
 from generator.catalogue import Metric
 from reference_server.replay import play
-from reference_server.scenarios import Scenario, shipped
+from reference_server.scenarios import START, Scenario, shipped
 
 #: Coarser than Prometheus, and still within every drain.
 INTERVAL_SECONDS = 60.0
 
+#: How often the values of a page are looked at while no series of it is born.
+LOOK_SECONDS = 300.0
+
 
 def seen(scenario: Scenario, metrics: Iterable[Metric], interval: float = INTERVAL_SECONDS) -> Mapping[str, bool]:
-    """Return the names of the metrics on the pages of a scenario, and whether a series of it was ever above 0.
+    """Return the names of the metrics on the pages of a scenario, its past left aside, and whether a series of it was ever above 0.
 
     Metrics of another prefix count under their name in the catalogue.
     """
@@ -22,10 +26,11 @@ def seen(scenario: Scenario, metrics: Iterable[Metric], interval: float = INTERV
     names |= {series: m.name for m in known for series in m.series}
     out: dict[str, bool] = {}
     last: dict[str, object] = {}
-    for at in play(scenario, interval=interval, metrics=known):
+    now = replace(scenario, service=scenario.service.without_past()) if scenario.service else scenario
+    for at in play(now, interval=interval, metrics=known):
         prefix = at.deployment.prefix
         for target, scrape in at.scrapes:
-            if last.get(target.instance) is scrape.keys and at.at % 60:  # nothing was born: once a minute is enough
+            if last.get(target.instance) is scrape.keys and (at.at - START) % LOOK_SECONDS:
                 continue
             last[target.instance] = scrape.keys
             for (series, _), value in zip(scrape.keys, scrape.values, strict=True):

@@ -86,6 +86,7 @@ class Instruments:
         constants: Mapping[str, str] | None = None,
         tier: int = ANY_TIER,
         unemitted: frozenset[str] = frozenset(),
+        limit: int = CARDINALITY_LIMIT,
     ) -> None:
         """Take `constants`, the values of the labels on every series; those not named are empty or the only one there is.
 
@@ -95,11 +96,13 @@ class Instruments:
             constants: Label values that are the same on every series.
             tier: Ceiling for internal metrics; those above it are not recorded.
             unemitted: Names that this process never records; recording one does nothing.
+            limit: Label sets of one metric that are kept apart; the rest is merged, as the OpenTelemetry SDK does.
 
         """
         self.prefix = prefix
         self.tier = tier
         self.unemitted = unemitted
+        self.limit = limit
         self._metrics = {m.name: m for m in metrics}
         self._families: dict[str, _Family] = {}
         self._cells: dict[object, tuple[_Cell, _Family] | None] = {}
@@ -107,6 +110,11 @@ class Instruments:
         known = next((m.constant_labels for m in self._metrics.values() if m.constant_labels), {})
         self.constants = {n: label.values[0] if label.values else "" for n, label in known.items()}
         self.constants |= dict(constants or {})
+
+    @property
+    def metrics(self) -> tuple[Metric, ...]:
+        """What may be recorded, in the order in which it was given."""
+        return tuple(self._metrics.values())
 
     def add(self, name: str, amount: float = 1, /, **labels: str) -> None:
         """Add to a counter; 0 makes it exist."""
@@ -210,7 +218,7 @@ class Instruments:
             base = metric.base if metric.prefix else metric.full_name
             family = self._families[name] = _Family(metric, (self.prefix if metric.prefix else "") + base)
         own = tuple(sorted(labels.items()))
-        if own not in family.cells and len(family.cells) >= CARDINALITY_LIMIT:
+        if own not in family.cells and len(family.cells) >= self.limit:
             own = _OVERFLOWED
         cell = family.cells.get(own)
         if cell is None:

@@ -30,6 +30,8 @@ CONFIGURATIONS = {
     "labels": "labels: {cluster: k8s_cluster, namespace: ns, deployment: app, role: tier, instance: pod_ip, system: kind}\n",
     "selectors": 'selectors: {env: prod, team: "~a|b"}\n',
     "short retention": "evaluation: {retention: 36h}\nslo_period: 1d\n",
+    "no langsight": "systems: {langsight: {enabled: false}}\n",
+    "langsight only": "systems: {agent_server: {enabled: false}, langsight: {enabled: true}}\n",
     "slow scrapes": "scrape: {interval: 1m}\nevaluation: {interval: 1m, window: 10m}\n",
 }
 

@@ -11,6 +11,7 @@ from generator.errors import QueryError
 from generator.promql import (
     buckets,
     count,
+    distinct,
     each,
     earlier,
     happened,
@@ -111,6 +112,21 @@ def text(query: Query) -> str:
             ),
             "max by (deployment) (\n  (\n    lg_api_pg_pool_size\n    -\n    lg_api_pg_pool_available\n  )\n  /\n  (lg_api_pg_pool_max > 0)\n)",
             "ratio",
+        ),
+        (
+            lambda m: increase(m["run_success_counter"], by=BY, ago="1d"),
+            "sum by (deployment) (increase(lg_api_run_success_counter_total[5m] offset 1d))",
+            "runs",
+        ),
+        (
+            lambda m: rate(m["run_success_counter"], ago="7d"),
+            "sum(rate(lg_api_run_success_counter_total[5m] offset 7d))",
+            "runs/s",
+        ),
+        (
+            lambda m: distinct(m["http_requests_total"], "path", by=BY),
+            "count by (deployment) (count by (deployment, path) (lg_api_http_requests_total))",
+            "series",
         ),
         (
             lambda m: rate(m["http_requests_total"].matching(status="5..").where_not(path="")),

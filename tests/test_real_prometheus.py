@@ -5,8 +5,11 @@ from __future__ import annotations
 import contextlib
 import json
 import math
+import os
 import re
+import sys
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
@@ -21,12 +24,15 @@ from generator.render import FORMATS
 from generator.site import Site
 from tests.agent_server import AgentServer, drive, install
 from tests.servers import AGES, Prometheus, StartError, find, missing, wait_until
+from tests.servers.processes import Child
 
-from .conftest import MIXED
+from .conftest import MIXED, ROOT
 
 #: Bounds that a version of Prometheus would refuse are found here, not at an operator's.
 TESTED = ("oldest", "newest")
 WINDOW = "20s"
+#: Panels whose titles other systems share, and which a system in trouble fills.
+FAILING = ("Failed requests by route", "Failed requests by process")
 #: Panels that stay empty here, because the event that they show cannot be brought about.
 NOTHING_HAPPENED = {
     "Firing alerts": "all is well",
@@ -57,7 +63,10 @@ def texts(bundle: Bundle, folder: str, suffix: str) -> dict[str, str]:
 
 
 @pytest.mark.real
-@pytest.mark.parametrize("config", ["", MIXED, "systems: {agent_server: {versions: old}}\n"])
+@pytest.mark.parametrize(
+    "config",
+    ["", MIXED, "systems: {agent_server: {versions: old}}\n"],
+)
 def test_rules_load_and_are_healthy_without_data(binary: Path, configured: Callable[[str], Site], config: str) -> None:
     """Every rule of every era loads, and evaluates without an error when there is nothing yet: nothing fires."""
     bundle = build(configured(config))
@@ -120,6 +129,14 @@ def panel_queries(bundle: Bundle) -> Iterator[tuple[str, str, Query, str]]:
                 yield board.stem, shown.title, query, re.sub(r'"\$(\w+)"', '".*"', expr)
 
 
+def about(bundle: Bundle, query: tuple[str, str, Query, str], system: str) -> bool:
+    """Whether a panel is about one system: on a board of its own, or on its row of the overview of all of them."""
+    board, title, _, _ = query
+    return board.startswith(system) or (
+        board == "overview" and title.startswith(bundle.site.catalogue.systems[system].title)
+    )
+
+
 def scrape_config(targets: Mapping[str, str]) -> str:
     """Scrape each address every half second with its role; all belong to one deployment."""
     jobs = [
@@ -159,7 +176,7 @@ def test_panels_that_the_real_server_can_fill_return_data(binary: Path, configur
         drive(agent.url)
         for _ in range(2):
             assert requests.get(agent.url, timeout=10).json()["ok"] is True
-        left = [q for q in panel_queries(bundle) if q[1] not in NOTHING_HAPPENED]
+        left = [q for q in panel_queries(bundle) if about(bundle, q, "agent_server") and q[1] not in NOTHING_HAPPENED]
 
         def filled() -> bool:
             left[:] = [q for q in left if not shows(server, q[3])]
@@ -293,3 +310,111 @@ def test_pool_counters_of_both_eras_add_up(binary: Path, configured: Callable[[s
         )
 
     assert [(s.labels, round(s.value, 6)) for s in found] == [({"deployment": "d"}, 3.0)]
+
+
+#: A LangSight on which everything goes wrong at once.
+LANGSIGHT_TROUBLE = """\
+id: trouble
+system: langsight
+title: Everything at once
+plays: A little of each fault, from the start.
+duration: 10h
+workload:
+  requests: {POST /api/investigate: 0.2}
+  error_ratio: 0.1
+  rejected_ratio: 0.1
+  scanned: 0.05
+  latency_seconds: 0.5
+  latency_spread: 1.0
+  sse_slow_clients: 2
+  servers: {github-mcp: down, search-mcp: degraded}
+expect: {}
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Played:
+    """A simulated system that fills the boards of one configuration.
+
+    Attributes:
+        system: Its id.
+        config: The bundle.yaml.
+        scenario: What it plays; an ordinary day when empty.
+        environment: Its variables.
+        nothing: Panels that stay empty, each with the reason.
+        lacking: Metrics that it never records, so every query of them stays empty.
+
+    """
+
+    system: str
+    config: str
+    scenario: str = ""
+    environment: Mapping[str, str] = field(default_factory=dict)
+    nothing: Mapping[str, str] = field(default_factory=dict)
+    lacking: tuple[str, ...] = ()
+
+
+PLAYED = {
+    "langsight-documented": Played("langsight", "", LANGSIGHT_TROUBLE),
+    "langsight-code": Played(
+        "langsight",
+        "",
+        LANGSIGHT_TROUBLE,
+        {"AGENT_REFERENCE_BEHAVIOUR": "code"},
+        lacking=("health_checks_total",),
+    ),
+}
+
+#: A query of another day: the servers here have no past.
+PAST = re.compile(r" offset \d+d")
+
+
+@contextlib.contextmanager
+def reference(played: Played, folder: Path) -> Iterator[str]:
+    """Run the simulated system sixty times as fast as life; yield its URL."""
+    path = folder / "trouble.yaml"
+    path.write_text(played.scenario, encoding="utf-8")
+    flags = ["--scenario", str(path)] if played.scenario else []
+    command = [sys.executable, "-m", "reference_server", "--system", played.system, "--port", "0", "--time-scale", "60"]
+    child = Child([*command, *flags], log=folder / "log", folder=ROOT, env={**os.environ, **played.environment})
+    try:
+        wait_until(lambda: "http://" in child.log() or not child.alive(), what="the reference", limit_seconds=60)
+        (url,) = re.findall(r"http://\S+", child.log()) or pytest.fail(child.log())
+        yield url
+    finally:
+        child.kill()
+
+
+@pytest.mark.real
+@pytest.mark.parametrize("name", PLAYED)
+def test_panels_of_a_played_system_return_data(
+    binary: Path, configured: Callable[[str], Site], tmp_path: Path, name: str
+) -> None:
+    """A real Prometheus finds and scrapes a simulated system in trouble: every panel of its boards shows something."""
+    played = PLAYED[name]
+    bundle = build(configured(played.config))
+    with reference(played, tmp_path) as url:
+        discovery = {"http_sd_configs": [{"url": f"{url}/targets", "refresh_interval": "5s"}]}
+        job = {"job_name": played.system, "scrape_interval": "500ms", "scrape_timeout": "500ms", **discovery}
+        config = yaml.safe_dump({"global": {"evaluation_interval": "500ms"}, "scrape_configs": [job]})
+        with Prometheus(binary, config, rules=fast(bundle)) as server:
+            own = [q for q in panel_queries(bundle) if about(bundle, q, played.system)]
+            never = [q for q in own if q[1] in played.nothing or any(m.name in played.lacking for m in q[2].metrics)]
+            past = [q for q in own if PAST.search(q[3])]
+            left = [q for q in own if (q[1] not in NOTHING_HAPPENED or q[1] in FAILING) and q not in (*never, *past)]
+
+            def filled() -> bool:
+                left[:] = [q for q in left if not shows(server, q[3])]
+                return not left
+
+            with contextlib.suppress(TimeoutError):
+                wait_until(filled, what="data", limit_seconds=90)
+            after_all = {q[1] for q in never if shows(server, q[3])}
+            health = [(r["name"], r["lastError"]) for g in server.rules() for r in g["rules"] if r["health"] == "err"]
+            types = {t["health"] for t in server.get("/api/v1/targets")["activeTargets"]}
+
+    assert own
+    assert "\n".join(f"{board}: {title}: {expr}" for board, title, _, expr in left) == ""
+    assert after_all == set()
+    assert health == []
+    assert types == {"up"}

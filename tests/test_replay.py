@@ -202,6 +202,24 @@ def test_a_histogram_has_every_bucket_from_its_first_observation_on(tmp_path: Pa
     assert buckets[13] == [None, None, 3, 4, 5]
 
 
+def test_a_range_stands_for_as_many_series(tmp_path: Path, catalogue: Catalogue) -> None:
+    targets = {"langsight-1": {'http_requests_total{method="GET",path="/scan[1..3]",status="404"}': 1}}
+
+    (case,) = read(tmp_path, catalogue, targets)
+
+    paths = [ls["path"] for ls, _ in case.history(0, [0], 2) if ls["__name__"] == "langsight_http_requests_total"]
+    assert paths == ["/scan1", "/scan2", "/scan3"]
+
+
+def test_a_target_of_another_system_has_its_labels_and_its_pages(tmp_path: Path, catalogue: Catalogue) -> None:
+    (case,) = read(tmp_path, catalogue, {"langsight-1": {"spans_ingested_total": 1, "process_open_fds": 9}})
+
+    found = {ls["__name__"]: ls for ls, _ in case.history(0, [0], 2)}
+    assert found["langsight_spans_ingested_total"]["system"] == "langsight"
+    assert "role" not in found["up"]
+    assert found.keys() == {"up", "process_start_time_seconds", "langsight_spans_ingested_total", "process_open_fds"}
+
+
 def test_a_case_is_repeated_with_each_parameter(tmp_path: Path, catalogue: Catalogue) -> None:
     found = read(
         tmp_path, catalogue, {"api-1": {"$series": "$value"}}, name="a value of $value",
@@ -252,7 +270,7 @@ cases:
         "topic.yaml:15: run_queue_wait_time_1st_attempt has no edge 7; use one of "
         "10, 100, 500, 1000, 5000, 15000, 30000, 60000, 120000, 300000, 600000, 1800000, 3600000, inf",
         "topic.yaml:16: stream_publish_latency is a histogram; map edges to values for a histogram, and only for one",
-        "topic.yaml:17: target 'other-1' has no role; call it combined-1 or api-1 or queue-1 or prometheus-1",
+        "topic.yaml:17: target 'other-1' has no role; call it combined-1 or api-1 or queue-1 or langsight-1 or prometheus-1",
     ]
 
 

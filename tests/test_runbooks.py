@@ -122,7 +122,7 @@ def test_links_between_pages_name_their_page(page: Path) -> None:
 @every_page
 def test_alerts_named_in_the_text_exist(page: Path) -> None:
     """An alert's name anywhere on a page, in an example for bundle.yaml too, is one of ours."""
-    named = set(re.findall(r"\b(?:AgentServer|Observability)[A-Z]\w+", written(page)))
+    named = set(re.findall(r"\b(?:AgentServer|LangSight|Agentgateway|LangSmith|Observability)[A-Z]\w+", written(page)))
 
     assert named - NAMES == set()
 

@@ -9,9 +9,10 @@ import pytest
 
 from generator.catalogue import load
 from reference_server.changes import Change
-from reference_server.services import Model, Process, Service
+from reference_server.services import Model, Process, Service, page
 from reference_server.services.deployment import changed
 from reference_server.services.draw import POINTS, observe, part, times
+from reference_server.services.python import started, worked
 
 METRICS = load().systems["langsight"].metrics
 
@@ -104,6 +105,85 @@ def test_monitoring_hides_processes_and_stops_prometheus() -> None:
 
     assert [t.instance for t in one.targets()] == ["langsight-0:8000"]
     assert not one.prometheus_runs
+
+
+def test_behind_a_load_balancer_processes_answer_in_turn_and_those_that_are_down_never() -> None:
+    one = service()
+    one.apply({"scale": {"": 3}, "monitoring": {"load_balancer": True}})
+    for number, process in enumerate(one.processes):
+        process.instruments.add("spans_ingested_total", number)
+
+    (target,) = one.targets()
+
+    def seen(scrapes: int) -> list[float]:
+        column = [dict(zip(s.keys, s.values, strict=True)) for s in (one.scrape(target) for _ in range(scrapes))]
+        return [values["langsight_spans_ingested_total", ()] for values in column]
+
+    assert (target.instance, target.labels) == ("langsight:8000", {"deployment": "demo"})
+    assert seen(4) == [0, 1, 2, 0]
+    one.apply({"crash": {"only": ["langsight-1"], "down": 60}})
+    assert set(seen(4)) == {0, 2}
+
+
+def test_the_metrics_of_the_pages_that_a_page_is_made_of_come_by_themselves() -> None:
+    process = service().processes[0]
+
+    started(process)
+    worked(process, 12.5, 1e6, 9)
+    worked(process, 0.5, 2e6, 30_000)
+
+    assert process.instruments.value("process_cpu_seconds_total") == 13
+    assert process.instruments.value("process_resident_memory_bytes") == 2e6
+    assert process.instruments.value("process_open_fds") == process.instruments.value("process_max_fds") == 20_000
+    assert process.instruments.value("python_gc_collections_total", generation="0") == 13 * 40
+
+
+def test_who_starts_is_told_now_and_after_every_crash() -> None:
+    told: list[tuple[str, float]] = []
+    one = service(Change(100, {"crash": {"only": ["langsight-1"], "down": 50}}))
+    one.at_start = lambda process: told.append((process.name, process.started))
+
+    one.advance(200)
+    one.apply({"scale": {"": 3}})
+
+    assert told == [("langsight-1", 150), ("langsight-2", 200)]
+
+
+def test_a_page_is_spelled_as_its_client_library_does() -> None:
+    """Order of families and of labels, edges, numbers, totals, empty families and the end are the style's."""
+    process = service().processes[0]
+    process.instruments.observe("http_request_duration_seconds", 0.02, 3, method="GET", path='/a"b')
+    process.instruments.add("http_requests_total", 3, status="200", method="GET", path="/")
+    plain = page.Style(
+        help={"http_requests_total": "Requests."},
+        family=lambda name, kind: name.removesuffix("_total") if kind == "counter" else name,
+        number=lambda value: f"{value:g}",
+        edge=lambda edge: f"{edge:g}",
+        tail=("_sum", "_count"),
+        by_name=True,
+        alphabetical=False,
+        end="# EOF\n",
+    )
+    metrics = [
+        m for m in METRICS if m.name in {"http_requests_total", "http_request_duration_seconds", "health_checks_total"}
+    ]
+
+    text = page.write(plain, metrics, process.instruments).decode().splitlines()
+
+    assert text[:4] == [
+        "# HELP langsight_http_request_duration_seconds Time from an HTTP request to the start of its answer, by path.",
+        "# TYPE langsight_http_request_duration_seconds histogram",
+        'langsight_http_request_duration_seconds_bucket{method="GET",path="/a\\"b",le="0.01"} 0',
+        'langsight_http_request_duration_seconds_bucket{method="GET",path="/a\\"b",le="0.025"} 3',
+    ]
+    assert text[-6:] == [
+        'langsight_http_request_duration_seconds_sum{method="GET",path="/a\\"b"} 0.06',
+        'langsight_http_request_duration_seconds_count{method="GET",path="/a\\"b"} 3',
+        "# HELP langsight_http_requests Requests.",
+        "# TYPE langsight_http_requests counter",
+        'langsight_http_requests_total{method="GET",path="/",status="200"} 3',
+        "# EOF",
+    ]
 
 
 def test_a_workload_s_mappings_are_merged_and_null_removes() -> None:

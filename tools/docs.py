@@ -11,7 +11,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from generator.alerts import TOPICS
-from generator.bundle import Bundle, build
+from generator.bundle import Bundle, build, system_of
 from generator.catalogue import load
 from generator.catalogue.lint import RULES, slug
 from generator.config import read
@@ -22,6 +22,8 @@ from generator.rules import Alert
 from generator.site import Site
 from generator.units import number
 from reference_server.coverage import markdown
+from reference_server.scenarios import shipped
+from reference_server.systems import AGENT_SERVER, OTHERS
 from tests.matrix import differences
 
 ROOT = Path(__file__).parent.parent
@@ -39,7 +41,24 @@ def parts() -> dict[str, list[str]]:
         ],
         "fidelity": fidelity((ROOT / "docs" / "fidelity.md").read_text(encoding="utf-8")),
         "engines": differences.markdown(differences.load(), {row["board"]: row["title"] for row in boards(bundle)}),
-        "scenarios": markdown(catalogue.systems["agent_server"].metrics).rstrip().splitlines(),
+        **{
+            f"scenarios-{name}": markdown(catalogue.systems[name].metrics).rstrip().splitlines()
+            for name in (AGENT_SERVER, *OTHERS)
+            if next(shipped(name), None)
+        },
+        "alerts": [
+            line
+            for name in catalogue.systems
+            if (rows := _alerts(bundle, name))
+            for line in (
+                f"### {catalogue.systems[name].title}",
+                "",
+                "| alert | severity | after | tells |",
+                "| --- | --- | --- | --- |",
+                *rows,
+                "",
+            )
+        ][:-1],
         "limits": [
             "| threshold | default | unit | why |",
             "| --- | --- | --- | --- |",
@@ -71,6 +90,15 @@ def fidelity(page: str) -> list[str]:
         "| --- | --- | --- |",
         f"| faults | {len(faults)} | {caught} caught in time, {len(faults) - caught} missed, {false[0]} false alerts |",
         f"| benign situations and ordinary days | {len(benign)} | {false[1]} false alerts |",
+    ]
+
+
+def _alerts(bundle: Bundle, system: str) -> list[str]:
+    """Return one row per alert of a system, in the order in which one triages."""
+    found = [a for stem, groups in bundle.rules.items() if system_of(stem) == system for g in groups for a in g.alerts]
+    return [
+        f"| [{a.name}](docs/runbooks/{a.name}.md) | {a.severity} | {'-' if a.hold == '0s' else a.hold} | {a.description.partition('. ')[0].removesuffix('.')}. |"
+        for a in found
     ]
 
 

@@ -8,6 +8,9 @@ from generator.alerts import (
     agent_server_slo,
     agent_server_streaming,
     agent_server_telemetry,
+    langsight_api,
+    langsight_feed,
+    langsight_telemetry,
     observability,
 )
 
@@ -20,5 +23,8 @@ TOPICS = (
     agent_server_capacity,
     agent_server_http,
     agent_server_streaming,
+    langsight_telemetry,
+    langsight_api,
+    langsight_feed,
     observability,
 )

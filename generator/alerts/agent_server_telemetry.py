@@ -8,7 +8,6 @@ from generator.promql import (
     changes,
     count,
     earlier,
-    falls,
     increase,
     level,
     lowest,
@@ -22,6 +21,7 @@ from generator.promql import (
 from generator.records.agent_server import levels
 from generator.rules import CRASHING, SAMPLED, Alert
 from generator.site import Site
+from generator.targets import down, in_turn
 
 
 def alerts(site: Site) -> list[Alert]:
@@ -72,7 +72,7 @@ def _targets(site: Site) -> list[Alert]:
         ),
         Alert(
             name="AgentServerTargetDown",
-            query=total(up, by=(*by, labels.role, labels.instance)).equals(0),
+            query=down(site, "agent_server"),
             hold="5m",
             keep=CRASHING,
             severity="warning",
@@ -191,7 +191,7 @@ def _exposure(site: Site) -> list[Alert]:
 
 def _hygiene(site: Site) -> list[Alert]:
     lg, by, each = site.system("agent_server"), site.identity, (*site.identity, site.labels.instance)
-    up, proc = site.system("prometheus", on="agent_server"), site.system("process", on="agent_server")
+    up = site.system("prometheus", on="agent_server")
     name = f"{{{{ $labels.{site.labels.deployment} }}}}"
     still = changes(lg["num_pending_runs"], by=by).equals(0).both(changes(lg["num_running_runs"], by=by).equals(0))
     there = (level(lg["num_pending_runs"], by=by) + level(lg["num_running_runs"], by=by)).above(0)
@@ -200,7 +200,7 @@ def _hygiene(site: Site) -> list[Alert]:
     return [
         Alert(
             name="AgentServerScrapedThroughLoadBalancer",
-            query=falls(proc["process_start_time_seconds"], by=each).above(0),
+            query=in_turn(site, "agent_server"),
             over="15m",
             hold="0s",
             severity="warning",

@@ -24,7 +24,7 @@ def alerts(site: Site) -> list[Alert]:
             summary="Alerts can be sent.",
             description="It always fires. A receiver that stops getting it knows that Prometheus or Alertmanager is gone.",
             action="nothing, as long as it is there.",
-            board="agent_server_telemetry",
+            board="overview",
             labels=ABOUT,
         ),
         Alert(
@@ -36,7 +36,7 @@ def alerts(site: Site) -> list[Alert]:
             summary="The rule group {{ $labels.rule_group }} fails.",
             description="A rule that cannot be evaluated never fires; two series where one is expected are the usual reason.",
             action="read the errors on the rules page of Prometheus.",
-            board="agent_server_telemetry",
+            board="overview",
             labels=ABOUT,
         ),
     ]

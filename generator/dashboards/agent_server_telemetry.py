@@ -7,11 +7,10 @@ different here.
 from __future__ import annotations
 
 from generator.layout import Board, Row, board, row
-from generator.panels import Column, lines, stat, state, table
-from generator.promql import count, increase, level, peak, rate, restarts, starts, total
+from generator.panels import Column, lines, stat, table
+from generator.promql import count, increase, level, rate, starts
 from generator.site import Site
-
-UP = {"0": ("Down", "red"), "1": ("Up", "green")}
+from generator.targets import costing, living, over_time, scraped
 
 
 def dashboard(site: Site) -> Board:
@@ -29,11 +28,12 @@ def dashboard(site: Site) -> Board:
 def _targets(site: Site) -> Row:
     up, labels = site.system("prometheus", on="agent_server"), site.labels
     lg = site.system("agent_server")
+    targets, answering = scraped(site, "agent_server")
     return row(
         "Is everything scraped?",
-        stat("Targets", count(up["up"])),
+        targets,
         stat("Targets by role", count(up["up"], by=(labels.role,))),
-        stat("Targets up", total(up["up"])),
+        answering,
         stat("Queue depth reported by", count(lg["num_pending_runs"])).noting(
             "Processes that serve the API on Postgres. None: that tier is not scraped, or the runtime is in-memory."
         ),
@@ -41,7 +41,7 @@ def _targets(site: Site) -> Row:
             "Processes that execute runs. None: that tier is not scraped."
         ),
         stat("Pools reported by", count(lg["pg_pool_max"])).noting("Processes on Postgres. None: in-memory runtime."),
-        state("Targets over time", level(up["up"], by=(labels.role, labels.instance)), UP),
+        over_time(site, "agent_server"),
     )
 
 
@@ -70,15 +70,9 @@ def _switches(site: Site) -> Row:
 
 def _life(site: Site) -> Row:
     lg, by = site.system("agent_server"), (site.labels.role, site.labels.instance)
-    proc = site.system("process", on="agent_server")
     return row(
         "Do processes live?",
-        lines(
-            "Restarts at one address",
-            restarts(proc["process_start_time_seconds"], by=by).over("1h"),
-            limit=site.limit("restarts_per_hour"),
-        ).noting("Over an hour."),
-        lines("Started", peak(proc["process_start_time_seconds"], by=by) * 1000),
+        *living(site, "agent_server"),
         lines("Asked to stop", increase(lg["server_requested_to_stop_counter"], by=by)).noting(
             "Only a queue process still answers scrapes while it drains."
         ),
@@ -86,23 +80,4 @@ def _life(site: Site) -> Row:
 
 
 def _cost(site: Site) -> Row:
-    up, proc = site.system("prometheus", on="agent_server"), site.system("process", on="agent_server")
-    by = (site.labels.role, site.labels.instance)
-    used = peak(proc["process_open_fds"], by=by) / peak(proc["process_max_fds"], by=by)
-    return row(
-        "What does scraping cost?",
-        stat("Series", total(up["scrape_samples_post_metric_relabeling"])),
-        lines(
-            "Series by process",
-            total(up["scrape_samples_post_metric_relabeling"], by=by),
-            limit=site.limit("scrape_samples"),
-        ),
-        lines("Series before relabelling", total(up["scrape_samples_scraped"], by=by)),
-        lines("New series", total(up["scrape_series_added"], by=by)),
-        lines(
-            "Scrape duration", peak(up["scrape_duration_seconds"], by=by), limit=site.limit("scrape_duration")
-        ).noting("The page is rendered on the event loop: slow means blocked."),
-        lines("Processor", rate(proc["process_cpu_seconds_total"], by=by)),
-        lines("Memory", peak(proc["process_resident_memory_bytes"], by=by)),
-        lines("Open files against the limit", used, limit=site.limit("open_descriptors")),
-    )
+    return row("What does scraping cost?", *costing(site, "agent_server"))

@@ -22,6 +22,12 @@ MACROS: Mapping[str, str] = {
 RATE_INTERVAL = 433.0
 VARIABLE = re.compile(r"\$\{(\w+)(?::\w+)?\}|\$(\w+)|\[\[(\w+)(?::\w+)?\]\]")
 
+#: Aggregations that keep series as they are; what they group by only says among which to choose.
+_SELECTING = frozenset({"topk", "bottomk"})
+
+#: Operators whose right side only says what to keep: its labels are not in the result.
+_FILTERING = frozenset({"and", "unless"})
+
 #: Labels are unknown, so anything may be there.
 ANY = None
 
@@ -108,8 +114,9 @@ def _walk(
             yield from _walk(node.expr, (*calls, str(node.op)), (*grouping, *labels), seconds, back)
         case pp.BinaryExpr():
             labels = _matching(node)
+            kept = () if str(node.op) in _FILTERING else grouping
             yield from _walk(node.lhs, calls, (*grouping, *labels), seconds, back)
-            yield from _walk(node.rhs, calls, (*grouping, *labels), seconds, back)
+            yield from _walk(node.rhs, calls, (*kept, *labels), seconds, back)
         case pp.ParenExpr() | pp.UnaryExpr():
             yield from _walk(node.expr, calls, grouping, seconds, back)
         case _:
@@ -130,6 +137,8 @@ def labels(node: Any) -> frozenset[str] | None:  # noqa: PLR0911 - one per kind 
         case pp.ParenExpr() | pp.UnaryExpr() | pp.SubqueryExpr():
             return labels(node.expr)
         case pp.AggregateExpr():
+            if str(node.op) in _SELECTING:
+                return labels(node.expr)
             if node.modifier is None:
                 return frozenset()
             by = str(node.modifier.type).endswith("By")

@@ -7,6 +7,7 @@ from generator.promql.gauges import (
     average,
     changes,
     count,
+    distinct,
     each,
     earlier,
     falls,
@@ -18,7 +19,9 @@ from generator.promql.gauges import (
     total,
 )
 from generator.promql.histograms import (
+    amount,
     buckets,
+    exceeded,
     mean,
     observations,
     observed,
@@ -34,12 +37,15 @@ from generator.promql.series import marked, select
 __all__ = [
     "absent",
     "age",
+    "amount",
     "average",
     "buckets",
     "changes",
     "count",
+    "distinct",
     "each",
     "earlier",
+    "exceeded",
     "falls",
     "happened",
     "increase",

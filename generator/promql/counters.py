@@ -12,26 +12,36 @@ from generator.units import number, seconds
 COUNTERS = (Kind.COUNTER,)
 
 
-def rate(metric: Metric, *, by: Sequence[str] = ()) -> Query:
+def rate(metric: Metric, *, by: Sequence[str] = (), ago: str = "") -> Query:
     """Events (or units) per second, summed over every label not in `by`.
+
+    Args:
+        metric: The counter.
+        by: Labels to keep.
+        ago: How long ago the window ended, such as `1d`; now without.
 
     Raises:
         QueryError: Not a counter, or a label is unknown.
 
     """
     need(metric, COUNTERS, "rate")
-    return query(metric, by, f"{metric.unit}/s", lambda scope: added(metric, by, scope, "rate"))
+    return query(metric, by, f"{metric.unit}/s", lambda scope: added(metric, by, scope, "rate", ago=ago))
 
 
-def increase(metric: Metric, *, by: Sequence[str] = ()) -> Query:
+def increase(metric: Metric, *, by: Sequence[str] = (), ago: str = "") -> Query:
     """Events (or units) within the window, summed over every label not in `by`; not a whole number, Prometheus extrapolates.
+
+    Args:
+        metric: The counter.
+        by: Labels to keep.
+        ago: How long ago the window ended, such as `1d`; now without.
 
     Raises:
         QueryError: Not a counter, or a label is unknown.
 
     """
     need(metric, COUNTERS, "increase")
-    return query(metric, by, metric.unit, lambda scope: added(metric, by, scope, "increase"))
+    return query(metric, by, metric.unit, lambda scope: added(metric, by, scope, "increase", ago=ago))
 
 
 def happened(metric: Metric, *, by: Sequence[str] = ()) -> Query:

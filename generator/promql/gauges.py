@@ -128,6 +128,22 @@ def present(metric: Metric, *, by: Sequence[str] = ()) -> Query:
     return query(metric, by, "series", lambda scope: aggregate("count", by, select(metric, scope, suffix), metric))
 
 
+def distinct(metric: Metric, label: str, *, by: Sequence[str] = ()) -> Query:
+    """How many values `label` has on the series of a metric of any kind, by `by`.
+
+    Raises:
+        QueryError: A label is unknown.
+
+    """
+    known(metric, (label,))
+    suffix = "_count" if "_count" in metric.parts else ""
+
+    def build(scope: Scope) -> str:
+        return aggregate("count", by, aggregate("count", (*by, label), select(metric, scope, suffix), metric), metric)
+
+    return query(metric, by, "series", build)
+
+
 def restarts(start_time: Metric, *, by: Sequence[str] = ()) -> Query:
     """Restarts within the window: how often the start time of a process changed at one address."""
     need(start_time, GAUGES, "restarts")

@@ -37,10 +37,16 @@ def observed(metric: Metric, *, by: Sequence[str] = (), unit: str = "") -> Query
     return query(metric, by, unit or "samples", lambda scope: added(metric, by, scope, "increase", "_count"))
 
 
-def volume(metric: Metric, *, by: Sequence[str] = ()) -> Query:
-    """Sum of a histogram's or summary's observations per second, in its unit per second."""
+def volume(metric: Metric, *, by: Sequence[str] = (), ago: str = "") -> Query:
+    """Sum of a histogram's or summary's observations per second, in its unit per second; `ago` as for `rate`."""
     need(metric, OBSERVING, "volume")
-    return query(metric, by, f"{metric.unit}/s", lambda scope: added(metric, by, scope, "rate", "_sum"))
+    return query(metric, by, f"{metric.unit}/s", lambda scope: added(metric, by, scope, "rate", "_sum", ago=ago))
+
+
+def amount(metric: Metric, *, by: Sequence[str] = ()) -> Query:
+    """Sum of a histogram's or summary's observations within the window, in its unit."""
+    need(metric, OBSERVING, "amount")
+    return query(metric, by, metric.unit, lambda scope: added(metric, by, scope, "increase", "_sum"))
 
 
 def buckets(metric: Metric, *, by: Sequence[str] = ()) -> Query:
@@ -118,6 +124,22 @@ def within(metric: Metric, edge: float, *, by: Sequence[str] = (), unit: str = "
     return query(metric, by, f"{unit or 'samples'}/s", lambda scope: _within(metric, edge, by, scope))
 
 
+def exceeded(metric: Metric, edge: float, *, by: Sequence[str] = (), unit: str = "") -> Query:
+    """Observations within the window that are above `edge`; `unit` says of what.
+
+    Raises:
+        QueryError: Not a histogram, `edge` is no bucket edge below the last one, or a label is unknown.
+
+    """
+    need(metric, HISTOGRAMS, "exceeded")
+    _edge(metric, edge)
+
+    def build(scope: Scope) -> str:
+        return f"{added(metric, by, scope, 'increase', '_count')}\n-\n{_within(metric, edge, by, scope, 'increase')}"
+
+    return replace(query(metric, by, unit or "samples", build), compound=True)
+
+
 def _share(metric: Metric, edge: float, by: Sequence[str], *, good: bool) -> Query:
     need(metric, HISTOGRAMS, "share")
     _edge(metric, edge)
@@ -138,12 +160,12 @@ def _edge(metric: Metric, edge: float) -> None:
         )
 
 
-def _within(metric: Metric, edge: float, by: Sequence[str], scope: Scope) -> str:
-    """Bucket rate at one edge. Prometheus 2 keeps `1000`, 3 makes it `1000.0`, and the server itself writes both."""
+def _within(metric: Metric, edge: float, by: Sequence[str], scope: Scope, function: str = "rate") -> str:
+    """Bucket rate (or increase) at one edge. Prometheus 2 keeps `1000`, 3 makes it `1000.0`, and the server itself writes both."""
 
     def inner(part: Metric) -> str:
         text = number(edge if part is not metric.before else edge / metric.factor)
         pattern = text.replace(".", "\\.") + ("" if "." in text else "(\\.0)?")
-        return f"rate({select(part, scope, '_bucket', Matcher('le', '=~', pattern))}[{scope.window}])"
+        return f"{function}({select(part, scope, '_bucket', Matcher('le', '=~', pattern))}[{scope.window}])"
 
     return aggregate("sum", by, both(metric, inner), metric)

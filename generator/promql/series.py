@@ -31,11 +31,12 @@ def marked(metric: Metric, by: Sequence[str], *matchers: Matcher) -> Query:
     return query(metric, by, "series", build)
 
 
-def added(metric: Metric, by: Sequence[str], scope: Scope, function: str, suffix: str = "") -> str:
-    """`sum by (by) (function(series[window]))` over both eras, values and `le` of the older one scaled."""
+def added(metric: Metric, by: Sequence[str], scope: Scope, function: str, suffix: str = "", *, ago: str = "") -> str:
+    """`sum by (by) (function(series[window] offset ago))` over both eras, values and `le` of the older one scaled."""
+    offset = f" offset {ago}" if ago else ""
 
     def inner(part: Metric) -> str:
-        return f"{function}({select(part, scope, suffix)}[{scope.window}])"
+        return f"{function}({select(part, scope, suffix)}[{scope.window}]{offset})"
 
     older = metric.before
     if older is None or (metric.factor == 1 and suffix != "_bucket"):

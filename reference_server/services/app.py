@@ -11,7 +11,7 @@ import asyncio
 import contextlib
 import ipaddress
 import json
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from typing import Any
 
 from starlette.applications import Starlette
@@ -30,20 +30,34 @@ BAD, FORBIDDEN, NOT_FOUND, UNAUTHORISED, DOWN = 400, 403, 404, 401, 503
 ORDINARY = "calm"
 
 
-def build(hosting: Hosting, environment: Mapping[str, str]) -> Starlette:
-    """Make the app; `environment` has the variables of the system itself."""
+class App(Starlette):
+    """An app that can be told to end: answers that never end by themselves then do."""
+
+    def __init__(self, closing: Callable[[], None], **options: Any) -> None:
+        self.closing = closing
+        super().__init__(**options)
+
+
+def build(hosting: Hosting, environment: Mapping[str, str]) -> App:
+    """Make the app; `environment` has the variables of the system itself.
+
+    Raises:
+        SettingsError: The system cannot use some variable of the environment.
+
+    """
     model = systems.model(hosting.settings.system)
+    hosting.use(environment)
 
     @contextlib.asynccontextmanager
     async def live(_: Starlette) -> AsyncIterator[None]:
         clock = asyncio.create_task(hosting.pace.run())
         yield
-        hosting.pace.close()
+        hosting.close()
         clock.cancel()
         await asyncio.gather(clock, return_exceptions=True)
 
     own = model.routes(hosting, environment)
-    taken = {route.path for route in own}
+    taken = {route.path for route in own if isinstance(route, Route)}
     shared = [
         Route("/metrics", _Page(hosting).get, methods=["GET"]),
         Route("/processes/{name}/metrics", _Page(hosting).get, methods=["GET"]),
@@ -51,7 +65,7 @@ def build(hosting: Hosting, environment: Mapping[str, str]) -> Starlette:
         Route("/scenario", _Switch(hosting).tell, methods=["GET"]),
         Route("/scenario", _Switch(hosting).change, methods=["POST"]),
     ]
-    return Starlette(routes=[*own, *(r for r in shared if r.path not in taken)], lifespan=live)
+    return App(hosting.close, routes=[*(r for r in shared if r.path not in taken), *own], lifespan=live)
 
 
 async def page(hosting: Hosting, process: Process | None) -> Response:

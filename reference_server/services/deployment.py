@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import functools
+import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import replace
 from random import Random
 from typing import Any
 
-from generator.catalogue import Metric, load
+from generator.catalogue import Catalogue, Metric, load
 from reference_server.agenda import Agenda
 from reference_server.changes import Change
 from reference_server.instruments import Instruments
@@ -50,7 +52,8 @@ class Service:
             start: Virtual time, in seconds since 1970.
             name: Value of the target label `deployment`.
             timeline: Changes with their times, in seconds after `start`.
-            metrics: The system's metrics of the catalogue; by default they are loaded.
+            metrics: The system's metrics of the catalogue; by default they are loaded. Those of the pages that its
+                own is made of, such as the client library's, come by themselves.
             slice_seconds: Time between two ticks of the model.
 
         """
@@ -60,8 +63,12 @@ class Service:
         self.prefix = model.prefix
         self.workload = workload or model.workload()
         self.prometheus_runs = True
+        self.balanced = False
+        self.at_start: Callable[[Process], None] = lambda _: None
         self._hidden: tuple[str, ...] = ()
-        self._known = tuple(metrics if metrics is not None else load().systems[model.system].metrics)
+        self._turns: dict[str, int] = {}
+        own = metrics if metrics is not None else _catalogue().systems[model.system].metrics
+        self._known = (*own, *_pages(model.system))
         self._seed = seed
         self._slice = slice_seconds
         self._agenda = Agenda(start)
@@ -111,10 +118,15 @@ class Service:
         process.instruments = self._instruments(process.role)
         process.state = {}
         process.started, process.up = self.now, True
+        self._begin(process)
+
+    def _begin(self, process: Process) -> None:
         self.model.begin(process, self.workload)
+        self.at_start(process)
 
     def _instruments(self, role: str) -> Instruments:
-        return Instruments(self.model.metrics(role, self._known), prefix=self.model.prefix)
+        known = self.model.metrics(role, self._known)
+        return Instruments(known, prefix=self.model.prefix, limit=sys.maxsize)
 
     def apply(self, change: Change | Mapping[str, Any]) -> None:
         """Change workload, faults, processes or monitoring now. A mapping has the form of a scenario's timeline."""
@@ -152,26 +164,38 @@ class Service:
             chance = Random(f"{self._seed} {self.name} {name}")  # noqa: S311 - a seeded workload
             process = Process(name, role, number, chance, self._instruments(role), self.now)
             self.processes.append(process)
-            self.model.begin(process, self.workload)
+            self._begin(process)
 
     def _change_monitoring(self, what: dict[str, Any]) -> None:
         self.prometheus_runs = what.get("running", self.prometheus_runs)
+        self.balanced = what.get("load_balancer", self.balanced)
         self._hidden = tuple(what.get("hidden", self._hidden))
 
     def targets(self) -> list[Target]:
-        """Return what Prometheus scrapes now."""
-        return [self._target(p) for p in self.processes if p.name not in self._hidden and p.role not in self._hidden]
+        """Return what Prometheus scrapes now: each process, or one address per role for all processes behind it."""
+        found = [p for p in self.processes if p.name not in self._hidden and p.role not in self._hidden]
+        if not self.balanced:
+            return [self._target(p.name, (p,)) for p in found]
+        behind: dict[str, list[Process]] = {}
+        for process in found:
+            behind.setdefault(process.role, []).append(process)
+        return [self._target(role or self.system, tuple(processes)) for role, processes in behind.items()]
 
-    def _target(self, process: Process) -> Target:
-        role = {"role": process.role} if process.role else {}
-        labels = {"deployment": self.name, **role, **self.model.labels(process)}
-        return Target(
-            self.model.job(process.role), f"{process.name}:{self.model.port(process.role)}", labels, (process,)
-        )
+    def _target(self, name: str, processes: tuple[Process, ...]) -> Target:
+        first = processes[0]
+        role = {"role": first.role} if first.role else {}
+        labels = {"deployment": self.name, **role, **self.model.labels(first)}
+        return Target(self.model.job(first.role), f"{name}:{self.model.port(first.role)}", labels, processes)
+
+    def answering(self, processes: tuple[Process, ...], address: str = "") -> Process:
+        """Return who of those behind one address answers the next scrape: those that run, in turn."""
+        ready = [p for p in processes if p.up] or list(processes)
+        turn = self._turns[address] = self._turns.get(address, -1) + 1
+        return ready[turn % len(ready)]
 
     def scrape(self, target: Target) -> Scrape:
         """Scrape a target now."""
-        process: Process = target.processes[0]
+        process = self.answering(target.processes, target.instance)
         faults = process.faults
         if not process.up or faults.unreachable or faults.unauthorised:
             return Scrape(ok=False, duration_seconds=0.001)
@@ -188,6 +212,17 @@ class Service:
     def probes(self) -> Iterator[tuple[tuple[str, str], str, float | None]]:
         """Yield what exporters in front of the system show: none; those that there are have roles of their own."""
         yield from ()
+
+
+@functools.cache
+def _catalogue() -> Catalogue:
+    return load()
+
+
+def _pages(system: str) -> tuple[Metric, ...]:
+    """Return the metrics that stand on the system's pages beside its own."""
+    systems = _catalogue().systems
+    return tuple(m for page in systems[system].pages for m in systems[page].metrics)
 
 
 def changed(workload: Any, what: Mapping[str, Any]) -> Any:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 from generator.errors import Problem
 from reference_server import scenarios, systems
@@ -25,10 +25,23 @@ class Hosting:
 
         """
         self.settings = settings
+        self.environment: Mapping[str, str] = {}
+        self.at_close: list[Callable[[], None]] = []
+        self._at_start: list[Callable[[Process], None]] = []
         self.scenario = self.find(settings.scenario) if settings.scenario else None
         self.pace = Pace(time.time(), settings.time_scale, wall)
         self.service = self._deploy(self.pace.now())
         self.pace.follow(self.service)
+
+    def use(self, environment: Mapping[str, str]) -> None:
+        """Take the variables of the system itself, for what is played now and later.
+
+        Raises:
+            SettingsError: The system cannot use some of them.
+
+        """
+        self.environment = environment
+        self.service.workload = self.service.model.adapt(self.service.workload, environment)
 
     def find(self, word: str) -> Scenario:
         """Return the scenario of that name.
@@ -51,16 +64,39 @@ class Hosting:
 
     def _deploy(self, start: float) -> Service:
         """Make the deployment; a live one has no past."""
+        model = systems.model(self.settings.system)
         if self.scenario is None:
-            return Service(systems.model(self.settings.system), seed=self.settings.seed, start=start)
-        (made,) = self.scenario.deployments(seed=self.settings.seed, start=start, live=True)
-        assert isinstance(made, Service)  # noqa: S101 - `find` takes no other
+            made = Service(model, seed=self.settings.seed, start=start)
+        else:
+            (played,) = self.scenario.deployments(seed=self.settings.seed, start=start, live=True)
+            assert isinstance(played, Service)  # noqa: S101 - `find` takes no other
+            made = played
+        made.workload = model.adapt(made.workload, self.environment)
+        made.at_start = self._started
+        for process in made.processes:
+            self._started(process)
         return made
 
-    def process(self, name: str = "") -> Process | None:
-        """Return the process of that name; without one, the first of the role that the settings name."""
-        role = self.settings.role
+    def _started(self, process: Process) -> None:
+        for tell in self._at_start:
+            tell(process)
+
+    def watch(self, tell: Callable[[Process], None]) -> None:
+        """Call `tell` for each process that runs, and for each one that starts from now on."""
+        self._at_start.append(tell)
         for process in self.service.processes:
-            if (process.name == name) if name else (process.role == role or not role):
-                return process
-        return None
+            tell(process)
+
+    def close(self) -> None:
+        """End what would not end by itself."""
+        self.pace.close()
+        for tell in self.at_close:
+            tell()
+
+    def process(self, name: str = "") -> Process | None:
+        """Return the process of that name; without one, the first of the role that the settings name, or those of it in turn."""
+        if name:
+            return next((p for p in self.service.processes if p.name == name), None)
+        role = self.settings.role
+        mine = tuple(p for p in self.service.processes if p.role == role or not role)
+        return self.service.answering(mine) if mine and self.service.balanced else next(iter(mine), None)

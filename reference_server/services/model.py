@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from random import Random
 from typing import Any
 
-from starlette.routing import Route
+from starlette.routing import BaseRoute
 
 from generator.catalogue import Metric
 from reference_server.instruments import Instruments
@@ -74,7 +74,9 @@ class Model:
         prefix: What its metric names start with.
         page: Writes a process's page.
         content_type: Of the page.
-        routes: What the system answers beside its page: given the hosting and the environment.
+        routes: What the system answers beside its page: given the hosting and the environment. The last one may
+            answer all that nobody else does.
+        adapt: What the environment makes of a scenario's workload when the process serves.
 
     """
 
@@ -90,4 +92,5 @@ class Model:
     metrics: Callable[[str, tuple[Metric, ...]], tuple[Metric, ...]] = lambda _, known: known
     prefix: str = ""
     content_type: str = "text/plain; version=0.0.4; charset=utf-8"
-    routes: Callable[[Any, Mapping[str, str]], list[Route]] = lambda _, __: []
+    routes: Callable[[Any, Mapping[str, str]], Sequence[BaseRoute]] = lambda _, __: ()
+    adapt: Callable[[Any, Mapping[str, str]], Any] = lambda workload, _: workload

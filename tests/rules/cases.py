@@ -4,7 +4,8 @@ A file has `cases`, and `shapes`: series that recur, under one name, with parame
 
     name        a sentence: what is true, and what follows
     duration    how long the history is
-    targets     `[CLUSTER/]ROLE-NUMBER`, or `prometheus`: what the target exposes; see below
+    targets     `[CLUSTER/]WHO-NUMBER`: what the target exposes; see below. WHO is a role of the Agent Server, another
+                system, a role of one (`SYSTEM:ROLE`), or `prometheus`
     fires       alert: earliest..latest time at which it starts to fire
     clears      alert: earliest..latest time at which it stops; without an entry it may go on
     quiet       alerts that never fire
@@ -15,9 +16,9 @@ A file has `cases`, and `shapes`: series that recur, under one name, with parame
     copies      a label and its values: every series arrives once with each (two Prometheus servers, one store)
     known_wrong why the rule fails this case today; the test then expects the failure
 
-A target exposes `up` (1) and, as an Agent Server, `process_start_time_seconds` (a day ago); further series by their name
+A target exposes `up` (1) and, where its page has it, `process_start_time_seconds` (a day ago); further series by their name
 without prefix, with values in the notation of `tests.rules.notation`. A histogram maps an upper edge, or `inf`, to the
-notation of how many observations fall just below it. A counter that is born at its first event has no sample while it is 0.
+notation of how many observations fall just below it. `[1..600]` in a series stands for as many series, one per number. A counter that is born at its first event has no sample while it is 0.
 Further keys: a shape with its parameters, and
 
     labels      labels of all its series; those of the Agent Server's own pages only on these
@@ -39,7 +40,7 @@ from typing import Any
 
 from jsonschema import Draft202012Validator
 
-from generator.catalogue import Catalogue, Kind, Metric
+from generator.catalogue import Catalogue, Kind, Metric, System
 from generator.errors import Problem, nearest
 from generator.source import Document, Place, parse, shown, violations
 from generator.units import seconds
@@ -56,6 +57,10 @@ TARGET_LABELS = (*HOME, "role", "instance", "system")
 
 #: Labels that the catalogue does not have, because no series carries them unless something is wrong.
 STRANGE = ("otel_metric_overflow",)
+
+#: Labels on every series of a system's own pages.
+OWN = {"agent_server": {"otel_scope_name": "lsd_langgraph_api"}}
+_RANGE = re.compile(r"\[(\d+)\.\.(\d+)\]")
 _PARAMETER = re.compile(r"\$(?:(\w+)|\((\w+)\))")
 SETTINGS = ("labels", "found", "down", "restarts", "prefix", "le")
 
@@ -198,29 +203,38 @@ class _Reader:
             known_wrong=raw.get("known_wrong", ""),
         )
 
+    def who(self, word: str) -> tuple[System | None, str]:
+        """Return the system and the role of a target called `word`; no system when there is none of that name."""
+        first = self.catalogue.systems["agent_server"]
+        if word in first.roles:
+            return first, word
+        name, _, role = word.partition(":")
+        system = self.catalogue.systems.get(name)
+        known = system is not None and system is not first and (role in system.roles or not role)
+        return (system if known else None), role
+
     def target(self, name: str, raw: Mapping[str, Any], place: Place) -> Target:
         cluster, _, short = name.rpartition("/")
-        role = short.split("-")[0]
-        system = self.catalogue.systems["agent_server"]
-        labels = {"instance": short, **HOME} | ({"cluster": cluster} if cluster else {})
-        if role == "prometheus":
-            labels = {"instance": short, "system": "prometheus"}
-        elif role in system.roles:
-            labels |= {"role": role, "system": "agent_server"}
-        else:
-            known = [*system.roles, "prometheus"]
+        found, role = self.who(short.rpartition("-")[0])
+        if found is None:
+            known = [*self.catalogue.systems["agent_server"].roles, "langsight", "prometheus"]
             self.wrong(place, f"target {name!r} has no role", f"call it {' or '.join(f'{r}-1' for r in known)}")
+        system = found or self.catalogue.systems["agent_server"]
+        labels = {"instance": short, **HOME} | ({"cluster": cluster} if cluster else {})
+        labels |= {"system": system.name} | ({"role": role} if role else {})
+        if system.name == "prometheus":
+            labels = {"instance": short, "system": "prometheus"}
         given = {k: str(v) for k, v in raw.get("labels", {}).items()}
         if strange := set(given) - {*TARGET_LABELS, *system.constant_labels}:
             fix = nearest(min(strange), (*TARGET_LABELS, *system.constant_labels), otherwise="use a target label")
             self.wrong((*place, "labels"), f"no process has a label {min(strange)!r}", fix)
         entries = [(k, v, (*place, k)) for k, v in raw.items() if k not in SETTINGS]
-        series = tuple(s for key, value, at in entries for s in self.entry(key, value, role, at))
+        series = tuple(s for key, value, at in entries for s in self.entry(key, value, (system, role), at))
         down, restarts = raw.get("down", ()), raw.get("restarts", ())
         return Target(
             labels=labels | {k: v for k, v in given.items() if k in TARGET_LABELS},
             series=series,
-            own={k: v for k, v in given.items() if k not in TARGET_LABELS},
+            own=OWN.get(system.name, {}) | {k: v for k, v in given.items() if k not in TARGET_LABELS},
             found=self.range(raw["found"], math.inf, (*place, "found")) if "found" in raw else (0.0, math.inf),
             down=tuple(self.range(r, math.inf, (*place, "down")) for r in ([down] if isinstance(down, str) else down)),
             restarts=tuple(
@@ -228,24 +242,29 @@ class _Reader:
             ),
             prefix=raw.get("prefix", system.prefix),
             le=raw.get("le", 0),
+            clock="process" in system.pages,
         )
 
-    def entry(self, key: str, value: Any, role: str, place: Place) -> Iterator[Series]:
-        """Yield the series of one entry of a target: its own, or those of a shape."""
+    def entry(self, key: str, value: Any, who: tuple[System, str], place: Place) -> Iterator[Series]:
+        """Yield the series of one entry of a target: its own, or those of a shape or of a range."""
+        if found := _RANGE.search(key):
+            numbers = range(int(found[1]), int(found[2]) + 1)
+            keys = (f"{key[: found.start()]}{number}{key[found.end() :]}" for number in numbers)
+            return (s for one in keys for s in self.entry(one, value, who, place))
         shape = (self.document.data.get("shapes") or {}).get(key)
         if shape is None:
-            found = self.series(key, value, role, place)
-            return iter((found,) if found else ())
+            own = self.series(key, value, who, place)
+            return iter((own,) if own else ())
         given = {} if value is None else value
         filled = _filled(shape, given)
         if left := sorted({a or b for a, b in _PARAMETER.findall(str(filled))}):
             self.wrong(place, f"shape {key!r} lacks {', '.join(left)}", f"write {key}: {{{left[0]}: …}}")
             return iter(())
-        return (s for name, one in filled.items() for s in self.entry(name, one, role, place))
+        return (s for name, one in filled.items() for s in self.entry(name, one, who, place))
 
-    def series(self, key: str, value: Any, role: str, place: Place) -> Series | None:
+    def series(self, key: str, value: Any, who: tuple[System, str], place: Place) -> Series | None:
         name, _, rest = key.partition("{")
-        metric = self.metric(name, role, place)
+        metric = self.metric(name, who, place)
         if metric is None:
             return None
         labels = dict(re.findall(r'(\w+)="([^"]*)"', rest))
@@ -259,16 +278,17 @@ class _Reader:
         self.check(metric, name, value, place)
         return Series(metric, name, labels, value)
 
-    def metric(self, name: str, role: str, place: Place) -> Metric | None:
-        systems = ("prometheus",) if role == "prometheus" else ("agent_server", "process", "prometheus")
-        known = {m.base: m for s in systems for m in self.catalogue.systems[s].metrics}
+    def metric(self, name: str, who: tuple[System, str], place: Place) -> Metric | None:
+        system, role = who
+        pages = {system.name: None, **dict.fromkeys(system.pages), "prometheus": None}
+        known = {m.base: m for page in pages for m in self.catalogue.systems[page].metrics}
         metric = known.get(name)
         if metric is None:
             fix = nearest(name, list(known), otherwise="use a series of the catalogue, without its prefix")
             self.wrong(place, f"no series {name!r} in the catalogue", fix)
             return None
         roles = {r for e in metric.emission.values() for given in e.roles.values() for r in given}
-        if metric.prefix and role not in roles:
+        if metric.system == system.name and role and not roles & {role, "any"}:
             self.wrong(place, f"no {role} process exposes {name}", f"put it on {' or '.join(sorted(roles))}")
         return metric
 

@@ -26,7 +26,7 @@ class Series:
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """What answers at one address. Times are seconds since the start of the history."""
+    """What answers at one address. Times are seconds since the start of the history; `clock`: it tells when it started."""
 
     labels: Mapping[str, str]
     series: tuple[Series, ...]
@@ -36,6 +36,7 @@ class Target:
     restarts: tuple[float, ...]
     prefix: str
     le: int
+    clock: bool = True
 
 
 def samples(target: Target, start: float, offsets: Sequence[float], major: int) -> Iterator[History]:
@@ -46,7 +47,7 @@ def samples(target: Target, start: float, offsets: Sequence[float], major: int) 
     if "up" not in given:
         up: list[Value] = [float(a) for a in answers]
         yield {**target.labels, "__name__": "up"}, _cut(up, there)
-    if "process_start_time_seconds" not in given and "role" in target.labels:
+    if "process_start_time_seconds" not in given and target.clock:
         begun: list[Value] = [start + max((r for r in target.restarts if r <= o), default=-86400.0) for o in offsets]
         yield {**target.labels, "__name__": "process_start_time_seconds"}, _cut(begun, answers)
     for series in target.series:
@@ -54,7 +55,7 @@ def samples(target: Target, start: float, offsets: Sequence[float], major: int) 
         name = series.name
         labels = {**target.labels, **series.labels}
         if series.metric.prefix:
-            labels = {"otel_scope_name": "lsd_langgraph_api", **target.own, **labels}
+            labels = {**target.own, **labels}
             name = target.prefix + name
         if series.metric.kind is Kind.HISTOGRAM:
             for extra, suffix, made in _histogram(series, target, start, offsets, major):

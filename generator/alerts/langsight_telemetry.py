@@ -1,0 +1,52 @@
+"""Targets of LangSight: is it watched, by one process each, with a bounded number of series?
+
+Differences from the vendor's draft: nothing is grouped by `job`; what is held against a limit keeps the labels that name
+a deployment.
+"""
+
+from __future__ import annotations
+
+from generator.promql import distinct
+from generator.rules import Alert
+from generator.site import Site
+from generator.targets import down, in_turn
+
+
+def alerts(site: Site) -> list[Alert]:
+    """Return the alerts, most urgent subject first."""
+    ls, by, labels = site.system("langsight"), site.identity, site.labels
+    name = f"{{{{ $labels.{labels.deployment} }}}}"
+    instance = f"{{{{ $labels.{labels.instance} }}}}"
+    return [
+        Alert(
+            name="LangSightTargetDown",
+            query=down(site, "langsight"),
+            hold="5m",
+            severity="critical",
+            summary=f"{name}: {instance} does not answer scrapes.",
+            description="LangSight is down, or it refuses Prometheus: a wrong token is answered with 401, and without LANGSIGHT_METRICS_TOKEN there is no page at all (404).",
+            action="fetch the page with the token: curl -H 'Authorization: Bearer …' says which of the two it is.",
+            board="langsight_telemetry",
+        ),
+        Alert(
+            name="LangSightMultiWorkerScrape",
+            query=in_turn(site, "langsight"),
+            over="15m",
+            hold="0s",
+            severity="warning",
+            summary=f"{name}: {instance} is several processes in turn.",
+            description="LANGSIGHT_WORKERS is above 1, or scrapes go through a load balancer: each meets another process, so counters jump and gauges show a part.",
+            action="run one worker per container, and scrape the containers.",
+            board="langsight_telemetry",
+        ),
+        Alert(
+            name="LangSightPathCardinality",
+            query=distinct(ls["http_requests_total"], "path", by=by).above(site.limit("langsight_paths")),
+            hold="30m",
+            severity="warning",
+            summary=f"{name}: {{{{ $value }}}} different paths in langsight_http_requests_total.",
+            description="The label has raw URL paths; only hex identifiers are collapsed, so slugs, names and scanners' URLs add a dozen series each.",
+            action="drop or rewrite `path` by metric_relabel_configs; keep scanners out at the ingress.",
+            board="langsight_telemetry",
+        ),
+    ]

@@ -1,0 +1,197 @@
+"""All systems at once: is each of them well, and where to look next?
+
+For whoever is on call and does not know yet which system it is. One row per system that is enabled: its targets, its
+firing alerts, the golden signals of its deployments, and the way to its own first board.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from generator.alerts.langsight_api import WAITING
+from generator.catalogue import Metric
+from generator.layout import WIDE, Board, Row, board, row
+from generator.limits import Limit
+from generator.panels import Column, Shown, stat, table, text
+from generator.promql import count, distinct, level, peak, quantile, rate, total
+from generator.query import Query
+from generator.records.agent_server import RUN_HOLDING, served
+from generator.rules import board_uid
+from generator.site import Site
+
+#: One target or alert is one too many.
+ANY = Limit("any", 1, "none", "Any.")
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """One system's row.
+
+    Attributes:
+        system: Its id.
+        alerts: What the names of its alerts begin with.
+        first: Stem of the board that one opens first.
+        signals: Its golden signals by deployment.
+
+    """
+
+    system: str
+    alerts: str
+    first: str
+    signals: Callable[[Site], list[Column]]
+
+
+def dashboard(site: Site) -> Board:
+    """Build the board."""
+    here = [part for part in PARTS if site.config.systems[part.system].enabled]
+    return board(
+        site,
+        "overview",
+        "All systems",
+        system="",
+        about=__doc__ or "",
+        variables=WIDE,
+        fleet=True,
+        rows=[_everything(site, here), *(_row(site, part) for part in here)],
+    )
+
+
+def _everything(site: Site, here: list[Part]) -> Row:
+    system = {site.labels.system: "|".join(part.system for part in here)}
+    up = site.system("prometheus")["up"].matching(**system)
+    firing = _firing(site, "|".join((*(part.alerts for part in here), "Observability")))
+    by = ("severity", "alertname", *site.identity)
+    return row(
+        "Is anything wrong anywhere?",
+        stat("Systems that are scraped", distinct(up, site.labels.system), graph=False),
+        stat("Targets", count(up), graph=False),
+        stat("Targets down", _down(up), limit=ANY),
+        stat("Firing: critical", _number(firing, "critical"), limit=_alerts(ANY), graph=False),
+        stat("Firing: warning", _number(firing, "warning"), graph=False),
+        stat("Firing: info", _number(firing, "info"), graph=False),
+        table("Firing alerts", [Column("Series", count(firing, by=by).about("One row per firing alert."))]),
+    )
+
+
+def _row(site: Site, part: Part) -> Row:
+    title = site.catalogue.systems[part.system].title
+    up = site.system("prometheus", on=part.system)["up"]
+    firing = _firing(site, part.alerts)
+    absent = f"Nothing here: no {title} is scraped. Set `systems: {{{part.system}: {{enabled: false}}}}` in bundle.yaml where there is none."
+    return row(
+        title,
+        stat(f"{title}: targets", count(up), graph=False).noting(absent),
+        stat(f"{title}: targets down", _down(up), limit=ANY).noting(absent),
+        stat(f"{title}: critical alerts", _number(firing, "critical"), limit=_alerts(ANY), graph=False),
+        stat(f"{title}: warnings", _number(firing, "warning"), graph=False),
+        _link(site, part, title, absent).wide(8, 4),
+        table(f"{title}: deployments", part.signals(site), link=_open(site, part)).wide(24, 6).noting(absent),
+    )
+
+
+def _firing(site: Site, names: str) -> Metric:
+    return site.system("prometheus")["ALERTS"].where(alertstate="firing").matching(alertname=f"({names}).*")
+
+
+def _number(firing: Metric, severity: str) -> Query:
+    found = count(firing.where(severity=severity)).as_unit("alerts")
+    return found.or_zero().about(f"Firing alerts of the severity {severity}.")
+
+
+def _alerts(limit: Limit) -> Limit:
+    return Limit(limit.name, limit.value, "alerts", limit.why)
+
+
+def _down(up: Metric, by: tuple[str, ...] = ()) -> Query:
+    return (count(up, by=by).as_unit("none") - total(up, by=by)).about("Targets whose last scrape failed.")
+
+
+def _link(site: Site, part: Part, title: str, absent: str) -> Shown:
+    """Say where to look next."""
+    url = f"/d/{board_uid(site, part.first)}?var-datasource=${{datasource}}&${{__url_time_range}}"
+    return text(f"{title}: where to look next", f"### [Open {title}]({url})\n\n{absent}")
+
+
+def _open(site: Site, part: Part) -> dict[str, str]:
+    """Return the link of a deployment's cell."""
+    cells = [f'var-{name}=${{__data.fields["{label}"]}}' for name, label in zip(WIDE, site.identity, strict=True)]
+    query = "&".join((*cells, "var-datasource=${datasource}", "${__url_time_range}"))
+    return {site.labels.deployment: f"/d/{board_uid(site, part.first)}?{query}"}
+
+
+def _targets(site: Site, system: str) -> list[Column]:
+    up, by = site.system("prometheus", on=system)["up"], site.identity
+    return [Column("Targets", count(up, by=by)), Column("Down", _down(up, by), limit=ANY)]
+
+
+def _failed(http: Metric, by: tuple[str, ...]) -> Query:
+    every = rate(http, by=by)
+    return rate(http.matching(status="5.."), by=by).filled(every) / every
+
+
+def _agent_server(site: Site) -> list[Column]:
+    lg, by = site.system("agent_server"), site.identity
+    http = served(lg["http_requests_total"])
+    failed, good = lg["run_failed_after_retry_counter"], lg["run_success_counter"]
+    latency = quantile(0.95, lg["http_requests_latency"].not_matching(path=RUN_HOLDING), by=by)
+    ended = rate(failed, by=by).filled(rate(good, by=by)) + rate(good, by=by)
+    return [
+        *_targets(site, "agent_server"),
+        Column("Requests/s", rate(http, by=by)),
+        Column("Failed requests", _failed(http, by), limit=site.limit("http_error_ratio")),
+        Column("API p95", latency),
+        Column("Failed runs", rate(failed, by=by).filled(rate(good, by=by)) / ended),
+        Column("Runs waiting", level(lg["num_pending_runs"], by=by)),
+        Column("Free job slots", total(lg["workers_available"], by=by)),
+    ]
+
+
+def _langsight(site: Site) -> list[Column]:
+    ls, by = site.system("langsight"), site.identity
+    http, checks = ls["http_requests_total"], ls["health_checks_total"]
+    latency = quantile(0.99, ls["http_request_duration_seconds"].not_matching(path=WAITING), by=by)
+    return [
+        *_targets(site, "langsight"),
+        Column("Requests/s", rate(http, by=by)),
+        Column("Failed requests", _failed(http, by), limit=site.limit("langsight_error_ratio")),
+        Column("p99", latency, limit=site.limit("langsight_latency_p99")),
+        Column("Spans/s", rate(ls["spans_ingested_total"], by=by)),
+        Column("Live clients", peak(ls["active_sse_connections"], by=by), limit=site.limit("langsight_feed_clients")),
+        Column("Failed checks/s", rate(checks.where(status="down"), by=by).filled(rate(checks, by=by))),
+    ]
+
+
+def _agentgateway(site: Site) -> list[Column]:
+    gw, by = site.system("agentgateway"), site.identity
+    http = gw["requests_total"]
+    plain = gw["request_duration_seconds"].where(protocol="http")
+    return [
+        *_targets(site, "agentgateway"),
+        Column("Requests/s", rate(http, by=by)),
+        Column("Failed requests", _failed(http, by)),
+        Column("HTTP p99", quantile(0.99, plain, by=by)),
+        Column("To models/s", rate(http.where(protocol="llm"), by=by)),
+        Column("Failed to models", _failed(http.where(protocol="llm"), by)),
+        Column("To tools/s", rate(http.where(protocol="mcp"), by=by)),
+    ]
+
+
+def _langsmith(site: Site) -> list[Column]:
+    ls, by = site.system("langsmith", on="langsmith"), site.identity
+    return [
+        *_targets(site, "langsmith"),
+        Column("Requests/s", rate(ls["langsmith_http_requests_total"], by=by)),
+        Column("p99", quantile(0.99, ls["langsmith_http_requests_latency_seconds"], by=by)),
+        Column("In progress", level(ls["langsmith_http_requests_in_progress"], by=by)),
+        Column("Longest queue", peak(ls["langsmith_queue_pending"], by=by)),
+    ]
+
+
+#: In the order of the rows: from the servers that agents run on to what stands around them.
+PARTS = (
+    Part("agent_server", "AgentServer", "agent_server_fleet", _agent_server),
+    Part("langsight", "LangSight", "langsight_overview", _langsight),
+    Part("agentgateway", "Agentgateway", "agentgateway_overview", _agentgateway),
+    Part("langsmith", "LangSmith", "langsmith_services", _langsmith),
+)

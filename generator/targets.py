@@ -1,0 +1,75 @@
+"""What boards and alerts say about the targets of any system: scraped, alive, one process each, and at what cost."""
+
+from __future__ import annotations
+
+from generator.panels import Shown, lines, stat, state
+from generator.promql import count, falls, level, peak, rate, restarts, total
+from generator.query import Query
+from generator.site import Site
+
+#: Words for the values of `up`.
+UP = {"0": ("Down", "red"), "1": ("Up", "green")}
+
+
+def each(site: Site, system: str) -> tuple[str, ...]:
+    """Return the labels that tell the processes of a system apart, below its deployment."""
+    role = (site.labels.role,) if site.catalogue.systems[system].roles else ()
+    return (*role, site.labels.instance)
+
+
+def down(site: Site, system: str) -> Query:
+    """Targets whose last scrape failed, by process."""
+    up = site.system("prometheus", on=system)["up"]
+    return total(up, by=(*site.identity, *each(site, system))).equals(0)
+
+
+def in_turn(site: Site, system: str) -> Query:
+    """Addresses whose start time fell within the window: several processes answer there in turn."""
+    started = site.system("process", on=system)["process_start_time_seconds"]
+    return falls(started, by=(*site.identity, site.labels.instance)).above(0)
+
+
+def scraped(site: Site, system: str) -> tuple[Shown, ...]:
+    """Panels: how many targets there are, and how many answer."""
+    up = site.system("prometheus", on=system)["up"]
+    return (stat("Targets", count(up)), stat("Targets up", total(up)))
+
+
+def over_time(site: Site, system: str) -> Shown:
+    """Panel: which target answered when."""
+    up = site.system("prometheus", on=system)["up"]
+    return state("Targets over time", level(up, by=each(site, system)), UP)
+
+
+def living(site: Site, system: str) -> tuple[Shown, ...]:
+    """Panels: restarts and start times."""
+    proc, by = site.system("process", on=system), each(site, system)
+    started = proc["process_start_time_seconds"]
+    return (
+        lines(
+            "Restarts at one address", restarts(started, by=by).over("1h"), limit=site.limit("restarts_per_hour")
+        ).noting("Over an hour."),
+        lines("Started", peak(started, by=by) * 1000),
+    )
+
+
+def costing(site: Site, system: str) -> tuple[Shown, ...]:
+    """Panels: series of the pages, and processor, memory and files of the processes."""
+    up, proc, by = site.system("prometheus", on=system), site.system("process", on=system), each(site, system)
+    used = peak(proc["process_open_fds"], by=by) / peak(proc["process_max_fds"], by=by)
+    return (
+        stat("Series", total(up["scrape_samples_post_metric_relabeling"])),
+        lines(
+            "Series by process",
+            total(up["scrape_samples_post_metric_relabeling"], by=by),
+            limit=site.limit("scrape_samples"),
+        ),
+        lines("Series before relabelling", total(up["scrape_samples_scraped"], by=by)),
+        lines("New series", total(up["scrape_series_added"], by=by)),
+        lines(
+            "Scrape duration", peak(up["scrape_duration_seconds"], by=by), limit=site.limit("scrape_duration")
+        ).noting("The page is rendered on the event loop: slow means blocked."),
+        lines("Processor", rate(proc["process_cpu_seconds_total"], by=by)),
+        lines("Memory", peak(proc["process_resident_memory_bytes"], by=by)),
+        lines("Open files against the limit", used, limit=site.limit("open_descriptors")),
+    )

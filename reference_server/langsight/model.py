@@ -1,0 +1,38 @@
+"""LangSight as one of the systems whose metrics follow from rates."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+from reference_server.langsight import settings
+from reference_server.langsight.page import CONTENT_TYPE, write
+from reference_server.langsight.routes import routes
+from reference_server.langsight.work import Workload, begin, tick
+from reference_server.services.model import Model
+
+#: Of the API, which has the page. Source: seed 002.
+PORT = 8000
+
+
+def adapt(workload: Workload, environment: Mapping[str, str]) -> Workload:
+    """Let the environment decide what the code counts."""
+    switches: Mapping[str, Any] = settings.read(environment).switches
+    return replace(workload, **switches)
+
+
+MODEL = Model(
+    system="langsight",
+    roles={"": 1},
+    workload=Workload,
+    begin=begin,
+    tick=tick,
+    job=lambda _: "langsight",
+    port=lambda _: PORT,
+    page=write,
+    prefix="langsight_",
+    content_type=CONTENT_TYPE,
+    routes=routes,
+    adapt=adapt,
+)

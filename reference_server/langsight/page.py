@@ -1,0 +1,54 @@
+"""LangSight's page: what prometheus_client writes of the process and of LangSight's own metrics, in the real order.
+
+Source: `api/metrics.py` of LangSight; pages of prometheus_client 0.26.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from generator.catalogue import Kind, Metric
+from reference_server.exposition import real_help
+from reference_server.services import page
+from reference_server.services.model import Process
+
+CONTENT_TYPE = "text/plain; version=1.0.0; charset=utf-8"
+
+#: HELP texts of LangSight's own metrics, in the order in which the code defines them.
+OWN = {
+    "http_requests_total": "Total HTTP requests",
+    "http_request_duration_seconds": "HTTP request duration in seconds",
+    "spans_ingested_total": "Total tool call spans ingested",
+    "active_sse_connections": "Number of active SSE (live feed) connections",
+    "sse_events_dropped_total": "SSE events dropped because client buffer was full",
+    "health_checks_total": "Total health checks performed",
+}
+
+HELP = {name: text for name, text in real_help("new").items() if name.startswith(("python_", "process_"))} | OWN
+
+_ORDER = list(HELP)
+
+STYLE = page.Style(help=HELP, edge=lambda edge: repr(float(edge)), empty=True)
+
+
+def write(process: Process) -> bytes:
+    """Write the page of one process. With `created` in its state false it has no `_created` gauges."""
+    metrics = sorted(process.instruments.metrics, key=lambda m: _ORDER.index(m.name))
+
+    def after(metric: Metric, series: list[dict[str, str]]) -> Iterator[page.Line]:
+        if process.state.get("created", True) and metric.name in OWN and metric.kind is not Kind.GAUGE and series:
+            yield _created(process, metric, series)
+
+    return page.write(STYLE, metrics, process.instruments, after)
+
+
+def _created(process: Process, metric: Metric, series: list[dict[str, str]]) -> page.Line:
+    """Return when each series began: the start of the process, or for one with labels the first page that has it."""
+    born = process.state["born"]
+    times = []
+    for labels in series:
+        pairs = tuple(labels.items())
+        first = process.started + (process.state["age"] if pairs else 0.0)
+        times.append((pairs, born.setdefault((metric.name, pairs), first)))
+    name = process.instruments.prefix + metric.base.removesuffix("_total") + "_created"
+    return page.Line(name, Kind.GAUGE, HELP[metric.name], tuple(times))

@@ -1,0 +1,88 @@
+"""The overview of all systems: a row for each that is enabled, and the way to its first board."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from generator.bundle import build
+from generator.dashboards import BOARDS, overview
+from generator.render import FORMATS
+from generator.site import Site
+
+EVERY = "systems: {agent_server: {enabled: true}, langsight: {enabled: true}, agentgateway: {enabled: true}, langsmith: {enabled: true}}\n"
+
+
+def board(site: Site) -> Any:
+    texts = FORMATS["files"](build(site, boards=(overview,), topics=()))
+    return json.loads(next(text for path, text in texts.items() if path.name == "overview.json"))
+
+
+def rows(made: Any) -> list[str]:
+    return [panel["title"] for panel in made["panels"] if panel["type"] == "row"]
+
+
+def test_each_system_that_is_enabled_has_a_row(configured: Callable[[str], Site]) -> None:
+    site = configured(EVERY)
+
+    assert rows(board(site))[1:] == [site.catalogue.systems[part.system].title for part in overview.PARTS]
+    assert len(overview.PARTS) == len(site.config.systems)
+
+
+@pytest.mark.parametrize("part", overview.PARTS, ids=lambda part: part.system)
+def test_a_system_that_is_off_is_nowhere_on_it(configured: Callable[[str], Site], part: overview.Part) -> None:
+    """Neither its row, nor its targets, nor its alerts."""
+    text = json.dumps(
+        board(configured(EVERY.replace(f"{part.system}: {{enabled: true}}", f"{part.system}: {{enabled: false}}")))
+    )
+
+    assert part.first.replace("_", "-") not in text
+    assert part.alerts not in text
+    assert f"|{part.system}" not in text
+    assert f'\\"{part.system}' not in text
+
+
+@pytest.mark.parametrize("part", overview.PARTS, ids=lambda part: part.system)
+def test_every_row_says_how_many_fire_and_leads_on(configured: Callable[[str], Site], part: overview.Part) -> None:
+    site = configured(EVERY)
+    title = site.catalogue.systems[part.system].title
+    panels = {p["title"]: p for p in board(site)["panels"]}
+    link = f"/d/{part.first.replace('_', '-')}?"
+
+    assert link in panels[f"{title}: where to look next"]["options"]["content"]
+    assert link in json.dumps(panels[f"{title}: deployments"]["fieldConfig"]["overrides"])
+    for severity, name in (("critical", "critical alerts"), ("warning", "warnings")):
+        (target,) = panels[f"{title}: {name}"]["targets"]
+        assert f'alertname=~"({part.alerts}).*", severity="{severity}"' in target["expr"]
+        assert target["expr"].endswith("or vector(0)")
+
+
+@pytest.mark.parametrize("part", overview.PARTS, ids=lambda part: part.system)
+def test_a_system_that_is_not_there_says_why_its_row_is_empty(
+    configured: Callable[[str], Site], part: overview.Part
+) -> None:
+    site = configured(EVERY)
+    title = site.catalogue.systems[part.system].title
+    panels = {p["title"]: p for p in board(site)["panels"]}
+
+    for name in ("targets", "targets down", "deployments", "where to look next"):
+        panel = panels[f"{title}: {name}"]
+        assert f"no {title} is scraped" in panel["description"] + panel.get("options", {}).get("content", "")
+
+
+def test_the_variables_are_those_of_every_enabled_system(configured: Callable[[str], Site]) -> None:
+    queries = {v["name"]: v.get("query") for v in board(configured(EVERY))["templating"]["list"]}
+
+    assert list(queries) == ["datasource", "cluster", "namespace", "deployment"]
+    assert 'system=~"agent_server|langsight|agentgateway|langsmith"' in json.dumps(queries["cluster"]).replace("\\", "")
+
+
+def test_first_boards_are_listed(site: Site) -> None:
+    """A link leads to a board that exists, for every system that has boards."""
+    stems = {module.__name__.rpartition(".")[2] for module in BOARDS}
+    on = {name for name, system in site.config.systems.items() if system.enabled}
+
+    assert {part.first for part in overview.PARTS if part.system in on} <= stems

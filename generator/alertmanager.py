@@ -23,6 +23,8 @@ FOLLOWS: tuple[tuple[str, str], ...] = (
     ("AgentServerStreamPublishStalling", "AgentServerStreamPublishSlow"),
     ("AgentServerPgPoolErrors", "AgentServerPgPool(Queueing|NearlyFull)"),
     ("LangSightIngestRejected", "LangSightHighErrorRate"),
+    ("AgentgatewayNoHealthyBackend", "AgentgatewayUpstreamFailures"),
+    ("AgentgatewayLlmErrors", "AgentgatewayLlmSlowFirstToken"),
 )
 
 #: What to put in the place of, or beside, the webhook.

@@ -40,6 +40,7 @@ _DISCOVERY: Mapping[str, Discovery] = {
         static=({"deployment": "demo", "targets": ["agentgateway:15020"]},),
         dns=({"deployment": "demo", "names": ["agentgateway"], "port": 15020},),
         files=("/etc/prometheus/targets/agentgateway*.yaml",),
+        kubernetes=Kubernetes(deployment_label="gateway.networking.k8s.io/gateway-name"),
     ),
     "langsmith": Discovery(
         kinds=("kubernetes",),
@@ -48,7 +49,7 @@ _DISCOVERY: Mapping[str, Discovery] = {
     ),
 }
 #: Systems that have boards and rules of their own so far.
-_ENABLED = frozenset({"agent_server", "langsight"})
+_ENABLED = frozenset({"agent_server", "langsight", "agentgateway", "langsmith"})
 _VERSIONS = {
     "new": ("new",),
     "old": ("old",),
@@ -157,8 +158,9 @@ def _threshold(document: Document, catalogue: Catalogue, name: str, value: Any) 
         return [
             document.problem(place, f"threshold {name!r} is {value!r}, not a number", f"write a number in {limit.unit}")
         ]
-    if value < 0 or (limit.unit == "ratio" and name != "backlog_slots" and value > 1):
-        bound = "between 0 and 1" if limit.unit == "ratio" else "of at least 0"
+    share = limit.unit == "ratio" and limit.value <= 1  # else a multiple
+    if value < 0 or (share and value > 1):
+        bound = "between 0 and 1" if share else "of at least 0"
         return [document.problem(place, f"threshold {name!r} is {value!r}", f"write a number {bound}, in {limit.unit}")]
     return _edge(document, catalogue, place, value, limit.histogram) if limit.histogram else []
 

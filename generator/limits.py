@@ -57,6 +57,60 @@ _LANGSIGHT: tuple[Limit, ...] = (
     Limit("langsight_paths", 500, "series", "The API has some hundred routes: more paths are raw URLs."),
 )
 
+_GATEWAY = "agentgateway/"
+
+_AGENTGATEWAY: tuple[Limit, ...] = (
+    Limit("gateway_error_ratio", 0.05, "ratio", "The usual default; the gateway is inline for all traffic."),
+    Limit("gateway_error_floor", 10, "requests", "A few failures in a window are noise, whatever their share."),
+    Limit("gateway_no_backend", 5, "requests", "One request during a rollout finds no endpoint; five are an outage."),
+    Limit("gateway_upstream_ratio", 0.05, "ratio", "One call in twenty that cannot reach its backend."),
+    Limit(
+        "gateway_latency_p99",
+        2.5,
+        "seconds",
+        "Plain HTTP through a gateway: users notice.",
+        _GATEWAY + "request_duration_seconds",
+    ),
+    Limit(
+        "gateway_overhead_p99",
+        0.05,
+        "seconds",
+        "Below a millisecond by design; this long means calls of policies, or no processor time.",
+        _GATEWAY + "request_processing_seconds",
+    ),
+    Limit("gateway_slow_floor", 10, "requests", "A quantile of few requests is the slowest one of them."),
+    Limit("gateway_auth_failures", 5, "requests/s", "Single clients with an old token stay far below."),
+    Limit("gateway_mcp_error_ratio", 0.1, "ratio", "Agents retry tools once or twice; one in ten is a broken server."),
+    Limit("gateway_mcp_usual", 50, "requests", "Less in half an hour may well be nothing in another."),
+    Limit("gateway_llm_error_ratio", 0.1, "ratio", "An outage of the provider or a quota; a few 429 are retried."),
+    Limit("gateway_llm_error_floor", 10, "requests", "A few failures in a window are noise, whatever their share."),
+    Limit("gateway_token_factor", 3, "ratio", "Three times the usual use of a model; days differ by less."),
+    Limit(
+        "gateway_token_floor", 1_000_000, "tokens", "A million tokens in a quarter of an hour; below it nobody minds."
+    ),
+    Limit("gateway_cost_per_hour", 100, "USD", "A placeholder: set the budget that you have."),
+    Limit(
+        "gateway_first_token_p95",
+        5,
+        "seconds",
+        "Users of a chat give up; reasoning models need more.",
+        _GATEWAY + "gen_ai_server_time_to_first_token",
+    ),
+    Limit("gateway_first_token_floor", 20, "requests", "A quantile of fewer answers is the slowest one of them."),
+    Limit("gateway_unpriced_lookups", 100, "lookups", "A model in steady use; a single try-out stays below."),
+    Limit("gateway_connection_factor", 5, "ratio", "Five times the usual number of connections."),
+    Limit("gateway_connections", 50, "connections/s", "Below this many a storm costs nothing."),
+    Limit(
+        "gateway_tls_p95",
+        0.924,
+        "seconds",
+        "Two round trips around the world are below it: the processor is busy.",
+        _GATEWAY + "tls_handshake_duration_seconds",
+    ),
+    Limit("gateway_tls_floor", 20, "connections", "A quantile of fewer handshakes is the slowest one of them."),
+    Limit("gateway_xds_terminations", 10, "terminations", "A rollout of the controller costs each gateway one or two."),
+)
+
 #: Every limit with its default, in the order of the documentation.
 LIMITS: tuple[Limit, ...] = (
     Limit("http_error_ratio", 0.05, "ratio", "The usual default where no error budget is kept."),
@@ -143,6 +197,7 @@ LIMITS: tuple[Limit, ...] = (
     Limit("restarts_per_hour", 3, "restarts", "Two deploys in an hour are ordinary."),
     Limit("budget_left", 0.1, "ratio", "A tenth of the error budget is the last moment to act calmly."),
     *_LANGSIGHT,
+    *_AGENTGATEWAY,
 )
 
 LIMITS_BY_NAME: Mapping[str, Limit] = {limit.name: limit for limit in LIMITS}

@@ -15,6 +15,9 @@ from generator.site import Site
 
 Json = dict[str, Any]
 
+#: Name of the port of a system whose catalogue entry gives none.
+GENERIC = "metrics"
+
 #: In the order of the documentation.
 KINDS = ("static", "dns", "file", "kubernetes")
 
@@ -135,7 +138,7 @@ def _ports(system: System, own: SystemConfig) -> Sequence[tuple[str, str]]:
     """Roles and their port names. Where no API-only role runs, the API's port belongs to combined processes."""
     named = system.endpoint.container_ports
     if not named:
-        return [("", "metrics")]
+        return [("", GENERIC)]
     out = [(role, port) for role, port in named.items() if role in own.roles]
     if "combined" in own.roles and "api" not in own.roles and "api" in named:
         out.insert(0, ("combined", named["api"]))
@@ -145,10 +148,12 @@ def _ports(system: System, own: SystemConfig) -> Sequence[tuple[str, str]]:
 def _pod_rules(config: Config, kubernetes: Kubernetes, role: str, port: str) -> list[Json]:
     labels = config.labels
     meta = "__meta_kubernetes_pod_label_" + "".join(c if c.isalnum() else "_" for c in kubernetes.deployment_label)
+    # A port called `metrics` is in every second chart, so a pod must also say which deployment it is.
+    ours = kubernetes.release or (".+" if port == GENERIC else "")
     rules: list[Json] = [
         {"source_labels": ["__meta_kubernetes_pod_container_port_name"], "regex": port, "action": "keep"},
         {"source_labels": ["__meta_kubernetes_pod_phase"], "regex": "Pending|Succeeded|Failed", "action": "drop"},
-        *([{"source_labels": [meta], "regex": kubernetes.release, "action": "keep"}] if kubernetes.release else []),
+        *([{"source_labels": [meta], "regex": ours, "action": "keep"}] if ours else []),
         {"source_labels": ["__meta_kubernetes_namespace"], "target_label": labels.namespace},
         {"source_labels": [meta], "target_label": labels.deployment},
         {"source_labels": ["__meta_kubernetes_pod_name"], "target_label": labels.instance},

@@ -14,8 +14,8 @@ from tests.servers import Prometheus, find, missing
 
 from .conftest import ROOT
 
-#: Scenarios by the first letter of their ids: faults system by system, benign cases, busy and calm.
-SHIPPED = {"F": 30, "L": 7, "B": 22, "b": 1, "c": 1}
+#: Scenarios by the first letter of their ids: faults system by system, benign cases, busy, calm and documented.
+SHIPPED = {"F": 30, "L": 7, "G": 10, "S": 7, "B": 24, "b": 1, "c": 1, "d": 1}
 
 
 @pytest.fixture

@@ -8,12 +8,16 @@ import promql_parser
 import pytest
 
 from generator.errors import QueryError
+from generator.limits import Limit
+from generator.lint.expression import labels, parsed, selectors
 from generator.promql import (
+    amount,
     buckets,
     count,
     distinct,
     each,
     earlier,
+    exceeded,
     happened,
     increase,
     level,
@@ -29,6 +33,7 @@ from generator.promql import (
     share_above,
     share_within,
     starts,
+    surged,
     total,
     volume,
     within,
@@ -308,3 +313,78 @@ def test_a_recorded_share_is_never_summed(site: Site) -> None:
     assert recorded(rule, function="max").build(SCOPE) == "max(deployment:x:ratio5m)"
     with pytest.raises(QueryError, match="deployment:x:ratio5m is put together over labels"):
         recorded(rule)
+
+
+def test_a_counter_of_a_process_without_a_start_time_is_born_by_two_clauses(site: Site) -> None:
+    checks = site.system("agentgateway")["guardrail_checks_total"].where(action="FailOpen")
+    series = 'agentgateway_guardrail_checks_total{action="FailOpen"}'
+
+    assert happened(checks, by=("phase",), clock=False).build(SCOPE) == (
+        f"sum by (phase) (\n  ({series} > 0 unless {series} offset 5m) and on (cluster, namespace, deployment, role, "
+        f"instance, system) (up offset 5m == 1)\n  or\n  increase({series}[5m]) > 0\n)"
+    )
+
+
+def test_observations_above_an_edge_and_their_sum_within_a_window(site: Site) -> None:
+    gw = site.system("agentgateway")
+    duration, usage = gw["request_duration_seconds"], gw["gen_ai_client_token_usage"]
+
+    slow = exceeded(duration, 2.5, by=("gateway",), unit="requests")
+    assert slow.build(SCOPE) == (
+        "sum by (gateway) (increase(agentgateway_request_duration_seconds_count[5m]))\n-\n"
+        'sum by (gateway) (increase(agentgateway_request_duration_seconds_bucket{le=~"2\\\\.5"}[5m]))'
+    )
+    assert slow.unit == "requests"
+    assert amount(usage).build(SCOPE) == "sum(increase(agentgateway_gen_ai_client_token_usage_sum[5m]))"
+    with pytest.raises(QueryError, match="3 is no bucket edge"):
+        exceeded(duration, 3)
+
+
+def test_now_is_held_against_the_same_hour_of_two_earlier_days(site: Site) -> None:
+    """Yesterday, else a week ago; each only when the series were there as its hour began."""
+    usage = site.system("agentgateway")["gen_ai_client_token_usage"]
+    limit = Limit("factor", 3, "ratio", "A test.")
+    text = surged(lambda ago: volume(usage, ago=ago), limit).build(SCOPE)
+
+    def sums(window: str, ago: str) -> str:
+        return f"sum(rate(agentgateway_gen_ai_client_token_usage_sum[{window}] offset {ago}))"
+
+    promql_parser.parse(text)
+    for window, ago, comparison in (
+        ("1h", "23h30m", "> 0"),
+        ("1h", "1d30m", ">= 0"),
+        ("1h", "6d23h30m", "> 0"),
+        ("1h", "7d30m", ">= 0"),
+    ):
+        assert f"{sums(window, ago)} {comparison}" in text
+    assert text.count("> 3") == 1
+    assert text.endswith("<= 3\n)")
+
+
+def test_a_query_is_kept_among_those_of_wider_labels(site: Site) -> None:
+    gw, up = site.system("agentgateway"), site.system("prometheus", on="agentgateway")["up"]
+    calls = rate(gw["mcp_requests_total"], by=("deployment", "server"))
+
+    assert calls.among(total(up, by=("deployment",)).above(0)).build(SCOPE) == (
+        "sum by (deployment, server) (rate(agentgateway_mcp_requests_total[5m]))\nand on (deployment)\n"
+        '(sum by (deployment) (up{system="agentgateway"}) > 0)'
+    )
+    with pytest.raises(QueryError, match="drop instance from the second one"):
+        calls.among(total(up, by=("instance",)))
+
+
+def test_the_greatest_series_are_kept_with_their_labels(site: Site) -> None:
+    calls = rate(site.system("agentgateway")["mcp_requests_total"], by=("server", "resource"))
+
+    assert calls.top(10).build(SCOPE) == f"topk(10, {calls.build(SCOPE)})"
+    assert calls.top(10).labels == ("server", "resource")
+    assert (calls.top(3) + calls).build(SCOPE).startswith("topk(3, ")
+    assert calls.top(10).help.endswith(" The greatest 10.")
+
+
+def test_lint_knows_what_topk_and_the_right_side_of_and_do_to_labels() -> None:
+    kept = labels(parsed("topk(3, sum by (a, b) (x))"))
+    (_, right) = selectors(parsed('sum by (phase) (x and on (job) up{system="s"})'))
+
+    assert kept == frozenset({"a", "b"})
+    assert (right.name, right.grouping) == ("up", ("job",))

@@ -65,7 +65,7 @@ def texts(bundle: Bundle, folder: str, suffix: str) -> dict[str, str]:
 @pytest.mark.real
 @pytest.mark.parametrize(
     "config",
-    ["", MIXED, "systems: {agent_server: {versions: old}}\n"],
+    ["", MIXED, "systems: {agent_server: {versions: old}}\n", "systems: {agentgateway: {versions: documented}}\n"],
 )
 def test_rules_load_and_are_healthy_without_data(binary: Path, configured: Callable[[str], Site], config: str) -> None:
     """Every rule of every era loads, and evaluates without an error when there is nothing yet: nothing fires."""
@@ -332,6 +332,38 @@ expect: {}
 """
 
 
+#: A gateway on which everything goes wrong at once, so that every panel has something to show.
+GATEWAY_TROUBLE = """\
+id: trouble
+system: agentgateway
+title: Everything at once
+plays: A little of each fault, from the start.
+duration: 10h
+workload:
+  http_errors: {shop: 0.1, search: 0.1}
+  gone: {docs: 0.3}
+  unreached: {docs: 0.3}
+  refused: {JwtAuth: 2, APIKeyAuth: 1}
+  limited: 2
+  shed_requests: 1
+  shed_connections: 1
+  llm: {internal/llama-3.3-70b: 1}
+  llm_errors: {openai: 0.1}
+  llm_limited: {openai: 0.1}
+  retried: 0.3
+  unpriced: [internal/llama-3.3-70b]
+  mcp_errors: {files: 0.3}
+  mcp_streams: 1
+  guardrail_open: 0.1
+  guardrail_masked: 0.1
+  guardrail_rejected: 0.1
+  xds_errors: 1
+  xds_messages: 2
+  substrate: 3
+expect: {}
+"""
+
+
 @dataclass(frozen=True, slots=True)
 class Played:
     """A simulated system that fills the boards of one configuration.
@@ -362,6 +394,22 @@ PLAYED = {
         LANGSIGHT_TROUBLE,
         {"AGENT_REFERENCE_BEHAVIOUR": "code"},
         lacking=("health_checks_total",),
+    ),
+    "agentgateway-code": Played(
+        "agentgateway",
+        "systems: {agentgateway: {versions: code}}\n",
+        GATEWAY_TROUBLE,
+        nothing={
+            "Bytes of requests": "the code does not measure them",
+            "Open connections": "the code has no such gauge",
+            "Open sessions": "the code has no such gauge",
+        },
+    ),
+    "agentgateway-documented": Played(
+        "agentgateway",
+        "systems: {agentgateway: {versions: documented}}\n",
+        GATEWAY_TROUBLE,
+        {"AGENT_REFERENCE_ERA": "documented"},
     ),
 }
 

@@ -47,6 +47,17 @@ def test_where_api_processes_execute_runs_their_port_is_the_combined_role(config
     assert {"target_label": "role", "replacement": "combined"} in job["relabel_configs"]
 
 
+def test_only_gateways_pods_are_taken_for_agentgateway(site: Site) -> None:
+    """Many pods have a port called `metrics`; those without a gateway's name are somebody else's."""
+    (job,) = jobs(site, "agentgateway", "kubernetes")
+    (static,) = jobs(site, "agentgateway", "static")
+    label = "__meta_kubernetes_pod_label_gateway_networking_k8s_io_gateway_name"
+
+    assert {"source_labels": [label], "regex": ".+", "action": "keep"} in job["relabel_configs"]
+    assert {"source_labels": [label], "target_label": "deployment"} in job["relabel_configs"]
+    assert static["static_configs"][0]["targets"] == ["agentgateway:15020"]
+
+
 def test_langsight_is_read_with_a_token_from_a_file(site: Site) -> None:
     """The token itself is in no configuration file."""
     (job,) = jobs(site, "langsight", "static")
@@ -76,6 +87,7 @@ def test_prometheus_yml_names_rules_alertmanager_and_the_enabled_systems(configu
         "alertmanager: {targets: ['am:9093']}\n"
         "systems:\n"
         "  langsight: {enabled: true}\n"
+        "  agentgateway: {enabled: false}\n"
         "  agent_server: {scrape: {discovery: [static], static: [{deployment: chat, role: combined, targets: ['chat:8000']}]}}\n"
     )
     found = prometheus_yml(site)

@@ -1,5 +1,6 @@
 """PromQL from catalogue metrics: metrics in, `Query` out. Refuses what has no meaning. No Grafana and no YAML."""
 
+from generator.promql.compare import surged
 from generator.promql.counters import happened, increase, rate, spikes, starts
 from generator.promql.gauges import (
     absent,
@@ -66,6 +67,7 @@ __all__ = [
     "share_within",
     "spikes",
     "starts",
+    "surged",
     "total",
     "volume",
     "within",

@@ -44,7 +44,7 @@ def increase(metric: Metric, *, by: Sequence[str] = (), ago: str = "") -> Query:
     return query(metric, by, metric.unit, lambda scope: added(metric, by, scope, "increase", ago=ago))
 
 
-def happened(metric: Metric, *, by: Sequence[str] = ()) -> Query:
+def happened(metric: Metric, *, by: Sequence[str] = (), clock: bool = True) -> Query:
     """Events within the window, 0 left out, by a counter whose series is born at its first event.
 
     `increase()` never sees the event that a series is born with. So a series also counts when it did not exist a window
@@ -54,6 +54,11 @@ def happened(metric: Metric, *, by: Sequence[str] = ()) -> Query:
     A series counts by the first clause that holds: a new one by its value, which is all that happened, an old one by its
     increase. `rate()` beside it changes nothing on Prometheus; VictoriaMetrics takes the first sample of a small counter
     for an increase, and not for a rate.
+
+    Args:
+        metric: The counter.
+        by: Labels to keep.
+        clock: Its process tells when it started. Without, what a series is born with right after a start is not seen.
 
     Raises:
         QueryError: Not a counter, or a label is unknown.
@@ -66,10 +71,10 @@ def happened(metric: Metric, *, by: Sequence[str] = ()) -> Query:
         up = plain("up", part, scope)
         start = plain("process_start_time_seconds", part, scope)
         on = f"on ({', '.join(target_labels(part))})"
+        young = f"or\n{series} > 0 and {on} (time() - {start} < {number(seconds(window))})\n" if clock else ""
         return (
             f"({series} > 0 unless {series} offset {window}) and {on} ({up} offset {window} == 1)\n"
-            f"or\n{series} > 0 and {on} (time() - {start} < {number(seconds(window))})\n"
-            f"or\nincrease({series}[{window}]) > 0 and rate({series}[{window}]) > 0"
+            f"{young}or\nincrease({series}[{window}]) > 0 and rate({series}[{window}]) > 0"
         )
 
     def build(scope: Scope) -> str:

@@ -23,9 +23,14 @@ class Style:
     Attributes:
         help: HELP texts by the catalogue's name; a metric without one has the catalogue's sentence.
         family: The name on the HELP and TYPE lines, from the series' name and the kind.
+        kind: The type on the TYPE line.
+        unit: The unit of a metric on its UNIT line; no line when empty.
         number: A value.
+        whole: A value that is a whole number in the server, such as a count; as any value without.
+        fractional: Names of counters and gauges that are no whole numbers there.
         edge: A finite bucket edge.
-        tail: What follows the buckets of a histogram, in order.
+        front, tail: What stands before the buckets of a histogram, and what follows them, in order.
+        edge_first: `le` is the first label of a bucket.
         by_name: Families are in alphabetical order; else in the order in which they are given.
         alphabetical: Labels are in alphabetical order; else in the catalogue's, with `le` last.
         empty: Families without a series have their HELP and TYPE lines.
@@ -35,9 +40,15 @@ class Style:
 
     help: Mapping[str, str] = field(default_factory=dict)
     family: Callable[[str, Kind], str] = lambda name, _: name
+    kind: Callable[[Kind], str] = lambda kind: TYPES.get(kind, kind)
+    unit: Callable[[Metric], str] = lambda _: ""
     number: Callable[[float], str] = number
+    whole: Callable[[float], str] | None = None
+    fractional: frozenset[str] = frozenset()
     edge: Callable[[float], str] = number
+    front: tuple[str, ...] = ()
     tail: tuple[str, ...] = ("_count", "_sum")
+    edge_first: bool = False
     by_name: bool = False
     alphabetical: bool = True
     empty: bool = False
@@ -79,37 +90,45 @@ def write(
         if not series and not style.empty:
             continue
         name = (instruments.prefix if metric.prefix else "") + metric.base
-        out += _head(style.family(name, metric.kind), metric.kind, style.help.get(metric.name, metric.help))
+        family = style.family(name, metric.kind)
+        out += _head(style, family, metric.kind, style.help.get(metric.name, metric.help))
+        if unit := style.unit(metric):
+            out.append(f"# UNIT {family} {unit}\n")
         for labels, value in series:
             out += _series(style, name, metric, labels, value)
         for line in after(metric, [labels for labels, _ in series]):
-            out += _head(line.name, line.kind, line.help)
+            out += _head(style, line.name, line.kind, line.help)
             out += [f"{labelled(line.name, pairs)} {style.number(value)}\n" for pairs, value in line.series]
     return ("".join(out) + style.end).encode()
 
 
-def _head(name: str, kind: Kind, text: str) -> Iterator[str]:
+def _head(style: Style, name: str, kind: Kind, text: str) -> Iterator[str]:
     yield f"# HELP {name} {text}\n"
-    yield f"# TYPE {name} {TYPES.get(kind, kind)}\n"
+    yield f"# TYPE {name} {style.kind(kind)}\n"
 
 
 def _series(
     style: Style, name: str, metric: Metric, labels: Mapping[str, str], value: float | Buckets
 ) -> Iterator[str]:
+    whole = style.whole or style.number
     if not isinstance(value, Buckets):
-        yield f"{_spelled(style, name, metric, labels)} {style.number(value)}\n"
+        text = style.number(value) if metric.name in style.fractional else whole(value)
+        yield f"{_spelled(style, name, metric, labels)} {text}\n"
         return
+    totals = {"_count": whole(float(value.count)), "_sum": style.number(value.sum)}
+    for suffix in style.front:
+        yield f"{_spelled(style, name + suffix, metric, labels)} {totals[suffix]}\n"
     edges = (*(style.edge(e) for e in metric.buckets), "+Inf")
     for edge, below in zip(edges, accumulate(value.counts), strict=True):
-        yield f"{_spelled(style, name + '_bucket', metric, {**labels, 'le': edge})} {style.number(below)}\n"
-    totals = {"_count": float(value.count), "_sum": value.sum}
+        yield f"{_spelled(style, name + '_bucket', metric, {**labels, 'le': edge})} {whole(below)}\n"
     for suffix in style.tail:
-        yield f"{_spelled(style, name + suffix, metric, labels)} {style.number(totals[suffix])}\n"
+        yield f"{_spelled(style, name + suffix, metric, labels)} {totals[suffix]}\n"
 
 
 def _spelled(style: Style, name: str, metric: Metric, labels: Mapping[str, str]) -> str:
     if style.alphabetical:
         return labelled(name, labels.items())
-    ordered = [(n, labels[n]) for n in (*metric.labels, "le") if n in labels]
+    names = ("le", *metric.labels) if style.edge_first else (*metric.labels, "le")
+    ordered = [(n, labels[n]) for n in names if n in labels]
     inside = ",".join(labelled("", (pair,))[1:-1] for pair in ordered)
     return f"{name}{{{inside}}}" if inside else name

@@ -1,0 +1,91 @@
+"""Language models behind agentgateway: providers that fail or are slow, tokens and money that run away."""
+
+from __future__ import annotations
+
+from generator.promql import amount, increase, observed, quantile, rate, surged, volume
+from generator.records.agentgateway import LLM_FAILED, NEW
+from generator.rules import Alert
+from generator.site import Site
+
+
+def alerts(site: Site) -> list[Alert]:
+    """Return the alerts, most urgent subject first."""
+    gw, by = site.system("agentgateway"), site.identity
+    name = f"{{{{ $labels.{site.labels.deployment} }}}}"
+    backend, model = (*by, "gateway", "backend"), (*by, "gateway", "gen_ai_request_model")
+    llm = gw["requests_total"].where(protocol="llm")
+    failed, first = llm.matching(status=LLM_FAILED), gw["gen_ai_server_time_to_first_token"]
+    return [
+        Alert(
+            name="AgentgatewayLlmErrors",
+            query=(rate(failed, by=backend) / rate(llm, by=backend))
+            .above(site.limit("gateway_llm_error_ratio"))
+            .both(increase(failed, by=backend).at_least(site.limit("gateway_llm_error_floor"))),
+            over="10m",
+            hold="5m",
+            severity="critical",
+            summary=f"{name}: {{{{ $value | humanizePercentage }}}} of the requests from {{{{ $labels.gateway }}}} to {{{{ $labels.backend }}}} fail.",
+            description="5xx is an outage of the provider, 429 a quota that is used up. Requests that succeeded at a second try do not count.",
+            action="look at the provider's status page and at the split by status; fail over to another provider.",
+            board="agentgateway_llm",
+        ),
+        Alert(
+            name="AgentgatewayLlmSlowFirstToken",
+            query=quantile(0.95, first, by=model)
+            .above(site.limit("gateway_first_token_p95"))
+            .both(observed(first, by=model, unit="requests").at_least(site.limit("gateway_first_token_floor"))),
+            over="15m",
+            hold="15m",
+            severity="warning",
+            summary=f"{name}: one answer in twenty of {{{{ $labels.gen_ai_request_model }}}} begins after {{{{ $value | humanizeDuration }}}} or later.",
+            description="Users look at an empty screen for so long. Long prompts and reasoning models are slow by nature: set the limit to the models that you have.",
+            action="compare models and providers; look at the size of the prompts.",
+            board="agentgateway_llm",
+        ),
+        *_spending(site),
+    ]
+
+
+def _spending(site: Site) -> list[Alert]:
+    gw, by = site.system("agentgateway"), site.identity
+    name = f"{{{{ $labels.{site.labels.deployment} }}}}"
+    gateway, model = (*by, "gateway"), (*by, "gateway", "gen_ai_request_model")
+    tokens = gw["gen_ai_client_token_usage"].matching(**NEW)
+    unpriced = gw["cost_catalog_lookups_total"].matching(status="Unpriced|Missing")
+    return [
+        Alert(
+            name="AgentgatewayLlmTokenSpike",
+            query=surged(lambda ago: volume(tokens, by=model, ago=ago), site.limit("gateway_token_factor")).both(
+                amount(tokens, by=model).above(site.limit("gateway_token_floor"))
+            ),
+            over="15m",
+            hold="15m",
+            severity="warning",
+            summary=f"{name}: {{{{ $labels.gen_ai_request_model }}}} uses {{{{ $value | humanize }}}} times as many tokens as usual.",
+            description="Compared with the same hour yesterday and a week ago; a model without a past is left out.",
+            action="find the route and the client: an agent that loops, a batch job, a leaked key.",
+            board="agentgateway_llm",
+        ),
+        Alert(
+            name="AgentgatewayLlmCostBudget",
+            query=increase(gw["gen_ai_client_cost_usd_total"], by=gateway).above(site.limit("gateway_cost_per_hour")),
+            over="1h",
+            hold="0s",
+            severity="warning",
+            summary=f"{name}: {{{{ $labels.gateway }}}} spent {{{{ $value | humanize }}}} USD within an hour.",
+            description="More than the budget of an hour. Only models with a price are counted, so it is rather more.",
+            action="see which model and route; cap keys or limit their rate.",
+            board="agentgateway_llm",
+        ),
+        Alert(
+            name="AgentgatewayUnpricedModels",
+            query=increase(unpriced, by=(*by, "gen_ai_request_model")).above(site.limit("gateway_unpriced_lookups")),
+            over="6h",
+            hold="0s",
+            severity="info",
+            summary=f"{name}: {{{{ $labels.gen_ai_request_model }}}} has no price ({{{{ $value | humanize }}}} requests in six hours).",
+            description="The list of prices lacks the model, so its cost is counted as nothing. Gateways without any list are left out.",
+            action="add the model to the list of prices.",
+            board="agentgateway_llm",
+        ),
+    ]

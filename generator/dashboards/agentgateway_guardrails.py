@@ -1,0 +1,75 @@
+"""agentgateway guardrails and logins: what is let through, masked, rejected, or passed unchecked; who is refused?
+
+For whoever answers for what agents may say and reach. Checks carry no gateway or route: only the phase and what followed.
+"""
+
+from __future__ import annotations
+
+from generator.layout import Board, Row, board, row
+from generator.limits import Limit
+from generator.panels import lines, stat
+from generator.promql import observations, quantile, rate
+from generator.site import Site
+
+#: Lines of a panel whose label has as many values as somebody configured.
+MOST = 10
+
+
+def dashboard(site: Site) -> Board:
+    """Build the board."""
+    return board(
+        site,
+        "agentgateway_guardrails",
+        "agentgateway / Guardrails and logins",
+        system="agentgateway",
+        about=__doc__ or "",
+        rows=[_now(site), _checks(site), _refused(site)],
+    )
+
+
+def _now(site: Site) -> Row:
+    gw = site.system("agentgateway")
+    checks, http = gw["guardrail_checks_total"], gw["requests_total"]
+    every, all_http = rate(checks), rate(http)
+    return row(
+        "Is anything unchecked?",
+        stat("Checks", every),
+        stat(
+            "Passed unchecked",
+            rate(checks.where(action="FailOpen")).filled(every),
+            limit=Limit("unchecked", 0.0001, "checks/s", "Any."),
+        ),
+        stat("Rejected share", rate(checks.where(action="Reject")).filled(every) / every),
+        stat("Masked share", rate(checks.where(action="Mask")).filled(every) / every),
+        stat(
+            "Refused logins",
+            rate(http.matching(reason="JwtAuth|APIKeyAuth|BasicAuth|Oidc|ExtAuth|Authorization")).filled(all_http),
+            limit=site.limit("gateway_auth_failures"),
+        ),
+        stat("Refused by rate limits", rate(http.where(reason="RateLimit")).filled(all_http)),
+    )
+
+
+def _checks(site: Site) -> Row:
+    gw, instance = site.system("agentgateway"), site.labels.instance
+    checks = gw["guardrail_checks_total"]
+    call = gw["upstream_call_duration_seconds"].where(kind="Policy")
+    return row(
+        "What do guardrails do?",
+        lines("Checks of prompts", rate(checks.where(phase="Request"), by=("action",)), stack=True),
+        lines("Checks of answers", rate(checks.where(phase="Response"), by=("action",)), stack=True),
+        lines("Passed unchecked, by process", rate(checks.where(action="FailOpen"), by=("phase", instance))),
+        lines("Calls of guardrails", *(quantile(q, call.where(subtype="Guardrail")) for q in (0.5, 0.95, 0.99))),
+        lines("Policy calls p95 by purpose", quantile(0.95, call, by=("subtype",))),
+        lines("Policy calls by purpose", observations(call, by=("subtype",), unit="requests")),
+    )
+
+
+def _refused(site: Site) -> Row:
+    http = site.system("agentgateway")["requests_total"]
+    refused = http.matching(reason="JwtAuth|APIKeyAuth|BasicAuth|Oidc|ExtAuth|Authorization|RateLimit|Guardrail")
+    return row(
+        "Who is refused?",
+        lines("Refused requests by reason", rate(refused, by=("reason",)), limit=site.limit("gateway_auth_failures")),
+        lines("Refused requests by route", rate(refused, by=("gateway", "route", "reason")).top(MOST)),
+    )

@@ -1,0 +1,85 @@
+"""What passes through the gateway, and what goes wrong with it: the fields that a scenario's `workload` may set."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+#: The names of the metrics: those of the code, or those of the documentation.
+CODE, DOCUMENTED = "code", "documented"
+
+
+@dataclass(frozen=True, slots=True)
+class Work:
+    """One workload, of all processes together. Rates are per second, times are seconds, shares are 0 to 1.
+
+    Attributes:
+        era: Which names the page has: `code` or `documented`.
+        http: Plain requests a second, by route; each has a backend of its own.
+        http_errors: Share of a route's requests that the backend answers with 500.
+        gone: Share of a route's requests that find no healthy backend.
+        unreached: Share of a route's requests that do not get through to the backend.
+        http_seconds: Median time of a plain request.
+        overhead_seconds: Median time of the gateway itself before it calls the backend.
+        policy_seconds: Median time of one call of a policy.
+        refused: Requests a second that are not let in, by reason.
+        limited: Requests a second that a rate limit refuses.
+        shed_requests, shed_connections: What the limits of the gateway turn away a second.
+        llm: Requests a second by `provider/model`.
+        llm_errors: Share of a provider's requests that end in 503.
+        llm_limited: Share of a provider's requests that end in 429.
+        retried: Share of the requests to models that succeed at a second try.
+        first_token_seconds: Median time to the first token.
+        token_seconds: Median time of an output token.
+        input_tokens, output_tokens: Median tokens of a request.
+        unpriced: Models without a price, as `provider/model`.
+        mcp: MCP requests a second by server.
+        mcp_errors: Share of a server's messages that end in 502.
+        mcp_streams: Streams of server-sent events that end, a second; each lasts `stream_seconds`.
+        stream_seconds: Median length of a stream.
+        guardrail_open, guardrail_masked, guardrail_rejected: Shares of the checks.
+        connections: New connections a second.
+        tls_seconds: Median time of a TLS handshake.
+        config_current: The last reload of the configuration file worked.
+        xds_errors: Connections to the control plane that break a second; each also reconnects.
+        xds_messages: Messages of the control plane a second.
+        substrate: Requests a second that a Substrate actor serves.
+
+    """
+
+    era: str = CODE
+    http: Mapping[str, float] = field(default_factory=lambda: {"shop": 12.0, "search": 6.0, "docs": 2.0})
+    http_errors: Mapping[str, float] = field(default_factory=dict)
+    gone: Mapping[str, float] = field(default_factory=dict)
+    unreached: Mapping[str, float] = field(default_factory=dict)
+    http_seconds: float = 0.06
+    overhead_seconds: float = 0.0004
+    policy_seconds: float = 0.002
+    refused: Mapping[str, float] = field(default_factory=lambda: {"JwtAuth": 0.05, "Authorization": 0.02})
+    limited: float = 0.05
+    shed_requests: float = 0.0
+    shed_connections: float = 0.0
+    llm: Mapping[str, float] = field(
+        default_factory=lambda: {"openai/gpt-4o": 0.5, "openai/gpt-4o-mini": 3.0, "anthropic/claude-sonnet-4-5": 0.5}
+    )
+    llm_errors: Mapping[str, float] = field(default_factory=dict)
+    llm_limited: Mapping[str, float] = field(default_factory=lambda: {"openai": 0.005})
+    retried: float = 0.01
+    first_token_seconds: float = 0.6
+    token_seconds: float = 0.018
+    input_tokens: float = 1200.0
+    output_tokens: float = 350.0
+    unpriced: tuple[str, ...] = ()
+    mcp: Mapping[str, float] = field(default_factory=lambda: {"github": 3.0, "files": 2.0, "web": 1.0})
+    mcp_errors: Mapping[str, float] = field(default_factory=dict)
+    mcp_streams: float = 0.02
+    stream_seconds: float = 40.0
+    guardrail_open: float = 0.0
+    guardrail_masked: float = 0.02
+    guardrail_rejected: float = 0.005
+    connections: float = 8.0
+    tls_seconds: float = 0.012
+    config_current: bool = True
+    xds_errors: float = 0.0
+    xds_messages: float = 0.05
+    substrate: float = 0.2

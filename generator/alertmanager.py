@@ -25,6 +25,12 @@ FOLLOWS: tuple[tuple[str, str], ...] = (
     ("LangSightIngestRejected", "LangSightHighErrorRate"),
     ("AgentgatewayNoHealthyBackend", "AgentgatewayUpstreamFailures"),
     ("AgentgatewayLlmErrors", "AgentgatewayLlmSlowFirstToken"),
+    ("LangSmithTargetDown", "LangSmith(ScrapeFailing|RequestsPilingUp)"),
+    ("LangSmithIngestStalled", "LangSmithIngestQueueBacklog"),
+    ("LangSmithClickHouseDown", "LangSmith(ScrapeFailing|HttpLatencyHigh|RequestsPilingUp|FeedbackSlow)"),
+    ("LangSmithClickHouseRejectedInserts", "LangSmithClickHouseDelayedInserts"),
+    ("LangSmithPostgresDown", "LangSmith(Postgres(Connections|Deadlocks)|PgPoolBusy|HttpLatencyHigh|RequestsPilingUp)"),
+    ("LangSmithRedisDown", "LangSmithRedis(RejectedConnections|MemoryHigh)"),
 )
 
 #: What to put in the place of, or beside, the webhook.

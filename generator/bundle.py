@@ -9,7 +9,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any, TypeVar
 
-from generator import scrape
+from generator import collector, probes, scrape
 from generator.alerts import TOPICS
 from generator.dashboards import BOARDS
 from generator.errors import BundleError, ConfigError, Problem, QueryError, nearest
@@ -33,6 +33,8 @@ class Bundle:
         rules: Rule groups by file stem, in the order in which one triages; recording rules first.
         prometheus: The complete Prometheus configuration.
         fragments: Includable scrape configurations by file name.
+        collectors: OpenTelemetry Collector configurations by file name.
+        modules: The json_exporter's configuration.
         left_out: What the configuration makes impossible, and why.
         time_scale: Virtual seconds per second of the server that the rules and scrape files are for; 1 is life.
 
@@ -43,6 +45,8 @@ class Bundle:
     rules: Mapping[str, tuple[Group, ...]]
     prometheus: Mapping[str, Any]
     fragments: Mapping[str, Any]
+    collectors: Mapping[str, Any]
+    modules: Mapping[str, Any]
     left_out: tuple[LeftOut, ...]
     time_scale: float = 1
 
@@ -83,6 +87,8 @@ def build(site: Site, boards: Sequence[ModuleType] = BOARDS, topics: Sequence[Mo
         {n: g for n, g in kept.items() if g},
         scrape.prometheus_yml(site),
         scrape.fragments(site),
+        collector.configurations(site),
+        probes.modules(site),
         tuple(left_out),
     )
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -43,9 +43,29 @@ _DISCOVERY: Mapping[str, Discovery] = {
         kubernetes=Kubernetes(deployment_label="gateway.networking.k8s.io/gateway-name"),
     ),
     "langsmith": Discovery(
-        kinds=("kubernetes",),
+        kinds=("dns", "static"),
+        static=(
+            {
+                "role": "queue-depth",
+                "deployment": "demo",
+                "targets": [
+                    "http://langsmith-platform-backend:1986/metrics?format=json",
+                    "http://langsmith-backend:1984/metrics/queue/default",
+                ],
+            },
+        ),
+        dns=(
+            {"role": "backend", "deployment": "demo", "names": ["langsmith-backend"]},
+            {"role": "platform-backend", "deployment": "demo", "names": ["langsmith-platform-backend"]},
+            {"role": "playground", "deployment": "demo", "names": ["langsmith-playground"]},
+            {"role": "clickhouse", "deployment": "demo", "names": ["langsmith-clickhouse"]},
+            {"role": "frontend-nginx", "deployment": "demo", "names": ["langsmith-nginx-exporter"]},
+            {"role": "postgres", "deployment": "demo", "names": ["langsmith-postgres-exporter"]},
+            {"role": "redis", "deployment": "demo", "names": ["langsmith-redis-exporter"]},
+        ),
         files=("/etc/prometheus/targets/langsmith*.yaml",),
-        kubernetes=Kubernetes(release="langsmith"),
+        kubernetes=Kubernetes(namespaces=("langsmith",), release="langsmith", exporters="langsmith-observability"),
+        json_exporter="langsmith-json-exporter:7979",
     ),
 }
 #: Systems that have boards and rules of their own so far.
@@ -110,6 +130,7 @@ def _senseless(document: Document, catalogue: Catalogue) -> list[Problem]:
                     otherwise=f"use one of {', '.join(known)}" if known else "the system has no roles: remove it",
                 )
                 out.append(document.problem(("systems", name, "roles", place), f"role {role!r} is unknown", fix))
+        out += _unfindable(document, catalogue.systems[name].endpoint.prober, name, system)
     labels = Labels(**data.get("labels", {})).every
     out += [
         document.problem(("labels", key), f"label {value!r} is used twice", "give each target label a name of its own")
@@ -117,6 +138,15 @@ def _senseless(document: Document, catalogue: Catalogue) -> list[Problem]:
         if labels.count(value) > 1
     ]
     return out + _durations(document, data)
+
+
+def _unfindable(document: Document, prober: str, name: str, system: Mapping[str, Any]) -> Iterator[Problem]:
+    """Yield groups that DNS cannot find, because their targets are addresses of pages."""
+    for place, group in enumerate(system.get("scrape", {}).get("dns", ())):
+        if prober and group.get("role") == prober:
+            what = f"targets of the role {prober!r} are addresses of JSON pages, which DNS does not know"
+            fix = "list them under static, as http://host:port/path"
+            yield document.problem(("systems", name, "scrape", "dns", place), what, fix)
 
 
 def _durations(document: Document, data: Mapping[str, Any]) -> list[Problem]:

@@ -24,7 +24,6 @@ _ABOUT = {
     "cluster": "Clusters; All also means those without the label.",
     "namespace": "Namespaces of the chosen clusters.",
     "deployment": "Deployments of the chosen namespaces.",
-    "role": "Process roles: combined, api, queue.",
     "instance": "Processes of the chosen deployments and roles.",
 }
 
@@ -194,11 +193,13 @@ def _variables(site: Site, system: str, names: Sequence[str], *, fleet: bool) ->
     if not system:
         enabled = [n for n, known in site.config.systems.items() if known.enabled]
         up = up.matching(**{site.labels.system: "|".join(enabled)})
+    roles = site.catalogue.systems[system].roles if system else ()
+    about = {**_ABOUT, "role": f"Process roles: {', '.join(roles)}."}
     for number, name in enumerate(names):
         chain = Scope("", (*site.selectors, *_matchers(site, names[:number])))
         query = f"label_values({select(up, chain)}, {getattr(site.labels, name)})"
         yield grafana.label_variable(
-            name, name.capitalize(), query, default_all=fleet or name != "deployment", description=_ABOUT[name]
+            name, name.capitalize(), query, default_all=fleet or name != "deployment", description=about[name]
         )
 
 

@@ -198,6 +198,54 @@ LIMITS: tuple[Limit, ...] = (
     Limit("budget_left", 0.1, "ratio", "A tenth of the error budget is the last moment to act calmly."),
     *_LANGSIGHT,
     *_AGENTGATEWAY,
+    # LangSmith services
+    Limit("langsmith_services_up", 0.5, "ratio", "With less than half of its processes a service is an outage."),
+    Limit(
+        "langsmith_http_p99", 5, "seconds", "A placeholder: the bucket edges are not known. Set what your users bear."
+    ),
+    Limit("langsmith_http_mean", 2, "seconds", "The same from the mean, which needs no bucket edge."),
+    Limit("langsmith_http_floor", 0.1, "requests/s", "A quantile of fewer requests is the slowest one of them."),
+    Limit("langsmith_in_progress", 50, "requests", "Below that a pile is an ordinary moment."),
+    Limit("langsmith_in_progress_growth", 5, "ratio", "Five times the mean of the day before."),
+    Limit("langsmith_http_error_ratio", 0.05, "ratio", "The usual default where no error budget is kept."),
+    Limit("langsmith_http_error_floor", 10, "requests", "A few failures in a window are noise, whatever their share."),
+    Limit(
+        "langsmith_queue_pending",
+        1000,
+        "tasks",
+        "The chart scales at 10 entries a worker up to 10 workers: ten times that.",
+    ),
+    Limit(
+        "langsmith_queue_growth",
+        100,
+        "tasks",
+        "In a quarter of an hour; a queue that is worked on goes up and down by less.",
+    ),
+    Limit(
+        "langsmith_pg_pool", 0.9, "ratio", "A pool that is this full on average has no connection left at its worst."
+    ),
+    Limit("langsmith_feedback_p95", 5, "seconds", "A placeholder: the bucket edges are not known."),
+    Limit(
+        "clickhouse_rejected_inserts",
+        2,
+        "inserts",
+        "Each is a batch of traces that came back; two may be a merge that was late.",
+    ),
+    Limit("clickhouse_delayed_inserts", 10, "inserts", "A community figure: a handful is one busy minute of merges."),
+    Limit("clickhouse_failed_ratio", 0.05, "ratio", "One query in twenty."),
+    Limit("clickhouse_failed_floor", 20, "queries", "Somebody's ad hoc queries fail too."),
+    Limit("clickhouse_memory_exceeded", 5, "queries", "One heavy query may hit its limit a few times."),
+    Limit("postgres_connections", 0.8, "ratio", "The usual 80 %: superusers' reserve and a failover need the rest."),
+    Limit("postgres_deadlocks", 5, "events", "A community figure: single deadlocks resolve themselves."),
+    Limit("redis_memory", 0.9, "ratio", "Traces queue in Redis; at the limit writes fail."),
+    Limit("nginx_dropped", 0.1, "connections/s", "Six a minute; rounding of two counters stays below."),
+    Limit("nginx_usual", 2, "requests/s", "Below that, silence may be an ordinary hour."),
+    Limit(
+        "nginx_left",
+        0.1,
+        "ratio",
+        "A tenth of last week's; the exporter's own reads are counted too, so it is never 0.",
+    ),
 )
 
 LIMITS_BY_NAME: Mapping[str, Limit] = {limit.name: limit for limit in LIMITS}

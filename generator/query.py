@@ -114,6 +114,18 @@ class Query:
         text = self.build
         return replace(self, build=lambda scope: f"{function}(({text(scope)})[{range_}])", compound=False)
 
+    def at_best(self, range_: str) -> Query:
+        """Greatest value over a range of evaluations, `5m:30s`: what a series that comes and goes reached."""
+        text = self.build
+        return replace(self, build=lambda scope: f"max_over_time(({text(scope)})[{range_}])", compound=False)
+
+    def usual(self, range_: str, before: str) -> Query:
+        """Mean over a range of evaluations, `1d:5m`, that ended `before` ago: what is ordinary."""
+        text = self.build
+        return replace(
+            self, build=lambda scope: f"avg_over_time(({text(scope)})[{range_}] offset {before})", compound=False
+        )
+
     def filled(self, base: Query) -> Query:
         """0 where there is no series but `base` has one with the same labels.
 

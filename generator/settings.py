@@ -38,18 +38,24 @@ class Kubernetes:
     Attributes:
         namespaces: Only these; all when empty.
         deployment_label: Pod label that names the deployment.
-        release: Only pods whose `deployment_label` is this; all when empty.
+        release: Only pods whose `deployment_label` is this; all when empty. Where Services are looked for, what their
+            names begin with, and the deployment's name.
+        exporters: The release that brought the exporters; `release` when empty.
 
     """
 
     namespaces: tuple[str, ...] = ()
     deployment_label: str = "app.kubernetes.io/instance"
     release: str = ""
+    exporters: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Discovery:
-    """How Prometheus finds one system. A group is a mapping with role, deployment, and targets or names and port."""
+    """How Prometheus finds one system. A group is a mapping with role, deployment, and targets or names and port.
+
+    `json_exporter` is the address, host:port, of the exporter that reads JSON pages.
+    """
 
     kinds: tuple[str, ...] = ("static",)
     static: tuple[Mapping[str, Any], ...] = ()
@@ -58,6 +64,7 @@ class Discovery:
     kubernetes: Kubernetes = Kubernetes()
     bearer_token_file: str = ""
     https: bool = False
+    json_exporter: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -36,7 +36,10 @@ class InstrumentError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Buckets:
-    """A histogram's value: observations per bucket (not cumulative, `+Inf` last), their sum and number."""
+    """A histogram's value: observations per bucket (not cumulative, `+Inf` last), their sum and number.
+
+    A summary's is one without quantiles: a single count.
+    """
 
     counts: tuple[int, ...]
     sum: float
@@ -46,12 +49,13 @@ class Buckets:
 class _Cell:
     """One label set of one metric. `text` and `row` are what it was last written as; None after a change."""
 
-    __slots__ = ("counts", "form", "keys", "labels", "row", "text", "value")
+    __slots__ = ("counts", "edges", "form", "keys", "labels", "row", "text", "value")
 
-    def __init__(self, labels: Labels, buckets: int) -> None:
+    def __init__(self, labels: Labels, edges: int, counts: int) -> None:
         self.labels = labels
-        self.value: float = 0.0  # of a histogram: the sum
-        self.counts = [0] * buckets
+        self.value: float = 0.0  # of a histogram or summary: the sum
+        self.counts = [0] * counts
+        self.edges = edges  # buckets that are shown: a summary counts and shows none
         self.form = ""
         self.keys: tuple[Key, ...] = ()
         self.text: str | None = None
@@ -136,7 +140,7 @@ class Instruments:
             cell.text = cell.row = None
 
     def observe(self, name: str, value: float, times: int = 1, /, **labels: str) -> None:
-        """Add `times` observations of `value` to a histogram; an edge belongs to its own bucket."""
+        """Add `times` observations of `value` to a histogram or summary; an edge belongs to its own bucket."""
         found = self._find(name, labels)
         if found is None:
             return
@@ -222,7 +226,8 @@ class Instruments:
             own = _OVERFLOWED
         cell = family.cells.get(own)
         if cell is None:
-            cell = family.cells[own] = _Cell(own, len(family.edges))
+            shown = len(family.edges)
+            cell = family.cells[own] = _Cell(own, shown, shown or int(metric.kind is Kind.SUMMARY))
             self._columns.clear()
             self._spell(family, cell)
         return cell, family
@@ -239,8 +244,8 @@ class Instruments:
             full = dict.fromkeys((*constants, *family.label_names), "") | scope | merged
             names = _series(family, tuple(full.items()))
             other.form = "".join(labelled(n, ls).replace("%", "%%") + " %s\n" for n, ls in names)
-            if family.edges:
-                other.form = other.form.replace(" %s\n", " %d.0\n", len(family.edges) + 1)
+            if other.counts:
+                other.form = other.form.replace(" %s\n", " %d.0\n", other.edges + 1)
             other.keys = tuple((n, tuple(sorted((k, v) for k, v in ls if v))) for n, ls in names)
             other.text = None
         if new:
@@ -248,7 +253,7 @@ class Instruments:
 
 
 def _series(family: _Family, labels: Labels) -> list[tuple[str, Labels]]:
-    if not family.edges:
+    if family.metric.kind not in (Kind.HISTOGRAM, Kind.SUMMARY):
         return [(family.name, labels)]
     buckets = [(family.name + "_bucket", (*labels, ("le", edge))) for edge in family.edges]
     return [*buckets, (family.name + "_count", labels), (family.name + "_sum", labels)]
@@ -261,9 +266,10 @@ def _write(cell: _Cell) -> str:
         below = tuple(accumulate(cell.counts))
         count = below[-1]
         if count < _PLAIN:
-            text = cell.form % (*below, count, number(cell.value))
+            text = cell.form % (*below[: cell.edges], count, number(cell.value))
         else:
-            text = cell.form.replace(" %d.0\n", " %s\n") % (*map(number, below), number(count), number(cell.value))
+            buckets = map(number, below[: cell.edges])
+            text = cell.form.replace(" %d.0\n", " %s\n") % (*buckets, number(count), number(cell.value))
     cell.text = text
     return text
 
@@ -271,7 +277,7 @@ def _write(cell: _Cell) -> str:
 def _row(cell: _Cell) -> tuple[float, ...]:
     if cell.counts:
         below = tuple(map(float, accumulate(cell.counts)))
-        cell.row = (*below, below[-1], cell.value)
+        cell.row = (*below[: cell.edges], below[-1], cell.value)
     else:
         cell.row = (cell.value,)
     return cell.row

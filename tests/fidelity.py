@@ -32,8 +32,8 @@ from tests.servers.remote_write import History
 ALWAYS = frozenset({"ObservabilityWatchdog", "ObservabilityRuleFailures"})
 
 
-#: Off by default, because they need an exporter; the histories here have what it would show.
-WITH_EXPORTERS = ("AgentServerHealthCheckFailing", "AgentServerQueueStalledConfirmed")
+#: Off by default, because they need an exporter or a label that nobody has seen; the histories here have both.
+WITH_EXPORTERS = ("AgentServerHealthCheckFailing", "AgentServerQueueStalledConfirmed", "LangSmithHttpErrors")
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,7 @@ from generator.records import RECORDS
 ROOT = Path(__file__).parent.parent
 LAYERS = (  # lowest first; a module imports its own layer and lower ones, never a higher one
     "errors", "units", "source", "catalogue", "limits", "settings", "config", "site", "slo", "query", "promql", "rules", "records",
-    "grafana", "panels", "layout", "targets", "scrape", "alertmanager", "alerts", "dashboards", "bundle", "timescale", "render", "listing", "lint", "validate", "cli", "__main__",
+    "grafana", "panels", "layout", "targets", "probes", "scrape", "collector", "alertmanager", "alerts", "dashboards", "bundle", "timescale", "render", "listing", "lint", "validate", "cli", "__main__",
 )  # fmt: skip
 MODULES = sorted(
     p.relative_to(ROOT)

@@ -32,6 +32,8 @@ CONFIGURATIONS = {
     "short retention": "evaluation: {retention: 36h}\nslo_period: 1d\n",
     "no langsight": "systems: {langsight: {enabled: false}}\n",
     "langsight only": "systems: {agent_server: {enabled: false}, langsight: {enabled: true}}\n",
+    "one release of LangSmith": "systems: {langsmith: {roles: [backend, queue-depth], scrape: {kubernetes: {release: ls}}}}\n",
+    "without LangSmith": "systems: {langsmith: {enabled: false}}\n",
     "slow scrapes": "scrape: {interval: 1m}\nevaluation: {interval: 1m, window: 10m}\n",
 }
 

@@ -8,6 +8,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 from dataclasses import replace
+from fnmatch import fnmatch
 from pathlib import Path
 
 import pytest
@@ -113,3 +114,14 @@ def test_no_document_names_a_package_host() -> None:
     text = "".join(p.read_text(encoding="utf-8") for p in DOCUMENTS)
 
     assert [h for h in ("pypi" + ".org", "npmjs" + ".", "deb." + "debian") if h in text] == []
+
+
+def test_hints_for_logs_are_yaml_and_read_the_default_release() -> None:
+    """What people copy parses, and the globs are those of the default release and namespace."""
+    text = (ROOT / "docs" / "logs.md").read_text(encoding="utf-8")
+    blocks = [yaml.safe_load(block) for block in re.findall(r"```yaml\n(.*?)```", text, re.DOTALL)]
+
+    assert len(blocks) == 4
+    (tail,) = next(b for b in blocks if "pipeline" in b)["pipeline"]["inputs"]
+    assert tail["path"] == "/var/log/containers/langsmith-*_langsmith_*.log"
+    assert fnmatch(f"/var/log/containers/langsmith-backend-7d-x_langsmith_backend-{'0' * 64}.log", tail["path"])

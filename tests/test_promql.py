@@ -18,8 +18,10 @@ from generator.promql import (
     each,
     earlier,
     exceeded,
+    growth,
     happened,
     increase,
+    least,
     level,
     lowest,
     mean,
@@ -79,6 +81,22 @@ def text(query: Query) -> str:
         (lambda m: level(m["workers_active"]), "sum(lg_api_workers_active)", "slots"),
         (lambda m: lowest(m["publish_queue_availability"]), "min(lg_api_publish_queue_availability)", "slots"),
         (lambda m: count(m["workers_max"]), "count(lg_api_workers_max)", "instances"),
+        (
+            lambda m: least(m["workers_max"], by=BY),
+            "max by (deployment) (min_over_time(lg_api_workers_max[5m]))",
+            "slots",
+        ),
+        (lambda m: growth(m["workers_max"]), "max(delta(lg_api_workers_max[5m]))", "slots"),
+        (
+            lambda m: total(m["workers_max"], by=BY).at_best("5m:30s"),
+            "max_over_time((sum by (deployment) (lg_api_workers_max))[5m:30s])",
+            "slots",
+        ),
+        (
+            lambda m: total(m["workers_max"]).usual("1d:5m", "10m"),
+            "avg_over_time((sum(lg_api_workers_max))[1d:5m] offset 10m)",
+            "slots",
+        ),
         (lambda m: starts(m["server_started_counter"]), "count(lg_api_server_started_counter_total)", "instances"),
         (
             lambda m: mean(m["http_requests_latency"]),

@@ -88,6 +88,7 @@ def test_prometheus_yml_names_rules_alertmanager_and_the_enabled_systems(configu
         "systems:\n"
         "  langsight: {enabled: true}\n"
         "  agentgateway: {enabled: false}\n"
+        "  langsmith: {enabled: false}\n"
         "  agent_server: {scrape: {discovery: [static], static: [{deployment: chat, role: combined, targets: ['chat:8000']}]}}\n"
     )
     found = prometheus_yml(site)
@@ -99,3 +100,40 @@ def test_prometheus_yml_names_rules_alertmanager_and_the_enabled_systems(configu
     first = found["scrape_configs"][0]
     assert first["static_configs"] == [{"targets": ["chat:8000"], "labels": {"app": "chat", "role": "combined"}}]
     assert {"target_label": "cluster", "replacement": "eu-1"} in first["relabel_configs"]
+
+
+def test_langsmith_s_roles_are_found_behind_their_services(site: Site) -> None:
+    """Release and namespace are configuration; exporters belong to a release of their own, the deployment is one."""
+    found = {j["job_name"].removeprefix("langsmith-kubernetes-"): j for j in jobs(site, "langsmith", "kubernetes")}
+
+    assert list(found)[-1] == "queue-depth"
+    assert found.keys() == set(site.catalogue.systems["langsmith"].roles)
+    for role, service, port in (
+        ("backend", "langsmith-backend", "backend"),
+        ("platform-backend", "langsmith-platform-backend", "platform"),
+        ("clickhouse", "langsmith-clickhouse", "metrics"),
+        ("redis", "langsmith-observability-(.*-)?redis-exporter", "http"),
+    ):
+        rules = found[role]["relabel_configs"]
+        assert rules[0] == {"source_labels": ["__meta_kubernetes_service_name"], "regex": service, "action": "keep"}
+        assert rules[1]["regex"] == port
+        assert found[role]["kubernetes_sd_configs"] == [{"role": "endpoints", "namespaces": {"names": ["langsmith"]}}]
+        assert {"target_label": "deployment", "replacement": "langsmith"} in rules
+        assert {"target_label": "role", "replacement": role} in rules
+        assert {r.get("target_label") for r in rules} >= {"namespace", "instance", "k8s_service", "k8s_pod", "system"}
+
+
+def test_each_role_of_langsmith_has_its_own_port(site: Site) -> None:
+    """By DNS, the port comes from the catalogue unless the group names one."""
+    found = jobs(site, "langsmith", "dns")
+
+    ports = {j["job_name"].removeprefix("langsmith-dns-demo-"): j["dns_sd_configs"][0]["port"] for j in found}
+    assert ports == {
+        "backend": 1984,
+        "platform-backend": 1986,
+        "playground": 1988,
+        "clickhouse": 9363,
+        "frontend-nginx": 9113,
+        "postgres": 9187,
+        "redis": 9121,
+    }

@@ -15,6 +15,12 @@ from generator.alerts import (
     langsight_api,
     langsight_feed,
     langsight_telemetry,
+    langsmith_clickhouse,
+    langsmith_ingest,
+    langsmith_nginx,
+    langsmith_postgres,
+    langsmith_redis,
+    langsmith_services,
     observability,
 )
 
@@ -34,5 +40,11 @@ TOPICS = (
     agentgateway_traffic,
     agentgateway_models,
     agentgateway_mcp,
+    langsmith_services,
+    langsmith_ingest,
+    langsmith_clickhouse,
+    langsmith_postgres,
+    langsmith_redis,
+    langsmith_nginx,
     observability,
 )

@@ -8,7 +8,19 @@ from pathlib import Path
 from typing import Any
 
 from generator.catalogue.lint import lint
-from generator.catalogue.model import SUFFIXES, Catalogue, Emission, Endpoint, Era, Kind, Label, Metric, Source, System
+from generator.catalogue.model import (
+    SUFFIXES,
+    Catalogue,
+    Emission,
+    Endpoint,
+    Era,
+    JsonPage,
+    Kind,
+    Label,
+    Metric,
+    Source,
+    System,
+)
 from generator.errors import CatalogueError, Problem
 from generator.source import Document, parse, shown, violations
 
@@ -75,7 +87,6 @@ def _pages(systems: Mapping[str, System]) -> list[Problem]:
 def _system(document: Document, broken: set[Any]) -> System:
     raw: Mapping[str, Any] = document.data
     eras = {name: Era(name, **e) for name, e in raw.get("eras", {"only": {"title": raw["title"]}}).items()}
-    scrape = raw.get("scrape", {})
     constant = _labels(raw.get("constant_labels", {}))
     metrics = tuple(
         _metric(raw, entry, eras, constant, document.path, document.line("metrics", number))
@@ -92,12 +103,17 @@ def _system(document: Document, broken: set[Any]) -> System:
         switches=raw.get("switches", {}),
         exposure=raw.get("exposure", {}),
         tiers={int(k): v for k, v in raw.get("tiers", {}).items()},
-        endpoint=Endpoint(**scrape),
+        endpoint=_endpoint(raw.get("scrape", {})),
         pages=tuple(raw.get("pages", ())),
         constant_labels=constant,
         metrics=metrics,
         path=document.path,
     )
+
+
+def _endpoint(raw: Mapping[str, Any]) -> Endpoint:
+    pages = tuple(JsonPage(**page) for page in raw.get("json", ()))
+    return Endpoint(**{**raw, "exporters": tuple(raw.get("exporters", ())), "json": pages})
 
 
 def _metric(

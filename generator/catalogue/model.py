@@ -252,6 +252,30 @@ class Era:
 
 
 @dataclass(frozen=True, slots=True)
+class JsonPage:
+    """A JSON page of which a json_exporter makes series.
+
+    Attributes:
+        module: Name of its module in the json_exporter's configuration.
+        role: The role that answers it.
+        path: Path and query.
+        metric: The metric that is made of it.
+        label: The label that tells its fields apart.
+        fields: Value of the label to the field of the page, `a.b`.
+        needs: The page is there only where this role is; empty when it always is.
+
+    """
+
+    module: str
+    role: str
+    path: str
+    metric: str
+    label: str
+    fields: Mapping[str, str]
+    needs: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Endpoint:
     """How a system's page is reached.
 
@@ -260,6 +284,11 @@ class Endpoint:
         path: Path of the page.
         ports, paths: By role, where roles differ from `port` and `path`.
         container_ports: Role to the name of its port in Kubernetes.
+        services: Role to what follows the release and a hyphen in the name of its Kubernetes Service, a regular
+            expression; roles are then found by their Services.
+        exporters: Roles that belong to the release of the exporters.
+        prober: The role of a json_exporter, whose targets are addresses of `json`; empty when there is none.
+        json: The JSON pages.
         bearer_token: The page wants a bearer token.
 
     """
@@ -269,7 +298,19 @@ class Endpoint:
     ports: Mapping[str, int] = field(default_factory=dict)
     paths: Mapping[str, str] = field(default_factory=dict)
     container_ports: Mapping[str, str] = field(default_factory=dict)
+    services: Mapping[str, str] = field(default_factory=dict)
+    exporters: tuple[str, ...] = ()
+    prober: str = ""
+    json: tuple[JsonPage, ...] = ()
     bearer_token: bool = False
+
+    def port_of(self, role: str) -> int:
+        """Return the port of a role's page."""
+        return self.ports.get(role, self.port)
+
+    def path_of(self, role: str) -> str:
+        """Return the path of a role's page."""
+        return self.paths.get(role, self.path)
 
 
 @dataclass(frozen=True, slots=True)

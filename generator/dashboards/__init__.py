@@ -22,6 +22,12 @@ from generator.dashboards import (
     langsight_feed,
     langsight_overview,
     langsight_telemetry,
+    langsmith_clickhouse,
+    langsmith_ingest,
+    langsmith_nginx,
+    langsmith_postgres,
+    langsmith_redis,
+    langsmith_services,
     overview,
 )
 
@@ -49,4 +55,10 @@ BOARDS = (
     agentgateway_guardrails,
     agentgateway_connections,
     agentgateway_control,
+    langsmith_services,
+    langsmith_ingest,
+    langsmith_clickhouse,
+    langsmith_postgres,
+    langsmith_redis,
+    langsmith_nginx,
 )

@@ -93,6 +93,18 @@ def average(metric: Metric, *, by: Sequence[str] = ()) -> Query:
     return _over_time(metric, by, "avg", "avg_over_time")
 
 
+def least(metric: Metric, *, by: Sequence[str] = ()) -> Query:
+    """Least value of a gauge within the window, the greatest one over series: what it never fell below."""
+    need(metric, GAUGES, "least")
+    return _over_time(metric, by, "max", "min_over_time")
+
+
+def growth(metric: Metric, *, by: Sequence[str] = ()) -> Query:
+    """How much a gauge grew within the window, less than 0 where it fell; the greatest growth over series."""
+    need(metric, GAUGES, "growth")
+    return _over_time(metric, by, "max", "delta")
+
+
 def age(start_time: Metric, *, by: Sequence[str] = ()) -> Query:
     """Seconds since the youngest process started, by its newest start time within the window: failed scrapes do not hide it."""
     need(start_time, GAUGES, "age")

@@ -34,6 +34,9 @@ def render(bundle: Bundle) -> Mapping[Path, str]:
     out[Path("dashboards/provider.yaml")] = _yaml(_provider(bundle.site), "render/files.py")
     for name, document in bundle.fragments.items():
         out[Path(f"scrape/{name}")] = _timed(document, "scrape.py", bundle)
+    for name, document in bundle.collectors.items():
+        out[Path(f"scrape/{name}")] = _timed(document, "collector.py", bundle)
+    out[Path("scrape/json_exporter.yaml")] = _yaml(bundle.modules, "probes.py")
     return out
 
 

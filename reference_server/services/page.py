@@ -118,8 +118,8 @@ def _series(
     totals = {"_count": whole(float(value.count)), "_sum": style.number(value.sum)}
     for suffix in style.front:
         yield f"{_spelled(style, name + suffix, metric, labels)} {totals[suffix]}\n"
-    edges = (*(style.edge(e) for e in metric.buckets), "+Inf")
-    for edge, below in zip(edges, accumulate(value.counts), strict=True):
+    edges = (*(style.edge(e) for e in metric.buckets), "+Inf") if metric.kind is Kind.HISTOGRAM else ()
+    for edge, below in zip(edges, accumulate(value.counts), strict=bool(edges)):
         yield f"{_spelled(style, name + '_bucket', metric, {**labels, 'le': edge})} {whole(below)}\n"
     for suffix in style.tail:
         yield f"{_spelled(style, name + suffix, metric, labels)} {totals[suffix]}\n"

@@ -18,7 +18,9 @@ A file has `cases`, and `shapes`: series that recur, under one name, with parame
 
 A target exposes `up` (1) and, where its page has it, `process_start_time_seconds` (a day ago); further series by their name
 without prefix, with values in the notation of `tests.rules.notation`. A histogram maps an upper edge, or `inf`, to the
-notation of how many observations fall just below it. `[1..600]` in a series stands for as many series, one per number. A counter that is born at its first event has no sample while it is 0.
+notation of how many observations fall just below it; where nobody knows the edges, any will do. A summary maps `sum` and
+`count`. `[1..600]` in a series stands for as many series, one per number. A counter that is born at its first event has no
+sample while it is 0.
 Further keys: a shape with its parameters, and
 
     labels      labels of all its series; those of the Agent Server's own pages only on these
@@ -34,7 +36,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -267,6 +269,8 @@ class _Reader:
         metric = self.metric(name, who, place)
         if metric is None:
             return None
+        if metric.kind is Kind.HISTOGRAM and not metric.buckets and isinstance(value, Mapping):
+            metric = replace(metric, buckets=tuple(sorted(float(edge) for edge in value if edge != "inf")))
         labels = dict(re.findall(r'(\w+)="([^"]*)"', rest))
         for label, one in labels.items():
             known = metric.labels.get(label)
@@ -294,11 +298,14 @@ class _Reader:
 
     def check(self, metric: Metric, name: str, value: Any, place: Place) -> None:
         """Read every text of values once, so that a mistake is told with its place."""
-        if (metric.kind is Kind.HISTOGRAM) != isinstance(value, Mapping):
+        if metric.kind is Kind.SUMMARY and (not isinstance(value, Mapping) or set(value) != {"sum", "count"}):
+            self.wrong(place, f"{name} is a summary", "map sum and count to values")
+            return
+        if (metric.kind in {Kind.HISTOGRAM, Kind.SUMMARY}) != isinstance(value, Mapping):
             self.wrong(place, f"{name} is a {metric.kind}", "map edges to values for a histogram, and only for one")
             return
         for edge, text in value.items() if isinstance(value, Mapping) else (("", value),):
-            if edge != "" and str(edge) not in {"inf", *(f"{b:.10g}" for b in metric.buckets)}:
+            if metric.kind is Kind.HISTOGRAM and str(edge) not in {"inf", *(f"{b:.10g}" for b in metric.buckets)}:
                 edges = ", ".join(f"{b:.10g}" for b in metric.buckets)
                 self.wrong(place, f"{name} has no edge {edge}", f"use one of {edges}, inf")
             try:

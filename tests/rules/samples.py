@@ -60,6 +60,10 @@ def samples(target: Target, start: float, offsets: Sequence[float], major: int) 
         if series.metric.kind is Kind.HISTOGRAM:
             for extra, suffix, made in _histogram(series, target, start, offsets, major):
                 yield {**labels, **extra, "__name__": name + suffix}, _cut(made, keep)
+        elif series.metric.kind is Kind.SUMMARY:
+            for part in ("sum", "count"):
+                made = _counter(values(series.values[part], start, offsets), series.metric, target.restarts, offsets)
+                yield {**labels, "__name__": f"{name}_{part}"}, _cut(made, keep)
         else:
             made = values(series.values, start, offsets)
             if series.metric.kind is Kind.COUNTER:

@@ -1,0 +1,52 @@
+"""LangSmith's Postgres, where users, projects and runs' metadata are: is it there, and are connections left?
+
+When Postgres is down, or has no connection left for the exporter either, the page has `pg_up 0` and nothing else: the
+ratios vanish just when they matter. So the one on connections looks at its greatest value of the last minutes.
+"""
+
+from __future__ import annotations
+
+from generator.promql import increase, lowest, peak, total
+from generator.rules import Alert
+from generator.site import Site
+
+
+def alerts(site: Site) -> list[Alert]:
+    """Return the alerts, most urgent subject first."""
+    ls, labels = site.system("langsmith", on="langsmith"), site.labels
+    by = (*site.identity, labels.instance)
+    name = f"{{{{ $labels.{labels.deployment} }}}}: Postgres behind {{{{ $labels.{labels.instance} }}}}"
+    used = total(ls["pg_stat_activity_count"], by=by) / peak(ls["pg_settings_max_connections"], by=by)
+    return [
+        Alert(
+            name="LangSmithPostgresDown",
+            query=lowest(ls["pg_up"], by=by).equals(0),
+            hold="2m",
+            severity="critical",
+            summary=f"{name} cannot be reached.",
+            description="Nobody can log in or open a project. The exporter itself answers, so it is Postgres, or its password.",
+            action="connect with psql from the exporter's pod: refused, too many clients, or wrong password?",
+            board="langsmith_postgres",
+        ),
+        Alert(
+            name="LangSmithPostgresConnections",
+            query=used.at_best("5m:30s").above(site.limit("postgres_connections")),
+            hold="10m",
+            severity="warning",
+            summary=f"{name} has {{{{ $value | humanizePercentage }}}} of its connections in use.",
+            description="At the maximum every service fails at once, and the exporter with them. The greatest value of five minutes counts.",
+            action="count connections by application and state; pools times replicas must stay below max_connections.",
+            board="langsmith_postgres",
+        ),
+        Alert(
+            name="LangSmithPostgresDeadlocks",
+            query=increase(ls["pg_stat_database_deadlocks"], by=by).above(site.limit("postgres_deadlocks")),
+            over="10m",
+            hold="0s",
+            severity="warning",
+            summary=f"{name} resolved {{{{ $value | humanize }}}} deadlocks within 10 minutes.",
+            description="Each is a transaction that failed and is tried again, or not.",
+            action="read the statements in Postgres' log at the lines 'deadlock detected'.",
+            board="langsmith_postgres",
+        ),
+    ]

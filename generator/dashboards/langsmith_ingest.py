@@ -1,0 +1,78 @@
+"""LangSmith ingest queue: do traces wait, are they stored as fast as they come, and what holds them up?
+
+For whoever is paged for a backlog. A trace goes from platform-backend through Redis to ClickHouse: the rows follow it.
+"""
+
+from __future__ import annotations
+
+from generator.layout import Board, Row, board, row
+from generator.panels import lines, stat
+from generator.promql import growth, increase, level, peak, quantile, rate, volume
+from generator.site import Site
+
+
+def dashboard(site: Site) -> Board:
+    """Build the board."""
+    return board(
+        site,
+        "langsmith_ingest",
+        "LangSmith / Ingest queue",
+        system="langsmith",
+        about=__doc__ or "",
+        rows=[_queues(site), _path(site), _feedback(site)],
+    )
+
+
+def _queues(site: Site) -> Row:
+    ls = site.system("langsmith", on="langsmith")
+    pending, queued = ls["langsmith_queue_pending"], ls["langsmith_queue_queued"]
+    note = "One number for all replicas, read from a JSON page by a json_exporter; nothing here without one."
+    return row(
+        "Do traces wait?",
+        stat("Waiting by queue", level(pending, by=("queue",)), limit=site.limit("langsmith_queue_pending")).wide(12),
+        stat("Waiting for backend's workers", level(queued, by=("queue",))).wide(12),
+        lines("Waiting", level(pending, by=("queue",)), limit=site.limit("langsmith_queue_pending")).noting(note),
+        lines("Growth in a quarter of an hour", growth(pending, by=("queue",)).over("15m"), floor=False,
+              limit=site.limit("langsmith_queue_growth")),
+        lines("Waiting for workers", level(queued, by=("queue",))).noting(note),
+        lines("Runs taken in", volume(ls["langsmith_runs_batch_count"], by=("type",))).noting(
+            "By type of batch. The vendor's own board calls the same figure the size of a batch."
+        ),
+    )  # fmt: skip
+
+
+def _path(site: Site) -> Row:
+    ls, by = site.system("langsmith", on="langsmith"), (site.labels.instance,)
+    used = peak(ls["redis_memory_used_bytes"], by=by) / peak(ls["redis_memory_max_bytes"], by=by).above(0)
+    return row(
+        "What holds them up?",
+        lines("Redis memory in use", used, limit=site.limit("redis_memory")).noting(
+            "Nothing where Redis has no maximum. Where a policy evicts keys it stands just below 1 for good."
+        ),
+        lines("Keys that Redis threw away", increase(ls["redis_evicted_keys_total"], by=by).over("10m")),
+        lines(
+            "Inserts refused by ClickHouse",
+            increase(ls["ClickHouseProfileEvents_RejectedInserts"], by=by).over("5m"),
+            limit=site.limit("clickhouse_rejected_inserts"),
+        ),
+        lines(
+            "Inserts slowed down by ClickHouse",
+            increase(ls["ClickHouseProfileEvents_DelayedInserts"], by=by).over("5m"),
+            limit=site.limit("clickhouse_delayed_inserts"),
+        ),
+    )
+
+
+def _feedback(site: Site) -> Row:
+    ls = site.system("langsmith", on="langsmith")
+    upsert, check = (
+        ls["langsmith_feedback_upsert_latency_seconds"],
+        ls["langsmith_feedback_alerts_check_latency_seconds"],
+    )
+    return row(
+        "Feedback",
+        lines("Time to store feedback", *(quantile(q, upsert) for q in (0.5, 0.95, 0.99)),
+              limit=site.limit("langsmith_feedback_p95")),
+        lines("Time to check alerts of feedback", quantile(0.95, check, by=("hit",))),
+        lines("Requests", rate(ls["langsmith_http_requests_total"], by=(site.labels.role,))),
+    )  # fmt: skip

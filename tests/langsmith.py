@@ -1,0 +1,79 @@
+"""A simulated LangSmith behind a port, and a Prometheus configuration by which a real server scrapes all of it."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any
+
+import requests
+import yaml
+
+from generator.scrape import prometheus_yml
+from generator.site import Site
+from reference_server.serve import Running, bind
+from reference_server.services.app import build
+from reference_server.services.hosting import Hosting
+from reference_server.services.settings import Settings
+from tests.servers import Prometheus, wait_until
+
+
+@contextlib.contextmanager
+def serving(scenario: str = "", *, role: str = "", time_scale: float = 1.0) -> Iterator[tuple[str, Hosting]]:
+    """Serve a LangSmith; give its address and what it plays."""
+    hosting = Hosting(Settings("langsmith", role=role, scenario=scenario, time_scale=time_scale))
+    with Running(build(hosting, {}), bind("127.0.0.1", 0)) as server:
+        yield server.url, hosting
+
+
+def text(url: str, path: str = "/metrics") -> str:
+    """Return a page."""
+    answer = requests.get(url + path, timeout=10)
+    assert answer.status_code == 200, answer.text
+    return answer.text
+
+
+def found(url: str) -> str:
+    """Return a target file with every process of a simulated LangSmith; the queues as the addresses of their pages."""
+    groups: list[dict[str, Any]] = requests.get(f"{url}/targets", timeout=10).json()
+    kept = [g for g in groups if g["labels"]["role"] != "queue-depth"]
+    pages = [f"{url}/processes/platform-backend-0/metrics?format=json"]
+    pages += [f"{url}/metrics/queue/{queue}" for queue in ("default", "host")]
+    kept.append({"targets": pages, "labels": {"deployment": "demo", "role": "queue-depth"}})
+    return json.dumps(kept)
+
+
+def installation(configured: Callable[[str], Site], exporter: str, *groups: tuple[str, str]) -> Site:
+    """Return an installation that has LangSmith alone: fixed targets, (role, address), or the file `targets.json`."""
+    static = [{"deployment": "demo", "role": role, "targets": [address]} for role, address in groups]
+    scrape = {"discovery": ["static" if groups else "file"], "files": ["targets.json"], "static": static}
+    return configured(
+        yaml.safe_dump({
+            "systems": {"agent_server": {"enabled": False}, "langsmith": {"scrape": {**scrape, "json_exporter": exporter}}}
+        })
+    )  # fmt: skip
+
+
+def watched(site: Site, every: str = "500ms") -> str:
+    """Return the generated prometheus.yml of an installation, scraping `every` so often, without rules and Alertmanager.
+
+    postgres_exporter answers after a second when Postgres is down: a shorter interval would lose the answer.
+    """
+    document = {k: v for k, v in prometheus_yml(site).items() if k not in {"rule_files", "alerting"}}
+    document["global"] = {"scrape_interval": every, "scrape_timeout": every, "evaluation_interval": "500ms"}
+    return yaml.safe_dump(document)
+
+
+def all_up(server: Prometheus, count: int) -> Sequence[Mapping[str, Any]]:
+    """Wait until so many targets answer; return them as Prometheus describes them."""
+
+    def look() -> bool:
+        targets = server.targets()
+        return len(targets) == count and all(t["health"] == "up" for t in targets)
+
+    try:
+        wait_until(look, what=f"{count} targets that are up", limit_seconds=60)
+    except TimeoutError:
+        assert [(t["scrapeUrl"], t["health"], t["lastError"]) for t in server.targets()] == []
+    return server.targets()

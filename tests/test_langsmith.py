@@ -1,0 +1,235 @@
+"""The simulated LangSmith: its pages, its JSON, its scenarios, and every board over it on a real Prometheus."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+
+import pytest
+import requests
+
+from generator.bundle import build
+from generator.catalogue import Kind, load
+from generator.site import Site
+from reference_server import coverage, scenarios
+from reference_server.langsmith import MODEL
+from reference_server.langsmith.page import number
+from reference_server.langsmith.workload import Workload
+from reference_server.replay import play
+from reference_server.services import Service
+from tests.exposition import Family, parse
+from tests.langsmith import all_up, found, installation, serving, text, watched
+from tests.servers import Prometheus, find, missing, wait_until
+from tests.test_real_prometheus import panel_queries, shows
+
+METRICS = load().systems["langsmith"].metrics
+IDS = [*(f"S{n:02}" for n in range(1, 8)), "B24"]
+
+#: Panels that stay empty on an ordinary day of the reference, and why.
+NOTHING_HAPPENED = {
+    "Firing alerts": "rules are not loaded",
+    "Requests against last week": "there was no last week",
+}
+
+
+def service(**workload: object) -> Service:
+    one = Service(MODEL, metrics=METRICS)
+    if workload:
+        one.apply({"workload": workload})
+    return one
+
+
+def page(one: Service, role: str) -> dict[str, Family]:
+    return parse(one.page(next(p for p in one.processes if p.role == role)).decode())
+
+
+@pytest.mark.parametrize("role", MODEL.roles)
+def test_a_page_has_what_the_catalogue_says_of_the_role(role: str) -> None:
+    """Name, type and labels; a histogram whose edges nobody has seen has guessed ones."""
+    one = service()
+    one.advance(one.now + 300)
+    families = page(one, role)
+
+    known = {m.full_name: m for m in METRICS if any(role in e.roles["any"] for e in m.emission.values())}
+    if role == "queue-depth":
+        known.pop("langsmith_queue_queued")  # on the page of the next process
+    if role not in {"backend", "platform-backend"}:
+        known.pop("langsmith_http_requests_latency_seconds", None)
+    assert set(families) == set(known)
+    for name, family in families.items():
+        metric = known[name]
+        assert family.type == ("gauge" if metric.kind is Kind.INFO else metric.kind)
+        optional = {n for n, label in metric.labels.items() if label.optional}
+        for sample in family.samples:
+            assert set(sample.labels) - {"le"} - optional == set(metric.labels) - optional, name
+
+
+def test_a_summary_has_a_sum_and_a_count_and_no_bucket() -> None:
+    """The vendor's boards read these two of the pool: mean connections."""
+    one = service(pool_used=15.0)
+    one.advance(one.now + 600)
+    samples = {s.name: s.value for s in page(one, "backend")["langsmith_pg_pool_used"].samples}
+
+    assert set(samples) == {"langsmith_pg_pool_used_sum", "langsmith_pg_pool_used_count"}
+    assert 14 < samples["langsmith_pg_pool_used_sum"] / samples["langsmith_pg_pool_used_count"] < 16
+    backend = next(p for p in one.processes if p.role == "backend")
+    keys, values = backend.instruments.columns()
+    columns = {n: v for (n, _), v in zip(keys, values, strict=True) if n.startswith("langsmith_pg_pool_used")}
+    assert columns == pytest.approx(samples)
+
+
+def test_counters_of_postgres_survive_it_and_those_of_redis_do_not() -> None:
+    one = service(deadlocks=1.0, evictions=1.0)
+    one.advance(one.now + 300)
+    before = (
+        page(one, "postgres")["pg_stat_database_deadlocks"].total(),
+        page(one, "redis")["redis_evicted_keys_total"].total(),
+    )
+    one.apply({"workload": {"postgres_up": False, "redis_up": False, "deadlocks": 0.0, "evictions": 0.0}})
+    one.advance(one.now + 60)
+    one.apply({"workload": {"postgres_up": True, "redis_up": True}})
+    one.advance(one.now + 60)
+
+    assert before[0] > 100
+    assert before[1] > 100
+    assert page(one, "postgres")["pg_stat_database_deadlocks"].total() == before[0]
+    assert page(one, "redis")["redis_evicted_keys_total"].total() == 0
+
+
+def test_a_queue_keeps_what_nobody_takes_out_and_drains_again() -> None:
+    one = service(capacity={"ingestion": 5.0})
+
+    def depth() -> float:
+        return page(one, "queue-depth")["langsmith_queue_pending"].total(queue="ingestion")
+
+    one.advance(one.now + 100)
+    assert 1900 < depth() < 2100
+    one.apply({"workload": {"capacity": {"ingestion": 100.0}}})
+    one.advance(one.now + 60)
+    assert depth() < 20
+
+
+@pytest.mark.parametrize(
+    ("value", "written"),
+    [
+        (0.0, "0"), (2.0, "2"), (0.25, "0.25"), (123456.0, "123456"), (1e6, "1e+06"), (8388608.0, "8.388608e+06"),
+        (4294967296.0, "4.294967296e+09"), (0.000083705, "8.3705e-05"), (1234567.5, "1.2345675e+06"), (-3.5, "-3.5"),
+        (math.inf, "+Inf"), (-math.inf, "-Inf"), (math.nan, "NaN"),
+    ],
+)  # fmt: skip
+def test_numbers_are_go_s(value: float, written: str) -> None:
+    assert number(value) == written
+
+
+def test_one_process_answers_for_all_roles() -> None:
+    """Its own page, those of the others, the JSON for KEDA, the exporter's probe, nginx's status page."""
+    with serving("s03", role="platform-backend") as (url, _):
+        assert "langsmith_http_requests_total" in parse(text(url))
+        assert text(url, "/processes/redis-0/metrics").startswith("# HELP redis_blocked_clients")
+        json = requests.get(f"{url}/metrics?format=json", timeout=10).json()
+        assert set(json) == {"ingestion_queue", "feedback_queue", "adhoc_queue"}
+        assert set(requests.get(f"{url}/metrics/queue/default", timeout=10).json()) == {"queued"}
+        assert requests.get(f"{url}/metrics/queue/none", timeout=10).status_code == 404
+        assert "langsmith_queue_pending" in text(url, "/probe?module=langsmith-pending&target=http://x")
+        assert requests.get(f"{url}/probe?module=langsmith-pending", timeout=10).status_code == 400
+        assert requests.get(f"{url}/probe?module=else&target=http://x", timeout=10).status_code == 400
+        assert text(url, "/nginx_status").startswith("Active connections: ")
+        assert requests.get(f"{url}/processes/none/metrics", timeout=10).status_code == 404
+
+
+def test_seven_faults_and_a_benign_day_are_shipped() -> None:
+    own = list(scenarios.shipped("langsmith"))
+
+    assert [s.id for s in own] == IDS
+    for scenario in own:
+        assert bool(scenario.fire) == scenario.id.startswith("S")
+        assert all(e.since + e.within <= scenario.duration for e in scenario.fire), scenario.id
+        assert all(e.alert.startswith("LangSmith") for e in scenario.fire)
+
+
+def test_every_alert_of_langsmith_is_in_a_scenario(site: Site) -> None:
+    """Off by default too: the matrix switches it on."""
+    from generator.alerts import TOPICS
+
+    alerts = {a.name for t in TOPICS for a in t.alerts(site) if a.name.startswith("LangSmith")}
+
+    assert {e.alert for s in scenarios.shipped("langsmith") for e in s.fire} == alerts
+
+
+def test_every_metric_moves_under_some_scenario() -> None:
+    assert [name for name, who in coverage.table(METRICS).items() if not who] == []
+
+
+def test_the_benign_day_has_its_troubles() -> None:
+    """A day on which nothing happens would page nobody either."""
+    seen: dict[str, list[float]] = {}
+    for at in play(scenarios.find("B24"), interval=30, metrics=METRICS):
+        for _, scrape in at.scrapes:
+            for (name, labels), value in zip(scrape.keys, scrape.values, strict=True):
+                if name in {"pg_up", "redis_up"} or dict(labels).get("queue") == "ingestion":
+                    seen.setdefault(name, []).append(value)
+
+    assert min(seen["pg_up"]) == min(seen["redis_up"]) == 0
+    assert max(seen["langsmith_queue_pending"]) > 10_000
+    assert seen["langsmith_queue_pending"][-1] < 100
+
+
+def test_an_ordinary_day_has_the_defaults_of_the_workload() -> None:
+    assert service().workload == Workload()
+
+
+@pytest.mark.real
+def test_every_panel_shows_data_of_the_simulated_langsmith(configured: Callable[[str], Site]) -> None:
+    """The generated scrape configuration, target files and the queues' JSON pages included, on a real Prometheus."""
+    newest = find("prometheus", "newest")
+    if not newest.path:
+        missing(newest.reason)
+    assert newest.path
+    with serving("s05", time_scale=60) as (url, hosting):
+        site = installation(configured, url.removeprefix("http://"))
+        bundle = build(site)
+        with Prometheus(newest.path, watched(site), files={"targets.json": found(url)}) as server:
+            count = len(hosting.service.targets())
+            targets = all_up(server, count)
+            probed = {t["labels"]["instance"] for t in targets if t["labels"]["role"] == "queue-depth"}
+            assert len(probed) == 3
+            left = [q for q in panel_queries(bundle) if q[1] not in NOTHING_HAPPENED]
+            hosting.service.apply({"workload": {"evictions": 5.0, "rejected_inserts": 1.0, "status_label": True}})
+
+            def filled() -> bool:
+                left[:] = [q for q in left if not shows(server, q[3])]
+                return not left
+
+            try:
+                wait_until(filled, what="data", limit_seconds=60)
+            except TimeoutError:
+                assert "\n".join(f"{board}: {title}: {expr}" for board, title, _, expr in left) == ""
+
+
+@pytest.mark.real
+def test_nothing_fires_where_langsmith_is_enabled_and_not_installed(configured: Callable[[str], Site]) -> None:
+    """The default discovery finds nothing but the queues' addresses, which nobody answers."""
+    newest = find("prometheus", "newest")
+    if not newest.path:
+        missing(newest.reason)
+    assert newest.path
+    site = configured(
+        "systems: {agent_server: {enabled: false}, langsmith: {scrape: {discovery: [static], json_exporter: '127.0.0.1:1'}}}\n"
+    )
+    from generator.render import FORMATS
+
+    rules = [
+        t for p, t in FORMATS["files"](build(site)).items() if p.name.startswith("langsmith") and "rules" in p.name
+    ]
+    hasty = [t.replace("for: ", "for: 0s # ") for t in rules]
+    with Prometheus(newest.path, watched(site), rules=hasty) as server:
+        wait_until(
+            lambda: [s.value for s in server.query("sum(up)")] == [0.0], what="scrapes that fail", limit_seconds=60
+        )
+        wait_until(
+            lambda: all(r["lastEvaluation"] > "1" for g in server.rules() for r in g["rules"]),
+            what="an evaluation",
+            limit_seconds=60,
+        )
+        assert [a["labels"]["alertname"] for a in server.alerts()] == []
+        assert [(r["name"], r["lastError"]) for g in server.rules() for r in g["rules"] if r["health"] == "err"] == []

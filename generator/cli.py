@@ -121,7 +121,7 @@ def _validate_options(validate: argparse.ArgumentParser) -> None:
     )
     add(
         "--time-scale",
-        type=_positive,
+        type=_time_scale,
         default=1.0,
         metavar="N",
         help="the loaded rules were generated with the same --time-scale",
@@ -370,7 +370,7 @@ def _options(args: argparse.Namespace) -> validate.Options:
             ca_file=args.grafana_ca_file, headers=args.grafana_header,
             token_flag="--grafana-bearer-token-file or --grafana-basic-auth-file",  # noqa: S106 - the name of an option
         ),
-        timeout=args.timeout or 10.0, wait=args.wait, scale=args.time_scale or 1.0,
+        timeout=args.timeout or 10.0, wait=args.wait, scale=args.time_scale,
         reference=urls["reference"], scenarios=tuple(args.scenario), webhook=(host.strip("[]"), int(port)),
     )  # fmt: skip
 

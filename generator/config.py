@@ -31,12 +31,14 @@ _DISCOVERY: Mapping[str, Discovery] = {
         files=("/etc/prometheus/targets/agent_server*.yaml",),
     ),
     "langsight": Discovery(
+        kinds=("dns",),
         static=({"deployment": "demo", "targets": ["langsight-api:8000"]},),
         dns=({"deployment": "demo", "names": ["langsight-api"], "port": 8000},),
         files=("/etc/prometheus/targets/langsight*.yaml",),
         bearer_token_file="/etc/prometheus/secrets/langsight-token",  # noqa: S106 - a path, not a token
     ),
     "agentgateway": Discovery(
+        kinds=("dns",),
         static=({"deployment": "demo", "targets": ["agentgateway:15020"]},),
         dns=({"deployment": "demo", "names": ["agentgateway"], "port": 15020},),
         files=("/etc/prometheus/targets/agentgateway*.yaml",),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -10,6 +10,7 @@ import pytest
 from generator import config
 from generator.catalogue import Catalogue, load
 from generator.site import Site
+from tests.validating import Installation, installed
 
 ROOT = Path(__file__).parent.parent
 
@@ -40,3 +41,10 @@ def configured(catalogue: Catalogue, tmp_path: Path, monkeypatch: pytest.MonkeyP
         return Site(catalogue, config.read(catalogue, path))
 
     return make
+
+
+@pytest.fixture(scope="session")
+def live() -> Iterator[Installation]:
+    """A live installation that is well, for the tests of `agentobs validate`; no test changes it."""
+    with installed() as made:
+        yield made

@@ -15,8 +15,10 @@ import pytest
 import yaml
 
 from generator.catalogue import load
+from generator.cli import main
 from generator.config import SCHEMA
 from generator.site import Site
+from generator.validate.verdict import CATEGORIES
 from reference_server import scenarios
 from tests.rules.cases import load as load_cases
 
@@ -125,3 +127,15 @@ def test_hints_for_logs_are_yaml_and_read_the_default_release() -> None:
     (tail,) = next(b for b in blocks if "pipeline" in b)["pipeline"]["inputs"]
     assert tail["path"] == "/var/log/containers/langsmith-*_langsmith_*.log"
     assert fnmatch(f"/var/log/containers/langsmith-backend-7d-x_langsmith_backend-{'0' * 64}.log", tail["path"])
+
+
+def test_every_option_of_validate_is_documented(capsys: pytest.CaptureFixture[str]) -> None:
+    """And every category of its verdicts."""
+    with pytest.raises(SystemExit):
+        main(["validate", "--help"])
+    text = (ROOT / "docs" / "validate.md").read_text(encoding="utf-8")
+
+    told = re.sub(r"-\n\s+", "-", capsys.readouterr().out)
+    options = set(re.findall(r"--[a-z][a-z-]+", told)) - {"--help"}
+    assert {o for o in options if not re.search(rf"{o}(?![a-z-])", text)} == set()
+    assert [c for c in CATEGORIES if f"| `{c}` |" not in text] == []

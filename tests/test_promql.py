@@ -339,7 +339,7 @@ def test_a_counter_of_a_process_without_a_start_time_is_born_by_two_clauses(site
 
     assert happened(checks, by=("phase",), clock=False).build(SCOPE) == (
         f"sum by (phase) (\n  ({series} > 0 unless {series} offset 5m) and on (cluster, namespace, deployment, role, "
-        f"instance, system) (up offset 5m == 1)\n  or\n  increase({series}[5m]) > 0\n)"
+        f"instance, system) (up offset 5m == 1)\n  or\n  increase({series}[5m]) > 0 and rate({series}[5m]) > 0\n)"
     )
 
 

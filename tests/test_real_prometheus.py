@@ -22,6 +22,8 @@ from generator.promql import mean, quantile, rate, share_above
 from generator.query import Query, Scope
 from generator.render import FORMATS
 from generator.site import Site
+from generator.validate import CHECKS, Options, Verdict, prepared, run
+from generator.validate.verdict import State
 from tests.agent_server import AgentServer, drive, install
 from tests.servers import AGES, Prometheus, StartError, find, missing, wait_until
 from tests.servers.processes import Child
@@ -164,7 +166,8 @@ def test_panels_that_the_real_server_can_fill_return_data(binary: Path, configur
     found = install("new")
     if not found.path:
         missing(found.reason)
-    bundle = build(configured("systems: {agent_server: {runtimes: [inmem], roles: [combined], switches: []}}\n"))
+    own = "systems: {agent_server: {runtimes: [inmem], roles: [combined], switches: []}}\nscrape: {interval: 5s, timeout: 5s}\n"
+    bundle = build(configured(own))
     with (
         AgentServer("new") as agent,
         Prometheus(
@@ -176,17 +179,20 @@ def test_panels_that_the_real_server_can_fill_return_data(binary: Path, configur
         drive(agent.url)
         for _ in range(2):
             assert requests.get(agent.url, timeout=10).json()["ok"] is True
-        left = [q for q in panel_queries(bundle) if about(bundle, q, "agent_server") and q[1] not in NOTHING_HAPPENED]
 
-        def filled() -> bool:
-            left[:] = [q for q in left if not shows(server, q[3])]
-            return not left
+        def panels() -> list[Verdict]:
+            with prepared(bundle, Options(server.url), lambda _: None) as context:
+                return list(run(context, [c for c in CHECKS if c.category == "panels"]))
+
+        def unfilled() -> list[Verdict]:
+            own = [v for v in panels() if v.item.startswith("Agent Server / ")]
+            return [v for v in own if v.state is not State.OK and v.item.split(" / ")[2] not in NOTHING_HAPPENED]
 
         with contextlib.suppress(TimeoutError):
-            wait_until(filled, what="data", limit_seconds=15)
-        groups = server.rules()
+            wait_until(lambda: not unfilled(), what="data", limit_seconds=30)
+        left, groups = unfilled(), server.rules()
 
-    assert "\n".join(f"{board}: {title}: {expr}" for board, title, _, expr in left) == ""
+    assert "\n".join(f"{v.item}: {v.state}: {v.why}" for v in left) == ""
     assert [(r["name"], r["lastError"]) for g in groups for r in g["rules"] if r["health"] == "err"] == []
 
 

@@ -96,7 +96,7 @@ def test_prometheus_yml_names_rules_alertmanager_and_the_enabled_systems(configu
     assert found["global"]["scrape_interval"] == "15s"
     assert found["alerting"]["alertmanagers"] == [{"static_configs": [{"targets": ["am:9093"]}]}]
     assert found["rule_files"] == ["/etc/prometheus/rules/*.rules.yaml"]
-    assert [j["job_name"] for j in found["scrape_configs"]] == ["agent-server", "langsight"]
+    assert [j["job_name"] for j in found["scrape_configs"]] == ["agent-server", "langsight-dns-demo"]
     first = found["scrape_configs"][0]
     assert first["static_configs"] == [{"targets": ["chat:8000"], "labels": {"app": "chat", "role": "combined"}}]
     assert {"target_label": "cluster", "replacement": "eu-1"} in first["relabel_configs"]

@@ -145,13 +145,22 @@ def test_reasons_follow_from_the_catalogue(catalogue: Catalogue, metric: str, ex
 
 
 def test_every_board_opens_fast_on_a_large_fleet(site: Site) -> None:
-    """A board that opens with all deployments reads recorded series, alerts, and gauges with one series per process."""
+    """A board that opens with all deployments reads recorded series, alerts, and gauges with one series per process.
+
+    The overview of all systems may read those as they are of which an installation has a handful of processes.
+    """
     for stem, found in build(site).boards.items():
         fleet = next(v for v in found.dashboard.templating.list if v.name == "deployment").extra["current"] != {}
         raw = [
             s.title
             for s in found.panels
             for q in s.possible
-            if not q.recorded and any(m.full_name != "ALERTS" and (m.kind != "gauge" or m.labels) for m in q.metrics)
+            if not q.recorded
+            and any(
+                m.full_name != "ALERTS"
+                and (m.kind != "gauge" or m.labels)
+                and (stem != "overview" or m.system == "agent_server")
+                for m in q.metrics
+            )
         ]
         assert not fleet or raw == [], (stem, raw)

@@ -14,7 +14,7 @@ import yaml
 from generator.validate import CHECKS, Context, prepared, run
 from generator.validate.verdict import State
 from tests.servers import Prometheus, find, free_port, wait_until
-from tests.validating import Fake, Installation, installed, judged, troubles
+from tests.validating import Fake, Installation, judged, troubles
 
 pytestmark = pytest.mark.real
 
@@ -34,13 +34,6 @@ REASONS = (
     "nothing to record yet",
     "everything that it would show is left out",
 )
-
-
-@pytest.fixture(scope="module")
-def live() -> Iterator[Installation]:
-    """One installation that is well; no test changes it."""
-    with installed() as made:
-        yield made
 
 
 @contextmanager
@@ -154,7 +147,7 @@ def test_rules_that_are_edited_lost_added_or_relabelled(live: Installation) -> N
 
     group = "agent-server-capacity"
     assert found[f"{group} / {names[0]}"] == "its expression differs from the generated one: vector(1) > 2"
-    assert found[f"{group} / {names[1]}"].startswith("its for is 59.0, and ")
+    assert found[f"{group} / {names[1]}"].startswith("its for is 59 s, and ")
     assert found[f"{group} / {names[2]}"].startswith("its label severity is page, and ")
     assert found[f"{group} / {names[3]}"] == "its annotations differ: summary"
     assert found[f"{group} / {names[-1]}"] == "it is not loaded"
@@ -189,7 +182,7 @@ def test_a_rule_that_fails_is_told_with_the_servers_own_words(live: Installation
         found = troubles(judged(replace(context, files=own), "rules"))
 
     assert list(found) == ["failing / Failing"]
-    assert "many-to-many" in found["failing / Failing"]
+    assert "duplicate series for the match group" in found["failing / Failing"]
 
 
 def test_a_group_that_is_late_or_was_never_evaluated(live: Installation) -> None:
@@ -243,7 +236,8 @@ def mistyped(context: Context, board: str, title: str, old: str, new: str) -> Co
     for target in panel["targets"]:
         assert old in target["expr"]
         target["expr"] = target["expr"].replace(old, new)
-    return replace(context, files={**context.files, name: data})
+    only = replace(context.bundle, boards={board: context.bundle.boards[board]})
+    return replace(context, bundle=only, files={**context.files, name: data})
 
 
 @pytest.mark.parametrize(

@@ -22,7 +22,7 @@ from generator.rules import Alert
 from generator.site import Site
 from generator.units import number
 from reference_server.coverage import markdown
-from reference_server.scenarios import shipped
+from reference_server.scenarios import SEVERITIES, shipped
 from reference_server.systems import AGENT_SERVER, OTHERS
 from tests.matrix import differences
 
@@ -46,19 +46,8 @@ def parts() -> dict[str, list[str]]:
             for name in (AGENT_SERVER, *OTHERS)
             if next(shipped(name), None)
         },
-        "alerts": [
-            line
-            for name in catalogue.systems
-            if (rows := _alerts(bundle, name))
-            for line in (
-                f"### {catalogue.systems[name].title}",
-                "",
-                "| alert | severity | after | tells |",
-                "| --- | --- | --- | --- |",
-                *rows,
-                "",
-            )
-        ][:-1],
+        "alerts": _named(bundle),
+        "alert-table": _told(bundle),
         "limits": [
             "| threshold | default | unit | why |",
             "| --- | --- | --- | --- |",
@@ -93,13 +82,39 @@ def fidelity(page: str) -> list[str]:
     ]
 
 
-def _alerts(bundle: Bundle, system: str) -> list[str]:
-    """Return one row per alert of a system, in the order in which one triages."""
-    found = [a for stem, groups in bundle.rules.items() if system_of(stem) == system for g in groups for a in g.alerts]
-    return [
-        f"| [{a.name}](docs/runbooks/{a.name}.md) | {a.severity} | {'-' if a.hold == '0s' else a.hold} | {a.description.partition('. ')[0].removesuffix('.')}. |"
-        for a in found
-    ]
+def _alerts(bundle: Bundle, system: str) -> list[Alert]:
+    """Return the alerts of a system, in the order in which one triages."""
+    return [a for stem, groups in bundle.rules.items() if system_of(stem) == system for g in groups for a in g.alerts]
+
+
+def _named(bundle: Bundle) -> list[str]:
+    """Return the README's list: by system and severity, each name with its runbook."""
+    lines: list[str] = []
+    for name, system in bundle.site.catalogue.systems.items():
+        found = _alerts(bundle, name)
+        if found:
+            lines += [f"**{system.title}**, {len(found)} alerts", ""]
+        for severity in SEVERITIES:
+            links = [f"[{a.name}](docs/runbooks/{a.name}.md)" for a in found if a.severity == severity]
+            if links:
+                lines += [f"- {severity}: {', '.join(links)}"]
+        lines += [""] if found else []
+    return lines[:-1]
+
+
+def _told(bundle: Bundle) -> list[str]:
+    """Return the table of docs/alerts.md."""
+    lines: list[str] = []
+    for name, system in bundle.site.catalogue.systems.items():
+        rows = [
+            f"| [{a.name}](runbooks/{a.name}.md) | {a.severity} | {'-' if a.hold == '0s' else a.hold} "
+            f"| {a.description.partition('. ')[0].removesuffix('.')}. |"
+            for a in _alerts(bundle, name)
+        ]
+        if rows:
+            head = ["| alert | severity | after | tells |", "| --- | --- | --- | --- |"]
+            lines += [f"## {system.title}", "", *head, *rows, ""]
+    return lines[:-1]
 
 
 def written(text: str, made: dict[str, list[str]]) -> str:

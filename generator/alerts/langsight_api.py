@@ -11,7 +11,7 @@ Series of a path and status are born at their first request, which `rate()` neve
 from __future__ import annotations
 
 from generator.promql import earlier, exceeded, happened, increase, quantile
-from generator.rules import Alert
+from generator.rules import SPARSE, Alert
 from generator.site import Site
 
 #: Routes that may take long without being broken: they wait for a language model, or for every MCP server.
@@ -40,6 +40,7 @@ def _ingestion(site: Site) -> list[Alert]:
             .both(happened(rejected, by=by).over("4m").above(0)),
             over="10m",
             hold="5m",
+            keep=SPARSE,
             severity="critical",
             summary=f"{name}: {{{{ $value | humanize }}}} batches of spans were rejected within ten minutes.",
             description="The usual 503 is ClickHouse at its memory limit. Spans of a rejected batch are lost unless the SDK sends it again. It still goes on: a burst that is over does not page.",
@@ -78,6 +79,7 @@ def _requests(site: Site) -> list[Alert]:
             .both(happened(failed, by=by).at_least(site.limit("langsight_error_floor")))
             .both(happened(failed, by=by).over("4m").above(0)),
             hold="5m",
+            keep=SPARSE,
             severity="warning",
             summary=f"{name}: {{{{ $value | humanizePercentage }}}} of the requests fail.",
             description="Blind to exceptions that no handler catches: the code does not count those. What it sees are answers such as the 503 of a database that does not take part.",
@@ -90,6 +92,7 @@ def _requests(site: Site) -> list[Alert]:
             .above(slow)
             .both(exceeded(duration, slow.value, by=by, unit="requests").at_least(site.limit("langsight_slow_floor"))),
             hold="5m",
+            keep=SPARSE,
             severity="warning",
             summary=f"{name}: one request in a hundred takes longer than {{{{ $value | humanizeDuration }}}}.",
             description="Routes that wait for a language model or check every MCP server are left out.",

@@ -8,7 +8,7 @@ code it can never fire, because nothing counts health checks; `LangSightHealthMe
 from __future__ import annotations
 
 from generator.promql import happened, peak, present, rate, total
-from generator.rules import Alert
+from generator.rules import SAMPLED, Alert
 from generator.site import Site
 
 
@@ -48,6 +48,7 @@ def alerts(site: Site) -> list[Alert]:
                 site.limit("langsight_feed_clients")
             ),
             hold="5m",
+            keep=SAMPLED,
             severity="warning",
             summary=f"{name}: {{{{ $labels.{labels.instance} }}}} has {{{{ $value }}}} clients on its live feed.",
             description="At the cap the next client gets an event `error` with status 200, so nothing else shows the refusal. The cap is per process.",

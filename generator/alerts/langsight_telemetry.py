@@ -7,7 +7,7 @@ a deployment.
 from __future__ import annotations
 
 from generator.promql import distinct
-from generator.rules import Alert
+from generator.rules import CRASHING, Alert
 from generator.site import Site
 from generator.targets import down, in_turn
 
@@ -22,6 +22,7 @@ def alerts(site: Site) -> list[Alert]:
             name="LangSightTargetDown",
             query=down(site, "langsight"),
             hold="5m",
+            keep=CRASHING,
             severity="critical",
             summary=f"{name}: {instance} does not answer scrapes.",
             description="LangSight is down, or it refuses Prometheus: a wrong token is answered with 401, and without LANGSIGHT_METRICS_TOKEN there is no page at all (404).",

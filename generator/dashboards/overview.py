@@ -16,8 +16,8 @@ from generator.limits import Limit
 from generator.panels import Column, Shown, stat, table, text
 from generator.promql import count, distinct, level, peak, quantile, rate, total
 from generator.query import Query
-from generator.records.agent_server import RUN_HOLDING, served
-from generator.rules import board_uid
+from generator.records.agent_server import error_share, flow, levels, records
+from generator.rules import board_uid, recorded
 from generator.site import Site
 
 #: One target or alert is one too many.
@@ -131,19 +131,17 @@ def _failed(http: Metric, by: tuple[str, ...]) -> Query:
 
 
 def _agent_server(site: Site) -> list[Column]:
-    lg, by = site.system("agent_server"), site.identity
-    http = served(lg["http_requests_total"])
-    failed, good = lg["run_failed_after_retry_counter"], lg["run_success_counter"]
-    latency = quantile(0.95, lg["http_requests_latency"].not_matching(path=RUN_HOLDING), by=by)
-    ended = rate(failed, by=by).filled(rate(good, by=by)) + rate(good, by=by)
+    r, by, now = records(site), site.identity, levels(site, by=site.identity)
+    window = site.config.window
     return [
-        *_targets(site, "agent_server"),
-        Column("Requests/s", rate(http, by=by)),
-        Column("Failed requests", _failed(http, by), limit=site.limit("http_error_ratio")),
-        Column("API p95", latency),
-        Column("Failed runs", rate(failed, by=by).filled(rate(good, by=by)) / ended),
-        Column("Runs waiting", level(lg["num_pending_runs"], by=by)),
-        Column("Free job slots", total(lg["workers_available"], by=by)),
+        Column("Targets", now["targets"]),
+        Column("Down", now["targets"] - now["targets_up"], limit=Limit("any", 1, "instances", "Any.")),
+        Column("Requests/s", flow(site, "http_availability", "total", by=by)),
+        Column("Failed requests", error_share(site, "http_availability", window), limit=site.limit("http_error_ratio")),
+        Column("API p95", recorded(r["latency_p95"], by=by)),
+        Column("Failed runs", error_share(site, "run_success", window)),
+        Column("Runs waiting", now["pending"]),
+        Column("Free job slots", now["slots_free"]),
     ]
 
 

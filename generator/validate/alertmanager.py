@@ -11,6 +11,7 @@ from generator.source import parse
 from generator.units import seconds
 from generator.validate.context import Context
 from generator.validate.probe import AbsentError, Probe, ProbeError, SilentError
+from generator.validate.rules import told
 from generator.validate.verdict import Finding, Verdict, empty, ok, warning, wrong
 
 #: Where the generated configuration stands.
@@ -110,7 +111,7 @@ def _route(
         if name in DURATIONS and here and there:
             here, there = seconds(str(here)), _seconds(str(there))
         if here != there:
-            return wrong(f"its {name} is {there}, and {here} is generated", RELOAD)
+            return wrong(f"its {name} is {told(there)}, and {told(here)} is generated", RELOAD)
     return ok()
 
 

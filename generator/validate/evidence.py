@@ -137,6 +137,7 @@ class Gate:
         kind: era, runtime, exposure, tier or switch.
         name: Which one.
         text: What is said when nothing behind it is seen.
+        eras: Eras in the field.
         silent: It may be closed without a sign: none of its metrics is certain to exist.
 
     """
@@ -145,6 +146,7 @@ class Gate:
     kind: str
     name: str
     text: str
+    eras: tuple[str, ...] = ()
     silent: bool = False
 
     def holds(self, metric: Metric) -> bool:
@@ -153,7 +155,7 @@ class Gate:
             case "era":
                 return set(metric.emission) == {self.name}
             case "runtime":
-                return all(set(e.roles) == {self.name} for e in metric.emission.values())
+                return all(set(e.roles) == {self.name} for era, e in metric.emission.items() if era in self.eras)
             case "exposure":
                 return metric.exposure == self.name
             case "tier":
@@ -173,7 +175,8 @@ def gates(site: Site, name: str) -> Iterator[Gate]:
     if len(config.runtimes) > 1:
         for runtime in config.runtimes:
             others = " or ".join(r for r in config.runtimes if r != runtime)
-            yield Gate(name, "runtime", runtime, f"only the runtime {runtime} emits it, and the runtime is {others}")
+            text = f"only the runtime {runtime} emits it, and the runtime is {others}"
+            yield Gate(name, "runtime", runtime, text, config.eras)
     if config.exposure == "internal" and "internal" in system.exposure:
         yield Gate(name, "exposure", "internal", f"internal metrics are not exposed: {system.exposure['internal']}")
     for tier in sorted(t for t in system.tiers if 1 < t <= config.tier):

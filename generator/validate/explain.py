@@ -81,7 +81,14 @@ class Explainer:
             whole = tree(expr)
         except ValueError as error:
             return wrong(f"it is not PromQL: {error}", "correct the query")
-        return self._why(whole, at) or UNEXPLAINED
+        found = self._why(whole, at) or UNEXPLAINED
+        if found.state is State.WRONG and self._drops_nan():
+            return self._hollow(whole, at) or found
+        return found
+
+    def _drops_nan(self) -> bool:
+        """Say whether the server leaves out series without a number, as VictoriaMetrics does and Prometheus does not."""
+        return not self._any("vector(0) / 0", None)
 
     def no_number(self, expr: str, at: float | None = None) -> Finding:
         """Say why an expression gives series whose values are no numbers.
@@ -90,7 +97,10 @@ class Explainer:
             ProbeError: Prometheus does not answer.
 
         """
-        whole = tree(expr)
+        return self._hollow(tree(expr), at) or wrong("it gives NaN without a reason", "look at the query")
+
+    def _hollow(self, whole: Tree, at: float | None) -> Finding | None:
+        """Say which division or quantile has nothing below it, if one has."""
         for node in nodes(whole.node):
             if isinstance(node, pp.BinaryExpr) and str(node.op) == "/":
                 below = whole.of(node.rhs)
@@ -100,7 +110,7 @@ class Explainer:
                 buckets = whole.of(node.args[1])
                 if not self._any(f"({buckets.text}) > 0", at):
                     return empty(f"nothing was observed in the window: {_names(buckets)}")
-        return wrong("it gives NaN without a reason", "look at the query")
+        return None
 
     def _any(self, expr: str, at: float | None) -> bool:
         """Say whether an instant vector has a series."""
@@ -172,7 +182,7 @@ class Explainer:
             "look at the labels of both sides",
         )
 
-    def _selected(self, part: Tree, at: float | None) -> Finding | None:
+    def _selected(self, part: Tree, at: float | None) -> Finding | None:  # noqa: PLR0911 - one per reason
         ranged = isinstance(part.node, pp.MatrixSelector)
         if self._any(f"present_over_time({part.text})" if ranged else part.text, at):
             return None
@@ -182,16 +192,14 @@ class Explainer:
             return empty(f"no series has {_shown(matchers)}")
         if selector.offset and self._any(_text(selector.name, matchers), at):
             return empty(f"{selector.name} has no past of {selector.offset:g} s yet")
-        records = self._records.get(selector.name)
+        records = _meant(self._records.get(selector.name, []), matchers)
         metric = records[0].metric if records else self._known.get(selector.name)
         if metric is None:
             return wrong(f"{selector.name} is neither in the catalogue nor recorded by a rule", "correct the name")
+        if records and not any(self._any(_own(r), at) for r in records):
+            return _worst([self.unrecorded(r, at) for r in records]) or UNEXPLAINED
         if not self._any(selector.name, at):
-            return (
-                _worst([self.unrecorded(r, at) for r in records]) or UNEXPLAINED
-                if records
-                else self._unseen(metric, matchers)
-            )
+            return self._unseen(metric, matchers)
         return self._filtered(metric, selector, matchers, at)
 
     def _unseen(self, metric: Metric, matchers: Sequence[Matcher]) -> Finding:
@@ -224,7 +232,7 @@ class Explainer:
             found = self._why(expr, last if last <= now else now - interval)
             if found:
                 return empty(f"{record.name}: there was nothing to record yet at its last evaluation")
-        if found is None and self._prometheus.query(f"count({record.name})"):
+        if found is None and self._prometheus.query(f"count({_own(record)})"):
             return empty(f"{record.name} was recorded for the first time just now")
         if found is None:
             return wrong(
@@ -287,6 +295,17 @@ def catalogued(site: Site) -> Mapping[str, Metric]:
     """Return every series that a scrape can bring, with its metric, under this site's prefixes."""
     names = sorted(site.catalogue.systems, key=lambda n: bool((c := site.config.systems.get(n)) and c.enabled))
     return {series: m for name in names for m in site.system(name) for series in m.series}
+
+
+def _meant(records: Sequence[Record], matchers: Sequence[Matcher]) -> Sequence[Record]:
+    """Return the rules of one name whose own labels a selector asks for; all of them where it asks for none that is known."""
+    wanted = {m.label: m.value for m in matchers if m.op == "Equal"}
+    return [r for r in records if all(wanted.get(k, v) == v for k, v in r.labels.items())] or records
+
+
+def _own(record: Record) -> str:
+    """Return the selector of what one rule records."""
+    return _text(record.name, [Matcher(k, "Equal", v) for k, v in record.labels.items()])
 
 
 def _worst(found: Sequence[Finding]) -> Finding | None:

@@ -16,6 +16,10 @@ from generator.validate.prometheus import Prometheus
 from generator.validate.rules import Evaluations
 from generator.validate.settle import settle
 
+#: A ruler of its own evaluates for a time that is so long ago.
+#: Source: vmalert's -rule.evalDelay, https://docs.victoriametrics.com/victoriametrics/vmalert/
+DELAY_SECONDS = 30.0
+
 
 @dataclass(frozen=True, slots=True)
 class Options:
@@ -93,7 +97,7 @@ def prepared(bundle: Bundle, options: Options, told: Callable[[str], None]) -> I
             now=time.time(),
             started=_started(prometheus),
             scale=options.scale,
-            evaluated=Evaluations(ruler).of,
+            evaluated=Evaluations(ruler, 0.0 if ruler is prometheus else DELAY_SECONDS).of,
             driven=Driven(
                 probe("the reference server", options.reference, "--reference", Access()),
                 options.scenarios,

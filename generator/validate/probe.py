@@ -132,6 +132,7 @@ class Probe:
 
     def _ask(self, method: str, path: str, sent: Mapping[str, Any]) -> tuple[int, Mapping[str, str], bytes]:
         import requests
+        import urllib3
 
         end = time.monotonic() + self._timeout
         try:
@@ -146,11 +147,11 @@ class Probe:
             raise self._unreachable(
                 f"TLS fails: {_tls(error)}", "name the authority's certificates with --ca-file"
             ) from None
-        except requests.exceptions.Timeout:
+        except (requests.exceptions.Timeout, urllib3.exceptions.TimeoutError):
             raise self._unreachable(
                 f"no answer to {path} within {self._timeout:g} s", "see whether it hangs, or raise --timeout"
             ) from None
-        except (requests.exceptions.ConnectionError, requests.exceptions.ChunkedEncodingError) as error:
+        except (requests.exceptions.ConnectionError, urllib3.exceptions.HTTPError) as error:
             raise self._unreachable(_broken(error), f"start it, or name its address with {self._flag}") from None
         except (requests.exceptions.RequestException, ValueError, OSError) as error:
             raise self._unreachable(
@@ -161,7 +162,8 @@ class Probe:
 
     def _body(self, response: requests.Response, path: str, end: float) -> bytes:
         chunks = bytearray()
-        for chunk in response.iter_content(CHUNK_BYTES):
+        # Whatever has arrived, at once: a read of a whole chunk would wait for bytes that drip.
+        while chunk := response.raw.read1(CHUNK_BYTES, decode_content=True):
             chunks += chunk
             if len(chunks) > MOST_BYTES:
                 raise self._silent(f"answers {path} with more than {MOST_BYTES >> 20} MiB")

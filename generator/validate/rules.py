@@ -63,8 +63,9 @@ class Evaluations:
     #: Seconds for which an answer holds.
     FRESH = 1.0
 
-    def __init__(self, ruler: Prometheus) -> None:
-        self._ruler = ruler
+    def __init__(self, ruler: Prometheus, delay: float = 0.0) -> None:
+        """Prepare; `delay` is how many seconds before an evaluation the time lies that it is for."""
+        self._ruler, self._delay = ruler, delay
         self._lock = threading.Lock()
         self._asked = 0.0
         self._times: dict[str, tuple[float, float]] = {}
@@ -80,7 +81,7 @@ class Evaluations:
             if time.monotonic() - self._asked > self.FRESH:
                 with contextlib.suppress(AbsentError):
                     self._times = {
-                        str(r.get("name")): (g.evaluated, g.interval)
+                        str(r.get("name")): (max(0.0, g.evaluated - self._delay), g.interval)
                         for g in loaded(self._ruler)
                         for r in g.rules
                         if r.get("type") == "recording"
@@ -171,7 +172,7 @@ def _rule(  # noqa: PLR0911 - one per reason
         return wrong(f"its expression differs from the generated one: {_shown(str(found.get('query', '')))}", RELOAD)
     for what, here, there in _differences(wanted, found):
         if here != there:
-            return wrong(f"its {what} is {there or 'not set'}, and {here or 'nothing'} is generated", RELOAD)
+            return wrong(f"its {what} is {told(there)}, and {told(here)} is generated", RELOAD)
     if found.get("health") == "err" or found.get("lastError"):
         return wrong(
             f"it fails: {_shown(str(found.get('lastError') or 'no reason is told'))}", "see the log of the server"
@@ -240,6 +241,13 @@ def _record(context: Context, says: Explainer, record: Record) -> Verdict:
         raise
     except ProbeError as error:
         return wrong(str(error)).of("records", item)
+
+
+def told(setting: object) -> str:
+    """Return a setting as a verdict shows it; a number is a length in seconds."""
+    if isinstance(setting, (int, float)):
+        return f"{setting:g} s" if setting else "not set"
+    return ", ".join(map(str, setting)) if isinstance(setting, list) else str(setting or "nothing")
 
 
 def _number(given: object) -> float:

@@ -1,0 +1,198 @@
+"""`agentobs validate` as a command: what it prints where, with which code it ends, and that it only asks."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+import xml.etree.ElementTree as ET
+from pathlib import Path
+
+import pytest
+
+from generator.cli import main
+from tests.servers import free_port, wait_until
+from tests.validating import SCALE, Fake, Installation, told
+
+from .conftest import ROOT
+
+TOKEN = "a-token-that-nobody-may-see"  # noqa: S105 - a test
+
+
+def arguments(live: Installation, *more: str) -> list[str]:
+    monitoring = live.monitoring
+    return [
+        "validate", "--config", str(monitoring.config), "--prometheus", monitoring.prometheus.url, "--time-scale", f"{SCALE:g}",
+        "--alertmanager", f"http://{monitoring.alertmanager.address}", *more,
+    ]  # fmt: skip
+
+
+@pytest.mark.real
+def test_a_bundle_that_is_well_ends_with_0_and_within_half_a_minute(
+    live: Installation, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A table on standard output, nothing but progress elsewhere."""
+    begin = time.monotonic()
+    assert main(arguments(live)) == 0
+
+    assert time.monotonic() - begin < 30
+    out = capsys.readouterr().out
+    assert [line.partition(":")[0] for line in out.splitlines() if line and not line.startswith(" ")][:-1] == [
+        "targets", "metrics", "variables", "panels", "annotations", "rules", "records", "alertmanager",
+    ]  # fmt: skip
+    assert " items: " in out.splitlines()[-1]
+
+
+@pytest.mark.real
+def test_the_report_goes_to_a_file_in_the_form_that_is_asked_for(live: Installation, tmp_path: Path) -> None:
+    """JSON and JUnit say the same."""
+    assert main(arguments(live, "--format", "json", "--output", str(tmp_path / "json"))) == 0
+    assert main(arguments(live, "--format", "junit", "--output", str(tmp_path / "xml"))) == 0
+
+    told_json = json.loads((tmp_path / "json").read_text(encoding="utf-8"))
+    root = ET.fromstring((tmp_path / "xml").read_text(encoding="utf-8"))  # noqa: S314 - our own text
+    assert len(told_json["verdicts"]) == int(root.get("tests", "0"))
+    assert told_json["counts"]["wrong"] == int(root.get("failures", "-1")) == 0
+
+
+@pytest.mark.real
+def test_nothing_is_ever_written(live: Installation, tmp_path: Path) -> None:
+    """Whatever is asked of any server is a GET, or a POST of a query."""
+    from tests.servers.loopback import ask
+
+    def relay(method: str, path: str, _: object, body: bytes) -> tuple[int, dict[str, str], bytes]:
+        kind = {"Content-Type": "application/x-www-form-urlencoded"} if body else None
+        status, text = ask(live.monitoring.prometheus.port, method, path, body or None, kind)
+        return status, {"Content-Type": "application/json"}, text
+
+    (tmp_path / "token").write_text(TOKEN, encoding="utf-8")
+    with Fake(relay) as fake:
+        code = main([
+            "validate", "--config", str(live.monitoring.config), "--prometheus", fake.url, "--time-scale", f"{SCALE:g}",
+            "--bearer-token-file", str(tmp_path / "token"), "--tenant", "a",
+        ])  # fmt: skip
+        asked = {(method, path.partition("?")[0]) for method, path, _ in fake.asked}
+        logins = {(headers["Authorization"], headers["X-Scope-OrgID"]) for _, _, headers in fake.asked}
+
+    assert code == 0
+    assert {path for method, path in asked if method == "POST"} == {"/api/v1/query", "/api/v1/query_range"}
+    assert {method for method, _ in asked} == {"GET", "POST"}
+    assert logins == {(f"Bearer {TOKEN}", "a")}
+
+
+def test_nobody_there_ends_with_1_and_one_sentence(capsys: pytest.CaptureFixture[str]) -> None:
+    """What, where, and what to do."""
+    url = f"http://127.0.0.1:{free_port()}"
+
+    assert main(["validate", "--prometheus", url]) == 1
+
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert (
+        err
+        == f"Prometheus at {url}: nobody listens there (connection refused); start it, or name its address with --prometheus\n"
+    )
+
+
+@pytest.mark.parametrize("form", ["text", "json", "junit"])
+def test_a_refused_login_ends_with_1_and_shows_no_secret(
+    form: str, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The secret comes from the environment here, and is in no form of the report."""
+    monkeypatch.setenv("AGENTOBS_PROMETHEUS_TOKEN", TOKEN)
+    with Fake(lambda _, __, headers, ___: told({"error": f"bad {headers['Authorization']}"}, 401)) as fake:
+        assert main(["validate", "--prometheus", fake.url, "--format", form]) == 1
+    with Fake(lambda _, __, headers, ___: told({"error": f"bad {headers['Authorization']}"}, 500)) as fake:
+        assert main(["validate", "--prometheus", fake.url, "--format", form]) == 1
+
+    out, err = capsys.readouterr()
+    assert TOKEN not in out + err
+    assert "status 401; check --bearer-token-file or --basic-auth-file" in err
+    assert "status 500: bad Bearer ***" in err
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_garbage_ends_with_1_and_no_traceback(capsys: pytest.CaptureFixture[str]) -> None:
+    """A web page at the address."""
+    with Fake(lambda *_: (200, {"Content-Type": "text/html"}, b"<html>hello</html>")) as fake:
+        assert main(["validate", "--prometheus", fake.url]) == 1
+
+    assert "answers /api/v1/query with something that is not JSON (text/html)" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("flags", "what"),
+    [
+        (["--prometheus", "nonsense"], "'nonsense' is no address of a server"),
+        (["--webhook", "nowhere"], "'nowhere' is not HOST:PORT"),
+        (["--scenario", "F10"], "plays on a reference server and waits for an Alertmanager"),
+        (["--bearer-token-file", "/nowhere"], "--bearer-token-file cannot be read"),
+        (["--config", "/nowhere"], "/nowhere"),
+    ],
+)
+def test_a_mistake_on_the_command_line_ends_with_1_before_anything_is_asked(
+    flags: list[str], what: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """As every mistake: what, and what to do."""
+    assert main(["validate", *flags]) == 1
+
+    assert what in capsys.readouterr().err
+
+
+def test_an_output_that_cannot_be_written_is_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """After the judging, and without a traceback."""
+    with Fake(lambda *_: told({}, 401)) as fake:
+        assert main(["validate", "--prometheus", fake.url, "--format", "json", "--output", str(tmp_path)]) == 1
+
+    assert "cannot be written: Is a directory; name a writable file with --output" in capsys.readouterr().err
+
+
+def test_other_commands_do_not_load_what_this_one_needs() -> None:
+    """`generate` stays fast."""
+    code = "import sys, generator.cli as c; c.main(['list', 'boards']); sys.exit('requests' in sys.modules)"
+
+    assert subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, check=False).returncode == 0
+
+
+@pytest.mark.real
+def test_control_c_tells_what_was_judged_and_ends_with_130(live: Installation) -> None:
+    """Even while a server hangs; nothing is left running."""
+    from tests.servers.loopback import ask
+
+    hanging = []
+
+    def relay(method: str, path: str, _: object, body: bytes) -> tuple[int, dict[str, str], bytes]:
+        if path.startswith("/api/v1/metadata"):
+            hanging.append(path)
+            time.sleep(20)
+        kind = {"Content-Type": "application/x-www-form-urlencoded"} if body else None
+        status, text = ask(live.monitoring.prometheus.port, method, path, body or None, kind)
+        return status, {"Content-Type": "application/json"}, text
+
+    with Fake(relay) as fake:
+        command = [sys.executable, "-m", "generator", *arguments(live), "--prometheus", fake.url, "--timeout", "60"]
+        child = subprocess.Popen(
+            command,
+            cwd=ROOT,
+            env={**os.environ, "PYTHONPATH": str(ROOT)},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        try:
+            wait_until(lambda: hanging, what="the hanging request", limit_seconds=60)
+            begin = time.monotonic()
+            child.send_signal(signal.SIGINT)
+            out, err = child.communicate(timeout=60)
+        finally:
+            child.kill()
+            child.communicate()
+
+    assert child.returncode == 130
+    assert time.monotonic() - begin < 10
+    assert out.startswith("targets: ")
+    assert out.endswith("ended early: interrupted\n")
+    assert "Traceback" not in err

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from generator.panels import Shown, lines, stat, state
+from generator.layout import Row, row
+from generator.panels import Column, Shown, lines, stat, state, table
 from generator.promql import count, falls, level, peak, rate, restarts, total
 from generator.query import Query
 from generator.site import Site
@@ -72,4 +73,24 @@ def costing(site: Site, system: str) -> tuple[Shown, ...]:
         lines("Processor", rate(proc["process_cpu_seconds_total"], by=by)),
         lines("Memory", peak(proc["process_resident_memory_bytes"], by=by)),
         lines("Open files against the limit", used, limit=site.limit("open_descriptors")),
+    )
+
+
+def processes(site: Site, system: str) -> Row:
+    """Row: a table of the processes of a deployment, the largest first."""
+    up, proc, by = site.system("prometheus", on=system), site.system("process", on=system), each(site, system)
+    return row(
+        "Its processes",
+        table(
+            "Processes",
+            [
+                Column("Up", total(up["up"], by=by)),
+                Column("Started", peak(proc["process_start_time_seconds"], by=by) * 1000),
+                Column("Processor", rate(proc["process_cpu_seconds_total"], by=by)),
+                Column("Memory", peak(proc["process_resident_memory_bytes"], by=by)),
+                Column("Open files", peak(proc["process_open_fds"], by=by)),
+                Column("Scrape took", peak(up["scrape_duration_seconds"], by=by), limit=site.limit("scrape_duration")),
+            ],
+            sort="Memory",
+        ),
     )

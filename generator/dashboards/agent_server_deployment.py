@@ -6,9 +6,10 @@ For whoever owns the deployment, or came from the fleet. Top to bottom: the gold
 
 from __future__ import annotations
 
+from generator import targets
 from generator.layout import WIDE, Board, Row, board, row
-from generator.panels import Column, lines, stat, table
-from generator.promql import peak, quantile, rate, total
+from generator.panels import lines, stat
+from generator.promql import quantile, rate
 from generator.records.agent_server import RUN_HOLDING, flow, levels
 from generator.site import Site
 
@@ -22,7 +23,7 @@ def dashboard(site: Site) -> Board:
         system="agent_server",
         about=__doc__ or "",
         variables=WIDE,
-        rows=[_now(site), _golden(site), _anatomy(site), _publishing(site), _processes(site)],
+        rows=[_now(site), _golden(site), _anatomy(site), _publishing(site), targets.processes(site, "agent_server")],
     )
 
 
@@ -90,25 +91,5 @@ def _publishing(site: Site) -> Row:
         ),
         lines("Lost stream events", loss.filled(rate(lg["run_attempt_started_counter"])).named("lost")).noting(
             "Lost for good; evictions from the replay buffer are left out."
-        ),
-    )
-
-
-def _processes(site: Site) -> Row:
-    up, proc = site.system("prometheus", on="agent_server"), site.system("process", on="agent_server")
-    by = (site.labels.role, site.labels.instance)
-    return row(
-        "Its processes",
-        table(
-            "Processes",
-            [
-                Column("Up", total(up["up"], by=by)),
-                Column("Started", peak(proc["process_start_time_seconds"], by=by) * 1000),
-                Column("Processor", rate(proc["process_cpu_seconds_total"], by=by)),
-                Column("Memory", peak(proc["process_resident_memory_bytes"], by=by)),
-                Column("Open files", peak(proc["process_open_fds"], by=by)),
-                Column("Scrape took", peak(up["scrape_duration_seconds"], by=by), limit=site.limit("scrape_duration")),
-            ],
-            sort="Memory",
         ),
     )

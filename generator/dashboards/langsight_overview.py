@@ -6,6 +6,7 @@ out, its processes.
 
 from __future__ import annotations
 
+from generator import targets
 from generator.alerts.langsight_api import INGESTION, WAITING
 from generator.layout import DEEP, Board, Row, board, row
 from generator.limits import Limit
@@ -23,7 +24,7 @@ def dashboard(site: Site) -> Board:
         system="langsight",
         about=__doc__ or "",
         variables=DEEP,
-        rows=[_now(site), _alerts(site), _api(site), _ways(site), _processes(site)],
+        rows=[_now(site), _alerts(site), _api(site), _ways(site), targets.processes(site, "langsight")],
     )
 
 
@@ -99,24 +100,4 @@ def _ways(site: Site) -> Row:
         ),
         lines("Live events dropped", rate(ls["sse_events_dropped_total"]), limit=site.limit("langsight_feed_drops")),
         lines("Failed health checks by server", increase(checks.where(status="down"), by=("server",))),
-    )
-
-
-def _processes(site: Site) -> Row:
-    up, proc = site.system("prometheus", on="langsight"), site.system("process", on="langsight")
-    by = (site.labels.instance,)
-    return row(
-        "Its processes",
-        table(
-            "Processes",
-            [
-                Column("Up", total(up["up"], by=by)),
-                Column("Started", peak(proc["process_start_time_seconds"], by=by) * 1000),
-                Column("Processor", rate(proc["process_cpu_seconds_total"], by=by)),
-                Column("Memory", peak(proc["process_resident_memory_bytes"], by=by)),
-                Column("Open files", peak(proc["process_open_fds"], by=by)),
-                Column("Scrape took", peak(up["scrape_duration_seconds"], by=by), limit=site.limit("scrape_duration")),
-            ],
-            sort="Memory",
-        ),
     )

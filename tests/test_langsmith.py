@@ -20,7 +20,7 @@ from reference_server.services import Service
 from tests.exposition import Family, parse
 from tests.langsmith import all_up, found, installation, serving, text, watched
 from tests.servers import Prometheus, find, missing, wait_until
-from tests.test_real_prometheus import panel_queries, shows
+from tests.test_real_prometheus import about, panel_queries, shows
 
 METRICS = load().systems["langsmith"].metrics
 IDS = [*(f"S{n:02}" for n in range(1, 8)), "B24"]
@@ -193,7 +193,7 @@ def test_every_panel_shows_data_of_the_simulated_langsmith(configured: Callable[
             targets = all_up(server, count)
             probed = {t["labels"]["instance"] for t in targets if t["labels"]["role"] == "queue-depth"}
             assert len(probed) == 3
-            left = [q for q in panel_queries(bundle) if q[1] not in NOTHING_HAPPENED]
+            left = [q for q in panel_queries(bundle) if about(bundle, q, "langsmith") and q[1] not in NOTHING_HAPPENED]
             hosting.service.apply({"workload": {"evictions": 5.0, "rejected_inserts": 1.0, "status_label": True}})
 
             def filled() -> bool:

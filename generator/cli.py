@@ -99,6 +99,13 @@ def _validate_options(validate: argparse.ArgumentParser) -> None:
     add("--grafana", default="", metavar="URL")
     add("--format", choices=("text", "json", "junit"), default="text")
     add("--output", type=Path, metavar="FILE", help="write the report there instead of to standard output")
+    add(
+        "--systems",
+        action="append",
+        default=[],
+        metavar="NAME,...",
+        help="judge only these, which then have to be there; `all` that are enabled; or AGENTOBS_SYSTEMS",
+    )
     for prefix, whom in (("", "Prometheus, ruler and Alertmanager"), ("grafana-", "Grafana")):
         add(f"--{prefix}bearer-token-file", type=Path, metavar="FILE", help=f"token for {whom}")
         add(f"--{prefix}basic-auth-file", type=Path, metavar="FILE", help=f"user:password for {whom}")
@@ -117,7 +124,7 @@ def _validate_options(validate: argparse.ArgumentParser) -> None:
         type=_positive,
         default=0.0,
         metavar="SECONDS",
-        help="first wait so long at most until all is scraped and evaluated twice",
+        help="first wait so long at most until all is scraped and evaluated twice (what has its turn once a minute)",
     )
     add(
         "--time-scale",
@@ -126,7 +133,13 @@ def _validate_options(validate: argparse.ArgumentParser) -> None:
         metavar="N",
         help="the loaded rules were generated with the same --time-scale",
     )
-    add("--reference", default="", metavar="URL", help="the reference server that --scenario drives")
+    add(
+        "--reference",
+        action="append",
+        default=[],
+        metavar="URL",
+        help="a reference server that --scenario drives; may be repeated, one for each system",
+    )
     add(
         "--scenario",
         action="append",
@@ -311,6 +324,7 @@ def _validate(args: argparse.Namespace) -> int:
 
     options = _options(args)
     bundle = replace(_bundle(args), time_scale=args.time_scale)
+    options = replace(options, systems=_systems(args, bundle))
     verdicts: list[validate.Verdict] = []
     begin, broken, code = time.monotonic(), "", 0
     progress = _Progress()
@@ -331,6 +345,14 @@ def _validate(args: argparse.Namespace) -> int:
         print(broken, file=sys.stderr)
         return code or 1
     return 1 if validate.failed(verdicts) else 0
+
+
+def _systems(args: argparse.Namespace, bundle: Bundle) -> tuple[str, ...]:
+    from generator.validate.systems import chosen
+
+    if args.systems:
+        return chosen(args.systems, bundle.site.config, "--systems")
+    return chosen([os.environ.get("AGENTOBS_SYSTEMS", "")], bundle.site.config, "AGENTOBS_SYSTEMS")
 
 
 def _options(args: argparse.Namespace) -> validate.Options:
@@ -355,7 +377,7 @@ def _options(args: argparse.Namespace) -> validate.Options:
     grafana_plain = not (args.grafana_bearer_token_file or args.grafana_basic_auth_file)
     urls = {flag: address(url, f"--{flag}") if url else "" for flag, url in (
         ("prometheus", args.prometheus), ("rules-url", args.rules_url), ("alertmanager", args.alertmanager),
-        ("grafana", args.grafana), ("reference", args.reference),
+        ("grafana", args.grafana),
     )}  # fmt: skip
     return validate.Options(
         prometheus=urls["prometheus"], rules=urls["rules-url"], alertmanager=urls["alertmanager"], grafana=urls["grafana"],
@@ -371,7 +393,7 @@ def _options(args: argparse.Namespace) -> validate.Options:
             token_flag="--grafana-bearer-token-file or --grafana-basic-auth-file",  # noqa: S106 - the name of an option
         ),
         timeout=args.timeout or 10.0, wait=args.wait, scale=args.time_scale,
-        reference=urls["reference"], scenarios=tuple(args.scenario), webhook=(host.strip("[]"), int(port)),
+        references=tuple(address(url, "--reference") for url in args.reference), scenarios=tuple(args.scenario), webhook=(host.strip("[]"), int(port)),
     )  # fmt: skip
 
 

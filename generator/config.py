@@ -8,7 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from generator.catalogue import Catalogue
+from generator.catalogue import Catalogue, Endpoint
 from generator.errors import ConfigError, Problem, nearest
 from generator.limits import LIMITS_BY_NAME
 from generator.settings import Config, Discovery, Kubernetes, Labels, Objective, Suppression, SystemConfig
@@ -19,6 +19,12 @@ SCHEMA = Path(__file__).parent / "config.schema.json"
 
 
 _SLO = {"http_availability": Objective(99.9), "run_success": Objective(99.0), "queue_wait": Objective(95.0, 5000)}
+
+#: JSON pages with the depths of LangSmith's queues.
+_QUEUES = (
+    "http://langsmith-platform-backend:1986/metrics?format=json",
+    "http://langsmith-backend:1984/metrics/queue/default",
+)
 
 _DISCOVERY: Mapping[str, Discovery] = {
     "agent_server": Discovery(
@@ -45,17 +51,8 @@ _DISCOVERY: Mapping[str, Discovery] = {
         kubernetes=Kubernetes(deployment_label="gateway.networking.k8s.io/gateway-name"),
     ),
     "langsmith": Discovery(
-        kinds=("dns", "static"),
-        static=(
-            {
-                "role": "queue-depth",
-                "deployment": "demo",
-                "targets": [
-                    "http://langsmith-platform-backend:1986/metrics?format=json",
-                    "http://langsmith-backend:1984/metrics/queue/default",
-                ],
-            },
-        ),
+        kinds=("dns",),
+        static=({"role": "queue-depth", "deployment": "demo", "targets": list(_QUEUES)},),
         dns=(
             {"role": "backend", "deployment": "demo", "names": ["langsmith-backend"]},
             {"role": "platform-backend", "deployment": "demo", "names": ["langsmith-platform-backend"]},
@@ -64,6 +61,7 @@ _DISCOVERY: Mapping[str, Discovery] = {
             {"role": "frontend-nginx", "deployment": "demo", "names": ["langsmith-nginx-exporter"]},
             {"role": "postgres", "deployment": "demo", "names": ["langsmith-postgres-exporter"]},
             {"role": "redis", "deployment": "demo", "names": ["langsmith-redis-exporter"]},
+            {"role": "queue-depth", "deployment": "demo", "targets": list(_QUEUES)},
         ),
         files=("/etc/prometheus/targets/langsmith*.yaml",),
         kubernetes=Kubernetes(namespaces=("langsmith",), release="langsmith", exporters="langsmith-observability"),
@@ -132,7 +130,7 @@ def _senseless(document: Document, catalogue: Catalogue) -> list[Problem]:
                     otherwise=f"use one of {', '.join(known)}" if known else "the system has no roles: remove it",
                 )
                 out.append(document.problem(("systems", name, "roles", place), f"role {role!r} is unknown", fix))
-        out += _unfindable(document, catalogue.systems[name].endpoint.prober, name, system)
+        out += _unfindable(document, catalogue.systems[name].endpoint, name, system)
     labels = Labels(**data.get("labels", {})).every
     out += [
         document.problem(("labels", key), f"label {value!r} is used twice", "give each target label a name of its own")
@@ -142,13 +140,24 @@ def _senseless(document: Document, catalogue: Catalogue) -> list[Problem]:
     return out + _durations(document, data)
 
 
-def _unfindable(document: Document, prober: str, name: str, system: Mapping[str, Any]) -> Iterator[Problem]:
-    """Yield groups that DNS cannot find, because their targets are addresses of pages."""
+def _unfindable(document: Document, endpoint: Endpoint, name: str, system: Mapping[str, Any]) -> Iterator[Problem]:
+    """Yield groups that DNS cannot find: those of JSON pages have the pages' addresses, all others have names."""
     for place, group in enumerate(system.get("scrape", {}).get("dns", ())):
-        if prober and group.get("role") == prober:
-            what = f"targets of the role {prober!r} are addresses of JSON pages, which DNS does not know"
-            fix = "list them under static, as http://host:port/path"
-            yield document.problem(("systems", name, "scrape", "dns", place), what, fix)
+        role, where = group.get("role", ""), ("systems", name, "scrape", "dns", place)
+        if not (endpoint.prober and role == endpoint.prober):
+            if "targets" in group or "names" not in group:
+                yield document.problem(where, "the group has no DNS names to look up", "write names: [NAME]")
+            continue
+        if "names" in group or "port" in group or "targets" not in group:
+            what = f"of the role {role!r} it is the json_exporter's name that is looked up, for addresses of JSON pages"
+            fix = "leave out names and port, and list the pages: targets: [http://host:port/path]; the exporter is json_exporter"
+            yield document.problem(where, what, fix)
+        for nth, address in enumerate(group.get("targets", ())):
+            if endpoint.page_at(address) is None:
+                known = ", ".join(page.path for page in endpoint.json)
+                yield document.problem(
+                    (*where, "targets", nth), f"{address!r} is no known JSON page", f"end it with one of {known}"
+                )
 
 
 def _durations(document: Document, data: Mapping[str, Any]) -> list[Problem]:

@@ -1,7 +1,7 @@
 """JSON pages that a json_exporter makes series of: its modules, and how Prometheus asks it.
 
 The exporter has one address; what Prometheus is told to scrape is the address of a JSON page, and relabelling turns it
-into a question: `/probe?module=M&target=URL`.
+into a question: `/probe?module=M&target=URL`. Where DNS finds the exporter, each page is a job that asks that question.
 
 Source: https://github.com/prometheus-community/json_exporter (configuration with modules, since 0.5.0)
 """
@@ -60,6 +60,11 @@ def addresses(system: System, own: SystemConfig) -> list[str]:
 
 def _host(kubernetes: Kubernetes, service: str) -> str:
     return f"{kubernetes.release}-{service}.{kubernetes.namespaces[0]}.svc.cluster.local"
+
+
+def instance(address: str) -> str:
+    """Return what a page's target is called: host, port and path."""
+    return address.partition("://")[2].partition("?")[0]
 
 
 def rules(site: Site, system: System, own: SystemConfig) -> Iterator[Mapping[str, str | list[str]]]:

@@ -117,20 +117,38 @@ def _asked(site: Site, system: System, own: SystemConfig, job: Json, *, probed: 
 
 
 def _dns(site: Site, system: System, own: SystemConfig) -> list[Json]:
-    """One job per group: DNS discovery has no labels of its own, so relabelling adds them."""
+    """One job per group, one per JSON page: DNS discovery has no labels of its own, so relabelling adds them."""
     out: list[Json] = []
     for number, group in enumerate(own.discovery.dns):
         role = group.get("role") or (str(number) if number else "")
-        discovery = {
-            "names": list(group["names"]),
-            "type": "A",
-            "port": group.get("port", system.endpoint.port_of(role)),
-            "refresh_interval": "15s",
-        }
         labels = [{"target_label": k, "replacement": v} for k, v in _labels(site.config, group).items()]
         name = "-".join(part for part in (_title(system), "dns", group["deployment"], role) if part)
-        out.append({"job_name": name, "dns_sd_configs": [discovery], "relabel_configs": labels})
+        if _probed(system, role):
+            out += [_page(site, system, own, f"{name}-{n}", labels, a) for n, a in enumerate(group["targets"])]
+            continue
+        found = _looked_up(group["names"], group.get("port", system.endpoint.port_of(role)))
+        out.append({"job_name": name, "dns_sd_configs": [found], "relabel_configs": labels})
     return out
+
+
+def _looked_up(names: Sequence[str], port: int) -> Json:
+    return {"names": list(names), "type": "A", "port": port, "refresh_interval": "15s"}
+
+
+def _page(site: Site, system: System, own: SystemConfig, name: str, labels: list[Json], address: str) -> Json:
+    """A job that looks up the json_exporter and asks it for one page: without an exporter there is no target."""
+    role = system.endpoint.prober
+    host, _, port = own.discovery.json_exporter.rpartition(":")
+    page = system.endpoint.page_at(address)
+    assert page  # noqa: S101 - `config` takes no other address
+    here = probes.instance(address)
+    return {
+        "job_name": name,
+        "metrics_path": system.endpoint.path_of(role),
+        "params": {"module": [page.module], "target": [address]},
+        "dns_sd_configs": [_looked_up([host], int(port))],
+        "relabel_configs": [*labels, {"target_label": site.labels.instance, "replacement": here}],
+    }
 
 
 def _file(site: Site, system: System, own: SystemConfig) -> list[Json]:

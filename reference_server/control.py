@@ -79,7 +79,7 @@ class Control:
         elif path == SCENARIO:
             await switch(self._hosting, scope, receive, send)
         elif path.startswith(SCENARIOS):
-            await expectations(scope, send)
+            await expectations(self._hosting, scope, send)
         elif not (loopback(scope) or self._settings.coordinate):
             await refuse(send, FORBIDDEN, "only this machine may join; start with --coordinate true to let others")
         else:

@@ -49,6 +49,7 @@ class Template:
         text: The page as a %-format.
         values: What the model had in each hole; the identity's is NaN.
         rules: Position of each hole that is no count, with what fills it.
+        sums: Position of each hole that is a histogram's sum, with that of its count.
         identity: Position of the identity's hole, or -1.
         age_seconds: How long the model had run.
         samples: Number of samples.
@@ -58,6 +59,7 @@ class Template:
     text: str
     values: tuple[float, ...]
     rules: tuple[tuple[int, Rule], ...]
+    sums: tuple[tuple[int, int], ...]
     identity: int
     age_seconds: float
     samples: int
@@ -71,6 +73,7 @@ def template(page: str, age_seconds: float) -> Template:
     lines: list[str] = []
     values: list[float] = []
     rules: list[tuple[int, Rule]] = []
+    places: dict[tuple[str, str], int] = {}
     identity = -1
     for line in page.replace("%", "%%").splitlines():
         sample = SAMPLE.fullmatch(line)
@@ -86,8 +89,16 @@ def template(page: str, age_seconds: float) -> Template:
             rules.append((len(values), _rule(name, value, found)))
         counted = value.is_integer() and not gauge and not name.endswith("_sum")
         lines.append(f"{series} %{'d.0' if counted else 'r'}")
+        places[name, sample["labels"] or ""] = len(values)
         values.append(value)
-    return Template("\n".join(lines) + "\n", tuple(values), tuple(rules), identity, age_seconds, len(samples))
+    # Nothing was observed before the count moves: a sum that grew by itself would make a mean infinite.
+    sums = tuple(
+        (position, count)
+        for (name, labels), position in places.items()
+        if name.endswith("_sum") and values[count := places[name.removesuffix("_sum") + "_count", labels]]
+    )
+    text = "\n".join(lines) + "\n"
+    return Template(text, tuple(values), tuple(rules), sums, identity, age_seconds, len(samples))
 
 
 def _rule(name: str, value: float, found: Mapping[str, float]) -> Rule:
@@ -128,6 +139,8 @@ class Target:
         form = self.template
         grown = self.speed * max(0.0, now - self.started) / form.age_seconds
         values: list[object] = [value * grown for value in form.values]
+        for position, count in form.sums:
+            values[position] = form.values[position] * int(form.values[count] * grown) / form.values[count]
         load = 0.5 + 0.5 * math.sin(2 * math.pi * (now / WAVE_SECONDS + self.phase))
         for position, rule in form.rules:
             values[position] = rule(load, self.started)

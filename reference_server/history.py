@@ -8,8 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import chain
 
-from reference_server.monitoring import Scrape
+from reference_server.instruments import Key
 from reference_server.replay import Round
 
 #: A value that means "this series ended here"; None means "no sample".
@@ -17,6 +18,14 @@ STALE = "stale"
 
 Value = float | str | None
 Labels = tuple[tuple[str, str], ...]
+
+#: What Prometheus adds to every scrape, as names without labels of their own.
+_ADDED: tuple[Key, ...] = (
+    ("up", ()),
+    ("scrape_duration_seconds", ()),
+    ("scrape_samples_scraped", ()),
+    ("scrape_samples_post_metric_relabeling", ()),
+)
 
 
 @dataclass(slots=True)
@@ -41,12 +50,12 @@ class History:
             begin, _ = self.outages.pop()
         self.outages.append((begin, (index + 1) * step))
 
-    def put(self, labels: Labels, index: int, value: Value) -> None:
-        """Set the value of a series at one time."""
+    def column(self, labels: Labels) -> list[Value]:
+        """Return the values of a series, one per time; nothing but None for one that was not there yet."""
         column = self.series.get(labels)
         if column is None:
             column = self.series[labels] = [None] * len(self.times)
-        column[index] = value
+        return column
 
 
 def collect(rounds: Iterable[Round], times: Sequence[float]) -> History:
@@ -68,53 +77,69 @@ def collect(rounds: Iterable[Round], times: Sequence[float]) -> History:
     return history
 
 
+#: A target: its job, its instance, and its other labels.
+_Place = tuple[str, str, Labels]
+
+
+@dataclass(frozen=True, slots=True)
+class _Page:
+    """The series of one target as of its last scrape: the scrape's own keys, then those that Prometheus adds."""
+
+    keys: object
+    columns: list[list[Value]]
+    series: frozenset[Labels]
+
+
 class _Deck:
     """The series of one deployment that are there now, by target."""
 
     def __init__(self, history: History) -> None:
         self._history = history
-        self._alive: dict[tuple[str, str], set[Labels]] = {}
-        self._pages: dict[tuple[str, str], tuple[object, list[Labels]]] = {}
+        self._alive: dict[_Place, frozenset[Labels]] = {}
+        self._pages: dict[_Place, _Page] = {}
+        self._labels: dict[_Place, dict[Key, Labels]] = {}
 
     def take(self, index: int, each: Round) -> None:
         """Store one round; what it no longer has ends."""
-        now: dict[tuple[str, str], set[Labels]] = {}
+        now: dict[_Place, frozenset[Labels]] = {}
         for target, scrape in each.scrapes:
-            key = (target.job, target.instance)
-            own = {"job": target.job, "instance": target.instance, "system": each.deployment.system, **target.labels}
-            now[key] = self._page(index, key, own, scrape)
-            for name, value in (
-                ("up", float(scrape.ok)),
-                ("scrape_duration_seconds", scrape.duration_seconds),
-                ("scrape_samples_scraped", float(len(scrape.keys))),
-                ("scrape_samples_post_metric_relabeling", float(len(scrape.keys))),
-            ):
-                labels = _labels(name, own, ())
-                self._history.put(labels, index, value)
-                now[key].add(labels)
-        for key, name, shown in each.deployment.probes():
-            own = {
-                "job": key[0],
-                "instance": key[1],
-                "system": each.deployment.system,
-                "deployment": each.deployment.name,
-            }
-            now[key] = {_labels(name, own, ())} if shown is not None else set()
-            for labels in now[key]:
-                self._history.put(labels, index, shown)
-        for key, before in self._alive.items():
-            for labels in before - now.get(key, set()):
-                self._history.put(labels, index, STALE)
+            place = (target.job, target.instance, tuple(target.labels.items()))
+            page = self._page(place, each.deployment.system, scrape.keys)
+            size = float(len(scrape.keys))
+            added = (float(scrape.ok), scrape.duration_seconds, size, size)
+            for column, value in zip(page.columns, chain(scrape.values, added), strict=True):
+                column[index] = value
+            now[place] = page.series
+        for (job, instance), name, shown in each.deployment.probes():
+            place = (job, instance, (("deployment", each.deployment.name),))
+            labels = _labels(name, _own(place, each.deployment.system), ())
+            now[place] = frozenset({labels} if shown is not None else ())
+            if shown is not None:
+                self._history.column(labels)[index] = shown
+        for place, before in self._alive.items():
+            after = now.get(place, frozenset())
+            for labels in before - after if after is not before else ():
+                self._history.column(labels)[index] = STALE
         self._alive = now
 
-    def _page(self, index: int, key: tuple[str, str], own: Mapping[str, str], scrape: Scrape) -> set[Labels]:
-        known = self._pages.get(key)
-        if known is None or known[0] is not scrape.keys:
-            known = self._pages[key] = (scrape.keys, [_labels(name, own, labels) for name, labels in scrape.keys])
-        for labels, value in zip(known[1], scrape.values, strict=True):
-            self._history.put(labels, index, value)
-        return set(known[1])
+    def _page(self, place: _Place, system: str, keys: tuple[Key, ...]) -> _Page:
+        page = self._pages.get(place)
+        if page is None or page.keys is not keys:
+            own, known = _own(place, system), self._labels.setdefault(place, {})
+            series = []
+            for key in (*keys, *_ADDED):
+                labels = known.get(key)
+                if labels is None:
+                    labels = known[key] = _labels(key[0], own, key[1])
+                series.append(labels)
+            page = self._pages[place] = _Page(keys, [*map(self._history.column, series)], frozenset(series))
+        return page
 
 
-def _labels(name: str, own: Mapping[str, str], labels: tuple[tuple[str, str], ...]) -> Labels:
+def _own(place: _Place, system: str) -> Mapping[str, str]:
+    job, instance, labels = place
+    return {"job": job, "instance": instance, "system": system, **dict(labels)}
+
+
+def _labels(name: str, own: Mapping[str, str], labels: Labels) -> Labels:
     return tuple(sorted({"__name__": name, **dict(labels), **own}.items()))

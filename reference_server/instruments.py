@@ -141,12 +141,19 @@ class Instruments:
 
     def observe(self, name: str, value: float, times: int = 1, /, **labels: str) -> None:
         """Add `times` observations of `value` to a histogram or summary; an edge belongs to its own bucket."""
-        found = self._find(name, labels)
-        if found is None:
+        self.observe_all(name, ((value, times),), labels)
+
+    def observe_all(self, name: str, found: Iterable[tuple[float, int]], labels: dict[str, str]) -> None:
+        """Add observations to a histogram or summary: each value with how often it was seen; at least one of them."""
+        place = self._find(name, labels)
+        if place is None:
             return
-        cell, family = found
-        cell.counts[bisect_left(family.metric.buckets, value)] += times
-        cell.value += value * times
+        cell, family = place
+        buckets, counts, total = family.metric.buckets, cell.counts, cell.value
+        for value, times in found:
+            counts[bisect_left(buckets, value)] += times
+            total += value * times
+        cell.value = total
         cell.text = cell.row = None
 
     def drop(self, name: str) -> None:

@@ -121,11 +121,16 @@ class Scenario:
         """Seconds before the start for which there are scrapes too, coarser ones."""
         return self.service.past if self.service else 0.0
 
+    @property
+    def deployment_names(self) -> tuple[str, ...]:
+        """Values of the target label `deployment`, in the order of `deployments`."""
+        return (self.service.name,) if self.service else tuple(part.name for part in self.parts)
+
     def as_json(self) -> dict[str, Any]:
         """Return what it is and what it expects as a JSON object; times in virtual seconds after its start."""
         return {
             "id": self.id, "title": self.title, "plays": self.plays, "duration": self.duration,
-            "system": self.system, "deployments": [p.name for p in self.parts],
+            "system": self.system, "past": self.past, "deployments": list(self.deployment_names),
             "fire": [{"alert": e.alert, "since": e.since, "within": e.within, "deployment": e.deployment} for e in self.fire],
             "allow": list(self.allow), "silent": list(self.silent),
         }  # fmt: skip
@@ -152,7 +157,7 @@ class Scenario:
         known = tuple(m for m in metrics if m.system == self.system) if metrics is not None else None
         if self.service:
             part = self.service.without_past() if live else self.service
-            return [part.deployment(seed=seed, start=start - part.past, metrics=known)]
+            return [part.deployment(seed=seed, start=start - part.past, metrics=known, wall=wall)]
         return [
             Deployment(p.workload, topology=p.topology, seed=seed + n, start=start, name=p.name,
                        timeline=p.timeline, metrics=known, wall=wall)

@@ -10,7 +10,6 @@ import json
 from typing import Any, Protocol
 
 from generator.errors import GeneratorError
-from reference_server import scenarios
 from reference_server.app import Receive, Scope, Send, refuse
 from reference_server.scenarios import Scenario
 from reference_server.settings import SettingsError
@@ -55,8 +54,8 @@ async def switch(player: Player, scope: Scope, receive: Receive, send: Send) -> 
         await refuse(send, NOT_ALLOWED, "Method Not Allowed")
 
 
-async def expectations(scope: Scope, send: Send) -> None:
-    """Answer a request to /scenarios/NAME: what a shipped scenario is, and which alerts it expects."""
+async def expectations(player: Player, scope: Scope, send: Send) -> None:
+    """Answer a request to /scenarios/NAME: what a shipped scenario of the player's system is, and which alerts it expects."""
     name = scope["path"].removeprefix(SCENARIOS)
     if not loopback(scope):
         await refuse(send, FORBIDDEN, "only this machine may read scenarios")
@@ -66,7 +65,7 @@ async def expectations(scope: Scope, send: Send) -> None:
         await refuse(send, NOT_FOUND, "no such scenario")
     else:
         try:
-            found = scenarios.find(name)
+            found = player.find(name)
         except GeneratorError as error:
             await refuse(send, NOT_FOUND, str(error))
             return

@@ -26,7 +26,7 @@ def whole_app(whole: Whole) -> App:
         elif scope["path"] == SCENARIO:
             await switch(whole, scope, receive, send)
         elif scope["path"].startswith(SCENARIOS):
-            await expectations(scope, send)
+            await expectations(whole, scope, send)
         elif scope["method"] != "GET":
             await refuse(send, NOT_ALLOWED, "Method Not Allowed")
         elif found := PAGE.fullmatch(scope["path"]):

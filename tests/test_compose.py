@@ -13,7 +13,18 @@ from typing import Any
 import pytest
 import yaml
 
-from tests.compose import Engine, EngineError, Stack, compose_file, found, own, stand_ins
+from generator.site import Site
+from tests.compose import (
+    Engine,
+    EngineError,
+    Stack,
+    compose_file,
+    found,
+    own,
+    profiles,
+    running,
+    stand_ins,
+)  # fmt: skip
 from tests.servers import wait_until
 from tests.servers.loopback import ServerError
 
@@ -21,7 +32,8 @@ from .conftest import ROOT
 
 SERVICES: dict[str, Any] = compose_file()["services"]
 SCRAPE = yaml.safe_load((ROOT / "scrape" / "prometheus.yml").read_text(encoding="utf-8"))
-BOTH = (ROOT / "docker-compose.yml", ROOT / "tests" / "compose" / "ci.yml")
+GATEWAY = ROOT / "docker" / "agentgateway.compose.yml"
+BOTH = (ROOT / "docker-compose.yml", ROOT / "tests" / "compose" / "ci.yml", GATEWAY)
 
 #: Workers of the scaled deployment; one more than the file says.
 WORKERS = 3
@@ -104,10 +116,12 @@ def test_what_is_mounted_from_here_exists_and_is_read_only(name: str) -> None:
 
 @pytest.mark.parametrize("path", BOTH, ids=lambda p: p.name)
 def test_no_file_has_a_password(path: Path) -> None:
-    """Nobody logs in anywhere; Grafana has no user at all."""
+    """Nobody logs in anywhere; Grafana has no user at all, and what stands for a token is empty or made at the start."""
     text = path.read_text(encoding="utf-8")
 
-    assert re.findall(r"(?i)^[^#\n]*(?:password|token|secret_key)\w*\s*[:=]", text, re.MULTILINE) == []
+    given = [line for line in text.splitlines() if re.match(r"(?i)[^#]*(?:password|token|secret_key)\w*\s*[:=]", line)]
+    empty, made = re.compile(r"\s+(\w+): \$\{\1:-\}"), re.compile(r"(?i).*token(=| )\$\$.*")
+    assert [line for line in given if not empty.fullmatch(line) and not made.fullmatch(line)] == []
     assert SERVICES["grafana"]["environment"]["GF_SECURITY_DISABLE_INITIAL_ADMIN_CREATION"] == "true"
     assert SERVICES["grafana"]["environment"]["GF_AUTH_ANONYMOUS_ORG_ROLE"] == "Viewer"
 
@@ -139,16 +153,90 @@ def test_the_own_image_is_built_once_and_has_the_projects_version() -> None:
     assert all(one["pull_policy"] == "never" for name, one in mine.items() if name != "agent-api")
 
 
-def test_every_scraped_target_is_a_service() -> None:
-    """Static targets, names looked up in DNS, Alertmanager: prometheus.yml is used as it is generated."""
-    static = [t for job in SCRAPE["scrape_configs"] for g in job.get("static_configs", ()) for t in g["targets"]]
-    looked_up = [n for job in SCRAPE["scrape_configs"] for d in job.get("dns_sd_configs", ()) for n in d["names"]]
-    told = [t for a in SCRAPE["alerting"]["alertmanagers"] for g in a["static_configs"] for t in g["targets"]]
-    hosts = {target.partition(":")[0] for target in (*static, *told)} | set(looked_up)
-    ours = {host for host in hosts if host.startswith(("agent-", "alertmanager"))}
+def system_of(job: dict[str, Any]) -> str:
+    """The system that a scrape job is for."""
+    return next(str(r["replacement"]) for r in job["relabel_configs"] if r.get("target_label") == "system")
 
-    assert ours == {"agent-api", "agent-combined", "agent-queue", "alertmanager"}
-    assert ours <= set(SERVICES)
+
+def addresses(job: dict[str, Any]) -> set[tuple[str, int]]:
+    """Host and port of each target, fixed or looked up in DNS."""
+    static = [t.split(":") for g in job.get("static_configs", ()) for t in g["targets"]]
+    looked_up = [(name, d["port"]) for d in job.get("dns_sd_configs", ()) for name in d["names"]]
+    return {(host, int(port)) for host, port in (*static, *looked_up)}
+
+
+def reachable() -> set[tuple[str, int]]:
+    """Host and port of every service that runs and has a page."""
+    services = {name: SERVICES[name].get("environment", {}) for name in running(profiles())}
+    return {(name, int(environment["PORT"])) for name, environment in services.items() if "PORT" in environment}
+
+
+def test_every_scraped_target_is_a_service_of_its_system_s_profile() -> None:
+    """Static targets, names looked up in DNS, Alertmanager: prometheus.yml is used as it is generated."""
+    told = [t for a in SCRAPE["alerting"]["alertmanagers"] for g in a["static_configs"] for t in g["targets"]]
+    scraped: dict[str, set[str]] = {}
+    for job in SCRAPE["scrape_configs"]:
+        for host, port in addresses(job):
+            environment = SERVICES[host]["environment"]
+            assert int(environment["PORT"]) == port, host
+            assert environment.get("AGENT_REFERENCE_SYSTEM", "agent_server") == system_of(job)
+            scraped.setdefault(system_of(job), set()).add(host)
+
+    assert {target.partition(":")[0] for target in told} == {"alertmanager"}
+    assert scraped.keys() == {"agent_server", "langsight", "agentgateway", "langsmith"}
+    for system, hosts in scraped.items():
+        expected = None if system == "agent_server" else [system, "all"]
+        assert {str(SERVICES[host].get("profiles")) for host in hosts} == {str(expected)}
+        assert hosts == {
+            name for name, one in SERVICES.items()
+            if one["image"].startswith("agent-observability:") and name not in ("webhook", "validate")
+            and one["environment"].get("AGENT_REFERENCE_SYSTEM", "agent_server") == system
+        }  # fmt: skip
+
+
+def test_without_a_profile_nothing_of_the_other_systems_runs() -> None:
+    """And no target of theirs is fixed, so that none is missed."""
+    fixed = {system_of(job) for job in SCRAPE["scrape_configs"] if "static_configs" in job}
+
+    assert fixed == {"agent_server"}
+    assert not any("AGENT_REFERENCE_SYSTEM" in SERVICES[name].get("environment", {}) for name in running(()))
+    assert set(running(["all"])) == set(SERVICES)
+
+
+def test_the_real_gateway_takes_the_place_of_the_simulated_one() -> None:
+    """Pinned, on loopback, with the page where Prometheus looks, and nobody waits for a health that it cannot tell."""
+    told = yaml.safe_load(GATEWAY.read_text(encoding="utf-8"))["services"]
+    (mount,) = told["agentgateway"]["volumes"]
+    (port,) = told["agentgateway"]["ports"]
+    source, target, mode = mount.split(":")
+    config = yaml.safe_load((ROOT / source).read_text(encoding="utf-8"))
+    (route,) = config["binds"][0]["listeners"][0]["routes"]
+    own = SERVICES["agentgateway"]
+
+    assert re.fullmatch(r"\$\{AGENTGATEWAY_IMAGE:-agentgateway:v\d+\.\d+\.\d+\}", told["agentgateway"]["image"])
+    assert told["agentgateway"]["pull_policy"] != own["pull_policy"]
+    assert (told["agentgateway"]["command"][-1], mode) == (target, "ro")
+    assert re.fullmatch(rf"127\.0\.0\.1:\$\{{\w+_PORT:-\d+\}}:{config['binds'][0]['port']}", port)
+    assert config["config"]["statsAddr"] == f"0.0.0.0:{own['environment']['PORT']}"
+    host, _, number = route["backends"][0]["host"].partition(":")
+    assert SERVICES[host]["environment"]["PORT"] == number
+    assert told["agentgateway"]["healthcheck"] == {"disable": True}
+    assert told["validate"]["depends_on"]["agentgateway"] == {"condition": "service_started", "required": False}
+
+
+def test_prometheus_keeps_samples_for_as_long_as_the_bundle_looks_back(site: Site) -> None:
+    """Budgets need their whole period."""
+    assert f"--storage.tsdb.retention.time={site.config.retention}" in SERVICES["prometheus"]["command"]
+
+
+def test_the_token_of_langsight_is_where_prometheus_reads_it(site: Site) -> None:
+    """The file of the scrape job, in a volume that both mount and only one writes."""
+    path = Path(site.config.systems["langsight"].discovery.bearer_token_file)
+    (writes,) = (m.split(":") for m in SERVICES["langsight-api"]["volumes"])
+
+    assert f"{writes[0]}:{path.parent}:ro" in SERVICES["prometheus"]["volumes"]
+    assert f"{writes[1]}/{path.name}" in SERVICES["langsight-api"]["command"][-1]
+    assert compose_file()["volumes"][writes[0]]["driver_opts"]["type"] == "tmpfs"
 
 
 def test_every_receiver_of_alertmanager_is_a_service() -> None:
@@ -211,11 +299,19 @@ def stack(engine: Engine, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
     made = Stack(engine, tmp_path_factory.mktemp("secrets"))
     try:
         made.compose("build", "--quiet")
-        others = [name for name in SERVICES if name != "validate" and not (engine.ours and name == "grafana")]
+        others = [
+            name for name in running(profiles()) if name != "validate" and not (engine.ours and name == "grafana")
+        ]
         made.compose("up", "--detach", "--wait", f"--scale=agent-queue={WORKERS}", *others)
         yield made
     finally:
         made.down()
+
+
+def active(stack: Stack, *systems: str) -> list[dict[str, Any]]:
+    """The active targets of some systems, as Prometheus describes them; of all, when none is named."""
+    listed = stack.get("PROMETHEUS_PORT", "/api/v1/targets?state=active")["data"]["activeTargets"]
+    return [one for one in listed if not systems or one["labels"]["system"] in systems]
 
 
 @pytest.mark.real
@@ -225,12 +321,24 @@ def test_every_worker_is_found_by_dns(stack: Stack) -> None:
 
     def up() -> dict[tuple[str, str], int]:
         count: dict[tuple[str, str], int] = {}
-        for one in stack.get("PROMETHEUS_PORT", "/api/v1/targets?state=active")["data"]["activeTargets"]:
+        for one in active(stack, "agent_server"):
             key = one["labels"]["deployment"], one["labels"]["role"]
             count[key] = count.get(key, 0) + (one["health"] == "up")
         return count
 
     wait_until(lambda: up() == expected, what=f"{expected}", limit_seconds=SEEN_SECONDS)
+
+
+@pytest.mark.real
+def test_what_a_profile_starts_is_found_by_dns_and_nothing_else_is(stack: Stack) -> None:
+    """With the token where one is wanted; a system without its profile has no target, so none that is down."""
+    jobs = [job for job in SCRAPE["scrape_configs"] if addresses(job) & reachable()]
+    expected = {(system_of(job), job["job_name"]): "up" for job in jobs}
+
+    def found() -> dict[tuple[str, str], str]:
+        return {(one["labels"]["system"], one["scrapePool"]): one["health"] for one in active(stack)}
+
+    wait_until(lambda: found() == expected, what=f"{expected}", limit_seconds=SEEN_SECONDS)
 
 
 @pytest.mark.real
@@ -283,6 +391,20 @@ def test_grafana_shows_the_boards_to_anybody_and_lets_nobody_in(stack: Stack) ->
 
 
 @pytest.mark.real
+def test_the_file_for_the_real_gateway_fits_the_other(stack: Stack) -> None:
+    """Compose merges both; its image cannot be had everywhere."""
+    code, output = stack.exit_code("config", "--format=json", besides=[GATEWAY])
+
+    assert code == 0, output
+    merged = json.loads(output)["services"]
+    assert merged["validate"]["depends_on"]["prometheus"]["condition"] == "service_healthy"
+    if "agentgateway" in running(profiles()):
+        assert merged["agentgateway"]["image"].startswith("agentgateway:")
+        assert (merged["agentgateway"]["read_only"], merged["agentgateway"]["cap_drop"]) == (True, ["ALL"])
+        assert merged["validate"]["depends_on"]["agentgateway"]["condition"] == "service_started"
+
+
+@pytest.mark.real
 def test_a_validator_that_finds_something_wrong_fails_the_command(stack: Stack) -> None:
     """It is told of a Prometheus that is none; it alone, so that the others stay as they are."""
     wrong = ROOT / "tests" / "compose" / "wrong.yml"
@@ -300,5 +422,7 @@ def test_validate_decides_the_exit_code(stack: Stack) -> None:
     code, output = stack.exit_code("up", "--no-build", f"--scale=agent-queue={WORKERS}", "--exit-code-from=validate")
 
     told = re.sub(r"^\S*validate-1\s+\| ", "", output, flags=re.MULTILINE)
-    assert code == 0, "\n".join(line for line in told.splitlines() if not re.match(r"\s+(ok|empty) ", line))
+    assert code == 0, "\n".join(line for line in told.splitlines() if not re.match(r"\s+(ok|empty|pending) ", line))
+    judged = {line.split()[1] for line in told.splitlines() if re.match(r"\s+\w+\s+\w+ http://", line)}
+    assert judged == {system_of(job) for job in SCRAPE["scrape_configs"] if addresses(job) & reachable()}
     assert {one["State"]["Running"] for one in stack.containers()} == {False}

@@ -60,6 +60,22 @@ def test_counters_never_fall_and_histograms_are_cumulative(fleet: Fleet, number:
                     assert buckets[-1] == family.total("_count", **labels)
 
 
+@pytest.mark.parametrize("number", [0, 4])
+def test_sums_of_observations_move_with_their_counts(fleet: Fleet, number: int) -> None:
+    """Between two scrapes a sum grows where its count does and nowhere else: a mean is never infinite."""
+    target, still, moving = fleet.targets[number], 0, 0
+    for seconds in range(0, 120, 15):
+        pages = at(target, seconds), at(target, seconds + 15)
+        for name, family in pages[0].items():
+            if family.type == "histogram":
+                for labels in (s.labels for s in family.samples if s.name == name + "_count"):
+                    grown = [pages[1][name].total(s, **labels) - family.total(s, **labels) for s in ("_sum", "_count")]
+                    assert (grown[0] > 0) == (grown[1] > 0), (name, labels)
+                    still, moving = still + (grown[1] == 0), moving + (grown[1] > 0)
+    assert still
+    assert moving
+
+
 def test_values_move_and_gauges_fit_each_other(fleet: Fleet) -> None:
     """Requests come in, slots are taken and left, and what is taken and what is left is what there is."""
     api, queue = fleet.targets[0], fleet.targets[9]

@@ -14,8 +14,9 @@ from tests.stack import Reference, binaries
 from tests.stack.live import Play, Theatre, disagreements
 
 #: Faults of different kinds (an objective burns, twice; a pool is full; the queue is stuck; nobody works; a counter is born;
-#: streams are lost; targets are down; a tier is not scraped), and a rolling deploy, which must page nobody.
-SAMPLE = ("F01", "F04", "F10", "F14", "F16", "F18", "F21", "F26", "F28", "B02")
+#: streams are lost; targets are down; a tier is not scraped), a rolling deploy, which must page nobody, and a fault of
+#: each other system.
+SAMPLE = ("F01", "F04", "F10", "F14", "F16", "F18", "F21", "F26", "F28", "B02", "L01", "G09", "S03")
 
 
 def virtual(ids: tuple[str, ...]) -> Mapping[str, Mapping[str, float]]:
@@ -29,7 +30,7 @@ def virtual(ids: tuple[str, ...]) -> Mapping[str, Mapping[str, float]]:
 
 
 @pytest.mark.real
-def test_ten_scenarios_live_are_what_they_are_on_the_virtual_clock() -> None:
+def test_thirteen_scenarios_live_are_what_they_are_on_the_virtual_clock() -> None:
     """Forty times as fast as life: every demanded alert fires in time, is delivered, and called off when the fault ends.
 
     Nothing fires that does not on the virtual clock; the benign one is silent.
@@ -44,7 +45,7 @@ def test_ten_scenarios_live_are_what_they_are_on_the_virtual_clock() -> None:
     assert {p.scenario.id: disagreements(p, expected[p.scenario.id]) for p in plays} == {name: [] for name in SAMPLE}, (
         f"virtual seconds per second: {[round(p.pace, 1) for p in plays]}"
     )
-    assert sum(len(p.demanded) for p in plays) == 17
+    assert sum(len(p.demanded) for p in plays) == 22
     assert [p.fired for p in plays if p.scenario.id == "B02"] == [{}]
 
 

@@ -127,17 +127,45 @@ def test_in_kubernetes_the_addresses_follow_from_release_and_namespace(configure
     assert urls("[backend]", "[prod]") == []
 
 
-def test_dns_cannot_find_the_queues(configured: Callable[[str], Site]) -> None:
-    """Their targets are addresses of pages: told with its line and a way out."""
-    with pytest.raises(ConfigError) as caught:
-        configured(
-            "systems:\n  langsmith:\n    scrape:\n      dns:\n        - {deployment: d, role: queue-depth, names: [x]}\n"
-        )
+def test_by_dns_the_exporter_s_name_is_looked_up_and_each_page_is_a_job(site: Site) -> None:
+    """Without an exporter there is no target; with one, the question and the labels are those of fixed targets."""
+    (static,) = jobs(site, "langsmith", "static")
+    asked = [relabelled(static["relabel_configs"], t) for g in static["static_configs"] for t in g["targets"]]
 
-    assert [str(p) for p in caught.value.problems] == [
-        "bundle.yaml:5: targets of the role 'queue-depth' are addresses of JSON pages, which DNS does not know; "
-        "list them under static, as http://host:port/path"
+    found = [j for j in jobs(site, "langsmith", "dns") if j.get("metrics_path") == "/probe"]
+
+    assert [j["dns_sd_configs"][0]["names"] for j in found] == [["langsmith-json-exporter"]] * 2
+    assert {j["dns_sd_configs"][0]["port"] for j in found} == {7979}
+    assert [(j["params"]["module"], j["params"]["target"]) for j in found] == [
+        ([a["__param_module"]], [a["__param_target"]]) for a in asked
     ]
+    labels = [relabelled(j["relabel_configs"], "10.0.0.1:7979") for j in found]
+    assert [(one["instance"], one["role"], one["deployment"]) for one in labels] == [
+        (a["instance"], "queue-depth", "demo") for a in asked
+    ]
+    assert "static" not in site.config.systems["langsmith"].discovery.kinds
+
+
+@pytest.mark.parametrize(
+    ("group", "what"),
+    [
+        ("{deployment: d, role: queue-depth, names: [x]}",
+         "of the role 'queue-depth' it is the json_exporter's name that is looked up, for addresses of JSON pages; "
+         "leave out names and port, and list the pages: targets: [http://host:port/path]; the exporter is json_exporter"),
+        ("{deployment: d, role: backend, targets: [http://x/y]}",
+         "the group has no DNS names to look up; write names: [NAME]"),
+        ("{deployment: d, role: queue-depth, targets: [http://x/y]}",
+         "'http://x/y' is no known JSON page; "
+         "end it with one of /metrics?format=json, /metrics/queue/default, /metrics/queue/host"),
+    ],
+    ids=["names of pages", "pages of processes", "an unknown page"],
+)  # fmt: skip
+def test_a_group_that_dns_cannot_find_is_told(configured: Callable[[str], Site], group: str, what: str) -> None:
+    """With its line and a way out."""
+    with pytest.raises(ConfigError) as caught:
+        configured(f"systems:\n  langsmith:\n    scrape:\n      dns:\n        - {group}\n")
+
+    assert [str(p) for p in caught.value.problems] == [f"bundle.yaml:5: {what}"]
 
 
 def test_the_modules_are_a_file_of_their_own(site: Site) -> None:

@@ -2,17 +2,28 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 import pytest
+import requests
 
 from generator.catalogue import load
+from reference_server import scenarios
 from reference_server.changes import Change
+from reference_server.serve import Running, bind
 from reference_server.services import Model, Process, Service, page
+from reference_server.services.app import build
 from reference_server.services.deployment import changed
 from reference_server.services.draw import POINTS, observe, part, times
+from reference_server.services.hosting import Hosting
 from reference_server.services.python import started, worked
+from reference_server.services.settings import Settings
+from reference_server.systems import OTHERS
+from tests.exposition import parse
+from tests.servers import wait_until
 
 METRICS = load().systems["langsight"].metrics
 
@@ -218,3 +229,72 @@ def test_draws_follow_their_rate() -> None:
     assert 900 < sum(times(process, 10, 5, 0.5) for _ in range(40)) < 1100
     assert part(process.chance, 50, 1.0) == 50
     assert all(part(process.chance, 3, 0.99) <= 3 for _ in range(100))
+
+
+@pytest.mark.parametrize("system", OTHERS)
+def test_every_system_tells_and_changes_what_is_played_as_the_agent_server_does(system: str) -> None:
+    """An ordinary day is a scenario of the system; expectations and virtual time are told; other systems' are unknown."""
+    fault = next(s for s in scenarios.shipped(system) if s.fire)
+    stranger = next(s for s in scenarios.shipped() if s.system != system and s.id != "calm")
+    hosting = Hosting(Settings(system, time_scale=100))
+    with Running(build(hosting, {}), bind("127.0.0.1", 0)) as server:
+
+        def tell(path: str = "/scenario") -> dict[str, Any]:
+            found: dict[str, Any] = requests.get(server.url + path, timeout=5).json()
+            return found
+
+        def play(name: object) -> requests.Response:
+            return requests.post(f"{server.url}/scenario", json={"scenario": name}, timeout=5)
+
+        assert tell()["scenario"] == "calm"
+        wait_until(lambda: tell()["elapsed_seconds"] > 300, what="five virtual minutes", limit_seconds=60)
+        assert play(fault.id.lower()).json()["scenario"] == fault.id
+        assert tell()["elapsed_seconds"] < 300
+        assert [play(name).status_code for name in (stranger.id, "nothing", "a/b", "x.yaml", 7)] == [
+            404,
+            404,
+            400,
+            400,
+            400,
+        ]
+        assert tell()["scenario"] == fault.id
+        assert play("calm").json()["scenario"] == "calm"
+        expected = tell(f"/scenarios/{fault.id}")
+        codes = [
+            requests.get(f"{server.url}/scenarios/{name}", timeout=5).status_code for name in (stranger.id, "..%2Fcalm")
+        ]
+        other = requests.delete(f"{server.url}/scenario", timeout=5).status_code
+
+    assert expected == fault.as_json()
+    assert (expected["system"], expected["deployments"]) == (system, ["demo"])
+    assert expected["fire"]
+    assert (codes, other) == ([404, 404], 405)
+
+
+def test_an_ordinary_day_expects_nothing() -> None:
+    """Its processes and its workload are the model's own."""
+    day = Hosting(Settings("langsmith")).scenario
+    (made,) = day.deployments(live=True)
+
+    assert (day.id, day.system, day.fire, day.past) == ("calm", "langsmith", (), 0)
+    assert {p.role for p in made.processes} >= {"backend", "redis"}
+
+
+def test_start_times_are_told_by_the_wall_whatever_the_time_scale() -> None:
+    """An hour of a clock a hundred times as fast is 36 seconds on the wall; nothing began in the future."""
+    wall = [1000.0]
+    hosting = Hosting(Settings("langsight", time_scale=100), wall=lambda: wall[0])
+    first = hosting.service.processes[0]
+    begun = first.instruments.value("process_start_time_seconds")
+    for _ in range(36):
+        wall[0] += 1
+        while hosting.pace.advance() < hosting.pace.now():
+            pass
+    text = hosting.service.page(first).decode()
+
+    assert hosting.elapsed_seconds == pytest.approx(3600)
+    assert parse(text)["process_start_time_seconds"].total() == begun
+    born = [s.value for f in parse(text).values() for s in f.samples if s.name.endswith("_created")]
+    assert born
+    # The test's clock ran ahead of the wall by the 36 seconds.
+    assert begun - 37 < min(born) <= max(born) < time.time()

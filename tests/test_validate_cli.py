@@ -128,6 +128,7 @@ def test_garbage_ends_with_1_and_no_traceback(capsys: pytest.CaptureFixture[str]
     [
         (["--prometheus", "nonsense"], "'nonsense' is no address of a server"),
         (["--webhook", "nowhere"], "'nowhere' is not HOST:PORT"),
+        (["--reference", "http://127.0.0.1:1", "--reference", "nonsense"], "--reference:1: 'nonsense' is no address"),
         (["--scenario", "F10"], "plays on a reference server and waits for an Alertmanager"),
         (["--bearer-token-file", "/nowhere"], "--bearer-token-file cannot be read"),
         (["--config", "/nowhere"], "/nowhere"),

@@ -99,12 +99,14 @@ CASES = [
     ("lg_api_pg_pool_max", State.WRONG, "no series of lg_api_pg_pool_max, although the configuration promises it"),
     ("lg_api_pending_runs_wait_time_max", State.EMPTY, "not in Agent Server 0.11.0 and later"),
     ("prometheus_rule_evaluation_failures_total", State.EMPTY, "Prometheus does not scrape itself"),
+    ("vmalert_alerting_rules_errors_total", State.EMPTY, "no vmalert is scraped"),
     ("probe_success", State.EMPTY, "no exporter with probe_success is scraped"),
     ('ALERTS{alertstate="firing"}', State.EMPTY, "no alert is pending or firing"),
+    ('sum(up{system="langsight"})', State.EMPTY, "no target of the system langsight is scraped"),
     ('count({otel_scope_name="x"})', State.EMPTY, 'no series has otel_scope_name="x"'),
     ('deployment:slo_bad:rate5m{slo="queue_wait"}', State.EMPTY, "deployment:slo_bad:rate5m is recorded from nothing: "),
     ('deployment:slo_bad:rate5m{slo="nonsense"}', State.WRONG, "slo of deployment:slo_bad:rate5m is never 'nonsense'"),
-    ("deployment:lg_api_workers_max:sum", State.WRONG, "is not recorded, although its rule would give something"),
+    ("deployment:lg_api_http_requests_latency:p95_5m", State.WRONG, "is not recorded, although its rule would give something"),
     ('label_replace(lg_api_num_pending_runs > 7, "a", "b\\\\c\\"", "", "")', State.EMPTY, "no value of lg_api_num_pending_runs is > 7"),
     ("this is not promql", State.WRONG, "it is not PromQL"),
 ]  # fmt: skip
@@ -180,7 +182,9 @@ def test_reasons_follow_the_configuration(configured: Callable[[str], Site]) -> 
         == "nothing of the kind has happened yet: its series is born at the first event"
     )
     assert why("", "run_success_counter", {}).startswith("internal metrics are not exposed")
-    assert why("", "publish_queue_availability", started).startswith("off without FF_ASYNC_PUBLISH_QUEUE")
+    assert why("", "publish_queue_availability", started).startswith(
+        "switch async_publish_queue: off on these servers? It needs FF_ASYNC_PUBLISH_QUEUE=true"
+    )
     assert (
         why("", "num_pending_runs", {"workers_max": 1}, {"queue": 1}) == "no process of role api or combined is scraped"
     )
@@ -191,8 +195,12 @@ def test_reasons_follow_the_configuration(configured: Callable[[str], Site]) -> 
         "no series of lg_api_num_pending_runs, although"
     )
     assert why(system("runtimes: [postgres]"), "num_pending_runs", {}, age=30).startswith(
-        "the processes are younger than two ticks"
+        "a process is younger than two ticks"
     )
+    site = configured("")
+    waiting = Evidence(site, {}, {}, {"agent_server": 30.0})
+    numbers = [site.system("agent_server")[name] for name in ("num_pending_runs", "server_started_counter")]
+    assert [f and f.state for f in (waiting.unticked(m, "agent_server") for m in numbers)] == [State.PENDING, None]
     assert (
         why(system("versions: mixed"), "pending_runs_wait_time_max", {"num_pending_runs": 1})
         == "no server is Agent Server before 0.11.0"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -30,7 +31,6 @@ REASONS = (
     "no alert is there with",
     "no alert is pending or firing",
     "no value of",
-    "not been evaluated yet",
     "nothing to record yet",
     "everything that it would show is left out",
 )
@@ -110,16 +110,17 @@ def test_targets_that_are_down_twice_there_mislabelled_or_not_there(live: Instal
 
 
 def test_a_system_without_any_target_is_told_once_and_explains_the_rest(live: Installation) -> None:
-    """The one thing that is wrong is the target; metrics, variables and panels name it as their reason."""
+    """The one thing that is wrong is the target; nothing else of the system is judged, and boards of all name it."""
     with broken(live, config={"global": {"evaluation_interval": "1s"}}) as context:
         targets, metrics = judged(context, "targets"), judged(context, "metrics")
         variables, panels = judged(context, "variables"), judged(context, "panels")
 
     assert list(troubles(targets)) == ["agent_server", *(f"agent_server {s.address}" for s in (live.api, live.queue))]
-    assert troubles(metrics) == troubles(variables) == {}
+    assert list(metrics) == ["/api/v1/metadata"]
+    assert troubles(variables) == troubles(panels) == {}
     assert {v.why for v in variables.values()} == {"no target of the bundle is scraped; see targets"}
+    assert {item.partition(" / ")[0] for item in panels} == {"All systems"}
     assert sum("no target of the system agent_server is scraped" in v.why for v in panels.values()) > len(panels) / 2
-    assert troubles(panels) == {}
 
 
 def test_rules_that_are_edited_lost_added_or_relabelled(live: Installation) -> None:
@@ -218,9 +219,10 @@ def test_a_recorded_series_that_no_rule_makes(live: Installation) -> None:
             what="a rate",
             limit_seconds=30,
         )
-        records, panels = judged(context, "records"), judged(context, "panels")
+        now = replace(context, now=time.time())
+        records, panels = judged(now, "records"), judged(now, "panels")
 
-    name = "deployment:lg_api_workers_max:sum"
+    name = "deployment:lg_api_http_requests_latency:p95_5m"
     assert records[name].state is State.WRONG
     assert records[name].why == f"{name} is not recorded, although its rule would give something"
     # A panel on it is blank, and says why.
@@ -300,6 +302,8 @@ lg_api_http_requests_latency_bucket{method="GET",path="/x",le="77"} 1
 lg_api_http_requests_latency_bucket{method="GET",path="/x",le="+Inf"} 1
 lg_api_http_requests_latency_sum{method="GET",path="/x"} 1
 lg_api_http_requests_latency_count{method="GET",path="/x"} 1
+# TYPE target_info gauge
+target_info{service_name="lsd_langgraph_api"} 1
 # TYPE lg_api_http_requests_latency_seconds histogram
 lg_api_http_requests_latency_seconds_count{method="GET",path="/x"} 1
 """
@@ -329,6 +333,8 @@ def test_metrics_of_another_type_with_other_labels_or_edges(live: Installation) 
     assert (
         "internal metrics are not exposed" in verdicts["agent_server lg_api_protocol_v2_resume_gap_counter_total"].why
     )
+    # What a process is may be unset: project, deployment type, names in Kubernetes.
+    assert verdicts["agent_server target_info"].state is State.OK
     # Workers are the queue's business, and no queue is scraped.
     assert verdicts["agent_server lg_api_workers_active"].why == "no process of role combined or queue is scraped"
 

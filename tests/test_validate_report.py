@@ -11,7 +11,7 @@ import pytest
 
 from generator.validate.pool import spread
 from generator.validate.report import Outcome, as_json, junit, text
-from generator.validate.verdict import Verdict, empty, failed, ok, warning, wrong
+from generator.validate.verdict import Verdict, empty, failed, ok, pending, warning, wrong
 
 VERDICTS = (
     ok("3 series").of("metrics", "agent_server up"),
@@ -19,6 +19,7 @@ VERDICTS = (
     wrong("it is <down> & \x1b[31mout\x00", "start it").of("targets", "http://a:1/metrics"),
     warning("another name").of("alertmanager", "sends to it"),
     ok().of("targets", "http://b:1/metrics"),
+    pending("not evaluated yet").of("panels", "Fleet / Budget"),
 )
 OUTCOME = Outcome(VERDICTS, "http://127.0.0.1:9090", 1.234)
 
@@ -35,13 +36,14 @@ targets: 1 ok, 1 wrong
 metrics: 1 ok
   ok       agent_server up  3 series
 
-panels: 1 empty
+panels: 1 empty, 1 pending
+  pending  Fleet / Budget       not evaluated yet
   empty    Fleet / Failed runs  nothing happened
 
 alertmanager: 1 warning
   warning  sends to it  another name
 
-5 items: 2 ok, 1 empty, 1 warning, 1 wrong; http://127.0.0.1:9090, 1.2 s
+6 items: 2 ok, 1 empty, 1 pending, 1 warning, 1 wrong; http://127.0.0.1:9090, 1.2 s
 """
     )
 
@@ -50,7 +52,7 @@ def test_the_json_has_every_verdict_in_order() -> None:
     """And the counts, so that nobody has to count."""
     told = json.loads(as_json(OUTCOME))
 
-    assert told["counts"] == {"ok": 2, "empty": 1, "warning": 1, "wrong": 1}
+    assert told["counts"] == {"ok": 2, "empty": 1, "pending": 1, "warning": 1, "wrong": 1}
     assert told["ended_early"] == ""
     assert told["verdicts"][1] == {
         "category": "panels", "item": "Fleet / Failed runs", "verdict": "empty", "why": "nothing happened", "fix": "",
@@ -59,20 +61,19 @@ def test_the_json_has_every_verdict_in_order() -> None:
 
 
 def test_the_junit_is_xml_with_failures_and_reasons() -> None:
-    """Wrong is a failure, empty is skipped, a warning passes and says so; the numbers add up."""
+    """Wrong is a failure, empty and pending are skipped, a warning passes and says so; the numbers add up."""
     root = ET.fromstring(junit(OUTCOME))  # noqa: S314 - our own text
 
     assert (root.tag, root.get("tests"), root.get("failures"), root.get("skipped"), root.get("errors")) == (
         "testsuites",
-        "5",
+        "6",
         "1",
-        "1",
+        "2",
         "0",
     )
     (failure,) = root.iter("failure")
     assert failure.get("message") == "it is <down> & \ufffd[31mout\ufffd; start it"
-    (skipped,) = root.iter("skipped")
-    assert skipped.get("message") == "nothing happened"
+    assert [s.get("message") for s in root.iter("skipped")] == ["nothing happened", "not evaluated yet"]
     (out,) = root.iter("system-out")
     assert out.text == "warning: another name"
     assert [s.get("name") for s in root] == ["targets", "metrics", "panels", "alertmanager"]

@@ -14,15 +14,20 @@ from generator.bundle import build
 from generator.errors import GeneratorError
 from generator.site import Site
 from generator.validate.access import Access
-from generator.validate.context import Context, documents
+from generator.validate.context import Context, Driven, documents
 from generator.validate.evidence import Evidence
+from generator.validate.plays import Expected, Play, found, read
 from generator.validate.probe import AbsentError, Probe, SilentError
 from generator.validate.prometheus import Prometheus
-from generator.validate.scenarios import Expected, Play, _silence, looks_back, read
+from generator.validate.scenarios import _silence, looks_back, scenarios
 from generator.validate.verdict import State
 from generator.validate.webhook import Delivery, Webhook
 from reference_server import settings
 from reference_server.control import start
+from reference_server.serve import Running, bind
+from reference_server.services.app import build as build_service
+from reference_server.services.hosting import Hosting
+from reference_server.services.settings import Settings
 from tests.stack.__main__ import main
 from tests.validating import Fake, told
 
@@ -47,7 +52,9 @@ def test_a_reference_server_tells_what_a_scenario_expects() -> None:
     assert (refused, method) == ([404, 404], 405)
 
 
-@pytest.mark.parametrize("answer", [{}, [], {"id": "x", "deployments": []}])
+@pytest.mark.parametrize(
+    "answer", [{}, [], {"id": "x", "deployments": []}, {"id": "x", "deployments": ["demo"], "fire": []}]
+)
 def test_a_server_that_describes_scenarios_otherwise(answer: object) -> None:
     """One sentence, no traceback."""
     with Fake(lambda *_: told(answer)) as fake:
@@ -55,6 +62,56 @@ def test_a_server_that_describes_scenarios_otherwise(answer: object) -> None:
         with pytest.raises(SilentError, match="describes F10 in another way"):
             read(probe, "F10")
         probe.close()
+
+
+def test_a_scenario_is_played_where_its_system_is() -> None:
+    """Each reference server knows the scenarios of its own system; what none of them knows is told with all addresses."""
+    other = build_service(Hosting(Settings("langsmith")), {})
+    with start(settings.read({"scenario": "idle"}, {})) as agents, Running(other, bind("127.0.0.1", 0)) as langsmith:
+        probes = [Probe("the reference server", url, Access()) for url in (agents.url, langsmith.url)]
+        by = {name: found(probes, name) for name in ("F10", "S03", "S07", "calm")}
+        with pytest.raises(AbsentError, match=rf"has a scenario 'G09': {agents.url}, {langsmith.url}"):
+            found(probes, "G09")
+        for probe in probes:
+            probe.close()
+
+    assert {name: (reference.url, play.system) for name, (reference, play) in by.items()} == {
+        "F10": (agents.url, "agent_server"), "S03": (langsmith.url, "langsmith"), "S07": (langsmith.url, "langsmith"),
+        "calm": (agents.url, "agent_server"),
+    }  # fmt: skip
+    assert Expected("LangSmithIngestStalled", (20 + 35) * 60.0) in by["S03"][1].fire
+    assert (by["S03"][1].past, by["S07"][1].past) == (0, 8 * 86_400)
+
+
+@pytest.mark.parametrize("flags", [[], ["--keep"]])
+def test_a_scenario_that_needs_days_of_history_is_refused_before_anything_starts(
+    flags: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Its alerts compare with yesterday or last week."""
+    assert main(["--scenario", "F10", "L05", *flags]) == 1
+
+    told_of = capsys.readouterr().err
+    assert "l05-ingestion-stopped.yaml:1: L05 begins with days of history, which no live server has" in told_of
+    assert "make fidelity" in told_of
+
+
+def test_validate_says_that_it_cannot_play_such_a_scenario(configured: Callable[[str], Site]) -> None:
+    """Nothing is switched, and it is no success."""
+    bundle = build(configured(""))
+    hosting = Hosting(Settings("langsmith"))
+    with Running(build_service(hosting, {}), bind("127.0.0.1", 0)) as server:
+        probe = Probe("the reference server", server.url, Access())
+        driven = Driven((probe,), ("S07",), ("127.0.0.1", 0))
+        prometheus = Prometheus(probe)
+        context = Context(
+            bundle, {}, prometheus, prometheus, probe, None, Evidence(bundle.site, {}, {}, {}), 0, 0, driven=driven
+        )
+        (verdict,) = scenarios(context)
+        probe.close()
+
+    assert (verdict.item, verdict.state) == ("S07", State.WRONG)
+    assert "begins with 8 days of history" in verdict.why
+    assert hosting.scenario.id == "calm"
 
 
 def delivery(name: str, severity: str, began: float = 10, *, firing: bool = True) -> Delivery:

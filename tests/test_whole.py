@@ -27,11 +27,11 @@ class Stage:
         self.whole = Whole(own, wall=lambda: self.seconds)
 
     def play(self, minutes: float) -> None:
-        """Let virtual time pass, in steps that the pace's budget allows."""
+        """Let virtual time pass, in steps that the pace's budget allows: the server's own thread follows the clock."""
         until = self.whole.elapsed_seconds + 60 * minutes
-        while self.whole.elapsed_seconds < until:
-            self.seconds += min(60.0, until - self.whole.elapsed_seconds) / self.scale
-            self.whole.pace.advance()
+        while (left := until - self.whole.elapsed_seconds) > 0:
+            self.seconds += min(60.0, left) / self.scale
+            wait_until(lambda: self.whole.now >= self.whole.pace.now(), what="the server to follow", limit_seconds=30)
 
 
 def targets(running: Running) -> dict[str, Mapping[str, str]]:

@@ -104,7 +104,8 @@ def installed() -> Iterator[Installation]:
             "roles": ["api", "queue"],
             "scrape": {"discovery": ["static"], "static": groups},
         }
-        config_ = {"systems": {"agent_server": own}}
+        off = {name: {"enabled": False} for name in ("langsight", "agentgateway", "langsmith")}
+        config_ = {"systems": {"agent_server": own, **off}}
         monitoring = stack.enter_context(Monitoring(programs, config_, scale=SCALE, webhook=webhook.url))
         made = Installation(monitoring, api, queue, webhook)
         wait_until(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from generator.promql import increase
+from generator.promql import rate, relabelled
 from generator.query import Query
 from generator.rules import Alert
 from generator.site import Site
@@ -13,7 +13,12 @@ ABOUT = {"about": "monitoring"}
 
 def alerts(site: Site) -> list[Alert]:
     """Return the alerts."""
-    failures = site.system("prometheus")["prometheus_rule_evaluation_failures_total"]
+    prometheus = site.system("prometheus")
+    failures = prometheus["prometheus_rule_evaluation_failures_total"]
+    failing = rate(failures, by=("rule_group",)).above(0)
+    for series in ("vmalert_alerting_rules_errors_total", "vmalert_recording_rules_errors_total"):
+        of_vmalert = relabelled(rate(prometheus[series], by=("group",)), "group", "rule_group")
+        failing = failing.either(of_vmalert.above(0))
     always = Query(lambda _: "vector(1)", "none", (), "Always 1.", (failures,))
     return [
         Alert(
@@ -29,13 +34,13 @@ def alerts(site: Site) -> list[Alert]:
         ),
         Alert(
             name="ObservabilityRuleFailures",
-            query=increase(failures, by=("rule_group",)).above(0),
+            query=failing,
             over="15m",
             hold="5m",
             severity="warning",
             summary="The rule group {{ $labels.rule_group }} fails.",
             description="A rule that cannot be evaluated never fires; two series where one is expected are the usual reason.",
-            action="read the errors on the rules page of Prometheus.",
+            action="read the errors on the rules page of Prometheus, or of vmalert.",
             board="overview",
             labels=ABOUT,
         ),

@@ -312,6 +312,10 @@ class Endpoint:
         """Return the path of a role's page."""
         return self.paths.get(role, self.path)
 
+    def page_at(self, address: str) -> JsonPage | None:
+        """Return the JSON page that an address is one of, by its end; None for no known one."""
+        return next((page for page in reversed(self.json) if address.endswith(page.path)), None)
+
 
 @dataclass(frozen=True, slots=True)
 class System:

@@ -35,7 +35,7 @@ from generator.promql.histograms import (
     volume,
     within,
 )
-from generator.promql.series import marked, select
+from generator.promql.series import marked, relabelled, select
 
 __all__ = [
     "absent",
@@ -65,6 +65,7 @@ __all__ = [
     "quantile",
     "quantile_of",
     "rate",
+    "relabelled",
     "restarts",
     "select",
     "share_above",

@@ -60,11 +60,6 @@ def happened(metric: Metric, *, by: Sequence[str] = (), clock: bool = True) -> Q
         by: Labels to keep.
         clock: Its process tells when it started. Without, what a series is born with right after a start is not seen.
 
-    Args:
-        metric: The counter.
-        by: Labels to keep.
-        clock: Its process tells when it started. Without, what a series is born with right after a start is not seen.
-
     Raises:
         QueryError: Not a counter, or a label is unknown.
 

@@ -7,6 +7,7 @@ units. The label `era` keeps their series apart until they are summed.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 from generator.catalogue import Kind, Matcher, Metric
 from generator.errors import QueryError
@@ -79,6 +80,25 @@ def aggregate(function: str, by: Sequence[str], inner: str, metric: Metric) -> s
         if blank:
             inner = f'label_replace({inner}, "{label}", "", "{label}", "{blank}")'
     return f"{function} by ({', '.join(by)}) ({inner})" if by else f"{function}({inner})"
+
+
+def relabelled(found: Query, label: str, name: str) -> Query:
+    """Return a query that keeps one label with that label called `name`, as its like on other servers is.
+
+    Raises:
+        QueryError: The query keeps other labels.
+
+    """
+    if found.labels != (label,):
+        raise QueryError(
+            f"a query by ({', '.join(found.labels)}) cannot call {label!r} {name!r}", f"group by {label!r} alone"
+        )
+    inner = found.build
+
+    def build(scope: Scope) -> str:
+        return f'sum by ({name}) (label_replace({inner(scope)}, "{name}", "$1", "{label}", "(.*)"))'
+
+    return replace(found, build=build, labels=(name,), legend=legend((name,)), compound=False)
 
 
 def query(metric: Metric, by: Sequence[str], unit: str, build: Callable[[Scope], str], *, check: bool = True) -> Query:

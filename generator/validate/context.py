@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from generator.bundle import Bundle
+from generator.bundle import Bundle, system_of
 from generator.errors import Problem
+from generator.layout import Board
 from generator.render import FORMATS
+from generator.rules import Record
 from generator.site import Site
 from generator.source import parse
 from generator.units import seconds
@@ -25,13 +27,13 @@ class Driven:
     """What `--scenario` adds.
 
     Attributes:
-        reference: The reference server.
+        references: The reference servers; a scenario is played on the first one that has it.
         scenarios: Ids or names, in the order in which they are played.
         listen: Host and port of the webhook's own listener; port 0 takes a free one.
 
     """
 
-    reference: Probe
+    references: tuple[Probe, ...]
     scenarios: tuple[str, ...]
     listen: tuple[str, int]
 
@@ -49,6 +51,7 @@ class Context:
         evidence: What is in the Prometheus, asked once.
         now: When the validation began, in unix seconds.
         started: When the Prometheus started or was configured last; 0 when it does not say.
+        chosen: The systems that are judged and have to be there; empty for all that are enabled.
         scale: Virtual seconds per second that the loaded rules are made for.
         evaluated: Tells when the rule of a recorded series was evaluated last, and its interval; both in seconds.
         driven: Scenarios to drive, if any.
@@ -66,6 +69,7 @@ class Context:
     evidence: Evidence
     now: float
     started: float
+    chosen: tuple[str, ...] = ()
     scale: float = 1.0
     evaluated: Evaluated = lambda _: None
     driven: Driven | None = None
@@ -93,10 +97,36 @@ class Context:
         """Seconds between two evaluations of a rule group that has no interval of its own."""
         return seconds(self.site.config.evaluation_interval) / self.scale
 
+    @property
+    def systems(self) -> tuple[str, ...]:
+        """The systems that are judged."""
+        on = [name for name, config in self.site.config.systems.items() if config.enabled]
+        return tuple(name for name in on if not self.chosen or name in self.chosen)
+
+    @property
+    def present(self) -> tuple[str, ...]:
+        """Those of them that are scraped: of the others there is nothing to judge but that."""
+        return tuple(name for name in self.systems if self.evidence.reached[name].scraped)
+
+    def boards(self) -> Sequence[Board]:
+        """Return the boards that are judged: those of systems that are there, and those of all systems."""
+        return [b for stem, b in self.bundle.boards.items() if system_of(stem) in (*self.present, "")]
+
+    def records(self) -> Sequence[Record]:
+        """Return the recording rules of systems that are there."""
+        rules = self.bundle.rules.items()
+        return [
+            r for stem, groups in rules if system_of(stem) in (*self.present, "") for g in groups for r in g.records
+        ]
+
     def groups(self) -> list[Mapping[str, Any]]:
         """Return every rule group as the rule files have it."""
-        files = [doc for path, doc in self.files.items() if path.startswith("alerts/") and path.endswith(".rules.yaml")]
-        return [group for doc in files for group in doc["groups"]]
+        return [group for groups in self.rule_files().values() for group in groups]
+
+    def rule_files(self) -> Mapping[str, Sequence[Mapping[str, Any]]]:
+        """Return the same by the stem of the file."""
+        ours = {p.removeprefix("alerts/"): d for p, d in self.files.items() if p.startswith("alerts/")}
+        return {p.removesuffix(".rules.yaml"): d["groups"] for p, d in ours.items() if p.endswith(".rules.yaml")}
 
 
 def documents(bundle: Bundle) -> Mapping[str, Any]:

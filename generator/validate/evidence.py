@@ -11,7 +11,7 @@ from generator.query import Scope
 from generator.site import Site
 from generator.validate.pool import spread
 from generator.validate.prometheus import Prometheus
-from generator.validate.verdict import Finding, empty, wrong
+from generator.validate.verdict import Finding, empty, pending, wrong
 
 #: Series that exist from the start of a process on, or from its first tick.
 CERTAIN = frozenset({"start", "first_tick"})
@@ -60,10 +60,8 @@ class Evidence:
         system = on or metric.system
         if metric.missing:
             return empty(metric.missing)
-        if metric.system == "prometheus" and metric.name == "ALERTS":
-            return empty("no alert is pending or firing")
-        if metric.system == "prometheus" and metric.name.startswith("prometheus_"):
-            return empty("Prometheus does not scrape itself")
+        if metric.system == "prometheus" and (absent := _of_servers(metric.name)):
+            return empty(absent)
         if metric.system == "exporters":
             return empty(f"no exporter with {metric.full_name} is scraped")
         reached = self.reached.get(system)
@@ -107,11 +105,21 @@ class Evidence:
         telling = [m for m in members if gate.silent or {e.born for e in m.emission.values()} <= CERTAIN]
         return any(not self._unreached(m, reached) for m in telling)
 
+    def unticked(self, metric: Metric, system: str) -> Finding | None:
+        """Say of a metric that appears at a tick that some process may not have had one yet."""
+        age = self.ages.get(system)
+        if (
+            age is None
+            or age * self.scale >= 2 * TICK_SECONDS
+            or not any(e.born == "first_tick" for e in metric.emission.values())
+        ):
+            return None
+        return pending("a process is younger than two ticks, and it appears at a tick")
+
     def _unborn(self, metric: Metric, system: str) -> Finding:
         config = self.site.config.systems.get(metric.system)
         emissions = [e for era, e in metric.emission.items() if config is None or era in config.eras]
         born = {e.born for e in emissions}
-        age = self.ages.get(system)
         if "first_event" in born:
             return empty("nothing of the kind has happened yet: its series is born at the first event")
         if "shutdown" in born:
@@ -120,9 +128,7 @@ class Evidence:
             return empty("no known version increments it")
         if "unknown" in born:
             return empty("when it first appears is not known")
-        if "first_tick" in born and age is not None and age * self.scale < 2 * TICK_SECONDS:
-            return empty("the processes are younger than two ticks, and it appears at a tick")
-        return wrong(
+        return self.unticked(metric, system) or wrong(
             f"no series of {metric.full_name}, although the configuration promises it",
             "look at the server's /metrics; correct versions, roles, tier or exposure in bundle.yaml",
         )
@@ -182,7 +188,13 @@ def gates(site: Site, name: str) -> Iterator[Gate]:
     for tier in sorted(t for t in system.tiers if 1 < t <= config.tier):
         yield Gate(name, "tier", str(tier), f"the servers emit nothing from tier {tier} on: METRIC_MAX_EMITTING_TIER")
     for switch in config.switches:
-        yield Gate(name, "switch", switch, f"off without {system.switches[switch]}", silent=True)
+        yield Gate(
+            name,
+            "switch",
+            switch,
+            f"switch {switch}: off on these servers? It needs {system.switches[switch]}",
+            silent=True,
+        )
 
 
 def metrics_of(site: Site, name: str) -> Iterator[tuple[Metric, str]]:
@@ -237,3 +249,13 @@ def _age(site: Site, prometheus: Prometheus, name: str) -> float | None:
         return None
     started = select(site.system("process", on=name)["process_start_time_seconds"], Scope("", site.selectors))
     return next((s.values[0] for s in prometheus.query(f"time() - max({started})")), None)
+
+
+def _of_servers(name: str) -> str:
+    """Say why a series of the servers that evaluate rules is not there; nothing for those that every target has."""
+    starts = {
+        "ALERTS": "no alert is pending or firing",
+        "prometheus_": "Prometheus does not scrape itself",
+        "vmalert_": "no vmalert is scraped",
+    }
+    return next((why for start, why in starts.items() if name.startswith(start)), "")

@@ -18,7 +18,7 @@ from generator.site import Site
 from generator.validate.evidence import CERTAIN, Evidence
 from generator.validate.prometheus import Prometheus
 from generator.validate.syntax import COMPARISONS, Tree, nodes, tree
-from generator.validate.verdict import Finding, State, empty, wrong
+from generator.validate.verdict import Finding, State, empty, pending, wrong
 
 _SIGNS = {"Equal": "=", "NotEqual": "!=", "Re": "=~", "NotRe": "!~"}
 
@@ -222,7 +222,7 @@ class Explainer:
         """
         known = self._evaluated(record.name)
         if known and not known[0]:
-            return empty(f"{record.name}: its rule has not been evaluated yet")
+            return pending(f"{record.name}: its rule has not been evaluated yet; its interval is {known[1]:g} s")
         expr = tree(self._expressions[record.name, tuple(record.labels.items())])
         found = self._why(expr, at)
         if found is None and known:
@@ -242,6 +242,9 @@ class Explainer:
 
     def _filtered(self, metric: Metric, selector: Selector, matchers: Sequence[Matcher], at: float | None) -> Finding:
         """Say which matchers leave nothing of a metric that is there."""
+        absent = next((m.value for m in matchers if m.label == self._site.labels.system and self._absent(m)), "")
+        if absent:
+            return empty(f"no target of the system {absent} is scraped")
         name = selector.name
         of_target = {*self._site.labels.every, *self._site.config.selectors}
         own = [m for m in matchers if m.label not in of_target]
@@ -256,6 +259,11 @@ class Explainer:
         if own and self._any(_text(name, chosen), at):
             return self._unmatched(metric, name, own)
         return self._unchosen(metric, name, chosen, at)
+
+    def _absent(self, matcher: Matcher) -> bool:
+        """Say whether a matcher asks for one system of which nothing is scraped."""
+        reached = self._evidence.reached.get(matcher.value)
+        return matcher.op == "Equal" and reached is not None and not reached.scraped
 
     @staticmethod
     def _unmatched(metric: Metric, name: str, own: Sequence[Matcher]) -> Finding:
@@ -284,6 +292,9 @@ class Explainer:
                     f"{name} comes from the role {' or '.join(sorted(emitters))}, and none is chosen: {_shown(chosen)}"
                 )
         if metric.emission and {e.born for e in metric.emission.values()} <= CERTAIN:
+            young = self._evidence.unticked(metric, metric.system)
+            if young:
+                return Finding(young.state, f"{name} is not there for {_shown(chosen)}: {young.why}")
             return wrong(
                 f"{name} is missing for {_shown(chosen)}, although other targets have it",
                 "look at the /metrics of these targets",
@@ -309,11 +320,12 @@ def _own(record: Record) -> str:
 
 
 def _worst(found: Sequence[Finding]) -> Finding | None:
-    """Put reasons together: what is wrong goes first, and otherwise each is told once."""
+    """Put reasons together: what is wrong goes first, and otherwise each is told once; it is pending when one is."""
     for one in found:
         if one.state is State.WRONG:
             return one
-    return empty("; ".join(dict.fromkeys(f.why for f in found))) if found else None
+    state = State.PENDING if any(f.state is State.PENDING for f in found) else State.EMPTY
+    return Finding(state, "; ".join(dict.fromkeys(f.why for f in found))) if found else None
 
 
 def _names(part: Tree) -> str:

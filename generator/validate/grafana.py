@@ -38,7 +38,7 @@ def grafana(context: Context) -> Iterator[Verdict]:
         yield from _judged_source(context, probe, source)
     found = probe.get("/api/search", {"type": "dash-db", "limit": 5000})
     listed = [d for d in found if isinstance(d, dict)] if isinstance(found, list) else []
-    for board in context.bundle.boards.values():
+    for board in context.boards():
         yield from _board(context, probe, board, listed)
     if source is not None:
         yield from _panels(context, probe, str(source.get("uid", "")), {str(d.get("uid")) for d in listed})
@@ -166,7 +166,7 @@ def _panels(context: Context, probe: Probe, uid: str, there: set[str]) -> Iterat
     """Yield one verdict per panel query of the boards that are there, asked through Grafana."""
     judge = Judge(context)
     todo: list[tuple[Shot, list[Choice]]] = []
-    for board in context.bundle.boards.values():
+    for board in context.boards():
         if board.uid not in there:
             continue
         data = context.files[f"dashboards/{board.stem}.json"]

@@ -44,7 +44,6 @@ class Known:
 
 def metrics(context: Context) -> Iterator[Verdict]:
     """Every metric is there with the right type and labels, or there is a reason why not."""
-    on = [name for name, config in context.site.config.systems.items() if config.enabled]
     try:
         types = context.prometheus.metadata()
     except AbsentError:
@@ -54,7 +53,7 @@ def metrics(context: Context) -> Iterator[Verdict]:
         yield empty(f"{name} keeps no types of metrics; types are not judged").of("metrics", "/api/v1/metadata")
     of_targets = frozenset(context.prometheus.label_names(["up"], context.now - RECENT))
     known = Known(types, of_targets)
-    for name in on:
+    for name in context.present:
         todo = [m for m, _ in metrics_of(context.site, name)]
         yield from spread(lambda m, name=name: _verdict(context, known, m, name), todo)  # type: ignore[misc]  # bound early on purpose
         yield from _contradictions(context, name)
@@ -140,7 +139,7 @@ def _edged(context: Context, metric: Metric) -> Finding | None:
 def _contradictions(context: Context, name: str) -> Iterator[Verdict]:
     """Say where the configuration promises a whole set of metrics of which nothing is seen."""
     for gate, text in context.evidence.closed(name):
-        if gate.kind in ("exposure", "tier", "switch"):
+        if gate.kind in ("exposure", "tier"):
             yield warning(
                 f"nothing of it is seen: {text}",
                 f"switch it on at the servers, or say so in bundle.yaml: systems.{name}",

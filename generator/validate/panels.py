@@ -55,7 +55,7 @@ class Shot:
 
 def variables(context: Context) -> Iterator[Verdict]:
     """Every variable of every board has values, or its label is one that nobody has to have."""
-    for verdicts in spread(lambda board: list(_variables(context, board)), context.bundle.boards.values()):
+    for verdicts in spread(lambda board: list(_variables(context, board)), context.boards()):
         yield from verdicts
 
 
@@ -137,7 +137,7 @@ def shots(board: Board, data: Mapping[str, Any]) -> Iterator[Shot]:
 
 def _executed(context: Context, category: str) -> Iterator[Verdict]:
     todo = []
-    for board in context.bundle.boards.values():
+    for board in context.boards():
         data = _json(context, board)
         try:
             chosen = list(choices(data, context.prometheus, window(context)))

@@ -31,10 +31,11 @@ class Options:
         alertmanager, grafana: URLs; empty for none.
         access: How Prometheus, ruler and Alertmanager are asked.
         grafana_access: How Grafana is asked.
+        systems: The systems to judge, which then have to be there; empty for all that are enabled.
         timeout: Seconds for one request.
         wait: Seconds to wait until the bundle has settled.
         scale: Virtual seconds per second that the loaded rules are made for.
-        reference: URL of the reference server; empty for none.
+        references: URLs of the reference servers.
         scenarios: Scenarios to drive there.
         webhook: Host and port of the own listener.
 
@@ -46,10 +47,11 @@ class Options:
     grafana: str = ""
     access: Access = field(default_factory=Access)
     grafana_access: Access = field(default_factory=Access)
+    systems: tuple[str, ...] = ()
     timeout: float = 10.0
     wait: float = 0.0
     scale: float = 1.0
-    reference: str = ""
+    references: tuple[str, ...] = ()
     scenarios: tuple[str, ...] = ()
     webhook: tuple[str, int] = ("127.0.0.1", 0)
 
@@ -96,10 +98,11 @@ def prepared(bundle: Bundle, options: Options, told: Callable[[str], None]) -> I
             evidence=evidence,
             now=time.time(),
             started=_started(prometheus),
+            chosen=options.systems,
             scale=options.scale,
             evaluated=Evaluations(ruler, 0.0 if ruler is prometheus else DELAY_SECONDS).of,
             driven=Driven(
-                probe("the reference server", options.reference, "--reference", Access()),
+                tuple(probe("the reference server", url, "--reference", Access()) for url in options.references),
                 options.scenarios,
                 options.webhook,
             )

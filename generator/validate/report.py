@@ -42,7 +42,7 @@ class Outcome:
 def text(outcome: Outcome) -> str:
     """Return a table per category: one line per verdict, the worst first; and the sums."""
     lines: list[str] = []
-    rank = {State.WRONG: 0, State.WARNING: 1, State.EMPTY: 2, State.OK: 3}
+    rank = {State.WRONG: 0, State.WARNING: 1, State.PENDING: 2, State.EMPTY: 3, State.OK: 4}
     for category in CATEGORIES:
         found = sorted((v for v in outcome.verdicts if v.category == category), key=lambda v: rank[v.state])
         if not found:
@@ -86,7 +86,7 @@ def as_json(outcome: Outcome) -> str:
 
 
 def junit(outcome: Outcome) -> str:
-    """Return JUnit XML: a suite per category, a case per item; `wrong` is a failure, `empty` is skipped with its reason."""
+    """Return JUnit XML: a suite per category, a case per item; `wrong` is a failure, `empty` and `pending` are skipped with their reason."""
     root = ET.Element("testsuites", name="agentobs validate", time=f"{outcome.seconds:.3f}")
     totals: Counter[str] = Counter()
     for category in CATEGORIES:
@@ -109,7 +109,7 @@ def _suite(root: ET.Element, category: str, found: Sequence[Verdict]) -> Mapping
         "tests": len(found),
         "failures": sum(v.state is State.WRONG for v in found),
         "errors": 0,
-        "skipped": sum(v.state is State.EMPTY for v in found),
+        "skipped": sum(v.state in (State.EMPTY, State.PENDING) for v in found),
     }
     suite = ET.SubElement(root, "testsuite", {"name": category, **{k: str(n) for k, n in numbers.items()}})
     for verdict in found:
@@ -118,7 +118,7 @@ def _suite(root: ET.Element, category: str, found: Sequence[Verdict]) -> Mapping
         match verdict.state:
             case State.WRONG:
                 ET.SubElement(case, "failure", message=words, type="wrong").text = words
-            case State.EMPTY:
+            case State.EMPTY | State.PENDING:
                 ET.SubElement(case, "skipped", message=words)
             case State.WARNING:
                 ET.SubElement(case, "system-out").text = f"warning: {words}"

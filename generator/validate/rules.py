@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from generator.bundle import system_of
 from generator.rules import Record
 from generator.units import seconds
 from generator.validate.context import Context
@@ -18,7 +19,7 @@ from generator.validate.pool import spread
 from generator.validate.probe import AbsentError, GoneError, ProbeError
 from generator.validate.prometheus import Prometheus, unix, value
 from generator.validate.syntax import same
-from generator.validate.verdict import Finding, Verdict, empty, ok, warning, wrong
+from generator.validate.verdict import Finding, State, Verdict, empty, ok, pending, warning, wrong
 
 #: A group is late when its last evaluation is so many intervals ago.
 LATE_INTERVALS = 2
@@ -105,8 +106,23 @@ def rules(context: Context) -> Iterator[Verdict]:
             f"{name} lists no rules at all; rules are not judged", "name vmalert or the ruler with --rules-url"
         ).of("rules", "/api/v1/rules")
         return
-    for wanted in context.groups():
-        yield from _group(context, wanted, [g for g in groups if g.name == wanted["name"]])
+    for stem, listed in context.rule_files().items():
+        for wanted in listed:
+            found = [g for g in groups if g.name == wanted["name"]]
+            verdicts = _group(context, wanted, found)
+            if system_of(stem) in (*context.systems, ""):
+                yield from verdicts
+            else:
+                yield _healthy(verdicts, found).of("rules", str(wanted["name"]))
+
+
+def _healthy(verdicts: Iterator[Verdict], found: Sequence[Loaded]) -> Finding:
+    """Say of a group of a system that is not judged whether it is loaded and evaluated without an error."""
+    of_group = next(verdicts)
+    if of_group.state in (State.WRONG, State.PENDING):
+        return Finding(of_group.state, of_group.why, of_group.fix)
+    failing = next((r for g in found for r in g.rules if r.get("health") == "err" or r.get("lastError")), None)
+    return _failing(failing) if failing else ok("loaded and healthy; its system is not judged")
 
 
 def _group(context: Context, wanted: Mapping[str, Any], found: Sequence[Loaded]) -> Iterator[Verdict]:
@@ -134,16 +150,12 @@ def _group(context: Context, wanted: Mapping[str, Any], found: Sequence[Loaded])
         ).of("rules", f"{name} / {rule.get('name')}")
 
 
-def _timely(context: Context, wanted: Mapping[str, Any], group: Loaded) -> Finding:  # noqa: PLR0911 - one per reason
+def _timely(context: Context, wanted: Mapping[str, Any], group: Loaded) -> Finding:
     interval = seconds(wanted["interval"]) if "interval" in wanted else 0.0
     if interval and abs(group.interval - interval) > interval / 100:
         return wrong(f"its interval is {group.interval:g} s, and {interval:g} s is generated", RELOAD)
     if not group.evaluated:
-        if context.started and context.now - context.started < LATE_INTERVALS * group.interval + GRACE:
-            return empty(
-                f"not evaluated yet: the rules were loaded {context.now - context.started:.0f} s ago, and it is evaluated every {group.interval:g} s"
-            )
-        return wrong("it was never evaluated", "see the log of the server")
+        return _unevaluated(context, group)
     late = context.now - group.evaluated
     if late > LATE_INTERVALS * group.interval + GRACE:
         return wrong(
@@ -174,18 +186,29 @@ def _rule(  # noqa: PLR0911 - one per reason
         if here != there:
             return wrong(f"its {what} is {told(there)}, and {told(here)} is generated", RELOAD)
     if found.get("health") == "err" or found.get("lastError"):
-        return wrong(
-            f"it fails: {_shown(str(found.get('lastError') or 'no reason is told'))}", "see the log of the server"
-        )
+        return _failing(found)
     evaluated = unix(found.get("lastEvaluation")) or group.evaluated
     if not evaluated or found.get("health") == "unknown":
-        young = context.started and context.now - context.started < LATE_INTERVALS * group.interval + GRACE
-        return empty("not evaluated yet") if young else wrong("it was never evaluated", "see the log of the server")
+        return _unevaluated(context, group)
     notes = dict(found.get("annotations") or {})
     if "alert" in wanted and notes != wanted["annotations"]:
         changed = sorted(k for k in {*notes, *wanted["annotations"]} if notes.get(k) != wanted["annotations"].get(k))
         return warning(f"its annotations differ: {', '.join(changed)}", RELOAD)
     return ok()
+
+
+def _unevaluated(context: Context, group: Loaded) -> Finding:
+    """Say whether it is too early for a first evaluation."""
+    age = context.now - context.started
+    if context.started and age < LATE_INTERVALS * group.interval + GRACE:
+        return pending(
+            f"not evaluated yet: its interval is {group.interval:g} s, and the rules were loaded {age:.0f} s ago"
+        )
+    return wrong("it was never evaluated", "see the log of the server")
+
+
+def _failing(rule: Mapping[str, Any]) -> Finding:
+    return wrong(f"it fails: {_shown(str(rule.get('lastError') or 'no reason is told'))}", "see the log of the server")
 
 
 def _differences(wanted: Mapping[str, Any], found: Mapping[str, Any]) -> Iterator[tuple[str, Any, Any]]:
@@ -223,9 +246,8 @@ def _title(rule: Mapping[str, Any]) -> str:
 
 def records(context: Context) -> Iterator[Verdict]:
     """Every recorded series is there, or its rule has nothing to record for a reason."""
-    listed = [r for groups in context.bundle.rules.values() for g in groups for r in g.records]
     says = explainer(context)
-    yield from spread(lambda r: _record(context, says, r), listed)
+    yield from spread(lambda r: _record(context, says, r), context.records())
 
 
 def _record(context: Context, says: Explainer, record: Record) -> Verdict:

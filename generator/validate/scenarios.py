@@ -1,6 +1,6 @@
-"""Scenarios: a reference server is driven through them, and their alerts have to be delivered to our own webhook.
+"""Scenarios: reference servers are driven through them, and their alerts have to be delivered to our own webhook.
 
-The one part of a validation that changes something: the scenario that the reference server plays.
+The one part of a validation that changes something: the scenario that a reference server plays.
 """
 
 from __future__ import annotations
@@ -8,14 +8,14 @@ from __future__ import annotations
 import contextlib
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
-from urllib.parse import quote
 
+from generator.bundle import system_of
 from generator.lint import expression
 from generator.units import seconds
 from generator.validate.alertmanager import configuration, waits
 from generator.validate.context import Context
-from generator.validate.probe import AbsentError, GoneError, Probe, ProbeError, SilentError
+from generator.validate.plays import Expected, Play, found
+from generator.validate.probe import GoneError, Probe, ProbeError
 from generator.validate.verdict import Finding, State, Verdict, empty, ok, warning, wrong
 from generator.validate.webhook import Delivery, Webhook
 
@@ -38,31 +38,11 @@ UNTOLD = "info"
 LONGEST_SECONDS = 900.0
 
 
+#: What the length of a scenario's past is told in.
+DAY_SECONDS = 86_400.0
+
 #: A machine that is so many times too slow for the scale is waited for.
 PATIENCE = 4.0
-
-
-@dataclass(frozen=True, slots=True)
-class Expected:
-    """One alert that has to fire, and by when in virtual seconds after the scenario's start."""
-
-    alert: str
-    by: float
-
-
-@dataclass(frozen=True, slots=True)
-class Play:
-    """A scenario as the reference server describes it; `lasts` in virtual seconds.
-
-    `elsewhere` are alerts about a deployment that a single reference server does not play. `tolerated` ones may fire.
-    """
-
-    id: str
-    lasts: float
-    fire: tuple[Expected, ...]
-    elsewhere: tuple[str, ...]
-    tolerated: frozenset[str]
-    silent: frozenset[str]
 
 
 def scenarios(context: Context) -> Iterator[Verdict]:
@@ -71,17 +51,25 @@ def scenarios(context: Context) -> Iterator[Verdict]:
     if driven is None or context.alertmanager is None:
         return
     with Webhook(driven.listen) as webhook:
-        stage = Stage(context, driven.reference, context.alertmanager, webhook)
         for name in driven.scenarios:
             context.told(f"scenario {name}: listening on {webhook.address}")
             try:
-                yield from stage.play(name)
+                reference, play = found(driven.references, name)
+                if play.past:
+                    yield _never(play).of("scenarios", play.id)
+                else:
+                    yield from Stage(context, reference, context.alertmanager, webhook).played(play)
             except GoneError:
                 raise
             except ProbeError as error:
                 yield wrong(error.what, error.fix).of("scenarios", name)
-            finally:
-                stage.rest()
+
+
+def _never(play: Play) -> Finding:
+    return wrong(
+        f"it begins with {play.past / DAY_SECONDS:g} days of history, which its alerts compare with: no live server has them",
+        "play another one; `make fidelity` plays this one on a virtual clock",
+    )
 
 
 class Stage:
@@ -94,15 +82,34 @@ class Stage:
         self._slow = waits(loaded, "group_wait") + ticks + SLACK_SECONDS
         self._slow_end = waits(loaded, "group_interval") + ticks + SLACK_SECONDS
         self._rules = {r["alert"]: r for g in context.groups() for r in g["rules"] if "alert" in r}
+        self._systems = {
+            rule["alert"]: system_of(path.removeprefix("alerts/").removesuffix(".rules.yaml"))
+            for path, document in context.files.items()
+            if path.startswith("alerts/") and path.endswith(".rules.yaml")
+            for group in document["groups"]
+            for rule in group["rules"]
+            if "alert" in rule
+        }
 
-    def play(self, name: str) -> Iterator[Verdict]:
+    def played(self, play: Play) -> Iterator[Verdict]:
+        """Play one scenario and judge what is delivered; then the reference server plays an ordinary day, whatever comes.
+
+        Raises:
+            ProbeError: A server does not answer.
+
+        """
+        try:
+            yield from self._play(play)
+        finally:
+            self.rest()
+
+    def _play(self, play: Play) -> Iterator[Verdict]:
         """Play one scenario and judge what is delivered.
 
         Raises:
             ProbeError: A server does not answer.
 
         """
-        play = read(self._reference, name)
         before = {str(a["labels"].get("alertname")) for a in self._context.ruler.alerts() if a.get("state") == "firing"}
         begin = time.time()
         self._reference.post("/scenario", body={"scenario": play.id})
@@ -121,11 +128,12 @@ class Stage:
             yield finding.of("scenarios", f"{play.id} {expected.alert} fires")
         if not play.fire:
             self._sit(play, begin)
-        yield _silence(play, self._webhook.since(begin), begin).of("scenarios", f"{play.id} nothing else fires")
+        about = [d for d in self._webhook.since(begin) if self._system(d.name) in {"", play.system}]
+        yield _silence(play, about, begin).of("scenarios", f"{play.id} nothing else fires")
         self.rest()
         over = time.time()
         for alert in fired:
-            yield self._resolved(alert, over).of("scenarios", f"{play.id} {alert} resolves")
+            yield self._resolved(alert, begin, over).of("scenarios", f"{play.id} {alert} resolves")
 
     def rest(self) -> None:
         """Let the reference server play an ordinary day again; one that is gone cannot."""
@@ -205,17 +213,31 @@ class Stage:
             "see whether this Prometheus scrapes this reference server, and the verdict on its rule",
         )
 
-    def _resolved(self, alert: str, over: float) -> Finding:
-        """Wait until an alert is delivered resolved: no sooner than what its rule looks back on has passed."""
+    def _system(self, alert: str) -> str:
+        """Return the system that an alert is about, empty for all.
+
+        A scenario ends and begins with a restart: several of one system may make an alert about that one, while another
+        system's is played.
+        """
+        return self._systems.get(alert, "")
+
+    def _resolved(self, alert: str, begin: float, over: float) -> Finding:
+        """Wait until an alert is delivered resolved: no sooner than what its rule looks back on has passed.
+
+        One that ends while the scenario still goes on counts from its delivery at `begin` or later; then it must be over.
+        """
         back = looks_back(self._context, alert)
         limit = PATIENCE * back + self._slow_end
         if back > LONGEST_SECONDS:
             return empty(f"not waited for: its rule looks back {back:.0f} s")
         told = self._rules[alert]["labels"].get("severity") != UNTOLD
         while True:
-            hit = next((d for d in self._webhook.since(over) if d.name == alert and not d.firing), None)
-            if hit:
-                return ok(f"delivered after {hit.arrived - over:.0f} s")
+            heard = [d for d in self._webhook.since(begin) if d.name == alert]
+            first = next((n for n, d in enumerate(heard) if d.firing), len(heard))
+            hit = next((d for d in heard[first:] if not d.firing), None)
+            if hit and self._state(alert) != "firing":
+                late = hit.arrived - over
+                return ok(f"delivered after {late:.0f} s" if late > 0 else "delivered while the scenario went on")
             if not self._state(alert) and (not told or not self._known(alert, over)):
                 return ok("no longer firing; nobody had been told of it")
             if time.time() >= over + limit:
@@ -229,36 +251,6 @@ class Stage:
     def _known(self, alert: str, before: float) -> bool:
         """Say whether somebody was told that an alert fires."""
         return any(d.name == alert and d.firing and d.arrived < before for d in self._webhook.since(0))
-
-
-def read(reference: Probe, name: str) -> Play:
-    """Ask the reference server what a scenario expects.
-
-    Raises:
-        ProbeError: It has no such scenario, or is no reference server.
-
-    """
-    try:
-        told = reference.get(f"/scenarios/{quote(name, safe='')}")
-    except AbsentError as error:
-        raise AbsentError(
-            f"the reference server at {reference.url} has no scenario {name!r}",
-            "`agent-reference-server scenarios` lists them",
-        ) from error
-    try:
-        here = told["deployments"][0]
-        fire = [e for e in told["fire"] if e["deployment"] in ("", here)]
-        return Play(
-            str(told["id"]), float(told["duration"]),
-            tuple(Expected(str(e["alert"]), float(e["since"]) + float(e["within"])) for e in fire),
-            tuple(str(e["alert"]) for e in told["fire"] if e not in fire),
-            frozenset({*(str(e["alert"]) for e in told["fire"]), *map(str, told["allow"])}), frozenset(map(str, told["silent"])),
-        )  # fmt: skip
-    except (KeyError, TypeError, ValueError, IndexError):
-        raise SilentError(
-            f"{reference.name} at {reference.url} describes {name} in another way",
-            "use a reference server of the same version",
-        ) from None
 
 
 def _silence(play: Play, delivered: Sequence[Delivery], begin: float) -> Finding:

@@ -1,4 +1,7 @@
-"""Waiting until a bundle has settled: every target scraped, every rule group evaluated at least twice."""
+"""Waiting until a bundle has settled: every target scraped, every rule group evaluated at least twice.
+
+Groups that are evaluated less often than once a minute are not waited for: what has no turn yet is `pending`.
+"""
 
 from __future__ import annotations
 
@@ -11,6 +14,9 @@ from generator.validate.rules import Loaded, loaded
 
 #: Seconds between two looks.
 LOOK_SECONDS = 0.5
+
+#: The longest interval, in seconds, of a group that is waited for.
+LONGEST_SECONDS = 60.0
 
 
 def settle(
@@ -58,6 +64,8 @@ def _unsettled(
     try:
         since = _since(ruler)
         for group in loaded(ruler):
+            if group.interval > LONGEST_SECONDS:
+                continue
             times = seen.setdefault((group.file, group.name), set())
             times.update({group.evaluated} - {0.0})
             if not _twice(group, times, since):

@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import parse_qs, urlsplit
 
 from generator.validate.context import Context
 from generator.validate.probe import AbsentError
@@ -74,7 +75,7 @@ def _ours(context: Context, listed: list[Mapping[str, Any]]) -> Iterator[Target]
     """Yield the targets of the enabled systems: by their label, and those that lack it by their job."""
     label = context.site.labels.system
     jobs = _jobs(context)
-    on = {name for name, config in context.site.config.systems.items() if config.enabled}
+    on = context.systems
     for one in listed:
         labels = {str(k): str(v) for k, v in (one.get("labels") or {}).items()}
         pool = str(one.get("scrapePool") or labels.get("job", ""))
@@ -92,7 +93,7 @@ def _jobs(context: Context) -> Mapping[str, str]:
     out: dict[str, str] = {}
     for path, document in context.files.items():
         if path.startswith("scrape/"):
-            for job in document["scrape_configs"]:
+            for job in document.get("scrape_configs", ()):
                 rules = {r.get("target_label"): r.get("replacement") for r in job.get("relabel_configs", ())}
                 out[job["job_name"]] = str(rules.get(label, ""))
     return out
@@ -133,15 +134,11 @@ def _target(context: Context, target: Target) -> Finding:  # noqa: PLR0911 - one
 
 def _roles(context: Context, found: list[Target]) -> Iterator[Verdict]:
     """Every role of every enabled system has a target, where it has to have one."""
-    for name, config in context.site.config.systems.items():
-        if not config.enabled:
-            continue
+    for name in context.systems:
+        config = context.site.config.systems[name]
         here = {t.labels.get(context.site.labels.role, "") for t in found if t.system == name}
         if not here:
-            yield wrong(
-                "the system is enabled, and none of its targets is there",
-                f"include scrape/{name}.*.yml, or switch it off in bundle.yaml",
-            ).of("targets", name)
+            yield _absent(context, name, others=bool(found)).of("targets", name)
             continue
         promised = _promised(context, name)
         for role in config.roles:
@@ -155,11 +152,25 @@ def _roles(context: Context, found: list[Target]) -> Iterator[Verdict]:
                 yield empty("no target has it, and none has to").of("targets", f"{name} role {role}")
 
 
+def _absent(context: Context, name: str, *, others: bool) -> Finding:
+    """Say of a system that none of it is found. One that only the defaults enable may be missing beside others."""
+    demanded = context.chosen or name in _systems(context)
+    return (warning if others and not demanded else wrong)(
+        "the system is enabled, and no target of it is found",
+        f"disable it in bundle.yaml (systems: {{{name}: {{enabled: false}}}}), or include scrape/{name}.*.yml and start it",
+    )
+
+
+def _systems(context: Context) -> Mapping[str, Any]:
+    """Return what the operator's own file says of each system."""
+    document = context.site.config.document
+    return ((document.data or {}).get("systems") or {}) if document else {}
+
+
 def _promised(context: Context, name: str) -> set[str]:
     """Return the roles that the operator's own file names: in the list of roles, or in a group that is discovered."""
-    document = context.site.config.document
     config = context.site.config.systems[name]
-    own = ((document.data or {}).get("systems") or {}).get(name) or {} if document else {}
+    own = _systems(context).get(name) or {}
     scrape = own.get("scrape") or {}
     groups = [
         g for kind in ("static", "dns") if kind in scrape and kind in config.discovery.kinds for g in scrape[kind] or ()
@@ -169,12 +180,12 @@ def _promised(context: Context, name: str) -> set[str]:
 
 def _configured(context: Context, found: list[Target]) -> Iterator[Verdict]:
     """Every address that the operator's own file lists is scraped."""
-    document = context.site.config.document
-    for name, config in context.site.config.systems.items():
-        own = ((document.data or {}).get("systems") or {}).get(name) or {} if document else {}
-        if not config.enabled or "static" not in (own.get("scrape") or {}) or "static" not in config.discovery.kinds:
+    for name in context.systems:
+        config = context.site.config.systems[name]
+        own = _systems(context).get(name) or {}
+        if "static" not in (own.get("scrape") or {}) or "static" not in config.discovery.kinds:
             continue
-        here = {t.url.partition("://")[2].partition("/")[0] for t in found if t.system == name}
+        here = {address for t in found if t.system == name for address in _addresses(t)}
         for group in config.discovery.static:
             for address in group["targets"]:
                 if address not in here:
@@ -184,17 +195,22 @@ def _configured(context: Context, found: list[Target]) -> Iterator[Verdict]:
                     ).of("targets", f"{name} {address}")
 
 
+def _addresses(target: Target) -> Iterator[str]:
+    """Yield what a target may be called in the file: host and port, or the page that an exporter is asked for."""
+    url = urlsplit(target.url)
+    yield url.netloc
+    yield from parse_qs(url.query).get("target", ())
+
+
 def _by_up(context: Context) -> Iterator[Verdict]:
     """Judge by the series `up`, where the backend does not list its targets: who is scraped is somebody else's business."""
     yield empty(f"{context.prometheus.probe.name} does not list its targets; judged by the series up").of(
         "targets", "/api/v1/targets"
     )
-    for name, reached in context.evidence.reached.items():
+    for name in context.systems:
+        reached = context.evidence.reached[name]
         if not reached.scraped:
-            yield wrong(
-                "the system is enabled, and there is no series up of it",
-                f"include scrape/{name}.*.yml where it is scraped",
-            ).of("targets", name)
+            yield _absent(context, name, others=bool(context.present)).of("targets", name)
         for role, count in sorted(reached.scraped.items()):
             item = f"{name} role {role}" if role else name
             down = count - reached.up.get(role, 0)

@@ -11,10 +11,11 @@ CATEGORIES = ("targets", "metrics", "variables", "panels", "annotations", "rules
 
 
 class State(StrEnum):
-    """How an item is: `empty` shows nothing for a reason that is named, and only `wrong` is an error."""
+    """How an item is: `empty` shows nothing for a reason that is named, `pending` needs more time, only `wrong` is an error."""
 
     OK = "ok"
     EMPTY = "empty"
+    PENDING = "pending"
     WARNING = "warning"
     WRONG = "wrong"
 
@@ -68,6 +69,11 @@ def ok(why: str = "") -> Finding:
 def empty(why: str) -> Finding:
     """It shows nothing, and that is right."""
     return Finding(State.EMPTY, why)
+
+
+def pending(why: str) -> Finding:
+    """It shows nothing yet: its turn to be evaluated, or its first tick, has not come."""
+    return Finding(State.PENDING, why)
 
 
 def warning(why: str, fix: str = "") -> Finding:

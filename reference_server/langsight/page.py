@@ -48,7 +48,7 @@ def _created(process: Process, metric: Metric, series: list[dict[str, str]]) -> 
     times = []
     for labels in series:
         pairs = tuple(labels.items())
-        first = process.started + (process.state["age"] if pairs else 0.0)
+        first = process.wall(process.started + (process.state["age"] if pairs else 0.0))
         times.append((pairs, born.setdefault((metric.name, pairs), first)))
     name = process.instruments.prefix + metric.base.removesuffix("_total") + "_created"
     return page.Line(name, Kind.GAUGE, HELP[metric.name], tuple(times))

@@ -1,16 +1,14 @@
-"""What every simulated service answers: its page, the pages of its siblings, where they are, and another scenario.
+"""What every simulated service answers: its page, the pages of its siblings, where they are, and what is played.
 
 `/metrics` is the page of the role that the settings name, `/processes/<name>/metrics` that of any process of the
-deployment, `/targets` the list of them for `http_sd_configs`, and `/scenario` tells and changes what is played. The
-model adds the routes of the system itself.
+deployment, `/targets` the list of them for `http_sd_configs`; `/scenario` and `/scenarios/NAME` are those of every
+reference server (`switch`). The model adds the routes of the system itself.
 """
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
-import ipaddress
-import json
 from collections.abc import AsyncIterator, Callable, Mapping
 from typing import Any
 
@@ -19,15 +17,13 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from generator.errors import GeneratorError
 from reference_server import systems
+from reference_server.app import Receive, Scope, Send
 from reference_server.services.hosting import Hosting
 from reference_server.services.model import Process
+from reference_server.switch import SCENARIO, SCENARIOS, expectations, switch
 
-BAD, FORBIDDEN, NOT_FOUND, UNAUTHORISED, DOWN = 400, 403, 404, 401, 503
-
-#: The word for an ordinary day, without any fault.
-ORDINARY = "calm"
+NOT_FOUND, UNAUTHORISED, DOWN = 404, 401, 503
 
 
 class App(Starlette):
@@ -62,8 +58,8 @@ def build(hosting: Hosting, environment: Mapping[str, str]) -> App:
         Route("/metrics", _Page(hosting).get, methods=["GET"]),
         Route("/processes/{name}/metrics", _Page(hosting).get, methods=["GET"]),
         Route("/targets", _Page(hosting).targets, methods=["GET"]),
-        Route("/scenario", _Switch(hosting).tell, methods=["GET"]),
-        Route("/scenario", _Switch(hosting).change, methods=["POST"]),
+        Route(SCENARIO, _Switch(hosting)),
+        Route(SCENARIOS + "{name:path}", _Switch(hosting)),
     ]
     return App(hosting.close, routes=[*(r for r in shared if r.path not in taken), *own], lifespan=live)
 
@@ -100,36 +96,13 @@ class _Page:
 
 
 class _Switch:
+    """Plain ASGI: Starlette hands such an object every method."""
+
     def __init__(self, hosting: Hosting) -> None:
         self._hosting = hosting
 
-    async def tell(self, _: Request) -> Response:
-        found = self._hosting.scenario
-        return JSONResponse(
-            {"scenario": found.id if found else ORDINARY, "title": found.title if found else "An ordinary day"}
-        )
-
-    async def change(self, request: Request) -> Response:
-        """Play another scenario: `{"scenario": NAME}`, a shipped one of this system, or `calm`."""
-        if not _loopback(request):
-            return JSONResponse({"detail": "only this machine may switch the scenario"}, FORBIDDEN)
-        try:
-            given = json.loads(await request.body())
-            name = given["scenario"]
-        except (ValueError, KeyError, TypeError, RecursionError):
-            name = None
-        if not isinstance(name, str) or "/" in name or name.endswith((".yaml", ".yml")):
-            what = 'the body is not {"scenario": "NAME"} with the name of a shipped scenario'
-            return JSONResponse({"detail": what}, BAD)
-        try:
-            self._hosting.switch(None if name == ORDINARY else self._hosting.find(name))
-        except GeneratorError as error:
-            return JSONResponse({"detail": str(error)}, NOT_FOUND)
-        return await self.tell(request)
-
-
-def _loopback(request: Request) -> bool:
-    try:
-        return request.client is not None and ipaddress.ip_address(request.client.host).is_loopback
-    except ValueError:
-        return False
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["path"] == SCENARIO:
+            await switch(self._hosting, scope, receive, send)
+        else:
+            await expectations(self._hosting, scope, send)

@@ -15,12 +15,13 @@ from reference_server.changes import Change
 from reference_server.instruments import Instruments
 from reference_server.monitoring import BASE_SECONDS, SERIES_SECONDS, TIMEOUT_SECONDS, Scrape, Target
 from reference_server.services.model import Model, Process
+from reference_server.world import same
 
 #: Length of a slice of work; rates are even within one.
 SLICE_SECONDS = 5.0
 
 #: Longest slice, for the coarse rounds of a scenario's past.
-LONGEST_SECONDS = 60.0
+LONGEST_SECONDS = 300.0
 
 #: How long a process is away after a crash unless the scenario says otherwise.
 DOWN_SECONDS = 10.0
@@ -41,6 +42,7 @@ class Service:
         timeline: Iterable[Change] = (),
         metrics: Iterable[Metric] | None = None,
         slice_seconds: float = SLICE_SECONDS,
+        wall: Callable[[float], float] = same,
     ) -> None:
         """Start the processes; `timeline` has the changes that come by themselves.
 
@@ -55,6 +57,7 @@ class Service:
             metrics: The system's metrics of the catalogue; by default they are loaded. Those of the pages that its
                 own is made of, such as the client library's, come by themselves.
             slice_seconds: Time between two ticks of the model.
+            wall: Unix time that a page tells for a virtual time; the same unless time is scaled.
 
         """
         self.model = model
@@ -72,7 +75,8 @@ class Service:
         self._seed = seed
         self._slice = slice_seconds
         self._agenda = Agenda(start)
-        self._settled = start
+        self.start = self._settled = start
+        self._wall = wall
         self.processes: list[Process] = []
         for role, count in (topology or model.roles).items():
             self._scale(role, count)
@@ -162,7 +166,7 @@ class Service:
         for number in range(len(mine), count):
             name = f"{role or self.system}-{number}"
             chance = Random(f"{self._seed} {self.name} {name}")  # noqa: S311 - a seeded workload
-            process = Process(name, role, number, chance, self._instruments(role), self.now)
+            process = Process(name, role, number, chance, self._instruments(role), self.now, wall=self._wall)
             self.processes.append(process)
             self._begin(process)
 

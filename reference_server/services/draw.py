@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
+from functools import lru_cache
 from random import Random
 from statistics import NormalDist
 
@@ -27,10 +29,17 @@ def part(chance: Random, count: int, ratio: float) -> int:
 
 def observe(process: Process, name: str, count: int, median: float, spread: float = 0.5, /, **labels: str) -> None:
     """Record `count` observations that are spread around `median`; `spread` is the deviation of their logarithm."""
-    if count <= POINTS:
-        for _ in range(count):
-            process.instruments.observe(name, lognormal(process.chance, median, spread), **labels)
+    if count <= 0:
         return
-    each, left = divmod(count, POINTS)
-    for number, place in enumerate(_PLACES):
-        process.instruments.observe(name, median * math.exp(place * spread), each + (number < left), **labels)
+    found: Iterable[tuple[float, int]]
+    if count <= POINTS:
+        found = [(lognormal(process.chance, median, spread), 1) for _ in range(count)]
+    else:
+        each, left = divmod(count, POINTS)
+        found = [(value, each + (number < left)) for number, value in enumerate(_points(median, spread))]
+    process.instruments.observe_all(name, found, labels)
+
+
+@lru_cache(maxsize=1024)
+def _points(median: float, spread: float) -> tuple[float, ...]:
+    return tuple(median * math.exp(place * spread) for place in _PLACES)

@@ -11,11 +11,25 @@ from reference_server.pace import Pace
 from reference_server.scenarios import Scenario, ScenarioError
 from reference_server.services.deployment import Service
 from reference_server.services.model import Process
+from reference_server.services.scenario import Part
 from reference_server.services.settings import Settings
+
+#: The word for an ordinary day, without any fault.
+ORDINARY = "calm"
+
+#: How long a day lasts.
+DAY_SECONDS = 86_400.0
+
+
+def ordinary(system: str) -> Scenario:
+    """Return an ordinary day of a system: its model as it is, nothing happens, nothing may fire."""
+    model = systems.model(system)
+    own = Part(system, dict(model.roles), model.workload(), (), 0.0)
+    return Scenario(ORDINARY, "An ordinary day", "Nothing is wrong.", DAY_SECONDS, (), system=system, service=own)
 
 
 class Hosting:
-    """A deployment that follows the wall. `scenario` is None on an ordinary day."""
+    """A deployment that follows the wall."""
 
     def __init__(self, settings: Settings, *, wall: Callable[[], float] = time.monotonic) -> None:
         """Start playing.
@@ -28,10 +42,15 @@ class Hosting:
         self.environment: Mapping[str, str] = {}
         self.at_close: list[Callable[[], None]] = []
         self._at_start: list[Callable[[Process], None]] = []
-        self.scenario = self.find(settings.scenario) if settings.scenario else None
+        self.scenario = self.find(settings.scenario or ORDINARY)
         self.pace = Pace(time.time(), settings.time_scale, wall)
         self.service = self._deploy(self.pace.now())
         self.pace.follow(self.service)
+
+    @property
+    def elapsed_seconds(self) -> float:
+        """Virtual seconds since the scenario began."""
+        return self.service.now - self.service.start
 
     def use(self, environment: Mapping[str, str]) -> None:
         """Take the variables of the system itself, for what is played now and later.
@@ -44,20 +63,22 @@ class Hosting:
         self.service.workload = self.service.model.adapt(self.service.workload, environment)
 
     def find(self, word: str) -> Scenario:
-        """Return the scenario of that name.
+        """Return the scenario of that name; `calm` is this system's own.
 
         Raises:
             ScenarioError: There is none, or it is another system's.
 
         """
+        if word == ORDINARY:
+            return ordinary(self.settings.system)
         found = scenarios.find(word)
         if found.system != self.settings.system:
             fix = f"use one of the scenarios of {self.settings.system}"
             raise ScenarioError([Problem(word, 1, f"this scenario is about {found.system}", fix)])
         return found
 
-    def switch(self, other: Scenario | None) -> None:
-        """Play another scenario from its beginning, or an ordinary day: all processes start anew."""
+    def switch(self, other: Scenario) -> None:
+        """Play another scenario from its beginning: all processes start anew."""
         self.scenario = other
         self.service = self._deploy(self.pace.now())
         self.pace.follow(self.service)
@@ -65,12 +86,8 @@ class Hosting:
     def _deploy(self, start: float) -> Service:
         """Make the deployment; a live one has no past."""
         model = systems.model(self.settings.system)
-        if self.scenario is None:
-            made = Service(model, seed=self.settings.seed, start=start)
-        else:
-            (played,) = self.scenario.deployments(seed=self.settings.seed, start=start, live=True)
-            assert isinstance(played, Service)  # noqa: S101 - `find` takes no other
-            made = played
+        (made,) = self.scenario.deployments(seed=self.settings.seed, start=start, live=True, wall=self.pace.unix)
+        assert isinstance(made, Service)  # noqa: S101 - `find` takes no other
         made.workload = model.adapt(made.workload, self.environment)
         made.at_start = self._started
         for process in made.processes:

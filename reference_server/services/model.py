@@ -11,6 +11,7 @@ from starlette.routing import BaseRoute
 
 from generator.catalogue import Metric
 from reference_server.instruments import Instruments
+from reference_server.world import same
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,16 +32,18 @@ class Faults:
 
 @dataclass(eq=False, slots=True)
 class Process:
-    """One process: a page of its own. `started` is in seconds since 1970.
+    """One process: a page of its own.
 
     Attributes:
         name, role: As in the target's address and its label; `role` is empty where the system has none.
         number: Its place among the processes of its role, from 0.
         chance: Random numbers of its own.
         instruments: What it counts; new after every start.
+        started: Virtual time of its start, in seconds since 1970.
         up: It runs.
         back: Virtual time at which it starts again while it is down.
         state: What the model remembers of it; empty after every start.
+        wall: Turns a virtual time into the unix time that its page tells.
 
     """
 
@@ -54,6 +57,7 @@ class Process:
     up: bool = True
     back: float = 0.0
     state: dict[str, Any] = field(default_factory=dict)
+    wall: Callable[[float], float] = same
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,7 +16,7 @@ def started(process: Process) -> None:
     """Put on the page what does not change while the process lives."""
     own = process.instruments
     own.set("python_info", 1, **PYTHON)
-    own.set("process_start_time_seconds", round(process.started, 2))
+    own.set("process_start_time_seconds", round(process.wall(process.started), 2))
     own.set("process_max_fds", MAX_FDS)
     worked(process, 0.0, 0.0, 0)
 

@@ -13,6 +13,7 @@ from generator.source import Document
 from reference_server import systems
 from reference_server.changes import Change
 from reference_server.services.deployment import Service, changed
+from reference_server.world import same
 
 SCHEMA = Path(__file__).parent / "scenario.schema.json"
 
@@ -27,6 +28,7 @@ class Part:
         workload: What the scenario begins with, the past included.
         timeline: Changes in seconds after the beginning of the past.
         past: Seconds before the scenario's start.
+        name: Value of the target label `deployment`.
 
     """
 
@@ -35,6 +37,7 @@ class Part:
     workload: Any
     timeline: tuple[Change, ...]
     past: float
+    name: str = "demo"
 
     def without_past(self) -> Part:
         """Return the deployment as it is when the scenario starts."""
@@ -42,11 +45,18 @@ class Part:
         now = tuple(replace(c, at=c.at - self.past) for c in timeline)
         return replace(self, timeline=now, past=0.0)
 
-    def deployment(self, *, seed: int, start: float, metrics: Iterable[Metric] | None = None) -> Service:
-        """Make the deployment; `start` is the beginning of the past."""
+    def deployment(
+        self,
+        *,
+        seed: int,
+        start: float,
+        metrics: Iterable[Metric] | None = None,
+        wall: Callable[[float], float] = same,
+    ) -> Service:
+        """Make the deployment; `start` is the beginning of the past, `wall` as for a deployment."""
         return Service(
             systems.model(self.system), topology=self.topology, workload=self.workload, seed=seed, start=start,
-            timeline=self.timeline, metrics=metrics,
+            name=self.name, timeline=self.timeline, metrics=metrics, wall=wall,
         )  # fmt: skip
 
 

@@ -1,6 +1,17 @@
 """docker-compose.yml for real: an engine, stand-ins for images that cannot be pulled, and the stack itself."""
 
 from tests.compose.engine import Engine, EngineError, found, own
-from tests.compose.stack import PROJECT, Stack, compose_file
+from tests.compose.stack import PROJECT, Stack, compose_command, compose_file, profiles, running
 
-__all__ = ["PROJECT", "Engine", "EngineError", "Stack", "compose_file", "found", "own"]
+__all__ = [
+    "PROJECT",
+    "Engine",
+    "EngineError",
+    "Stack",
+    "compose_command",
+    "compose_file",
+    "found",
+    "own",
+    "profiles",
+    "running",
+]

@@ -1,7 +1,7 @@
 """`make compose`: run docker-compose.yml for real and check it, in a project of its own that is removed afterwards.
 
 With an engine that answers, it runs there, with the real images. Without one, root on Debian gets an engine of its own,
-stand-ins for the images, and no Grafana: that is what CI does.
+stand-ins for the images, and no Grafana: that is what CI does. All profiles are on; `AGENTOBS_PROFILES=` turns them off.
 """
 
 import os

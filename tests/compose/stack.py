@@ -21,6 +21,9 @@ from tests.servers.loopback import ask, free_port, text_of
 
 PROJECT = "agent-observability-test"
 
+#: Which profiles are on, with commas between.
+PROFILES = "AGENTOBS_PROFILES"
+
 COMPOSE = REPOSITORY / "docker-compose.yml"
 
 #: What is different where no image can be pulled.
@@ -44,6 +47,17 @@ def compose_file() -> dict[str, Any]:
     return made
 
 
+def profiles() -> tuple[str, ...]:
+    """The profiles that are on: all of them unless the environment says otherwise."""
+    return tuple(name for name in os.environ.get(PROFILES, "all").split(",") if name)
+
+
+def running(on: Sequence[str]) -> list[str]:
+    """The services that run with these profiles."""
+    services = compose_file()["services"].items()
+    return [name for name, one in services if not one.get("profiles") or set(one["profiles"]) & set(on)]
+
+
 class Stack:
     """The services, asked and told through Compose. `ports` has each published port by the variable that sets it."""
 
@@ -56,9 +70,10 @@ class Stack:
             **engine.environment,
             **{name: str(port) for name, port in self.ports.items()},
             "SECRETS": str(folder),
+            "COMPOSE_PROFILES": ",".join(profiles()),
             "COMPOSE_PROGRESS": "plain",
         }
-        self._command = [*_compose(engine), f"--project-name={PROJECT}", f"--file={COMPOSE}"]
+        self._command = [*compose_command(engine), f"--project-name={PROJECT}", f"--file={COMPOSE}"]
         if engine.ours:
             self._command.append(f"--file={OFFLINE}")
             _write_secrets(folder)
@@ -114,7 +129,7 @@ class Stack:
         self.compose("down", "--volumes", "--remove-orphans", "--timeout=5")
 
 
-def _compose(engine: Engine) -> list[str]:
+def compose_command(engine: Engine) -> list[str]:
     """Compose v2: the engine's own, else Debian's."""
     try:
         engine.docker("compose", "version", limit_seconds=30)

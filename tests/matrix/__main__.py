@@ -18,8 +18,7 @@ def main() -> int:
         shown = outcomes.boards({query: panels.answer(running, query, start) for query in panels.queries()})
     with stage(VICTORIA[-1]) as running:
         cases = outcomes.cases(running)
-    with stage(VICTORIA[-1]) as running:
-        played = outcomes.played(running)
+    played = outcomes.played(VICTORIA[-1])
     found = {str(place): what for part in (shown, cases, played) for place, what in part.items()}
     known = {str(place): one.id for one in differences.load() for place in (*one.panels, *one.cases, *one.scenarios)}
     for place, what in found.items():

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from functools import cache
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import cache, partial
 from pathlib import Path
 
 from reference_server import scenarios
 from tests import fidelity
 from tests.matrix import panels
 from tests.matrix.differences import Place
-from tests.matrix.engines import NEWEST, Stage, stage
-from tests.replay import Replay, load
+from tests.matrix.engines import NEWEST, Engine, Stage, stage
+from tests.replay import Replay, Restore, Server, load
 from tests.test_alert_rules import CASES, told
 
 RULES = load(panels.rule_texts())
@@ -50,11 +52,17 @@ def cases(running: Stage) -> dict[Place, str]:
     return out
 
 
-def played(running: Stage) -> dict[str, str]:
+def played(engine: Engine) -> dict[str, str]:
     """Return what scenarios of the reference server miss, and what fires in them without reason, by id."""
-    verdicts = [v for v, _ in fidelity.run(scenarios.shipped(), running.evaluated, restore=running.restore)]
+    verdicts = [v for v, _ in fidelity.spread(scenarios.shipped(), partial(_served, engine))]
     return {
         v.scenario: f"missed: {', '.join(v.missed) or 'none'}; false: {', '.join(v.false) or 'none'}"
         for v in verdicts
         if v.missed or v.false
     }
+
+
+@contextmanager
+def _served(engine: Engine) -> Iterator[tuple[Server, Restore]]:
+    with stage(engine) as running:
+        yield running.evaluated, running.restore

@@ -33,8 +33,14 @@ LEVEL, PRESENCE = 0.1, 0.05
 #: Means below this are what is left of a subtraction of equal numbers.
 NOISE = 1e-9
 
-#: Panels that stay empty over this history, and why.
-EMPTY = {("agent_server_telemetry", "New series"): "made by a scrape itself, which remote write does not have"}
+#: Panels of which a query stays empty over this history, and why.
+_SCRAPE, _PAST = "made by a scrape itself, which remote write does not have", "compares with days before the history"
+EMPTY = {
+    ("agent_server_telemetry", "New series"): _SCRAPE,
+    ("langsight_telemetry", "New series"): _SCRAPE,
+    ("langsight_api", "Spans stored"): _PAST,
+    ("langsmith_nginx", "Requests against last week"): _PAST,
+}
 
 Labels = tuple[tuple[str, str], ...]
 Values = dict[Labels, dict[float, float]]
@@ -64,6 +70,11 @@ def boards() -> dict[str, dict[str, Any]]:
     """Return the committed boards by the stem of their file."""
     paths = sorted((REPOSITORY / "dashboards").glob("*.json"))
     return {path.stem: json.loads(path.read_text(encoding="utf-8")) for path in paths}
+
+
+def systems(board: str) -> tuple[str, ...]:
+    """Return the systems that a board is about, by its stem: one, or all."""
+    return tuple(name for name in fleet.SCENARIOS if board.startswith(f"{name}_")) or tuple(fleet.SCENARIOS)
 
 
 def queries() -> list[Shown]:

@@ -23,7 +23,8 @@ History: TypeAlias = tuple[Mapping[str, str], Sequence[Value]]
 #: Source: https://github.com/prometheus/prometheus/blob/main/model/value/value.go
 _STALE_BITS = struct.pack("<Q", 0x7FF0000000000002)
 
-#: Sample message (field 2) of 16 bytes, whose field 1 is a double; its field 2, the time, follows.
+#: Sample message (field 2) of 16 bytes: its field 1, a double; its field 2, the time, as written by `_stamp`.
+_SAMPLE = struct.Struct("<3sd7s").pack
 _SAMPLE_HEAD = b"\x12\x10\x09"
 
 #: First and last instant, in milliseconds, that take the six bytes which `_SAMPLE_HEAD` counts on.
@@ -57,7 +58,7 @@ def _series(history: History, stamps: Sequence[bytes]) -> bytes:
         if text
     ]
     parts += [
-        _SAMPLE_HEAD + (_STALE_BITS if value == STALE else struct.pack("<d", value)) + stamp
+        _SAMPLE_HEAD + _STALE_BITS + stamp if value == STALE else _SAMPLE(_SAMPLE_HEAD, value, stamp)
         for value, stamp in zip(values, stamps, strict=True)
         if value is not None
     ]

@@ -7,20 +7,23 @@ import os
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
 from itertools import cycle
+from pathlib import Path
 
-from generator.errors import GeneratorError
+from generator.errors import GeneratorError, Problem
 from reference_server import scenarios
 from tests.servers import ServerError, Webhook, free_port, wait_until
 from tests.servers.cache import REPOSITORY
-from tests.stack.deployments import TABLE, Process, config, start
+from tests.stack.deployments import TABLE, Process, config, follow, players, start
 from tests.stack.monitoring import Monitoring, binaries
 
-#: A fault of the pools, one of the streams, one of the runs: each shows within half an hour of its own time.
-SCENARIOS = ("F10", "F18", "F24")
+#: A fault of the pools, one of the streams, and one of each other system: each shows within an hour of its own time.
+SCENARIOS = ("F10", "F18", "L01", "G09", "S03")
 
 #: Virtual seconds per second: half an hour is half a minute.
 SCALE = 60.0
@@ -44,8 +47,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--keep", action="store_true", help="leave it running and tell what fires; Ctrl-C stops it")
     args = parser.parse_args(argv)
     try:
-        for name in args.scenario:
-            scenarios.find(name)
+        _playable(args.scenario)
         with _signals():
             return _keep(args.scenario, args.time_scale) if args.keep else _validate(args.scenario, args.time_scale)
     except Ended:
@@ -54,6 +56,24 @@ def main(argv: Sequence[str] | None = None) -> int:
     except (GeneratorError, ServerError, OSError, ValueError, TimeoutError) as error:
         print(error, file=sys.stderr)
         return 1
+
+
+def _playable(names: Sequence[str]) -> None:
+    """Look all scenarios up before anything starts.
+
+    Raises:
+        GeneratorError: There is none of some name, or its alerts compare with days before.
+
+    """
+    fix = "play another one; `make fidelity` plays this one on a virtual clock"
+    found = [scenarios.find(name) for name in names]
+    problems = [
+        Problem(one.path, 1, f"{one.id} begins with days of history, which no live server has", fix)
+        for one in found
+        if one.past
+    ]
+    if problems:
+        raise GeneratorError(problems)
 
 
 @contextmanager
@@ -73,31 +93,63 @@ def _signals() -> Iterator[None]:
             signal.signal(number, handler)
 
 
+@dataclass(frozen=True, slots=True)
+class Stack:
+    """Everything that runs; `folder` has the target files."""
+
+    processes: Sequence[Process]
+    monitoring: Monitoring
+    folder: Path
+
+    def look(self) -> None:
+        """Let discovery follow the processes, and notice a server that was killed.
+
+        Raises:
+            ServerError: One is gone.
+
+        """
+        gone = [
+            f"{p.deployed.name} ({p.role or p.deployed.system})" for p in self.processes if not p.server.child.alive()
+        ]
+        for name, server in (
+            ("Prometheus", self.monitoring.prometheus),
+            ("Alertmanager", self.monitoring.alertmanager),
+        ):
+            gone += [] if server.alive() else [name]
+        if gone:
+            raise ServerError(f"{', '.join(gone)} ended; everything else is ended too")
+        follow(self.processes, self.folder)
+
+
 @contextmanager
-def _stack(scale: float, webhook: str) -> Iterator[tuple[list[Process], Monitoring]]:
+def _stack(scale: float, webhook: str) -> Iterator[Stack]:
     programs = binaries()
     if isinstance(programs, str):
         raise ServerError(programs)
     with ExitStack() as open_:
+        folder = Path(open_.enter_context(tempfile.TemporaryDirectory(prefix="agentobs-targets-")))
         processes = start(TABLE, scale, open_)
-        monitoring = open_.enter_context(Monitoring(programs, config(processes), scale=scale, webhook=webhook))
-        up = f"sum(up) == {len(processes)}"
-        wait_until(lambda: monitoring.prometheus.query(up), what="all targets", limit_seconds=WAIT_SECONDS)
-        yield processes, monitoring
+        count = follow(processes, folder)
+        monitoring = open_.enter_context(Monitoring(programs, config(processes, folder), scale=scale, webhook=webhook))
+        up = f"sum(up) == {count}"
+        wait_until(lambda: monitoring.prometheus.query(up), what=f"{count} targets", limit_seconds=WAIT_SECONDS)
+        yield Stack(processes, monitoring, folder)
 
 
 def _validate(names: Sequence[str], scale: float) -> int:
     webhook = f"127.0.0.1:{free_port()}"
-    with _stack(scale, f"http://{webhook}/") as (processes, monitoring):
+    with _stack(scale, f"http://{webhook}/") as stack:
+        monitoring = stack.monitoring
         command = [
             sys.executable, "-m", "generator", "validate", "--config", str(monitoring.config),
             "--prometheus", monitoring.prometheus.url, "--alertmanager", f"http://{monitoring.alertmanager.address}",
-            "--time-scale", f"{scale:g}", "--wait", str(WAIT_SECONDS), "--reference", processes[0].server.url,
-            "--webhook", webhook, *(word for name in names for word in ("--scenario", name)),
+            "--time-scale", f"{scale:g}", "--wait", str(WAIT_SECONDS), "--webhook", webhook,
+            *(word for one in players(stack.processes).values() for word in ("--reference", one.server.url)),
+            *(word for name in names for word in ("--scenario", name)),
         ]  # fmt: skip
         with _child(command) as child:
             while child.poll() is None:
-                _check(processes, monitoring)
+                stack.look()
                 time.sleep(LOOK_SECONDS)
             return child.returncode
 
@@ -119,40 +171,28 @@ def _child(command: Sequence[str]) -> Iterator[subprocess.Popen[bytes]]:
 
 
 def _keep(names: Sequence[str], scale: float) -> int:
-    with Webhook() as webhook, _stack(scale, webhook.url) as (processes, monitoring):
-        print(f"Prometheus    {monitoring.prometheus.url}/alerts")
-        print(f"Alertmanager  http://{monitoring.alertmanager.address}")
-        for process in processes:
-            print(f"{process.deployed.name:13} {process.server.url}/metrics  ({process.role})")
+    with Webhook() as webhook, _stack(scale, webhook.url) as stack:
+        print(f"Prometheus    {stack.monitoring.prometheus.url}/alerts")
+        print(f"Alertmanager  http://{stack.monitoring.alertmanager.address}")
+        for process in stack.processes:
+            where = "/metrics" if process.deployed.roles else "/targets"
+            print(
+                f"{process.deployed.name:13} {process.server.url}{where}  ({process.role or process.deployed.system})"
+            )
         print(f"\n{scale:g} times as fast as life. Ctrl-C stops everything.\n")
         told = 0
         for name in cycle(names):
             scenario = scenarios.find(name)
-            processes[0].server.switch(name)
-            print(f"{scenario.id}: {scenario.title}, on {processes[0].deployed.name}. {scenario.plays}", flush=True)
+            player = players(stack.processes)[scenario.system]
+            player.server.switch(name)
+            print(f"{scenario.id}: {scenario.title}, on {player.deployed.name}. {scenario.plays}", flush=True)
             end = time.monotonic() + scenario.duration / scale
             while time.monotonic() < end:
-                _check(processes, monitoring)
+                stack.look()
                 told = _tell(webhook, told)
                 time.sleep(LOOK_SECONDS)
+            player.server.switch("calm")
     return 0
-
-
-def _check(processes: Sequence[Process], monitoring: Monitoring) -> None:
-    """Notice a server that was killed.
-
-    Raises:
-        ServerError: One is gone.
-
-    """
-    gone = [f"{p.deployed.name} ({p.role})" for p in processes if not p.server.child.alive()]
-    gone += [
-        name
-        for name, server in (("Prometheus", monitoring.prometheus), ("Alertmanager", monitoring.alertmanager))
-        if not server.alive()
-    ]
-    if gone:
-        raise ServerError(f"{', '.join(gone)} ended; everything else is ended too")
 
 
 def _tell(webhook: Webhook, told: int) -> int:

@@ -15,11 +15,14 @@ from collections.abc import Iterable, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Self
+from typing import Any, Self
 
+from generator.catalogue import load
 from reference_server import scenarios
 from reference_server.scenarios import Expectation, Scenario
+from reference_server.systems import AGENT_SERVER, OTHERS
 from tests.servers import Webhook, wait_until
+from tests.stack.deployments import TOKEN, discovered, keyed, replaced
 from tests.stack.monitoring import Monitoring
 from tests.stack.reference import Reference
 
@@ -77,7 +80,7 @@ class Play:
     @property
     def demanded(self) -> dict[Key, Expectation]:
         """Alerts that must fire here."""
-        only = self.scenario.parts[0].name
+        only = self.scenario.deployment_names[0]
         return {(e.alert, self.name(e.deployment or only)): e for e in self.scenario.fire if e.alert not in NOT_HERE}
 
     def name(self, deployment: str) -> str:
@@ -128,17 +131,14 @@ class Theatre:
     def __init__(self, ids: Iterable[str], programs: tuple[Path, Path], scale: float = SCALE) -> None:
         self._open = ExitStack()
         try:
-            flags = ("--whole", "true", "--time-scale", f"{scale:g}", "--scenario")
-            self.plays = [
-                Play(scenarios.find(name), self._open.enter_context(Reference(*flags, name, env={}))) for name in ids
-            ]
+            found = [scenarios.find(name) for name in ids]
+            self.plays = [Play(one, self._open.enter_context(_server(one, scale))) for one in found]
             self.webhook = self._open.enter_context(Webhook())
             self._targets = Path(self._open.enter_context(tempfile.TemporaryDirectory(prefix="agentobs-targets-")))
-            found = {"discovery": ["file"], "files": [f"{self._targets}/*.json"]}
-            config = {"systems": {"agent_server": {"scrape": found}}}
             for play in self.plays:
                 play.server.ready()
                 self._discover(play)
+            config = {"systems": {system: self._config(system) for system in (AGENT_SERVER, *OTHERS)}}
             self._monitoring = self._open.enter_context(
                 Monitoring(programs, config, scale=scale, webhook=self.webhook.url)
             )
@@ -152,11 +152,21 @@ class Theatre:
     def __exit__(self, *_: object) -> None:
         self._open.close()
 
+    def _config(self, system: str) -> Mapping[str, Any]:
+        """Return a system's part of bundle.yaml: target files; off where no scenario is about it."""
+        play = next((play for play in self.plays if play.scenario.system == system), None)
+        if play is None:
+            return {"enabled": False}
+        needed = keyed(
+            system, play.server.address, TOKEN if load().systems[system].endpoint.bearer_token else "", self._targets
+        )
+        return {"scrape": {"discovery": ["file"], "files": [f"{self._targets}/{system}.*.json"], **needed}}
+
     def run(self) -> list[Play]:
         """Play everything; return what became of it."""
         prometheus = self._monitoring.prometheus
         # All scenarios have played a little by now; they begin anew, the same targets are known by then.
-        count = sum(len(play.server.get("/targets")) for play in self.plays)
+        count = sum(len(self._groups(play)) for play in self.plays)
         wait_until(lambda: prometheus.query(f"sum(up) == {count}"), what=f"{count} targets", limit_seconds=60)
         for play in self.plays:
             play.server.switch(play.scenario.id)
@@ -202,16 +212,18 @@ class Theatre:
         return wanted.keys() <= seen or elapsed > latest + TOLERANCE_SECONDS
 
     def _discover(self, play: Play) -> None:
-        """Write the list of a play's targets for Prometheus, when it has changed; never half of it."""
-        groups = play.server.get("/targets")
+        """Write the list of a play's targets for Prometheus."""
+        replaced(self._targets / f"{play.scenario.system}.{play.scenario.id}.json", json.dumps(self._groups(play)))
+
+    @staticmethod
+    def _groups(play: Play) -> list[dict[str, Any]]:
+        """Return a play's targets now, as deployments of its own."""
+        if play.scenario.system != AGENT_SERVER:
+            return discovered(play.server, play.scenario.system, play.name(play.scenario.deployment_names[0]))
+        groups: list[dict[str, Any]] = play.server.get("/targets")
         for group in groups:
             group["labels"]["deployment"] = play.name(group["labels"]["deployment"])
-        path = self._targets / f"{play.scenario.id}.json"
-        text = json.dumps(groups)
-        if not path.exists() or path.read_text(encoding="utf-8") != text:
-            temporary = path.with_suffix(".new")
-            temporary.write_text(text, encoding="utf-8")
-            temporary.replace(path)
+        return groups
 
     def _read(self, begun: float) -> None:
         """Ask Prometheus for all that fired between start and end of each scenario, evaluation by evaluation."""
@@ -222,6 +234,12 @@ class Theatre:
             for play in self.plays:
                 if play.owns(key) and first <= (play.ended or now):
                     play.fired[key] = min(play.virtual(first), play.fired.get(key, float("inf")))
+
+
+def _server(scenario: Scenario, scale: float) -> Reference:
+    """Return a server that plays a scenario with all of its processes."""
+    whole = ("--whole", "true") if scenario.system == AGENT_SERVER else ("--system", scenario.system)
+    return Reference(*whole, "--time-scale", f"{scale:g}", "--scenario", scenario.id, env={})
 
 
 def _key(labels: dict[str, str]) -> Key:

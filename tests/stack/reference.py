@@ -32,13 +32,13 @@ SHOWN = {
 class Reference:
     """One process of the reference server. A context manager: leaving it, or `close()`, kills it."""
 
-    def __init__(self, *flags: str, env: Mapping[str, str] = SHOWN, module: str = "reference_server") -> None:
-        """Start `python -m module` with `flags` on a free port, and return at once: `ready` waits.
+    def __init__(self, *flags: str, env: Mapping[str, str] = SHOWN) -> None:
+        """Start `python -m reference_server` with `flags` on a free port, and return at once: `ready` waits.
 
         Several so start at the same time.
         """
         self._temporary = tempfile.TemporaryDirectory(prefix="agentobs-reference-")
-        self._module, self._flags, self._env = module, flags, {**os.environ, "PYTHONPATH": str(REPOSITORY), **env}
+        self._flags, self._env = flags, {**os.environ, "PYTHONPATH": str(REPOSITORY), **env}
         self.port = 0
         try:
             self.start()
@@ -57,7 +57,7 @@ class Reference:
     def start(self) -> None:
         """Start the process; at the port that it had before, if it had one."""
         folder = Path(self._temporary.name)
-        command = [sys.executable, "-m", self._module, "--port", str(self.port), *self._flags]
+        command = [sys.executable, "-m", "reference_server", "--port", str(self.port), *self._flags]
         self.child = Child(command, log=folder / "log", folder=folder, env=self._env)
 
     def ready(self) -> Self:
@@ -71,7 +71,7 @@ class Reference:
             told = re.search(r"^http://\S+:(\d+)$", self.child.log(), re.MULTILINE)
             if told:
                 self.port = int(told[1])
-            return bool(told) and ask(self.port, "GET", "/ok")[0] < 600
+            return bool(told) and ask(self.port, "GET", "/scenario")[0] < 600
 
         wait_ready(self.child, answers, what="the reference server")
         return self

@@ -9,12 +9,16 @@ from generator.catalogue import Metric
 from generator.promql import select
 from generator.query import Scope
 from generator.site import Site
+from generator.units import seconds
 from generator.validate.pool import spread
 from generator.validate.prometheus import Prometheus
 from generator.validate.verdict import Finding, empty, pending, wrong
 
 #: Series that exist from the start of a process on, or from its first tick.
 CERTAIN = frozenset({"start", "first_tick"})
+
+#: What was there in one of so many scrapes is there.
+SCRAPES = 4
 
 #: Seconds between two ticks of a server: STATS_INTERVAL_SECS unless somebody changes it.
 TICK_SECONDS = 60.0
@@ -206,10 +210,14 @@ def metrics_of(site: Site, name: str) -> Iterator[tuple[Metric, str]]:
             yield metric, name
 
 
-def counted(site: Site, metric: Metric) -> str:
-    """Return a query for the number of series of a metric; of a histogram, of its children."""
+def counted(site: Site, metric: Metric, scale: float = 1.0) -> str:
+    """Return a query for the number of series of a metric within the last scrapes; of a histogram, of its children.
+
+    Within several: what one target has alone is not there for a moment when a single scrape of it is late.
+    """
     part = "_count" if "_count" in metric.parts else metric.parts[0]
-    return f"count({select(metric, Scope('', site.selectors), part)})"
+    recent = SCRAPES * seconds(site.config.scrape_interval) / scale
+    return f"count(last_over_time({select(metric, Scope('', site.selectors), part)}[{recent * 1000:.0f}ms]))"
 
 
 def gather(site: Site, prometheus: Prometheus, *, scale: float = 1.0) -> Evidence:
@@ -222,7 +230,7 @@ def gather(site: Site, prometheus: Prometheus, *, scale: float = 1.0) -> Evidenc
     on = [name for name, config in site.config.systems.items() if config.enabled]
     wanted = [pair for name in on for pair in metrics_of(site, name)]
     wanted += [(m, other) for other in ("prometheus", "exporters") for m in site.system(other)]
-    queries = [counted(site, m) for m, _ in wanted]
+    queries = [counted(site, m, scale) for m, _ in wanted]
     numbers = spread(lambda q: _number(prometheus, q), queries)
     counts = {(name, m.full_name): n for (m, name), n in zip(wanted, numbers, strict=True)}
     reached = dict(zip(on, spread(lambda name: _reached(site, prometheus, name), on), strict=True))

@@ -48,11 +48,9 @@ def installation(configured: Callable[[str], Site], exporter: str, *groups: tupl
     """Return an installation that has LangSmith alone: fixed targets, (role, address), or the file `targets.json`."""
     static = [{"deployment": "demo", "role": role, "targets": [address]} for role, address in groups]
     scrape = {"discovery": ["static" if groups else "file"], "files": ["targets.json"], "static": static}
-    return configured(
-        yaml.safe_dump({
-            "systems": {"agent_server": {"enabled": False}, "langsmith": {"scrape": {**scrape, "json_exporter": exporter}}}
-        })
-    )  # fmt: skip
+    off = {name: {"enabled": False} for name in ("agent_server", "langsight", "agentgateway")}
+    own = {"scrape": {**scrape, "json_exporter": exporter}}
+    return configured(yaml.safe_dump({"systems": {**off, "langsmith": own}}))
 
 
 def watched(site: Site, every: str = "500ms") -> str:

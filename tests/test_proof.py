@@ -22,10 +22,10 @@ def test_panels_are_counted_by_board_and_alerts_told_by_scenario() -> None:
         ]
     }
 
-    assert markdown(report) == HEAD + (
+    assert markdown(report, ["Agent Server / Runs", "All systems"]) == HEAD + (
         "| what | ok | empty for a reason | warning | wrong |\n| --- | --- | --- | --- | --- |\n"
         "| targets | 1 | 0 | 0 | 0 |\n| panels | 1 | 1 | 0 | 1 |\n| scenarios | 2 | 0 | 0 | 1 |\n\n"
-        "| board | panels | show data | empty for a reason | wrong |\n| --- | --- | --- | --- | --- |\n"
+        "| board | queries | show data | empty for a reason | wrong |\n| --- | --- | --- | --- | --- |\n"
         "| Agent Server / Runs | 2 | 1 | 1 | 0 |\n| All systems | 1 | 0 | 0 | 1 |\n\n"
         "| scenario | alert | firing | resolved |\n| --- | --- | --- | --- |\n"
         "| F10 | AgentServerPgPoolErrors | delivered after 12 s | **wrong**: still firing |\n"
@@ -33,4 +33,4 @@ def test_panels_are_counted_by_board_and_alerts_told_by_scenario() -> None:
 
 
 def test_a_report_without_scenarios_has_no_table_of_them() -> None:
-    assert "scenario" not in markdown({"verdicts": [verdict("targets", "agent-server", "ok")]})
+    assert "scenario" not in markdown({"verdicts": [verdict("targets", "agent-server", "ok")]}, [])

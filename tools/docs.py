@@ -39,6 +39,7 @@ def parts() -> dict[str, list[str]]:
             "| --- | --- |",
             *(f"| [{row['title']}](dashboards/{row['board']}.json) | {row['about']} |" for row in boards(bundle)),
         ],
+        "proof": (ROOT / "docs" / "proof.md").read_text(encoding="utf-8").rstrip().split("\n\n", 2)[2].split("\n"),
         "fidelity": fidelity((ROOT / "docs" / "fidelity.md").read_text(encoding="utf-8")),
         "engines": differences.markdown(differences.load(), {row["board"]: row["title"] for row in boards(bundle)}),
         **{

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import json
 import os
 import signal
 import subprocess
@@ -21,6 +22,7 @@ from tests.servers import ServerError, Webhook, free_port, wait_until
 from tests.servers.cache import REPOSITORY
 from tests.stack.deployments import TABLE, Process, config, follow, players, start
 from tests.stack.monitoring import Monitoring, binaries
+from tests.stack.proof import markdown
 
 #: A fault of the pools, one of the streams, and one of each other system: each shows within an hour of its own time.
 SCENARIOS = ("F10", "F18", "L01", "G09", "S03")
@@ -44,12 +46,17 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.stack", description=__doc__)
     parser.add_argument("--scenario", nargs="+", default=list(SCENARIOS), metavar="ID", help="what is played in turn")
     parser.add_argument("--time-scale", type=float, default=SCALE, metavar="N", help=f"default: {SCALE:g}")
+    parser.add_argument("--markdown", type=Path, metavar="FILE", help="write the verdicts as tables there")
     parser.add_argument("--keep", action="store_true", help="leave it running and tell what fires; Ctrl-C stops it")
     args = parser.parse_args(argv)
     try:
         _playable(args.scenario)
         with _signals():
-            return _keep(args.scenario, args.time_scale) if args.keep else _validate(args.scenario, args.time_scale)
+            return (
+                _keep(args.scenario, args.time_scale)
+                if args.keep
+                else _validate(args.scenario, args.time_scale, args.markdown)
+            )
     except Ended:
         print("ended; nothing is left running", file=sys.stderr)
         return 130
@@ -136,7 +143,7 @@ def _stack(scale: float, webhook: str) -> Iterator[Stack]:
         yield Stack(processes, monitoring, folder)
 
 
-def _validate(names: Sequence[str], scale: float) -> int:
+def _validate(names: Sequence[str], scale: float, page: Path | None = None) -> int:
     webhook = f"127.0.0.1:{free_port()}"
     with _stack(scale, f"http://{webhook}/") as stack:
         monitoring = stack.monitoring
@@ -147,11 +154,21 @@ def _validate(names: Sequence[str], scale: float) -> int:
             *(word for one in players(stack.processes).values() for word in ("--reference", one.server.url)),
             *(word for name in names for word in ("--scenario", name)),
         ]  # fmt: skip
+        report = monitoring.config.with_name("report.json")
+        if page:
+            command += ["--format", "json", "--output", str(report)]
         with _child(command) as child:
             while child.poll() is None:
                 stack.look()
                 time.sleep(LOOK_SECONDS)
-            return child.returncode
+        if page and report.exists():
+            page.write_text(markdown(json.loads(report.read_text(encoding="utf-8")), _titles()), encoding="utf-8")
+        return child.returncode
+
+
+def _titles() -> list[str]:
+    boards = (REPOSITORY / "dashboards").glob("*.json")
+    return [json.loads(board.read_text(encoding="utf-8"))["title"] for board in boards]
 
 
 @contextmanager

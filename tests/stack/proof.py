@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 HEAD = """\
@@ -21,16 +21,17 @@ _ALERT = re.compile(r"(\w+) (\w+) (fires|resolves)")
 _STATES = ("ok", "empty", "warning", "wrong")
 
 
-def markdown(report: Mapping[str, Any]) -> str:
-    """Return the page: items by category, panels by board, alerts by scenario.
+def markdown(report: Mapping[str, Any], boards: Iterable[str]) -> str:
+    """Return the page: items by category, queries of panels by board, alerts by scenario.
 
     Args:
         report: What `agentobs validate --format json` writes.
+        boards: Titles of the boards.
 
     """
     verdicts: Sequence[Mapping[str, str]] = report["verdicts"]
     return HEAD + "\n\n".join(
-        "\n".join(lines) for lines in (_categories(verdicts), _boards(verdicts), _alerts(verdicts)) if len(lines) > 2
+        "\n".join(lines) for lines in (_categories(verdicts), _boards(verdicts, boards), _alerts(verdicts)) if len(lines) > 2
     ) + "\n"  # fmt: skip
 
 
@@ -40,15 +41,20 @@ def _categories(verdicts: Sequence[Mapping[str, str]]) -> list[str]:
     return ["| what | ok | empty for a reason | warning | wrong |", "| --- | --- | --- | --- | --- |", *rows]
 
 
-def _boards(verdicts: Sequence[Mapping[str, str]]) -> list[str]:
-    panels = [(v["item"].rpartition(" / ")[0], v["verdict"]) for v in verdicts if v["category"] == "panels"]
+def _boards(verdicts: Sequence[Mapping[str, str]], boards: Iterable[str]) -> list[str]:
+    titles = sorted(boards, key=len, reverse=True)
+    panels = [
+        (next(t for t in titles if v["item"].startswith(f"{t} / ")), v["verdict"])
+        for v in verdicts
+        if v["category"] == "panels"
+    ]
     names = dict.fromkeys(board for board, _ in panels)
     counts = {name: Counter(state for board, state in panels if board == name) for name in names}
     rows = [
         f"| {name} | {sum(c.values())} | {c['ok']} | {c['empty']} | {c['warning'] + c['wrong']} |"
         for name, c in counts.items()
     ]
-    return ["| board | panels | show data | empty for a reason | wrong |", "| --- | --- | --- | --- | --- |", *rows]
+    return ["| board | queries | show data | empty for a reason | wrong |", "| --- | --- | --- | --- | --- |", *rows]
 
 
 def _alerts(verdicts: Sequence[Mapping[str, str]]) -> list[str]:

@@ -38,7 +38,7 @@ RULES = outcomes.RULES
 KNOWN = differences.load()
 
 #: Seconds that a server may take for what it does every half second: Prometheus hands targets over after five.
-PATIENCE = 90
+PATIENCE = 180
 
 #: The minute of the history that is played as the present, in seconds, and what must fire then, among others: Postgres is
 #: out, runs kill their pods, status writes fail; the live feed is full, a backend is gone, ClickHouse refuses inserts.
@@ -305,7 +305,7 @@ def test_an_alert_is_delivered_and_resolved(engine: Engine, age: Age, site: Site
 def at(text: str, end: Receiver, alertmanager: Alertmanager) -> str:
     """Return the generated configuration with this machine's addresses, twice a second."""
     text = re.sub(r"(scrape_interval|scrape_timeout|evaluation_interval): .*", r"\1: 500ms", text)
-    text = text.replace("agent-api:8000", end.address).replace("alertmanager:9093", alertmanager.address)
+    text = re.sub(r"agent-(api|combined):8000", end.address, text).replace("alertmanager:9093", alertmanager.address)
     return text.replace("/etc/prometheus/rules", "loaded")
 
 

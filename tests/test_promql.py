@@ -25,6 +25,7 @@ from generator.promql import (
     level,
     lowest,
     mean,
+    moved,
     observations,
     observed,
     peak,
@@ -179,6 +180,15 @@ def test_happened_sees_the_event_that_a_series_is_born_with(site: Site) -> None:
         "  or\n"
         f"  increase({name}[5m]) > 0 and rate({name}[5m]) > 0\n"
         ")"
+    )
+
+
+def test_moved_is_an_increase_beside_a_rate(site: Site) -> None:
+    """Each series for itself, before they are added up."""
+    name = "lg_api_http_requests_total"
+
+    assert text(moved(site.system("agent_server")["http_requests_total"], by=BY)) == (
+        f"sum by (deployment) (increase({name}[5m]) and rate({name}[5m]) > 0)"
     )
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from generator.promql import age, average, increase, observed, peak, quantile, rate, total
+from generator.promql import age, average, moved, observed, peak, quantile, rate, total
 from generator.records.agent_server import levels
 from generator.rules import SAMPLED, SPARSE, Alert
 from generator.site import Site
@@ -52,7 +52,7 @@ def _pools(site: Site) -> list[Alert]:
     return [
         Alert(
             name="AgentServerPgPoolErrors",
-            query=increase(lg["pg_pool_requests_errors_total"], by=by).above(site.limit("pg_pool_errors")),
+            query=moved(lg["pg_pool_requests_errors_total"], by=by).above(site.limit("pg_pool_errors")),
             over="10m",
             hold="2m",
             severity="critical",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from generator.promql import amount, increase, observed, quantile, rate, surged, volume
+from generator.promql import amount, increase, moved, observed, quantile, rate, surged, volume
 from generator.records.agentgateway import LLM_FAILED, NEW
 from generator.rules import Alert
 from generator.site import Site
@@ -68,7 +68,7 @@ def _spending(site: Site) -> list[Alert]:
         ),
         Alert(
             name="AgentgatewayLlmCostBudget",
-            query=increase(gw["gen_ai_client_cost_usd_total"], by=gateway).above(site.limit("gateway_cost_per_hour")),
+            query=moved(gw["gen_ai_client_cost_usd_total"], by=gateway).above(site.limit("gateway_cost_per_hour")),
             over="1h",
             hold="0s",
             severity="warning",
@@ -79,7 +79,7 @@ def _spending(site: Site) -> list[Alert]:
         ),
         Alert(
             name="AgentgatewayUnpricedModels",
-            query=increase(unpriced, by=(*by, "gen_ai_request_model")).above(site.limit("gateway_unpriced_lookups")),
+            query=moved(unpriced, by=(*by, "gen_ai_request_model")).above(site.limit("gateway_unpriced_lookups")),
             over="6h",
             hold="0s",
             severity="info",

@@ -5,7 +5,7 @@ Its process tells no start time, so a counter that is born with its first event 
 
 from __future__ import annotations
 
-from generator.promql import happened, increase, lowest, observed, quantile, rate, surged, total
+from generator.promql import happened, lowest, moved, observed, quantile, rate, surged, total
 from generator.query import Query
 from generator.rules import Alert
 from generator.site import Site
@@ -61,7 +61,7 @@ def _configuration(site: Site) -> list[Alert]:
         ),
         Alert(
             name="AgentgatewayXdsErrors",
-            query=increase(lost, by=each).above(site.limit("gateway_xds_terminations")),
+            query=moved(lost, by=each).above(site.limit("gateway_xds_terminations")),
             over="15m",
             hold="5m",
             severity="warning",

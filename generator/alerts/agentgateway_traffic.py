@@ -6,7 +6,7 @@ long as they want.
 
 from __future__ import annotations
 
-from generator.promql import exceeded, increase, quantile, rate
+from generator.promql import exceeded, increase, moved, quantile, rate
 from generator.rules import Alert
 from generator.site import Site
 
@@ -44,7 +44,7 @@ def _failures(site: Site) -> list[Alert]:
         ),
         Alert(
             name="AgentgatewayNoHealthyBackend",
-            query=increase(every.where(reason="NoHealthyBackend"), by=(*gateway, "route")).at_least(
+            query=moved(every.where(reason="NoHealthyBackend"), by=(*gateway, "route")).at_least(
                 site.limit("gateway_no_backend")
             ),
             hold="2m",

@@ -5,7 +5,7 @@ Its counters are on the page from the start of the server, at 0, so an increase 
 
 from __future__ import annotations
 
-from generator.promql import increase, rate, total
+from generator.promql import increase, moved, rate, total
 from generator.rules import Alert
 from generator.site import Site
 
@@ -36,7 +36,7 @@ def _inserts(site: Site) -> list[Alert]:
         ),
         Alert(
             name="LangSmithClickHouseRejectedInserts",
-            query=increase(ls["ClickHouseProfileEvents_RejectedInserts"], by=by).above(
+            query=moved(ls["ClickHouseProfileEvents_RejectedInserts"], by=by).above(
                 site.limit("clickhouse_rejected_inserts")
             ),
             hold="1m",
@@ -58,7 +58,7 @@ def _inserts(site: Site) -> list[Alert]:
         ),
         Alert(
             name="LangSmithClickHouseDelayedInserts",
-            query=increase(ls["ClickHouseProfileEvents_DelayedInserts"], by=by).above(
+            query=moved(ls["ClickHouseProfileEvents_DelayedInserts"], by=by).above(
                 site.limit("clickhouse_delayed_inserts")
             ),
             hold="5m",
@@ -91,7 +91,7 @@ def _queries(site: Site) -> list[Alert]:
         ),
         Alert(
             name="LangSmithClickHouseMemoryLimit",
-            query=increase(ls["ClickHouseProfileEvents_QueryMemoryLimitExceeded"], by=by).above(
+            query=moved(ls["ClickHouseProfileEvents_QueryMemoryLimitExceeded"], by=by).above(
                 site.limit("clickhouse_memory_exceeded")
             ),
             over="10m",

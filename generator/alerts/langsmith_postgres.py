@@ -6,7 +6,7 @@ ratios vanish just when they matter. So the one on connections looks at its grea
 
 from __future__ import annotations
 
-from generator.promql import increase, lowest, peak, total
+from generator.promql import lowest, moved, peak, total
 from generator.rules import Alert
 from generator.site import Site
 
@@ -40,7 +40,7 @@ def alerts(site: Site) -> list[Alert]:
         ),
         Alert(
             name="LangSmithPostgresDeadlocks",
-            query=increase(ls["pg_stat_database_deadlocks"], by=by).above(site.limit("postgres_deadlocks")),
+            query=moved(ls["pg_stat_database_deadlocks"], by=by).above(site.limit("postgres_deadlocks")),
             over="10m",
             hold="0s",
             severity="warning",

@@ -6,7 +6,7 @@ where something is, the evictions themselves are. Which policy holds is on the e
 
 from __future__ import annotations
 
-from generator.promql import increase, lowest, peak, present
+from generator.promql import lowest, moved, peak, present
 from generator.rules import Alert
 from generator.site import Site
 
@@ -44,7 +44,7 @@ def alerts(site: Site) -> list[Alert]:
         ),
         Alert(
             name="LangSmithRedisEvictions",
-            query=increase(ls["redis_evicted_keys_total"], by=by).above(0),
+            query=moved(ls["redis_evicted_keys_total"], by=by).above(0),
             over="10m",
             hold="0s",
             severity="critical",
@@ -55,7 +55,7 @@ def alerts(site: Site) -> list[Alert]:
         ),
         Alert(
             name="LangSmithRedisRejectedConnections",
-            query=increase(ls["redis_rejected_connections_total"], by=by).above(0),
+            query=moved(ls["redis_rejected_connections_total"], by=by).above(0),
             hold="0s",
             severity="warning",
             summary=f"{name} refused {{{{ $value | humanize }}}} connections within 5 minutes.",

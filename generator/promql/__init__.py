@@ -1,7 +1,7 @@
 """PromQL from catalogue metrics: metrics in, `Query` out. Refuses what has no meaning. No Grafana and no YAML."""
 
 from generator.promql.compare import surged
-from generator.promql.counters import happened, increase, rate, spikes, starts
+from generator.promql.counters import happened, increase, moved, rate, spikes, starts
 from generator.promql.gauges import (
     absent,
     age,
@@ -58,6 +58,7 @@ __all__ = [
     "lowest",
     "marked",
     "mean",
+    "moved",
     "observations",
     "observed",
     "peak",

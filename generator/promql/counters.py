@@ -44,6 +44,34 @@ def increase(metric: Metric, *, by: Sequence[str] = (), ago: str = "") -> Query:
     return query(metric, by, metric.unit, lambda scope: added(metric, by, scope, "increase", ago=ago))
 
 
+def moved(metric: Metric, *, by: Sequence[str] = ()) -> Query:
+    """Events (or units) within the window, as `increase()`, of those series alone that moved in it: for limits in an alert.
+
+    On Prometheus the sum is the same, or nothing instead of 0. VictoriaMetrics takes the first sample of a small counter for
+    an increase, and not for a rate: with `rate()` beside it, an old counter that is found late stays silent there too.
+
+    Args:
+        metric: The counter.
+        by: Labels to keep.
+
+    Raises:
+        QueryError: Not a counter, or a label is unknown.
+
+    """
+    need(metric, COUNTERS, "moved")
+
+    def inner(part: Metric, scope: Scope) -> str:
+        return " and ".join(
+            f"{function}({select(part, scope)}[{scope.window}]){test}"
+            for function, test in (("increase", ""), ("rate", " > 0"))
+        )
+
+    def build(scope: Scope) -> str:
+        return aggregate("sum", by, both(metric, lambda part: inner(part, scope)), metric)
+
+    return query(metric, by, metric.unit, build)
+
+
 def happened(metric: Metric, *, by: Sequence[str] = (), clock: bool = True) -> Query:
     """Events within the window, 0 left out, by a counter whose series is born at its first event.
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import pytest
 
@@ -158,6 +158,27 @@ def test_a_few_small_queries_tell_what_is_there(asked: Asked) -> None:
     lg = asked.context.site.system("agent_server")
     assert [evidence.seen(lg[n]) for n in ("num_pending_runs", "http_requests_latency", "pg_pool_max")] == [1, 1, 0]
     assert gather(asked.context.site, asked.context.prometheus) == evidence
+
+
+@pytest.mark.real
+@pytest.mark.parametrize(
+    ("ago", "interval", "state", "why"),
+    [
+        (200.0, 300.0, State.WRONG, "is not recorded, although its rule would give something"),
+        (300.0, 400.0, State.EMPTY, "there was nothing to record yet at its last evaluation"),
+    ],
+)
+def test_what_was_written_while_its_rule_was_evaluated_is_no_miss(
+    asked: Asked, ago: float, interval: float, state: State, why: str
+) -> None:
+    """A sample may be there with a time before the evaluation that did not see it; one a whole interval older was there."""
+    evaluated = asked.context.now - ago, interval
+    found = explainer(replace(asked.context, evaluated=lambda _: evaluated)).nothing(
+        "deployment:lg_api_http_requests_latency:p95_5m"
+    )
+
+    assert found.state is state
+    assert why in found.why
 
 
 def test_reasons_follow_the_configuration(configured: Callable[[str], Site]) -> None:

@@ -226,10 +226,12 @@ class Explainer:
         expr = tree(self._expressions[record.name, tuple(record.labels.items())])
         found = self._why(expr, at)
         if found is None and known:
-            # What it records may have come after its last evaluation before that time.
+            # What it records may have come after its last evaluation before that time, or have been written only then
+            # with a time before it. What was there a whole interval earlier was not missed.
             last, interval = known
             now = at or time.time()
-            found = self._why(expr, last if last <= now else now - interval)
+            times = (last, last - interval) if last <= now else (now - interval,)
+            found = next((f for one in times if (f := self._why(expr, one))), None)
             if found:
                 return empty(f"{record.name}: there was nothing to record yet at its last evaluation")
         if found is None and self._prometheus.query(f"count({_own(record)})"):

@@ -107,12 +107,13 @@ def test_rules_load_and_evaluate_over_data(engine: Engine, cell: Cell) -> None:
     """Every rule is healthy over a fleet in trouble, and every annotation is filled."""
     count = cell(engine, "rules")
     offsets = [n * fleet.SCRAPE for n in range(int(fleet.DURATION // fleet.SCRAPE) + 1)]
-    start = time.time() - PRESENT
     known = [offset for offset in offsets if offset < PRESENT + 500]
+    fleet.played()  # before the present begins
     with ExitStack() as stack:
         if engine.is_prometheus:
             config = "global: {evaluation_interval: 500ms}\n"
             server = stack.enter_context(Prometheus(engine.path, config, rules=fast(panels.rule_texts()), history=True))
+            start = time.time() - PRESENT
             server.push(fleet.histories(start, known), [start + offset for offset in known])
             manager: Prometheus | Vmalert = server
         else:
@@ -123,6 +124,7 @@ def test_rules_load_and_evaluate_over_data(engine: Engine, cell: Cell) -> None:
                 timeout=60,
             )
             victoria = stack.enter_context(Victoria(engine.path))
+            start = time.time() - PRESENT
             victoria.push(fleet.histories(start, known), [start + offset for offset in known])
             texts = fast(panels.rule_texts())
             flags = ["-rule.evalDelay=0s", "-remoteWrite.flushInterval=100ms"]

@@ -4,17 +4,22 @@ Nothing here talks to another machine.
 """
 
 import http.client
+import os
 import socket
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from functools import cache
+from itertools import cycle
 from typing import TypeVar
 
 from tests.servers.processes import Child
 
 Answer = TypeVar("Answer")
 
-#: The Agent Server's own default; a developer's server may come there at any moment.
-NEVER = 2024
+#: Ports for servers lie below those that the kernel gives to outgoing connections; each process begins at a hundred of its
+#: own, so that tests which run side by side do not meet between the choice of a port and its use.
+PORTS = range(10_000, 30_000)
+OWN_PORTS = 100
 
 #: Seconds between two looks at a condition: a start takes 50 ms at best, a look less than one.
 LOOK_SECONDS = 0.01
@@ -36,14 +41,26 @@ class StartError(ServerError):
     """A server did not come up; the text ends with the last lines of its log."""
 
 
+@cache
+def _numbers(process: int) -> Iterator[int]:
+    """Numbers of ports without end, from the first one of a process."""
+    first = process * OWN_PORTS % len(PORTS)
+    return cycle([*PORTS[first:], *PORTS[:first]])
+
+
 def free_port() -> int:
-    """Number of a loopback TCP port that nobody listened on just now; never 2024."""
-    while True:
-        with socket.socket() as taken:
-            taken.bind(("127.0.0.1", 0))
-            port: int = taken.getsockname()[1]
-        if port != NEVER:
-            return port
+    """Number of a loopback TCP port that nobody listens on and that this process did not get lately."""
+    return next(port for port in _numbers(os.getpid()) if _is_free(port))
+
+
+def _is_free(port: int) -> bool:
+    with socket.socket() as taken:
+        taken.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # one that was closed a moment ago is free
+        try:
+            taken.bind(("127.0.0.1", port))
+        except OSError:
+            return False
+    return True
 
 
 def ask(

@@ -93,14 +93,15 @@ def _named(bundle: Bundle) -> list[str]:
     lines: list[str] = []
     for name, system in bundle.site.catalogue.systems.items():
         found = _alerts(bundle, name)
-        if found:
-            lines += [f"**{system.title}**, {len(found)} alerts", ""]
+        if not found:
+            continue
+        lines += ["<details>", f"<summary><b>{system.title}</b>, {len(found)} alerts</summary>", ""]
         for severity in SEVERITIES:
             links = [f"[{a.name}](docs/runbooks/{a.name}.md)" for a in found if a.severity == severity]
             if links:
                 lines += [f"- {severity}: {', '.join(links)}"]
-        lines += [""] if found else []
-    return lines[:-1]
+        lines += ["", "</details>"]
+    return lines
 
 
 def _told(bundle: Bundle) -> list[str]:

@@ -3,6 +3,8 @@ PYTHON ?= python3
 VENV   ?= .venv
 BIN    := $(VENV)/bin
 ARGS   ?=
+# A module of tests stays in one process, whose servers it shares; four at once want 4 GB.
+PYTEST := $(BIN)/python -m pytest --numprocesses=auto --maxprocesses=4 --dist=loadfile --no-loadscope-reorder
 
 .DEFAULT_GOAL := help
 .PHONY: help dashboards check lint test unit matrix types docs reference fidelity validate demo up down compose lock bench clean
@@ -24,10 +26,10 @@ test: $(VENV)/.dev ## everything: style, types, generated files, unit tests, rea
 	@$(BIN)/mypy --no-error-summary
 	@$(BIN)/agentobs check
 	@$(BIN)/agentobs lint
-	@$(BIN)/python -m pytest $(ARGS)
+	@$(PYTEST) $(ARGS)
 
 unit: $(VENV)/.dev ## the fast tests only, no real servers
-	@$(BIN)/python -m pytest -m "not real" $(ARGS)
+	@$(PYTEST) -m "not real" $(ARGS)
 
 matrix: $(VENV)/.dev ## the whole proof on every Prometheus, Alertmanager and VictoriaMetrics (ten minutes)
 	@$(BIN)/python -m pytest tests/test_matrix.py -m "real or matrix" -p tests.matrix.table $(ARGS)

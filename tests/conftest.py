@@ -17,6 +17,24 @@ ROOT = Path(__file__).parent.parent
 #: Both eras of the Agent Server in the field at once.
 MIXED = "systems: {agent_server: {versions: mixed}}\n"
 
+#: Modules that take a minute or more, begun first, so that no process is left alone with one of them at the end. The first
+#: two stand apart: what plays against the clock shares the machine with what waits.
+LONG = (
+    "test_compose",
+    "test_agent_server_harness",
+    "test_live",
+    "test_real_prometheus",
+    "test_survival",
+    "test_fidelity",
+    "test_validate_real",
+)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Put long modules first, in their order; all others stay where they are."""
+    order = {name: place for place, name in enumerate(LONG)}
+    items.sort(key=lambda item: order.get(item.path.stem, len(LONG)))
+
 
 @pytest.fixture(scope="session")
 def catalogue() -> Catalogue:

@@ -142,7 +142,7 @@ def board(
         refresh=site.config.refresh,
         time=g.Time(site.config.time_from, "now"),
         templating=g.Templating([grafana.datasource_variable(), *_variables(site, system, variables, fleet=fleet)]),
-        annotations=g.Annotations(list(_annotations(site, variables))),
+        annotations=g.Annotations(list(_annotations(site, system, variables))),
         links=list(_links(site, tags[-1] if system else tags[0])),
         panels=placed,
     )
@@ -203,8 +203,8 @@ def _variables(site: Site, system: str, names: Sequence[str], *, fleet: bool) ->
         )
 
 
-def _annotations(site: Site, variables: Sequence[str]) -> Iterator[object]:
-    alerts = site.system("prometheus")["ALERTS"].where(alertstate="firing")
+def _annotations(site: Site, system: str, variables: Sequence[str]) -> Iterator[object]:
+    alerts = site.firing(*([system] if system else []))
     held = [v for v in variables if v in WIDE]
     scope = Scope("", (*site.selectors, *_matchers(site, held)))
     tags = ",".join(("alertname", "severity", *site.identity))

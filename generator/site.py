@@ -10,6 +10,9 @@ from generator.errors import QueryError, nearest
 from generator.limits import LIMITS_BY_NAME, Limit
 from generator.settings import Config, Labels, Objective, SystemConfig
 
+#: What the names of alerts begin with that are about Prometheus and its rules.
+OBSERVABILITY = "Observability"
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Site:
@@ -36,6 +39,13 @@ class Site:
     def system(self, name: str, *, on: str = "") -> View:
         """Return the metrics of one system. `on` narrows series that several systems share to the targets of one of them."""
         return View(self, self.catalogue.systems[name], self.config.systems.get(name), on)
+
+    def firing(self, *systems: str) -> Metric:
+        """Return the alerts that fire, of some systems; without any, of all that are enabled and of the observability itself."""
+        enabled = [name for name, config in self.config.systems.items() if config.enabled]
+        names = [self.catalogue.systems[name].alerts for name in systems or enabled]
+        pattern = names[0] if len(systems) == 1 else f"({'|'.join(names if systems else (*names, OBSERVABILITY))})"
+        return self.system("prometheus")["ALERTS"].where(alertstate="firing").matching(alertname=f"{pattern}.*")
 
     def limit(self, name: str) -> Limit:
         """Return a limit with the operator's own value, if there is one."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from generator.layout import Row, row
 from generator.panels import Column, Shown, lines, stat, state, table
 from generator.promql import count, falls, level, peak, rate, restarts, total
@@ -74,6 +76,12 @@ def costing(site: Site, system: str) -> tuple[Shown, ...]:
         lines("Memory", peak(proc["process_resident_memory_bytes"], by=by)),
         lines("Open files against the limit", used, limit=site.limit("open_descriptors")),
     )
+
+
+def alerts(site: Site, *systems: str, link: Mapping[str, str] | None = None) -> Shown:
+    """Panel: a table of the alerts that fire, of some systems; without any, of all. `link` is label to URL, as in a table."""
+    firing = count(site.firing(*systems), by=("severity", "alertname", *site.identity))
+    return table("Firing alerts", [Column("Series", firing.about("One row per firing alert."))], link=link)
 
 
 def processes(site: Site, system: str) -> Row:

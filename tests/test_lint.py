@@ -205,6 +205,21 @@ def test_a_metric_without_a_board_is_found(
     assert found(replace(forgotten, no_board="only of use to its authors")) == []
 
 
+@pytest.mark.parametrize("name", ["WorkersSaturated", "LangSightWorkersSaturated", "AgentServer"])
+def test_an_alert_is_called_after_its_system(name: str, tmp_path: Path, files: dict[str, str], site: Site) -> None:
+    """Boards count the alerts of their system by the beginning of the name."""
+    document = yaml.safe_load(files[RULES])
+    rule("alert", name)(document)
+    written(tmp_path, {**files, RULES: yaml.safe_dump(document)})
+
+    (found,) = run(site, tmp_path, [c for c in CHECKS if c.name == "rule/names"])
+
+    assert (found.what, found.fix) == (
+        f"alert {name!r}",
+        "use CamelCase after AgentServer: boards find their alerts by it",
+    )
+
+
 def test_a_demanded_selector_that_is_not_there_is_found(
     tmp_path: Path, files: dict[str, str], configured: Callable[[str], Site]
 ) -> None:

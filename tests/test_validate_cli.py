@@ -41,7 +41,7 @@ def test_a_bundle_that_is_well_ends_with_0_and_within_half_a_minute(
     assert time.monotonic() - begin < 30
     out = capsys.readouterr().out
     assert [line.partition(":")[0] for line in out.splitlines() if line and not line.startswith(" ")][:-1] == [
-        "targets", "metrics", "variables", "panels", "annotations", "rules", "records", "alertmanager",
+        "targets", "metrics", "variables", "panels", "rules", "records", "alertmanager", "annotations",
     ]  # fmt: skip
     assert " items: " in out.splitlines()[-1]
 

@@ -71,7 +71,7 @@ def test_nothing_is_wrong_where_nothing_is_wrong(live: Installation) -> None:
     assert [v for v in verdicts if v.state is State.EMPTY and not any(r in v.why for r in REASONS)] == []
     counts = {c.category: sum(v.category == c.category for v in verdicts) for c in CHECKS}
     assert {name for name, count in counts.items() if count} == {
-        "targets", "metrics", "variables", "panels", "annotations", "rules", "records", "alertmanager",
+        "targets", "metrics", "variables", "panels", "rules", "records", "alertmanager", "annotations",
     }  # fmt: skip
     queries = sum(len(p.possible) for board in context.bundle.boards.values() for p in board.panels)
     groups = [g for groups in context.bundle.rules.values() for g in groups]

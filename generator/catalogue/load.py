@@ -96,6 +96,7 @@ def _system(document: Document, broken: set[Any]) -> System:
     return System(
         name=raw["system"],
         title=raw["title"],
+        alerts=raw.get("alerts", ""),
         prefix=raw["prefix"],
         eras=eras,
         runtimes=raw.get("runtimes", {}),

@@ -323,6 +323,7 @@ class System:
 
     name: str
     title: str
+    alerts: str
     prefix: str
     eras: Mapping[str, Era]
     runtimes: Mapping[str, str]

@@ -6,6 +6,7 @@ stays fast with a thousand servers.
 
 from __future__ import annotations
 
+from generator import targets
 from generator.layout import WIDE, Board, board, row
 from generator.limits import Limit
 from generator.panels import Column, lines, stat, table
@@ -22,7 +23,7 @@ def dashboard(site: Site) -> Board:
     now, each = levels(site), levels(site, by=by)
     errors, requests = (flow(site, "http_availability", what) for what in ("bad", "total"))
     failed, ended = (flow(site, "run_success", what) for what in ("bad", "total"))
-    firing = site.system("prometheus")["ALERTS"].where(alertstate="firing")
+    firing = site.firing("agent_server")
     return board(
         site,
         "agent_server_fleet",
@@ -51,16 +52,7 @@ def dashboard(site: Site) -> Board:
             ),
             row(
                 "Which alerts?",
-                table(
-                    "Firing alerts",
-                    [
-                        Column(
-                            "Series",
-                            count(firing, by=("severity", "alertname", *by)).about("One row per firing alert."),
-                        )
-                    ],
-                    link=_deployment_link(site),
-                ),
+                targets.alerts(site, "agent_server", link=_deployment_link(site)),
             ),
             row(
                 "Which deployment?",

@@ -5,10 +5,10 @@ For whoever is on call for all of them, or came from an alert. Reads recorded se
 
 from __future__ import annotations
 
+from generator import targets
 from generator.layout import WIDE, Board, Row, board, row
 from generator.limits import Limit
 from generator.panels import Column, lines, stat, table
-from generator.promql import count
 from generator.query import Query
 from generator.records.agentgateway import records
 from generator.rules import board_uid, recorded
@@ -110,18 +110,9 @@ def _since(site: Site) -> Row:
 
 
 def _alerts(site: Site) -> Row:
-    firing = site.system("prometheus")["ALERTS"].where(alertstate="firing").matching(alertname="Agentgateway.*")
     return row(
         "Which alerts?",
-        table(
-            "Firing alerts",
-            [
-                Column(
-                    "Series",
-                    count(firing, by=("severity", "alertname", *site.identity)).about("One row per firing alert."),
-                )
-            ],
-        ),
+        targets.alerts(site, "agentgateway"),
         lines(
             "Processes",
             recorded(records(site)["targets"], by=(site.labels.deployment,)).named("{{deployment}}: scraped"),

@@ -10,8 +10,8 @@ from generator import targets
 from generator.alerts.langsight_api import INGESTION, WAITING
 from generator.layout import DEEP, Board, Row, board, row
 from generator.limits import Limit
-from generator.panels import Column, lines, stat, table
-from generator.promql import count, increase, peak, quantile, rate, total
+from generator.panels import lines, stat
+from generator.promql import increase, peak, quantile, rate, total
 from generator.site import Site
 
 
@@ -56,13 +56,9 @@ def _now(site: Site) -> Row:
 
 
 def _alerts(site: Site) -> Row:
-    firing = site.system("prometheus")["ALERTS"].where(alertstate="firing").matching(alertname="LangSight.*")
     return row(
         "Which alerts?",
-        table(
-            "Firing alerts",
-            [Column("Series", count(firing, by=("severity", "alertname", *site.identity)).about("One row per alert."))],
-        ),
+        targets.alerts(site, "langsight"),
     )
 
 

@@ -53,13 +53,9 @@ def _now(site: Site) -> Row:
 def _which(site: Site) -> Row:
     up, ls = site.system("prometheus", on="langsmith"), site.system("langsmith", on="langsmith")
     role = (*site.identity, site.labels.role)
-    firing = site.system("prometheus")["ALERTS"].where(alertstate="firing").matching(alertname="LangSmith.*")
     return row(
         "What exactly?",
-        table(
-            "Firing alerts",
-            [Column("Series", count(firing, by=("severity", "alertname", *site.identity)).about("One row per alert."))],
-        ).wide(12),
+        targets.alerts(site, "langsmith").wide(12),
         table(
             "By role",
             [

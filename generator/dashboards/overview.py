@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from generator import targets
 from generator.alerts.langsight_api import WAITING
 from generator.catalogue import Metric
 from generator.layout import WIDE, Board, Row, board, row
@@ -30,14 +31,12 @@ class Part:
 
     Attributes:
         system: Its id.
-        alerts: What the names of its alerts begin with.
         first: Stem of the board that one opens first.
         signals: Its golden signals by deployment.
 
     """
 
     system: str
-    alerts: str
     first: str
     signals: Callable[[Site], list[Column]]
 
@@ -60,8 +59,7 @@ def dashboard(site: Site) -> Board:
 def _everything(site: Site, here: list[Part]) -> Row:
     system = {site.labels.system: "|".join(part.system for part in here)}
     up = site.system("prometheus")["up"].matching(**system)
-    firing = _firing(site, "|".join((*(part.alerts for part in here), "Observability")))
-    by = ("severity", "alertname", *site.identity)
+    firing = site.firing()
     return row(
         "Is anything wrong anywhere?",
         stat("Systems that are scraped", distinct(up, site.labels.system), graph=False),
@@ -70,14 +68,14 @@ def _everything(site: Site, here: list[Part]) -> Row:
         stat("Firing: critical", _number(firing, "critical"), limit=_alerts(ANY), graph=False),
         stat("Firing: warning", _number(firing, "warning"), graph=False),
         stat("Firing: info", _number(firing, "info"), graph=False),
-        table("Firing alerts", [Column("Series", count(firing, by=by).about("One row per firing alert."))]),
+        targets.alerts(site),
     )
 
 
 def _row(site: Site, part: Part) -> Row:
     title = site.catalogue.systems[part.system].title
     up = site.system("prometheus", on=part.system)["up"]
-    firing = _firing(site, part.alerts)
+    firing = site.firing(part.system)
     absent = f"Nothing here: no {title} is scraped. Set `systems: {{{part.system}: {{enabled: false}}}}` in bundle.yaml where there is none."
     return row(
         title,
@@ -88,10 +86,6 @@ def _row(site: Site, part: Part) -> Row:
         _link(site, part, title, absent).wide(8, 4),
         table(f"{title}: deployments", part.signals(site), link=_open(site, part)).wide(24, 6).noting(absent),
     )
-
-
-def _firing(site: Site, names: str) -> Metric:
-    return site.system("prometheus")["ALERTS"].where(alertstate="firing").matching(alertname=f"({names}).*")
 
 
 def _number(firing: Metric, severity: str) -> Query:
@@ -188,8 +182,8 @@ def _langsmith(site: Site) -> list[Column]:
 
 #: In the order of the rows: from the servers that agents run on to what stands around them.
 PARTS = (
-    Part("agent_server", "AgentServer", "agent_server_fleet", _agent_server),
-    Part("langsight", "LangSight", "langsight_overview", _langsight),
-    Part("agentgateway", "Agentgateway", "agentgateway_overview", _agentgateway),
-    Part("langsmith", "LangSmith", "langsmith_services", _langsmith),
+    Part("agent_server", "agent_server_fleet", _agent_server),
+    Part("langsight", "langsight_overview", _langsight),
+    Part("agentgateway", "agentgateway_overview", _agentgateway),
+    Part("langsmith", "langsmith_services", _langsmith),
 )

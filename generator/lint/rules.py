@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
+from pathlib import Path
 from typing import Any
 
+from generator.bundle import system_of
 from generator.lint import expression
 from generator.lint.finding import Files, Finding, rules
 from generator.lint.queries import result_labels, texts
-from generator.site import Site
+from generator.site import OBSERVABILITY, Site
 from generator.source import Document, Place
 
 #: What Prometheus 2.42 accepts; an unknown field makes a whole file fail.
@@ -154,12 +156,15 @@ def comparison(files: Files, _: Site) -> Iterator[Finding]:
             )
 
 
-def names(files: Files, _: Site) -> Iterator[Finding]:
-    """Alerts are CamelCase; recording rules are `level:metric:operation`, in characters that Prometheus 2 knows."""
+def names(files: Files, site: Site) -> Iterator[Finding]:
+    """Alerts are CamelCase and begin with their system; records are `level:metric:operation`, in characters that Prometheus 2 knows."""
     for document in files.rules:
+        system = system_of(Path(document.path).name)
+        first = site.catalogue.systems[system].alerts if system else OBSERVABILITY
         for place, _group, rule in rules(document):
-            if "alert" in rule and not re.fullmatch(r"[A-Z][A-Za-z0-9]+", str(rule["alert"])):
-                yield _at(document, place, "rule/names", f"alert {rule['alert']!r}", "use CamelCase")
+            if "alert" in rule and not re.fullmatch(rf"{first}[A-Z][A-Za-z0-9]+", str(rule["alert"])):
+                fix = f"use CamelCase after {first}: boards find their alerts by it"
+                yield _at(document, place, "rule/names", f"alert {rule['alert']!r}", fix)
             if "record" in rule and not re.fullmatch(r"[a-z_]+:[a-zA-Z0-9_]+:[a-z0-9_]+", str(rule["record"])):
                 yield _at(document, place, "rule/names", f"record {rule['record']!r}", "call it level:metric:operation")
 

@@ -40,18 +40,18 @@ class Check:
         return (self.judge.__doc__ or "").strip().split("\n")[0]
 
 
-#: Every family, in the order in which it is judged.
+#: Every family, in the order in which it is judged: what scenarios fired is there for annotations to show.
 CHECKS: tuple[Check, ...] = (
     Check("targets", targets.targets),
     Check("metrics", metrics.metrics),
     Check("variables", panels.variables),
     Check("panels", panels.shown),
-    Check("annotations", panels.annotated),
     Check("rules", rules.rules),
     Check("records", rules.records),
     Check("alertmanager", alertmanager.alertmanager),
     Check("grafana", grafana.grafana),
     Check("scenarios", scenarios.scenarios),
+    Check("annotations", panels.annotated),
 )
 
 

@@ -10,11 +10,13 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from datetime import datetime
 from itertools import cycle
 from pathlib import Path
+from typing import Any
 
 from generator.errors import GeneratorError, Problem
 from reference_server import scenarios
@@ -128,6 +130,11 @@ class Stack:
         follow(self.processes, self.folder)
 
 
+def evaluated(group: Mapping[str, Any], since: float) -> bool:
+    """Say whether a rule group had its turn at least an interval after a time, in unix seconds."""
+    return datetime.fromisoformat(group["lastEvaluation"]).timestamp() >= since + float(group["interval"])
+
+
 @contextmanager
 def _stack(scale: float, webhook: str) -> Iterator[Stack]:
     programs = binaries()
@@ -140,6 +147,12 @@ def _stack(scale: float, webhook: str) -> Iterator[Stack]:
         monitoring = open_.enter_context(Monitoring(programs, config(processes, folder), scale=scale, webhook=webhook))
         up = f"sum(up) == {count}"
         wait_until(lambda: monitoring.prometheus.query(up), what=f"{count} targets", limit_seconds=WAIT_SECONDS)
+        since = time.time()
+        wait_until(
+            lambda: all(evaluated(group, since) for group in monitoring.prometheus.rules()),
+            what="every rule group to see all targets",
+            limit_seconds=WAIT_SECONDS,
+        )
         yield Stack(processes, monitoring, folder)
 
 

@@ -7,7 +7,7 @@ ARGS   ?=
 PYTEST := $(BIN)/python -m pytest --numprocesses=auto --maxprocesses=4 --dist=loadfile --no-loadscope-reorder
 
 .DEFAULT_GOAL := help
-.PHONY: help dashboards check lint test unit matrix types docs reference fidelity validate demo up down compose lock bench clean
+.PHONY: help dashboards check lint test unit matrix types docs render reference fidelity validate demo up down compose lock bench clean
 
 help: ## this list (default)
 	@awk -F ':.*## ' '/^[a-z][a-z-]*:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -40,6 +40,9 @@ types: $(VENV)/.dev ## type check and style only
 
 docs: $(VENV)/.dev ## write the generated parts of README.md and docs/
 	@PYTHONPATH=. $(BIN)/python tools/docs.py
+
+render: $(VENV)/.dev ## draw every board with Grafana's libraries and check what it shows (needs node and Chromium; ARGS=overview)
+	@PYTHONPATH=. $(BIN)/python tools/grafana_render/render.py $(ARGS)
 
 reference: $(VENV)/.dev ## start a busy simulated Agent Server on 127.0.0.1:8123, sixty times as fast as life
 	@EXPOSE_INTERNAL_METRICS_PROMETHEUS=true $(BIN)/agent-reference-server --runtime postgres --scenario busy --time-scale 60 --port 8123 $(ARGS)

@@ -1,0 +1,85 @@
+"""Ask every query of every board of a real Prometheus, and write down what it answers.
+
+The server is filled with the simulated history of all four systems that `make matrix` uses. Each board is asked twice:
+with its variables at All, and with the first deployment of its system chosen. Each answer is the text that Prometheus
+sent. What Grafana makes of it is for the Node half of this folder.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+import sys
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlencode
+
+from tests.matrix import fleet, panels
+from tests.matrix.engines import NEWEST, Stage, stage
+from tests.matrix.outcomes import RULES
+
+#: The two choices of a board.
+CHOICES = ("all", "one")
+
+
+def main(folder: Path) -> None:
+    """Fill the newest Prometheus, and write `<board>.<choice>.json` for each board and choice to a folder."""
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    with stage(NEWEST) as running:
+        start, _ = panels.fill(running, RULES)
+        for stem, board in panels.boards().items():
+            for choice in CHOICES:
+                text = json.dumps(asked(running, stem, board, start, choice), indent=0)
+                (folder / f"{stem}.{choice}.json").write_text(text, encoding="utf-8")
+    sys.stdout.write(f"{len(panels.boards())} boards, {len(panels.queries())} queries asked of {NEWEST.title}\n")
+
+
+def asked(running: Stage, stem: str, board: Mapping[str, Any], start: float, choice: str) -> dict[str, Any]:
+    """Return a board with what its queries are answered."""
+    one = fleet.name_of(fleet.SCENARIOS[panels.systems(stem)[0]][0])
+    chosen = {"deployment": one} if choice == "one" else {}
+    return {
+        "stem": stem,
+        "choice": choice,
+        "chosen": chosen,
+        "from": start + panels.BEGIN + panels.SKEW,
+        "to": _end(start),
+        "step": panels.STEP,
+        "board": board,
+        "empty": [title for where, title in panels.EMPTY if where == stem],
+        "answers": {
+            str(panel["id"]): {
+                target["refId"]: answer(running, target, start, chosen) for target in panel.get("targets", ())
+            }
+            for panel in each_panel(board)
+        },
+    }
+
+
+def answer(running: Stage, target: Mapping[str, Any], start: float, chosen: Mapping[str, str]) -> dict[str, Any]:
+    """Return the `data` of the answer of Prometheus to one query, as Grafana asks it."""
+    expr, end = panels.filled(target["expr"], chosen), _end(start)
+    if target.get("instant"):
+        form: dict[str, object] = {"query": expr, "time": end}
+        path = "query"
+    else:
+        form = {"query": expr, "start": start + panels.BEGIN + panels.SKEW, "end": end, "step": panels.STEP}
+        path = "query_range"
+    data: dict[str, Any] = running.asked.get(f"/api/v1/{path}?{urlencode(form)}")
+    return {"expr": expr, **data}
+
+
+def each_panel(board: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
+    """Yield every panel that is no row, those in collapsed rows too."""
+    for top in board["panels"]:
+        yield from (p for p in (top, *top.get("panels", ())) if p["type"] != "row")
+
+
+def _end(start: float) -> float:
+    return start + fleet.DURATION - panels.STEP + panels.SKEW
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]))

@@ -1,0 +1,210 @@
+/** What is wrong with a panel, as far as its data shows it. One function per kind of mistake, all listed in `CHECKS`. */
+
+import {
+  type DataFrame,
+  type Field,
+  FieldType,
+  fieldMatchers,
+  getFieldDisplayName,
+  getFieldDisplayValues,
+  getValueFormats,
+  standardTransformersRegistry,
+} from '@grafana/data';
+
+import { ABSENT, type Asked, type Drawn, nameOf, theme, timeZone } from './pipeline';
+
+type Check = (drawn: Drawn, asked: Asked) => string[];
+
+/** A share may be this much above 1: rates over a moving window do not divide exactly. */
+const FULL = 1.05;
+
+export const CHECKS: Check[] = [
+  transformations,
+  names,
+  matchers,
+  columns,
+  units,
+  legends,
+  values,
+  mappings,
+  links,
+  rows,
+  axes,
+  shares,
+];
+
+/** All problems of a panel, each once. */
+export function problems(drawn: Drawn, asked: Asked): string[] {
+  return [...new Set(CHECKS.flatMap((check) => check(drawn, asked)))];
+}
+
+function transformations({ panel }: Drawn): string[] {
+  return (panel.transformations ?? [])
+    .filter((one) => !standardTransformersRegistry.getIfExists(one.id))
+    .map((one) => `transformation ${one.id} is not known to Grafana`);
+}
+
+/** Names in `organize` that no field has at that place. */
+function names({ panel, steps, answers }: Drawn): string[] {
+  return blank(answers) ? [] : (panel.transformations ?? []).flatMap((one, n) => {
+    const have = new Set(steps[n].flatMap((frame) => frame.fields.map((f) => getFieldDisplayName(f, frame, steps[n]))));
+    const { excludeByName = {}, indexByName = {}, renameByName = {} } = one.options;
+    const wanted = new Set(one.id === 'organize' ? [excludeByName, indexByName, renameByName].flatMap(Object.keys) : []);
+    return [...wanted]
+      .filter((name) => !have.has(name) && !ABSENT.has(name))
+      .map((name) => `organize names ${name}, which is not among ${[...have].join(', ')}`);
+  });
+}
+
+function matchers({ panel, data, answers }: Drawn): string[] {
+  return blank(answers) ? [] : panel.fieldConfig.overrides.flatMap(({ matcher }) => {
+    const known = fieldMatchers.getIfExists(matcher.id);
+    if (!known) {
+      return [`matcher ${matcher.id} is not known to Grafana`];
+    }
+    const match = known.get(matcher.options);
+    const hit = data.some((frame) => frame.fields.some((field) => match(field, frame, data)));
+    return hit ? [] : [`override of ${JSON.stringify(matcher.options)} matches no field`];
+  });
+}
+
+function columns(drawn: Drawn): string[] {
+  if (drawn.panel.type !== 'table') {
+    return [];
+  }
+  const shown = drawn.data.flatMap((frame) => frame.fields.map((field) => nameOf(drawn, frame, field)));
+  const several = drawn.data.length > 1 ? [`${drawn.data.length} frames: the table shows one at a time`] : [];
+  const twice = shown.filter((name, n) => shown.indexOf(name) < n);
+  return [
+    ...several,
+    ...shown.filter((name) => /^(Value( #\w+)?|Time( \d+)?|__.*)$/.test(name)).map((name) => `column is called ${name}`),
+    ...twice.map((name) => `two columns are called ${name}`),
+  ];
+}
+
+function units({ data }: Drawn): string[] {
+  const known = new Set(getValueFormats().flatMap((group) => (group as any).submenu.map((option: any) => option.value)));
+  return numbers(data)
+    .map(({ field }) => field.config.unit)
+    .filter((unit) => unit && !known.has(unit) && !/^(prefix|suffix|time|si|count|currency):./.test(unit))
+    .map((unit) => `unit ${unit} is not known to Grafana`);
+}
+
+/** Series names that say nothing, or that two series share. */
+function legends(drawn: Drawn): string[] {
+  const { panel, data, answers } = drawn;
+  if (panel.type === 'table' || (panel.type === 'stat' && numbers(data).length < 2)) {
+    return [];
+  }
+  const shown = numbers(data).map(({ frame, field }) => nameOf(drawn, frame, field));
+  const exprs = Object.values(answers).map((answer) => answer.expr);
+  return [
+    ...shown.filter((name) => !name.trim() || name === 'Value').map((name) => `a series is called ${JSON.stringify(name)}`),
+    ...shown.filter((name) => /\{[^}]*=/.test(name)).map((name) => `a series is called ${name}`),
+    ...shown.filter((name) => exprs.includes(name)).map((name) => `a series is called by its query, ${name}`),
+    ...shown.filter((name, n) => shown.indexOf(name) < n).map((name) => `two series are called ${name}`),
+  ];
+}
+
+/** Nothing is shown although Prometheus answered. */
+function values({ panel, data, answers }: Drawn, asked: Asked): string[] {
+  const asks = Object.entries(answers);
+  const full = asks.filter(([, answer]) => answer.result.length > 0);
+  const expected = asked.empty.includes(panel.title) || asked.choice === 'one';
+  const empty = expected ? [] : asks.filter(([, a]) => a.result.length === 0).map(([ref]) => `query ${ref} is empty`);
+  if (full.length === 0) {
+    return empty;
+  }
+  if (panel.type === 'table') {
+    const blank = numbers(data).filter(({ field }) => field.values.every((v) => v == null || Number.isNaN(v)));
+    const lost = asked.choice === 'one' ? [] : blank.map(({ field }) => `column ${field.name} has no value`);
+    const cells = numbers(data).filter(({ field }) => field.values.some((v) => /NaN/.test(field.display!(v).text)));
+    return [...empty, ...lost, ...cells.map(({ field }) => `column ${field.config.displayName ?? field.name} shows NaN`)];
+  }
+  if (panel.type !== 'stat' && panel.type !== 'bargauge') {
+    const some = numbers(data).some(({ field }) => field.values.some((v) => Number.isFinite(v)));
+    return some || asked.choice === 'one' ? empty : [...empty, 'every point is missing or not a number'];
+  }
+  const shown = reduced(panel, data).map((one) => one.display);
+  const bad = shown.filter((one) => !one.text || /NaN|Inf|No data/i.test(one.text)).map((one) => `shows ${JSON.stringify(one.text)}`);
+  return [...empty, ...(shown.length ? bad : ['shows no value'])];
+}
+
+/** What a stat or a bar gauge shows. */
+export function reduced(panel: Drawn['panel'], data: DataFrame[]) {
+  return getFieldDisplayValues({
+    fieldConfig: panel.fieldConfig,
+    reduceOptions: panel.options.reduceOptions,
+    replaceVariables: (text) => text,
+    theme,
+    data,
+    sparkline: panel.options.graphMode && panel.options.graphMode !== 'none',
+    timeZone,
+  });
+}
+
+/** Values that a mapping has no word for. */
+function mappings({ data }: Drawn): string[] {
+  return numbers(data)
+    .filter(({ field }) => field.config.mappings?.length)
+    .flatMap(({ field }) => {
+      const words = field.config.mappings!.flatMap((one: any) => Object.keys(one.options));
+      const occur = [...new Set(field.values.filter((v) => v != null))];
+      return occur.filter((v) => !words.includes(String(v))).map((v) => `value ${v} has no word among ${words.join(', ')}`);
+    });
+}
+
+function links({ data }: Drawn): string[] {
+  return data.flatMap((frame) =>
+    frame.fields
+      .filter((field) => field.config.links?.length)
+      .flatMap((field) => field.values.flatMap((_, valueRowIndex) => field.getLinks!({ valueRowIndex })))
+      .filter((link) => /\$\{|\$\w|%7B|undefined/.test(decodeURIComponent(link.href)))
+      .map((link) => `link ${link.href} has an unknown variable`)
+  );
+}
+
+/** A table has one row per set of labels. */
+function rows({ panel, data, answers }: Drawn): string[] {
+  if (panel.type !== 'table') {
+    return [];
+  }
+  const keys = new Set(
+    Object.values(answers).flatMap((a) => a.result.map(({ metric }) => JSON.stringify(Object.entries(metric).sort())))
+  );
+  const shown = data[0]?.length ?? 0;
+  return shown === keys.size ? [] : [`${shown} rows for ${keys.size} sets of labels`];
+}
+
+/** Points outside of the axis, which Grafana draws outside of the panel. */
+function axes({ panel, data }: Drawn): string[] {
+  if (panel.type !== 'timeseries' && panel.type !== 'bargauge') {
+    return [];
+  }
+  return numbers(data).flatMap(({ field }) => {
+    const { min = -Infinity, max = Infinity } = field.config;
+    const out = field.values.filter((v) => v < min || v > max);
+    return out.length ? [`${out.length} values such as ${out[0]} are outside of the axis from ${min} to ${max}`] : [];
+  });
+}
+
+/** Shares above 100 %, and numbers that are infinite. */
+function shares({ data }: Drawn): string[] {
+  return numbers(data).flatMap(({ field }) => {
+    const odd = field.values.filter((v) => field.config.unit === 'percentunit' && v > FULL);
+    const infinite = field.values.filter((v) => v === Infinity || v === -Infinity);
+    return [
+      ...(odd.length ? [`a share is ${odd[0]}`] : []),
+      ...(infinite.length ? [`${infinite.length} values are infinite`] : []),
+    ];
+  });
+}
+
+/** Prometheus has nothing for this panel. */
+function blank(answers: Drawn['answers']): boolean {
+  return Object.values(answers).every((answer) => answer.result.length === 0);
+}
+
+function numbers(data: DataFrame[]): Array<{ frame: DataFrame; field: Field }> {
+  return data.flatMap((frame) => frame.fields.filter((f) => f.type === FieldType.number).map((field) => ({ frame, field })));
+}

@@ -86,7 +86,7 @@ const PROPERTIES: Array<[string, string, (value: any, context: any, settings?: a
   ['filterable', 'filterable', booleanOverrideProcessor],
 ];
 const CUSTOM = (
-  'align axisBorderShow axisCenteredZero axisColorMode axisLabel axisPlacement barAlignment barWidthFactor cellOptions ' +
+  'align axisBorderShow axisCenteredZero axisColorMode axisLabel axisPlacement axisSoftMax barAlignment barWidthFactor cellOptions ' +
   'drawStyle fillOpacity filterable gradientMode hideFrom insertNulls inspect lineInterpolation lineWidth minWidth pointSize ' +
   'scaleDistribution showPoints spanNulls stacking thresholdsStyle width'
 ).split(' ');

@@ -56,6 +56,7 @@ function names({ panel, steps, answers }: Drawn): string[] {
   });
 }
 
+/** Names that no field has. A regular expression is for what may occur, such as a status. */
 function matchers({ panel, data, answers }: Drawn): string[] {
   return blank(answers) ? [] : panel.fieldConfig.overrides.flatMap(({ matcher }) => {
     const known = fieldMatchers.getIfExists(matcher.id);
@@ -64,7 +65,7 @@ function matchers({ panel, data, answers }: Drawn): string[] {
     }
     const match = known.get(matcher.options);
     const hit = data.some((frame) => frame.fields.some((field) => match(field, frame, data)));
-    return hit ? [] : [`override of ${JSON.stringify(matcher.options)} matches no field`];
+    return hit || matcher.id === 'byRegexp' ? [] : [`override of ${JSON.stringify(matcher.options)} matches no field`];
   });
 }
 
@@ -148,7 +149,10 @@ function mappings({ data }: Drawn): string[] {
   return numbers(data)
     .filter(({ field }) => field.config.mappings?.length)
     .flatMap(({ field }) => {
-      const words = field.config.mappings!.flatMap((one: any) => Object.keys(one.options));
+      const words = field.config.mappings!.flatMap((one: any) => (one.type === 'value' ? Object.keys(one.options) : []));
+      if (words.length === 0) {
+        return [];
+      }
       const occur = [...new Set(field.values.filter((v) => v != null))];
       return occur.filter((v) => !words.includes(String(v))).map((v) => `value ${v} has no word among ${words.join(', ')}`);
     });

@@ -270,7 +270,7 @@ def units(files: Files, _: Site) -> Iterator[Finding]:
             named += [p["value"] for o in config.get("overrides", ()) for p in o["properties"] if p["id"] == "unit"]
             found = [u for u in named if u]
             for unit in found:
-                if unit not in known:
+                if unit not in known and not unit.startswith("count:"):
                     yield _at(
                         board,
                         (*place, "fieldConfig"),

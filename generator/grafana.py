@@ -160,6 +160,17 @@ def override(name: str, **properties: Json) -> Json:
     return {"matcher": {"id": "byName", "options": name}, "properties": listed}
 
 
+def no_number(text: str) -> Json:
+    """Return a mapping of what is no number, such as a share of nothing, to a text."""
+    return {"type": "special", "options": {"match": "nan", "result": {"index": 0, "text": text}}}
+
+
+def colour(pattern: str, color: str) -> Json:
+    """Return an override of the colour of series whose name matches a regular expression."""
+    value = {"mode": "fixed", "fixedColor": color}
+    return {"matcher": {"id": "byRegexp", "options": pattern}, "properties": [{"id": "color", "value": value}]}
+
+
 @_attrs
 class Panel(g.Panel):
     """A panel of any kind: type, options and field configuration are free, the litter of older Grafana is dropped."""

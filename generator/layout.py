@@ -215,7 +215,10 @@ def _annotations(site: Site, system: str, variables: Sequence[str]) -> Iterator[
 
 
 def _place(site: Site, rows: Sequence[tuple[Row, list[Shown]]], scope: Scope, stem: str) -> list[object]:
-    """Rows and panels, left to right. All panels of a line get the line's height: Grafana would pull the next line up."""
+    """Rows and panels, left to right. All panels of a line get the line's height: Grafana would pull the next line up.
+
+    A panel that has the half of a line to itself gets the whole.
+    """
     out: list[object] = []
     top = 0
     for r, panels in rows:
@@ -243,6 +246,8 @@ def _lines(site: Site, panels: Sequence[Shown], scope: Scope, stem: str, top: in
         used += shown.size[0]
     out: list[object] = []
     for line in lines:
+        if len(line) == 1 and line[0].size[0] == grafana.WIDTH // 2:
+            line[0] = line[0].wide(grafana.WIDTH)
         height = max(shown.size[1] for shown in line)
         x = 0
         for shown in line:

@@ -69,19 +69,22 @@ def lines(
         defaults: dict[str, Any] = {"color": {"mode": "palette-classic"}, "mappings": [], "unit": grafana_unit(unit)}
         if floor and unit != "unixtime":
             defaults["min"] = 0
+            if room := _room(unit, limit, bad):
+                custom["axisSoftMax"] = room
         if limit:
             custom["thresholdsStyle"] = {"mode": "dashed"}
             defaults["thresholds"] = _steps(limit, bad, calm="transparent")
         return grafana.panel(
             "timeseries",
             title,
-            _targets(possible, scope),
+            _targets(_called(title, possible), scope),
             options={"legend": _legend("table", "bottom", "mean", "max", "lastNotNull"), "tooltip": _TOOLTIP},
             defaults=defaults | {"custom": custom},
+            overrides=_STATUS if all(q.labels == ("status",) for q in possible) else [],
             description=description,
         )
 
-    return Shown(title, queries, make, (12, 8))
+    return Shown(title, queries, make, (12, 9))
 
 
 def stat(title: str, *queries: Query, limit: Limit | None = None, bad: str = "above", graph: bool = True) -> Shown:
@@ -152,7 +155,7 @@ def heat(title: str, buckets: Query) -> Shown:
             "heatmap", title, [target], options=options, defaults={"custom": custom}, description=description
         )
 
-    return Shown(title, (buckets,), make, (12, 8))
+    return Shown(title, (buckets,), make, (12, 9))
 
 
 def state(title: str, query: Query, words: Mapping[str, tuple[str, str]]) -> Shown:
@@ -197,7 +200,7 @@ def table(title: str, columns: Sequence[Column], *, sort: str = "", link: Mappin
     Args:
         title: The title.
         columns: The value columns, left to right.
-        sort: Header of the column that is greatest first.
+        sort: Header of the column that is greatest first, or label that is in alphabetical order.
         link: Label to the URL that its cell opens.
 
     Raises:
@@ -241,12 +244,12 @@ def table(title: str, columns: Sequence[Column], *, sort: str = "", link: Mappin
             options={
                 "cellHeight": "sm",
                 "showHeader": True,
-                "sortBy": [{"desc": True, "displayName": sort}] if sort else [],
+                "sortBy": [{"desc": sort not in labels, "displayName": sort}] if sort else [],
             },
             defaults={
                 "color": {"mode": "thresholds"},
                 "custom": custom,
-                "mappings": [],
+                "mappings": [grafana.no_number("-")],
                 "noValue": "-",
                 "thresholds": grafana.thresholds("text"),
             },
@@ -303,6 +306,22 @@ def _targets(
     ]
 
 
+def _called(title: str, queries: Sequence[Query]) -> Sequence[Query]:
+    """Return the queries; a lone line that would have a metric's name has the panel's."""
+    if len(queries) > 1 or queries[0].legend not in {m.base for m in queries[0].metrics}:
+        return queries
+    return [queries[0].named(title)]
+
+
+def _room(unit: str, limit: Limit | None, bad: str) -> float:
+    """Return how far an axis reaches at least, in `unit`: else Grafana draws nothing but zeros below 100, which is 10,000 %."""
+    if unit == "ratio":
+        return limit.value * 1.1 if limit and bad == "above" else 0.01
+    if unit.endswith("/s"):
+        return 0 if unit == "bytes/s" else 0.01
+    return 1 if unit != "none" and grafana_unit(unit) == "short" else 0
+
+
 def _steps(limit: Limit, bad: str, *, calm: str) -> Json:
     if bad == "above":
         return grafana.thresholds(calm, (limit.value, "red"))
@@ -311,7 +330,8 @@ def _steps(limit: Limit, bad: str, *, calm: str) -> Json:
 
 def _single(unit: str, limit: Limit | None, bad: str) -> dict[str, Any]:
     steps = _steps(limit, bad, calm="green") if limit else grafana.thresholds("blue")
-    return {"color": {"mode": "thresholds"}, "mappings": [], "thresholds": steps, "unit": grafana_unit(unit)}
+    mappings = [grafana.no_number("-")]
+    return {"color": {"mode": "thresholds"}, "mappings": mappings, "thresholds": steps, "unit": grafana_unit(unit)}
 
 
 def _legend(mode: str, placement: str, *calcs: str) -> Json:
@@ -324,6 +344,12 @@ def _legend(mode: str, placement: str, *calcs: str) -> Json:
     }
 
 
+#: Answers by status have the colours that one expects, whichever others there are.
+_STATUS: Sequence[Json] = (
+    grafana.colour("/(^| )(2..|success)$/", "green"),
+    grafana.colour("/(^| )4..$/", "orange"),
+    grafana.colour("/(^| )(5..|error)$/", "red"),
+)
 _HIDE: Mapping[str, bool] = {"legend": False, "tooltip": False, "viz": False}
 _REDUCE: Mapping[str, Any] = {"calcs": ["lastNotNull"], "fields": "", "values": False}
 _TOOLTIP: Mapping[str, Any] = {"mode": "multi", "sort": "desc", "hideZeros": False, "maxHeight": 600}

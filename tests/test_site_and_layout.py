@@ -45,14 +45,14 @@ def test_an_id_stays_when_panels_are_added_and_moved(site: Site) -> None:
 
 
 def test_panels_flow_and_all_of_a_line_have_its_height(site: Site) -> None:
-    """Seven panels of width four: six on the first line, one on the next; nothing overlaps."""
+    """Seven panels of width four: six on the first line, one on the next; a graph by itself has the whole line."""
     found = made(site, *"abcdefg").dashboard.panels
 
     places = {p.title: (p.gridPos.x, p.gridPos.y, p.gridPos.w, p.gridPos.h) for p in found}
     assert places["f"] == (20, 1, 4, 4)
     assert places["g"] == (0, 5, 4, 4)
     assert places["Second"] == (0, 9, 24, 1)
-    assert places["last"] == (0, 10, 12, 8)
+    assert places["last"] == (0, 10, 24, 9)
 
 
 def test_variables_are_chained_and_the_unused_are_left_out(site: Site) -> None:

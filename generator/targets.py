@@ -5,10 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from generator.layout import Row, row
+from generator.limits import Limit
 from generator.panels import Column, Shown, lines, stat, state, table
-from generator.promql import count, falls, level, peak, rate, restarts, total
+from generator.promql import count, falls, lowest, peak, rate, restarts, total
 from generator.query import Query
 from generator.site import Site
+
+#: 1 is well and 0 is not.
+THERE = Limit("there", 1, "none", "0 says that something does not answer, or did not load.")
 
 #: Words for the values of `up`.
 UP = {"0": ("Down", "red"), "1": ("Up", "green")}
@@ -39,9 +43,9 @@ def scraped(site: Site, system: str) -> tuple[Shown, ...]:
 
 
 def over_time(site: Site, system: str) -> Shown:
-    """Panel: which target answered when."""
+    """Panel: which target answered when; where several have one address, whether all did."""
     up = site.system("prometheus", on=system)["up"]
-    return state("Targets over time", level(up, by=each(site, system)), UP)
+    return state("Targets over time", lowest(up, by=each(site, system)), UP)
 
 
 def living(site: Site, system: str) -> tuple[Shown, ...]:
@@ -81,7 +85,8 @@ def costing(site: Site, system: str) -> tuple[Shown, ...]:
 def alerts(site: Site, *systems: str, link: Mapping[str, str] | None = None) -> Shown:
     """Panel: a table of the alerts that fire, of some systems; without any, of all. `link` is label to URL, as in a table."""
     firing = count(site.firing(*systems), by=("severity", "alertname", *site.identity))
-    return table("Firing alerts", [Column("Series", firing.about("One row per firing alert."))], link=link)
+    column = Column("Series", firing.about("One row per firing alert."))
+    return table("Firing alerts", [column], sort="severity", link=link)
 
 
 def processes(site: Site, system: str) -> Row:

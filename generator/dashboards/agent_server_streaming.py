@@ -53,7 +53,10 @@ def _publish(site: Site) -> Row:
         heat("Spread of publish times", buckets(publish)),
         lines("Published events by type", observations(publish, by=("stream_event_type",), unit="events"), stack=True),
         lines(
-            "Lost events by reason", rate(lg["streaming_data_loss_counter"], by=("reason", "stream_event_type"))
+            "Lost events by reason",
+            rate(lg["streaming_data_loss_counter"], by=("reason", "stream_event_type")).named(
+                "lost {{reason}} {{stream_event_type}}"
+            ),
         ).noting(
             "The reason protocol_v2_buffer_overflow is the replay buffer's eviction, without any client losing anything."
         ),

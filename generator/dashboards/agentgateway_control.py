@@ -5,6 +5,7 @@ For whoever changed something and wonders whether it arrived, and for whoever si
 
 from __future__ import annotations
 
+from generator import targets
 from generator.layout import Board, Row, board, row
 from generator.panels import Column, lines, stat, state, table
 from generator.promql import count, lowest, peak, rate, total
@@ -29,7 +30,7 @@ def _now(site: Site) -> Row:
         "Is it current?",
         stat("Running", count(gw["build_info"]).about("Processes that answer with a build.")),
         stat("Scraped", total(up["up"]).as_unit("instances").about("Processes that answered the last scrape.")),
-        stat("Configuration loaded", lowest(gw["config_synchronized"])).noting(
+        stat("Configuration loaded", lowest(gw["config_synchronized"]), limit=targets.THERE, bad="below").noting(
             "0: the last reload of some process failed, and its configuration before it is served. Always 1 where a control plane configures the gateway."
         ),
         stat(

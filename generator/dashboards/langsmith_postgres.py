@@ -37,7 +37,7 @@ def _now(site: Site) -> Row:
     ls, by = site.system("langsmith", on="langsmith"), (site.labels.instance,)
     return row(
         "Is it there?",
-        stat("Postgres", level(ls["pg_up"]), graph=False),
+        stat("Postgres", level(ls["pg_up"]), limit=targets.THERE, bad="below", graph=False),
         stat("Connections in use", _used(site), limit=site.limit("postgres_connections")),
         stat("Connections", total(ls["pg_stat_activity_count"])),
         stat("Most allowed", total(ls["pg_settings_max_connections"]), graph=False),
@@ -70,8 +70,8 @@ def _transactions(site: Site) -> Row:
     ls = site.system("langsmith", on="langsmith")
     return row(
         "Do transactions fail?",
-        lines("Deadlocks", rate(ls["pg_stat_database_deadlocks"], by=("datname",))),
-        lines("Rolled back", rate(ls["pg_stat_database_xact_rollback"], by=("datname",))).noting(
+        lines("Deadlocks", rate(ls["pg_stat_database_deadlocks"].where_not(datname=""), by=("datname",))),
+        lines("Rolled back", rate(ls["pg_stat_database_xact_rollback"].where_not(datname=""), by=("datname",))).noting(
             "Each deadlock is one of these too."
         ),
     )

@@ -36,7 +36,7 @@ def _now(site: Site) -> Row:
     ls, by = site.system("langsmith", on="langsmith"), (site.labels.instance,)
     return row(
         "Is it there?",
-        stat("Redis", level(ls["redis_up"]), graph=False),
+        stat("Redis", level(ls["redis_up"]), limit=targets.THERE, bad="below", graph=False),
         stat("Memory in use", _memory_used(site), limit=site.limit("redis_memory")),
         stat("Keys thrown away in 10 minutes", increase(ls["redis_evicted_keys_total"]).over("10m")),
         stat("Connections refused in 5 minutes", increase(ls["redis_rejected_connections_total"]).over("5m")),

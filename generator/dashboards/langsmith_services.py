@@ -40,10 +40,16 @@ def _now(site: Site) -> Row:
     return row(
         "Is anything wrong?",
         stat("Services up", _share_up(site), limit=site.limit("langsmith_services_up"), bad="below"),
-        stat("ClickHouse up", lowest(up.where(**{site.labels.role: "clickhouse"})), graph=False),
-        stat("Postgres up", level(ls["pg_up"]), graph=False),
-        stat("Redis up", level(ls["redis_up"]), graph=False),
-        stat("Frontend's nginx up", level(ls["nginx_up"]), graph=False),
+        stat(
+            "ClickHouse up",
+            lowest(up.where(**{site.labels.role: "clickhouse"})),
+            limit=targets.THERE,
+            bad="below",
+            graph=False,
+        ),
+        stat("Postgres up", level(ls["pg_up"]), limit=targets.THERE, bad="below", graph=False),
+        stat("Redis up", level(ls["redis_up"]), limit=targets.THERE, bad="below", graph=False),
+        stat("Frontend's nginx up", level(ls["nginx_up"]), limit=targets.THERE, bad="below", graph=False),
         stat(
             "Entries waiting", peak(ls["langsmith_queue_pending"]), limit=site.limit("langsmith_queue_pending")
         ).noting("The longest queue."),
@@ -55,7 +61,7 @@ def _which(site: Site) -> Row:
     role = (*site.identity, site.labels.role)
     return row(
         "What exactly?",
-        targets.alerts(site, "langsmith").wide(12),
+        targets.alerts(site, "langsmith"),
         table(
             "By role",
             [
@@ -66,7 +72,7 @@ def _which(site: Site) -> Row:
                 Column("Scrape took", peak(up["scrape_duration_seconds"], by=role)),
             ],
             sort="Requests/s",
-        ).wide(12),
+        ),
         targets.over_time(site, "langsmith"),
     )
 
@@ -78,8 +84,8 @@ def _traffic(site: Site) -> Row:
         "Requests",
         lines("Requests by service", rate(requests, by=(labels.role,))).noting(UNSEEN),
         lines("Requests by process", rate(requests, by=(labels.role, labels.instance))),
-        lines("Requests by status", rate(requests, by=("status",))).noting(
-            "One line without a name: the counter has no status label, and no alert can tell errors."
+        lines("Requests by status", rate(requests, by=("status",)).named("status {{status}}")).noting(
+            "A line without a number: the counter has no status label, and no alert can tell errors."
         ),
         lines("In progress by service", level(busy, by=(labels.role,)), limit=site.limit("langsmith_in_progress")),
         lines("In progress by process", level(busy, by=(labels.role, labels.instance))),
@@ -105,7 +111,7 @@ def _latency(site: Site) -> Row:
                 Column("p95", quantile(0.95, latency, by=("app_name", "path"))),
             ],
             sort="Mean",
-        ).wide(12),
+        ),
     )
 
 

@@ -79,7 +79,7 @@ def _share(site: Site, slo: str, window: str) -> Query:
 
 
 def _burn(site: Site, slo: str, window: str) -> Query:
-    return error_share(site, slo, window) * (1 / site.objective(slo).budget)
+    return (error_share(site, slo, window) * (1 / site.objective(slo).budget)).as_unit("none")
 
 
 def _budget_left(site: Site, slo: str) -> Query:

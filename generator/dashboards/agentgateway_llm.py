@@ -5,9 +5,11 @@ For whoever answers an alert about models, and for whoever pays. By provider (`g
 
 from __future__ import annotations
 
+from generator.catalogue import Metric
 from generator.layout import Board, Row, board, row
 from generator.panels import Column, heat, lines, stat, table
 from generator.promql import buckets, increase, mean, observations, quantile, rate, volume
+from generator.query import Query
 from generator.records.agentgateway import INPUT, LLM_FAILED, NEW, OUTPUT
 from generator.site import Site
 
@@ -48,7 +50,7 @@ def _now(site: Site) -> Row:
         ),
         stat("First token p95", quantile(0.95, first), limit=site.limit("gateway_first_token_p95")),
         stat("Tokens", volume(usage.matching(**NEW)).otherwise(rate(gw["llm_tokens_total"]))),
-        stat("Cost, an hour at this pace", (rate(gw["gen_ai_client_cost_usd_total"]) * 3600).as_unit("USD"),
+        stat("Cost, an hour at this pace", _hourly(gw["gen_ai_client_cost_usd_total"]),
              limit=site.limit("gateway_cost_per_hour")),
     )  # fmt: skip
 
@@ -115,12 +117,12 @@ def _tokens(site: Site) -> Row:
 def _cost(site: Site) -> Row:
     gw = site.system("agentgateway")
     cost, lookups = gw["gen_ai_client_cost_usd_total"], gw["cost_catalog_lookups_total"]
-    note = "USD per second: 0.01 is 36 USD an hour. Models without a price cost nothing here."
+    note = "USD an hour, at the pace of the moment. Models without a price cost nothing here."
     return row(
         "What does it cost?",
-        lines("Cost by provider", rate(cost, by=PROVIDER)).noting(note),
-        lines("Cost by model", rate(cost, by=MODEL).top(MOST)).noting(note),
-        lines("Cost by route", rate(cost, by=("gateway", "route")).top(MOST)).noting(note),
+        lines("Cost by provider", _hourly(cost, PROVIDER)).noting(note),
+        lines("Cost by model", _hourly(cost, MODEL).top(MOST)).noting(note),
+        lines("Cost by route", _hourly(cost, ("gateway", "route")).top(MOST)).noting(note),
         lines("Prices that were looked up", rate(lookups, by=("status",))).noting(
             "Exact is a price. NoCatalog: no list of prices is configured; Missing and Unpriced: the list lacks the model."
         ),
@@ -148,3 +150,7 @@ def _models(site: Site) -> Row:
         ).wide(24, 12),
         collapsed=True,
     )  # fmt: skip
+
+
+def _hourly(cost: Metric, by: tuple[str, ...] = ()) -> Query:
+    return (rate(cost, by=by) * 3600).as_unit("USD")

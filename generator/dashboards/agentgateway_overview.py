@@ -81,7 +81,7 @@ def _which(site: Site) -> Row:
                     limit=site.limit("gateway_llm_error_ratio"),
                 ),
                 Column("Tokens/s", recorded(r["tokens"], by=by)),
-                Column("USD/s", recorded(r["cost"], by=by)),
+                Column("USD/h", (recorded(r["cost"], by=by) * 3600).as_unit("USD")),
                 Column("MCP/s", recorded(r["mcp"], by=by)),
             ],
             sort="Requests/s",
@@ -105,7 +105,9 @@ def _since(site: Site) -> Row:
         lines("Requests to models by gateway", recorded(r["llm"], by=by)),
         lines("Tokens by gateway", recorded(r["tokens"], by=by)),
         lines("MCP requests by gateway", recorded(r["mcp"], by=by)),
-        lines("Cost by gateway", recorded(r["cost"], by=by)).noting("USD per second: 0.01 is 36 USD an hour."),
+        lines("Cost by gateway", (recorded(r["cost"], by=by) * 3600).as_unit("USD")).noting(
+            "USD an hour, at the pace of the moment."
+        ),
     )
 
 

@@ -57,13 +57,14 @@ def test_a_system_that_is_off_is_nowhere_on_it(configured: Callable[[str], Site]
 def test_every_row_says_how_many_fire_and_leads_on(configured: Callable[[str], Site], part: overview.Part) -> None:
     site = configured(EVERY)
     title = site.catalogue.systems[part.system].title
+    short = title.removesuffix(" services")
     panels = {p["title"]: p for p in board(site)["panels"]}
     link = f"/d/{part.first.replace('_', '-')}?"
 
-    assert link in panels[f"{title}: where to look next"]["options"]["content"]
-    assert link in json.dumps(panels[f"{title}: deployments"]["fieldConfig"]["overrides"])
-    for severity, name in (("critical", "critical alerts"), ("warning", "warnings")):
-        (target,) = panels[f"{title}: {name}"]["targets"]
+    assert link in panels[f"{short}: where to look next"]["options"]["content"]
+    assert link in json.dumps(panels[f"{short}: deployments"]["fieldConfig"]["overrides"])
+    for severity, name in (("critical", "critical"), ("warning", "warnings")):
+        (target,) = panels[f"{short}: {name}"]["targets"]
         assert f'alertname=~"{prefix(part)}.*", severity="{severity}"' in target["expr"]
         assert target["expr"].endswith("or vector(0)")
 
@@ -74,10 +75,11 @@ def test_a_system_that_is_not_there_says_why_its_row_is_empty(
 ) -> None:
     site = configured(EVERY)
     title = site.catalogue.systems[part.system].title
+    short = title.removesuffix(" services")
     panels = {p["title"]: p for p in board(site)["panels"]}
 
-    for name in ("targets", "targets down", "deployments", "where to look next"):
-        panel = panels[f"{title}: {name}"]
+    for name in ("targets", "down", "deployments", "where to look next"):
+        panel = panels[f"{short}: {name}"]
         assert f"no {title} is scraped" in panel["description"] + panel.get("options", {}).get("content", "")
 
 

@@ -62,7 +62,7 @@ def _everything(site: Site, here: list[Part]) -> Row:
     firing = site.firing()
     return row(
         "Is anything wrong anywhere?",
-        stat("Systems that are scraped", distinct(up, site.labels.system), graph=False),
+        stat("Systems scraped", distinct(up, site.labels.system), graph=False),
         stat("Targets", count(up), graph=False),
         stat("Targets down", _down(up), limit=ANY),
         stat("Firing: critical", _number(firing, "critical"), limit=_alerts(ANY), graph=False),
@@ -74,17 +74,18 @@ def _everything(site: Site, here: list[Part]) -> Row:
 
 def _row(site: Site, part: Part) -> Row:
     title = site.catalogue.systems[part.system].title
+    name = title.removesuffix(" services")  # else all that one reads of the titles is the system
     up = site.system("prometheus", on=part.system)["up"]
     firing = site.firing(part.system)
-    absent = f"Nothing here: no {title} is scraped. Set `systems: {{{part.system}: {{enabled: false}}}}` in bundle.yaml where there is none."
+    absent = f"Empty when no {title} is scraped: set `systems: {{{part.system}: {{enabled: false}}}}` in bundle.yaml where there is none."
     return row(
         title,
-        stat(f"{title}: targets", count(up), graph=False).noting(absent),
-        stat(f"{title}: targets down", _down(up), limit=ANY).noting(absent),
-        stat(f"{title}: critical alerts", _number(firing, "critical"), limit=_alerts(ANY), graph=False),
-        stat(f"{title}: warnings", _number(firing, "warning"), graph=False),
-        _link(site, part, title, absent).wide(8, 4),
-        table(f"{title}: deployments", part.signals(site), link=_open(site, part)).wide(24, 6).noting(absent),
+        stat(f"{name}: targets", count(up), graph=False).noting(absent),
+        stat(f"{name}: down", _down(up), limit=ANY).noting(absent),
+        stat(f"{name}: critical", _number(firing, "critical"), limit=_alerts(ANY), graph=False),
+        stat(f"{name}: warnings", _number(firing, "warning"), graph=False),
+        _link(site, part, name, absent).wide(8, 4),
+        table(f"{name}: deployments", part.signals(site), link=_open(site, part)).wide(24, 6).noting(absent),
     )
 
 

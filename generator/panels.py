@@ -233,7 +233,9 @@ def table(title: str, columns: Sequence[Column], *, sort: str = "", link: Mappin
             },
         }
         custom = {"align": "auto", "cellOptions": {"type": "auto"}, "filterable": True, "inspect": False}
-        overrides = [_column(c) for c in held]
+        widths = {c.header: _width(c.header) for c in held}
+        narrow = sum(widths.values()) <= _NARROW
+        overrides = [_column(c, widths[c.header] if narrow else 0) for c in held]
         overrides += [
             grafana.override(label, links=[{"title": "Open", "url": url}]) for label, url in (link or {}).items()
         ]
@@ -278,8 +280,13 @@ def text(title: str, content: str) -> Shown:
     return Shown(title, (), make, (24, 4), note="What this board is for.")
 
 
-def _column(column: Column) -> Json:
-    look: dict[str, Any] = {"unit": grafana_unit(column.query.unit)}
+def _width(header: str) -> int:
+    """Return the pixels that a column needs for its header with the signs of sort and filter, and for any figure."""
+    return max(120, 8 * len(header) + 60)
+
+
+def _column(column: Column, width: int) -> Json:
+    look: dict[str, Any] = {"unit": grafana_unit(column.query.unit), **({"custom__width": width} if width else {})}
     if column.limit:
         look["thresholds"] = _steps(column.limit, column.bad, calm="text")
         look["custom__cellOptions"] = {"type": "color-text"}
@@ -350,6 +357,8 @@ _STATUS: Sequence[Json] = (
     grafana.colour("/(^| )4..$/", "orange"),
     grafana.colour("/(^| )(5..|error)$/", "red"),
 )
+#: Pixels that the figures of a table may have for themselves, so that its labels get what is left: a small screen has 1,400.
+_NARROW = 850
 _HIDE: Mapping[str, bool] = {"legend": False, "tooltip": False, "viz": False}
 _REDUCE: Mapping[str, Any] = {"calcs": ["lastNotNull"], "fields": "", "values": False}
 _TOOLTIP: Mapping[str, Any] = {"mode": "multi", "sort": "desc", "hideZeros": False, "maxHeight": 600}

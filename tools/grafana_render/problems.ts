@@ -11,7 +11,7 @@ import {
   standardTransformersRegistry,
 } from '@grafana/data';
 
-import { ABSENT, type Asked, type Drawn, nameOf, theme, timeZone } from './pipeline';
+import { ABSENT, type Asked, type Drawn, nameOf, registry, theme, timeZone } from './pipeline';
 
 type Check = (drawn: Drawn, asked: Asked) => string[];
 
@@ -22,6 +22,7 @@ export const CHECKS: Check[] = [
   transformations,
   names,
   matchers,
+  properties,
   columns,
   units,
   legends,
@@ -67,6 +68,15 @@ function matchers({ panel, data, answers }: Drawn): string[] {
     const hit = data.some((frame) => frame.fields.some((field) => match(field, frame, data)));
     return hit || matcher.id === 'byRegexp' ? [] : [`override of ${JSON.stringify(matcher.options)} matches no field`];
   });
+}
+
+/** Properties that pipeline.ts would drop: its registry must have all that we use. */
+function properties({ panel }: Drawn): string[] {
+  const { defaults, overrides } = panel.fieldConfig;
+  const { custom = {}, ...own } = defaults;
+  const used = [...Object.keys(own), ...Object.keys(custom).map((key) => `custom.${key}`)];
+  const set = overrides.flatMap((rule) => rule.properties.map((property) => property.id));
+  return [...used, ...set].filter((id) => !registry.getIfExists(id)).map((id) => `property ${id} is not known`);
 }
 
 function columns(drawn: Drawn): string[] {

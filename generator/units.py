@@ -2,7 +2,8 @@
 
 A derived unit is written by the query builder: `requests/s` for a rate, `ratio` for a share.
 
-`count:x` is Grafana's own way to a unit that it does not have: the number with K, M or B, then `x`.
+`count:x` is Grafana's own way to a unit that it does not have: the number with K, M or B, then `x`. A long word takes the
+place of the graph: what is counted by one is in operations.
 
 Source: Grafana's unit ids, `generator/lint/grafana_registry.json`; Prometheus base units,
 https://prometheus.io/docs/practices/naming/#base-units
@@ -20,20 +21,20 @@ UNITS: Mapping[str, tuple[str, str]] = {
     "attempts": ("short", "count:attempts/s"),
     "bytes": ("bytes", "Bps"),
     "changes": ("short", "count:changes/s"),
-    "checkpoints": ("short", "count:checkpoints/s"),
+    "checkpoints": ("short", "ops"),
     "checks": ("short", "count:checks/s"),
-    "collections": ("short", "count:collections/s"),
+    "collections": ("short", "ops"),
     "connections": ("short", "cps"),
-    "descriptors": ("short", "count:descriptors/s"),
+    "descriptors": ("short", "ops"),
     "errors": ("short", "count:errors/s"),
     "events": ("short", "eps"),
     "failures": ("short", "count:failures/s"),
     "gaps": ("short", "count:gaps/s"),
     "inserts": ("short", "count:inserts/s"),
-    "instances": ("short", "count:instances/s"),
+    "instances": ("short", "ops"),
     "keys": ("short", "count:keys/s"),
     "lookups": ("short", "count:lookups/s"),
-    "messages": ("short", "count:messages/s"),
+    "messages": ("short", "count:msg/s"),
     "milliseconds": ("ms", "percentunit"),
     "objects": ("short", "count:objects/s"),
     "queries": ("short", "count:queries/s"),
@@ -52,10 +53,10 @@ UNITS: Mapping[str, tuple[str, str]] = {
     "starts": ("short", "count:starts/s"),
     "stops": ("short", "count:stops/s"),
     "tasks": ("short", "count:tasks/s"),
-    "terminations": ("short", "count:terminations/s"),
+    "terminations": ("short", "ops"),
     "threads": ("short", "count:threads/s"),
     "tokens": ("short", "count:tokens/s"),
-    "transactions": ("short", "count:transactions/s"),
+    "transactions": ("short", "ops"),
     "unixtime": ("dateTimeAsIso", "percentunit"),
     "USD": ("currencyUSD", "currencyUSD"),
 }

@@ -166,8 +166,8 @@ def no_number(text: str) -> Json:
 
 
 def colour(pattern: str, color: str) -> Json:
-    """Return an override of the colour of series whose name matches a regular expression."""
-    value = {"mode": "fixed", "fixedColor": color}
+    """Return an override that gives series whose name matches a regular expression shades of a colour."""
+    value = {"mode": "shades", "fixedColor": color}
     return {"matcher": {"id": "byRegexp", "options": pattern}, "properties": [{"id": "color", "value": value}]}
 
 

@@ -37,7 +37,8 @@ def dashboard(site: Site) -> Board:
                 "Is anything wrong?",
                 stat(
                     "Firing: critical",
-                    count(firing.where(severity="critical")).or_zero().about("Alerts that page."),
+                    count(firing.where(severity="critical")).as_unit("alerts").or_zero().about("Alerts that page."),
+                    limit=Limit("any", 1, "alerts", "Any."),
                     graph=False,
                 ),
                 stat(

@@ -3,6 +3,7 @@
 import { readFileSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 
+import { unseen } from './mistakes';
 import { type Asked, draw, initialize, panels } from './pipeline';
 import { problems } from './problems';
 
@@ -12,6 +13,9 @@ const found: string[] = [];
 let count = 0;
 for (const file of readdirSync(folder).sort()) {
   const asked: Asked = JSON.parse(readFileSync(join(folder, file), 'utf8'));
+  if (asked.stem === 'agent_server_fleet' && asked.choice === 'all') {
+    found.push(...(await unseen(asked)));
+  }
   for (const panel of panels(asked.board)) {
     const told = problems(await draw(asked, panel), asked);
     found.push(...told.map((what) => `${asked.stem} (${asked.choice}): ${panel.title}: ${what}`));

@@ -1,4 +1,5 @@
 // What Grafana's libraries touch of a browser while they load.
+console.info = () => {}; // i18next's advertisement
 globalThis.window ??= globalThis;
 globalThis.addEventListener ??= () => {};
 globalThis.localStorage ??= { getItem: () => null, setItem: () => {}, removeItem: () => {} };

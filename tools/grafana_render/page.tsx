@@ -94,7 +94,7 @@ function Stat({ drawn, width, height }: Props) {
           graphMode={options.graphMode}
           justifyMode={options.justifyMode}
           textMode={options.textMode === 'auto' ? (count > 1 ? 'value_and_name' : 'value') : options.textMode}
-          wideLayout={options.wideLayout}
+          disableWideLayout={!options.wideLayout}
           theme={theme}
           width={width}
           height={height}
@@ -315,7 +315,7 @@ function Board({ asked, drawn, width }: { asked: Asked; drawn: Map<number, Drawn
           return (
             <div key={panel.id} style={style}>
               <PanelChrome {...size} title={panel.title} description={panel.description} loadingState={LoadingState.Done}>
-                {(width, height) => (
+                {(width: number, height: number) => (
                   <Guard title={panel.title}>
                     <Kind drawn={drawn.get(panel.id)!} asked={asked} width={width} height={height} />
                   </Guard>

@@ -109,7 +109,12 @@ function legends(drawn: Drawn): string[] {
   }
   const shown = numbers(data).map(({ frame, field }) => nameOf(drawn, frame, field));
   const exprs = Object.values(answers).map((answer) => answer.expr);
+  const blank = data.filter((frame) => {
+    const target = panel.targets!.find((one) => one.refId === frame.refId)!;
+    return target.format === 'time_series' && target.legendFormat !== '__auto' && !frame.name?.trim();
+  });
   return [
+    ...blank.map((frame) => `legend of query ${frame.refId} is empty`),
     ...shown.filter((name) => !name.trim() || name === 'Value').map((name) => `a series is called ${JSON.stringify(name)}`),
     ...shown.filter((name) => /\{[^}]*=/.test(name)).map((name) => `a series is called ${name}`),
     ...shown.filter((name) => exprs.includes(name)).map((name) => `a series is called by its query, ${name}`),
@@ -196,7 +201,7 @@ function axes({ panel, data }: Drawn): string[] {
     return [];
   }
   return numbers(data).flatMap(({ field }) => {
-    const { min = -Infinity, max = Infinity } = field.config;
+    const [min, max] = [field.config.min ?? -Infinity, field.config.max ?? Infinity];
     const out = field.values.filter((v) => v < min || v > max);
     return out.length ? [`${out.length} values such as ${out[0]} are outside of the axis from ${min} to ${max}`] : [];
   });

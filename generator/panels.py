@@ -233,7 +233,7 @@ def table(title: str, columns: Sequence[Column], *, sort: str = "", link: Mappin
             },
         }
         custom = {"align": "auto", "cellOptions": {"type": "auto"}, "filterable": True, "inspect": False}
-        widths = {c.header: _width(c.header) for c in held}
+        widths = {c.header: _width(c) for c in held}
         narrow = sum(widths.values()) <= _NARROW
         overrides = [_column(c, widths[c.header] if narrow else 0) for c in held]
         overrides += [
@@ -280,9 +280,9 @@ def text(title: str, content: str) -> Shown:
     return Shown(title, (), make, (24, 4), note="What this board is for.")
 
 
-def _width(header: str) -> int:
-    """Return the pixels that a column needs for its header with the signs of sort and filter, and for any figure."""
-    return max(120, 8 * len(header) + 60)
+def _width(column: Column) -> int:
+    """Return the pixels that a column needs for its header with the signs of sort and filter, and for a figure or a date."""
+    return max(180 if column.query.unit == "unixtime" else 120, 8 * len(column.header) + 60)
 
 
 def _column(column: Column, width: int) -> Json:

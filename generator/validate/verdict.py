@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 #: Families of checks, in the order in which they are judged and shown.
-CATEGORIES = ("targets", "metrics", "variables", "panels", "annotations", "rules", "records", "alertmanager", "grafana", "scenarios")  # fmt: skip
+CATEGORIES = ("targets", "metrics", "variables", "panels", "rules", "records", "alertmanager", "grafana", "scenarios", "annotations")  # fmt: skip
 
 
 class State(StrEnum):

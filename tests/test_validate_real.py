@@ -116,7 +116,7 @@ def test_a_system_without_any_target_is_told_once_and_explains_the_rest(live: In
         variables, panels = judged(context, "variables"), judged(context, "panels")
 
     assert list(troubles(targets)) == ["agent_server", *(f"agent_server {s.address}" for s in (live.api, live.queue))]
-    assert list(metrics) == ["/api/v1/metadata"]
+    assert metrics == {}
     assert troubles(variables) == troubles(panels) == {}
     assert {v.why for v in variables.values()} == {"no target of the bundle is scraped; see targets"}
     assert {item.partition(" / ")[0] for item in panels} == {"All systems"}

@@ -176,9 +176,8 @@ def test_a_scenario_is_played_delivered_and_called_off(capfd: pytest.CaptureFixt
     if "install prometheus" in out:
         pytest.skip(out)
 
-    told_of = [
-        line.split(maxsplit=1) for line in out.partition("scenarios:")[2].splitlines()[1:] if line.startswith("  ")
-    ]
+    part = out.partition("scenarios:")[2].partition("\n\n")[0]
+    told_of = [line.split(maxsplit=1) for line in part.splitlines()[1:]]
     assert code == 0, out
     assert {state for state, _ in told_of} == {"ok"}
     items = " ".join(item for _, item in told_of)

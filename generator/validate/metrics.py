@@ -48,7 +48,7 @@ def metrics(context: Context) -> Iterator[Verdict]:
         types = context.prometheus.metadata()
     except AbsentError:
         types = {}
-    if not types and any(context.evidence.counts.values()):
+    if not types and context.present:
         name = context.prometheus.probe.name
         yield empty(f"{name} keeps no types of metrics; types are not judged").of("metrics", "/api/v1/metadata")
     of_targets = frozenset(context.prometheus.label_names(["up"], context.now - RECENT))

@@ -5,6 +5,7 @@ Knows nothing of what the processes are.
 
 import contextlib
 import os
+import shutil
 import signal
 import subprocess
 from collections.abc import Mapping, Sequence
@@ -13,6 +14,9 @@ from pathlib import Path
 #: Kills the group named by its argument when the pipe it reads from closes. The system closes the
 #: pipe when the tests end, however they end: also after a kill that lets no `finally` run.
 GUARD = 'read -r _; kill -s KILL -- "-$0"'
+
+#: Becomes the program once it is told that its guard is there; when nobody is left to tell it, it ends.
+GATE = 'read -r _ && exec "$@" </dev/null'
 
 
 class Child:
@@ -38,15 +42,18 @@ class Child:
         Raises:
             OSError: The program is not there or cannot be run.
         """
+        program = str(command[0])
+        if not shutil.which(program):
+            raise FileNotFoundError(f"{program} is not there or cannot be run")
         self._log = log
         self._ended = False
         self._guard: subprocess.Popen[bytes] | None = None
         with log.open("wb") as out:
             self._process = subprocess.Popen(
-                [str(word) for word in command],
+                ["sh", "-c", GATE, "sh", *map(str, command)],
                 cwd=folder,
                 env=env,
-                stdin=subprocess.DEVNULL,
+                stdin=subprocess.PIPE,
                 stdout=out,
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
@@ -59,6 +66,9 @@ class Child:
                 stderr=subprocess.DEVNULL,
                 start_new_session=True,
             )
+            assert self._process.stdin
+            self._process.stdin.write(b"\n")
+            self._process.stdin.close()
         except BaseException:
             self.kill()
             raise

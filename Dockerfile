@@ -8,7 +8,9 @@
 # in the image:
 #   docker build --secret id=pip_conf,src=/etc/pip.conf --secret id=ca_bundle,src=/etc/ssl/certs/ca-certificates.crt .
 
-FROM python:3.13.15-slim-trixie AS builder
+ARG PYTHON=python:3.13.15-slim-trixie@sha256:7c61056e61ac89e852de05f3dc6fa51a6dd2181797bceed46aa725dd7cb2cd3b
+
+FROM ${PYTHON} AS builder
 WORKDIR /src
 RUN python -m venv /opt/agentobs
 ENV PATH=/opt/agentobs/bin:$PATH PIP_NO_CACHE_DIR=1 PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_ROOT_USER_ACTION=ignore
@@ -24,13 +26,16 @@ RUN python -m pip install --quiet --no-index --no-deps --no-build-isolation . \
  && python -m pip uninstall --quiet --yes setuptools \
  && python -m pip uninstall --quiet --yes pip
 
-FROM python:3.13.15-slim-trixie
+FROM ${PYTHON}
 # The base image's own pip and its bundled copy: nothing is installed at run time.
 RUN rm -rf /usr/local/lib/python3.*/site-packages/pip* /usr/local/lib/python3.*/ensurepip /usr/local/bin/pip* \
            /usr/lib/python3.*/ensurepip /usr/share/python-wheels
 COPY --from=builder /opt/agentobs /opt/agentobs
+COPY docker/health.py /opt/agentobs/health.py
 ENV PATH=/opt/agentobs/bin:$PATH PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1 LANGGRAPH_SERVER_HOST=0.0.0.0
 USER 10001:10001
 WORKDIR /tmp
 EXPOSE 8000
+# Of `agent-reference-server` in whatever part it plays; `agentobs` ends by itself, and nobody waits for its health.
+HEALTHCHECK --start-period=2m --interval=5s --timeout=5s --retries=12 CMD ["python", "-ISB", "/opt/agentobs/health.py"]
 CMD ["agent-reference-server"]

@@ -6,32 +6,15 @@ belong into files.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
+from generator import inhibition
+from generator.rules import Alert
 from generator.site import Site
 
-#: An alert that explains others of the same deployment: (these, silence those), as anchored regular expressions.
-FOLLOWS: tuple[tuple[str, str], ...] = (
-    (
-        "AgentServerAllTargetsDown",
-        "AgentServer(TargetDown|NoWorkers|GhostRuns|Queue(Wait|Stalled|Tier).*|ApiTierNotScraped)",
-    ),
-    ("AgentServerNoWorkers", "AgentServer(GhostRuns|Queue(Wait|Stalled|Tier).*|WorkersSaturated|BacklogNotDraining)"),
-    ("AgentServerQueueStalled(Growing|Confirmed)", "AgentServerQueueStalled"),
-    ("AgentServerFetchRunsDown", "AgentServerFetchRunsFailing"),
-    ("AgentServerPoisonRuns", "AgentServerRunExceededMaxAttempts"),
-    ("AgentServerStreamPublishStalling", "AgentServerStreamPublishSlow"),
-    ("AgentServerPgPoolErrors", "AgentServerPgPool(Queueing|NearlyFull)"),
-    ("LangSightIngestRejected", "LangSightHighErrorRate"),
-    ("AgentgatewayNoHealthyBackend", "AgentgatewayUpstreamFailures"),
-    ("AgentgatewayLlmErrors", "AgentgatewayLlmSlowFirstToken"),
-    ("LangSmithTargetDown", "LangSmith(ScrapeFailing|RequestsPilingUp)"),
-    ("LangSmithIngestStalled", "LangSmithIngestQueueBacklog"),
-    ("LangSmithClickHouseDown", "LangSmith(ScrapeFailing|HttpLatencyHigh|RequestsPilingUp|FeedbackSlow)"),
-    ("LangSmithClickHouseRejectedInserts", "LangSmithClickHouseDelayedInserts"),
-    ("LangSmithPostgresDown", "LangSmith(Postgres(Connections|Deadlocks)|PgPoolBusy|HttpLatencyHigh|RequestsPilingUp)"),
-    ("LangSmithRedisDown", "LangSmithRedis(RejectedConnections|MemoryHigh)"),
-)
+#: What there is to be known where no webhook is configured.
+SILENT = "Nobody is told: the receivers are empty. In bundle.yaml, set alertmanager.webhook_url, or see the end of this file."
 
 #: What to put in the place of, or beside, the webhook.
 CHOICES = """
@@ -52,8 +35,8 @@ CHOICES = """
 """
 
 
-def configuration(site: Site) -> dict[str, Any]:
-    """Return the configuration: one receiver per severity, grouped by deployment, followers silenced."""
+def configuration(site: Site, alerts: Sequence[Alert]) -> dict[str, Any]:
+    """Return the configuration: one receiver per severity, a notification per alert and deployment, what others explain silenced."""
     identity = list(site.identity)
     return {
         "route": {
@@ -73,7 +56,6 @@ def configuration(site: Site) -> dict[str, Any]:
                 {
                     "receiver": "pages",
                     "matchers": ['severity="critical"'],
-                    "group_by": identity,
                     "group_wait": "10s",
                     "repeat_interval": "2h",
                 },
@@ -81,26 +63,18 @@ def configuration(site: Site) -> dict[str, Any]:
                 {"receiver": "nobody", "matchers": ['severity="info"']},
             ],
         },
-        "inhibit_rules": [
-            *(_inhibition(f'alertname=~"{source}"', f'alertname=~"{target}"', identity) for source, target in FOLLOWS),
-            {
-                "source_matchers": ['severity="critical"', 'slo!=""'],
-                "target_matchers": ['severity="warning"', 'slo!=""'],
-                "equal": [*identity, "slo"],
-            },
-        ],
+        "inhibit_rules": inhibition.rules(site, alerts),
         "receivers": [
-            {"name": "pages", "webhook_configs": [_webhook(site)]},
-            {"name": "tickets", "webhook_configs": [_webhook(site)]},
-            {"name": "watchdog", "webhook_configs": [_webhook(site)]},
+            *({"name": name, **_webhook(site)} for name in ("pages", "tickets", "watchdog")),
             {"name": "nobody"},
         ],
     }
 
 
-def _inhibition(source: str, target: str, identity: list[str]) -> dict[str, Any]:
-    return {"source_matchers": [source], "target_matchers": [target], "equal": identity}
-
-
 def _webhook(site: Site) -> dict[str, Any]:
-    return {"url": site.config.webhook_url, "send_resolved": True}
+    """Return the webhook of a receiver, where there is one; without it the receiver tells nobody."""
+    url, credentials = site.config.webhook_url, site.config.webhook_access.credentials
+    if not url:
+        return {}
+    asked = {"http_config": dict(credentials)} if credentials else {}
+    return {"webhook_configs": [{"url": url, "send_resolved": True, **asked}]}

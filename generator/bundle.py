@@ -3,22 +3,24 @@
 from __future__ import annotations
 
 import traceback
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
 from typing import Any, TypeVar
 
-from generator import collector, probes, scrape
+from generator import collector, config, inhibition, probes, scrape
 from generator.alerts import TOPICS
+from generator.catalogue import Catalogue
 from generator.dashboards import BOARDS
 from generator.errors import BundleError, ConfigError, Problem, QueryError, nearest
 from generator.layout import Board, LeftOut, why
-from generator.query import Scope, within_retention
+from generator.query import here, within_retention
 from generator.records import RECORDS
-from generator.rules import Group
+from generator.rules import Alert, Group
+from generator.settings import Config
 from generator.site import Site
-from generator.source import shown
+from generator.source import short, shown
 
 T = TypeVar("T")
 
@@ -50,6 +52,11 @@ class Bundle:
     left_out: tuple[LeftOut, ...]
     time_scale: float = 1
 
+    @property
+    def alerts(self) -> tuple[Alert, ...]:
+        """Every alert that is written, in the order in which one triages."""
+        return tuple(alert for groups in self.rules.values() for group in groups for alert in group.alerts)
+
 
 def build(site: Site, boards: Sequence[ModuleType] = BOARDS, topics: Sequence[ModuleType] = TOPICS) -> Bundle:
     """Make every board, rule and scrape job of the enabled systems. Pure.
@@ -68,6 +75,7 @@ def build(site: Site, boards: Sequence[ModuleType] = BOARDS, topics: Sequence[Mo
     made = {stem(m): _make(m, m.dashboard, site, problems) for m in boards if system_of(stem(m)) in {*on, ""}}
     records = {stem(m): _make(m, m.groups, site, problems) for m in RECORDS if stem(m) in on}
     alerts = {stem(m): _make(m, m.alerts, site, problems) for m in topics if system_of(stem(m)) in {*on, ""}}
+    problems += _unexplained(site, {module: alerts[stem(module)] for module in topics if stem(module) in alerts})
     if problems:
         raise BundleError(problems)
     rules: dict[str, tuple[Group, ...]] = {}
@@ -77,7 +85,8 @@ def build(site: Site, boards: Sequence[ModuleType] = BOARDS, topics: Sequence[Mo
     for name, listed in alerts.items():
         rules[name] = (_possible(site, name, Group(name.replace("_", "-"), alerts=tuple(listed)), left_out),)
     kept = {name: tuple(g for g in groups if g.records or g.alerts) for name, groups in rules.items()}
-    _disabled(site, alerts)
+    if wrong := [*_unknown(site, (a for listed in alerts.values() for a in listed))]:
+        raise ConfigError(wrong)
     empty = [name for name, board in made.items() if not board.panels]
     left_out = [out for out in left_out if out.where not in {f"dashboards/{name}.json" for name in empty}]
     left_out += [LeftOut(f"dashboards/{name}.json", "the whole board", made[name].left_out[0].why) for name in empty]
@@ -113,6 +122,19 @@ def _make(module: ModuleType, make: Callable[[Site], T], site: Site, problems: l
         return []  # type: ignore[return-value]  # never used: the problems are raised
 
 
+def _unexplained(site: Site, made: Mapping[ModuleType, Sequence[Alert]]) -> list[Problem]:
+    """Return what is wrong with the reasons that alerts name, at the line of each alert."""
+    every = [alert for alerts in made.values() for alert in alerts]
+    where = {alert.name: module for module, alerts in made.items() for alert in alerts}
+    out = []
+    for alert, what, fix in inhibition.mistakes(site, every):
+        path = Path(where[alert.name].__file__ or "")
+        lines = path.read_text(encoding="utf-8").splitlines()
+        line = next((n for n, text in enumerate(lines, 1) if f'"{alert.name}"' in text), 1)
+        out.append(Problem(shown(path), line, what, fix))
+    return out
+
+
 def _possible(site: Site, name: str, group: Group, left_out: list[LeftOut]) -> Group:
     where = f"alerts/{name}.rules.yaml"
     records, alerts = [], []
@@ -128,8 +150,8 @@ def _possible(site: Site, name: str, group: Group, left_out: list[LeftOut]) -> G
         else:
             records.append(record)
     for alert in group.alerts:
-        scope = Scope(alert.over, site.selectors)
-        if missing := within_retention(alert.query, scope, site.config.retention).missing:
+        scope = here(site, site.timing.over(alert.over))
+        if missing := within_retention(alert.query, scope, site.timing.retention).missing:
             left_out.append(LeftOut(where, alert.name, why(missing)))
         elif alert.name in site.config.disabled:
             left_out.append(LeftOut(where, alert.name, "disabled by the configuration"))
@@ -140,12 +162,31 @@ def _possible(site: Site, name: str, group: Group, left_out: list[LeftOut]) -> G
     return Group(group.name, tuple(records), tuple(alerts), group.interval)
 
 
-def _disabled(site: Site, alerts: Mapping[str, Any]) -> None:
-    """Refuse names in `alerts.disable` and `alerts.enable` that no alert has."""
-    known = [a.name for listed in alerts.values() for a in listed]
-    wrong = [n for n in (*site.config.disabled, *site.config.enabled) if n not in known]
-    if wrong:
-        place = site.config.place
-        raise ConfigError(
-            [Problem(*place(n), f"no alert {n!r}", nearest(n, known, otherwise="remove it")) for n in wrong]
-        )
+def installation(catalogue: Catalogue, path: Path | None = None) -> Site:
+    """Return the catalogue as a configuration file sees it, or as the defaults do.
+
+    Raises:
+        ConfigError: The file cannot be read or is wrong; carries every problem, those that only the alerts show included.
+
+    """
+    try:
+        site = Site(catalogue, config.read(catalogue, path))
+    except ConfigError as error:
+        left = [*_unknown(Site(catalogue, error.left), ())] if isinstance(error.left, Config) else []
+        raise ConfigError([*error.problems, *left], error.left) from error
+    if problems := [*_unknown(site, ())]:
+        raise ConfigError(problems, site.config)
+    return site
+
+
+def _unknown(site: Site, made: Iterable[Alert]) -> Iterator[Problem]:
+    """Yield names in `alerts.disable` and `alerts.enable` that no alert has, whatever the rest of the configuration says."""
+    known = {a.name for a in made}
+    if not known.issuperset((*site.config.disabled, *site.config.enabled)):
+        every = Site(site.catalogue, config.read(site.catalogue))
+        known |= {a.name for module in TOPICS for a in module.alerts(every)}
+    for key, names in (("disable", site.config.disabled), ("enable", site.config.enabled)):
+        for number, name in enumerate(names):
+            if name not in known:
+                fix = nearest(name, sorted(known), otherwise="remove it")
+                yield Problem(*site.config.line("alerts", key, number), f"no alert {short(name)}", fix)

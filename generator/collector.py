@@ -12,6 +12,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from generator import scrape
+from generator.catalogue import System
+from generator.kubernetes import fullname
 from generator.settings import Kubernetes
 from generator.site import Site
 
@@ -26,19 +28,20 @@ _BATCH: Json = {"timeout": "5s", "send_batch_size": 8192}
 
 
 def configurations(site: Site) -> Mapping[str, Json]:
-    """Return the configurations by file name."""
+    """Return the configurations by file name, of systems that are on."""
     out: dict[str, Json] = {}
     for name in SYSTEMS:
-        if name in site.config.systems:
+        own = site.config.systems.get(name)
+        if own and own.enabled:
             out[f"{name}.otel-gateway.yaml"] = _gateway(site, name)
-            out[f"{name}.otel-logs.yaml"] = _logs(site.config.systems[name].discovery.kubernetes)
+            out[f"{name}.otel-logs.yaml"] = _logs(site.catalogue.systems[name], own.discovery.kubernetes)
     return out
 
 
 def _gateway(site: Site, name: str) -> Json:
     """Scrape as Prometheus would and hand the series on; take traces."""
     scraped = {
-        "global": {"scrape_interval": site.config.scrape_interval, "scrape_timeout": site.config.scrape_timeout},
+        "global": {"scrape_interval": site.timing.scrape, "scrape_timeout": site.timing.timeout},
         "scrape_configs": scrape.jobs(site, name, "kubernetes"),
     }
     own = _pipeline("metrics", ["prometheus"], "prometheusremotewrite")
@@ -63,15 +66,16 @@ def _gateway(site: Site, name: str) -> Json:
     }
 
 
-def _logs(kubernetes: Kubernetes) -> Json:
+def _logs(system: System, kubernetes: Kubernetes) -> Json:
     """Read the logs of a release's pods from the node's file system; the path says namespace, pod and container."""
     namespaces = kubernetes.namespaces or ("*",)
-    release = f"{kubernetes.release}-*" if kubernetes.release else "*"
+    begin = fullname(system, kubernetes)
+    pods = f"{begin}-*" if begin else "*"
     return {
         "extensions": {"file_storage": {"directory": "/var/lib/otelcol", "create_directory": True}},
         "receivers": {
             "filelog": {
-                "include": [f"/var/log/pods/{namespace}_{release}/*/*.log" for namespace in namespaces],
+                "include": [f"/var/log/pods/{namespace}_{pods}/*/*.log" for namespace in namespaces],
                 "exclude": ["/var/log/pods/*_*otel*_*/*/*.log"],
                 "start_at": "end",
                 "include_file_path": True,

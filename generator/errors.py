@@ -51,7 +51,11 @@ class CatalogueError(GeneratorError):
 
 
 class ConfigError(GeneratorError):
-    """The configuration file is wrong."""
+    """The configuration file is wrong. `left` is what a `config.read` makes of the rest of it, for further checks."""
+
+    def __init__(self, problems: Iterable[Problem], left: object = None) -> None:
+        super().__init__(problems)
+        self.left = left
 
 
 class BundleError(GeneratorError):
@@ -68,5 +72,5 @@ class QueryError(Exception):
 
 def nearest(word: str, known: Sequence[str], *, otherwise: str) -> str:
     """Return "did you mean 'x'?" for the known word nearest to `word`, else `otherwise`."""
-    near = difflib.get_close_matches(word, known, n=1, cutoff=0.65)
+    near = difflib.get_close_matches(word[:100], known, n=1, cutoff=0.65)
     return f"did you mean {near[0]!r}?" if near else otherwise

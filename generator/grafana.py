@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
+from json.encoder import encode_basestring
 from typing import Any
 
 import attr
@@ -34,7 +35,9 @@ evolve: Any = attr.evolve
 
 def plain(value: Json) -> Json:
     """Return `value` as JSON types, without the nulls that mean "not set"."""
-    if isinstance(value, Mapping):
+    if value is None or isinstance(value, (str, int, float)):
+        return value
+    if isinstance(value, (dict, Mapping)):
         return {k: plain(v) for k, v in value.items() if v is not None or k in _NULLABLE}
     if isinstance(value, (list, tuple)):
         return [plain(v) for v in value]
@@ -65,6 +68,7 @@ class Target(g.Target):
             "expr": self.expr,
             "format": self.format,
             "instant": self.instant,
+            "interval": self.interval or None,
             "legendFormat": self.legendFormat,
             "range": not self.instant,
             "refId": self.refId,
@@ -110,20 +114,24 @@ def datasource_variable() -> Variable:
     )
 
 
-def label_variable(name: str, label: str, query: str, *, default_all: bool, description: str) -> Variable:
+def label_variable(
+    name: str, label: str, query: str, *, default_all: bool, description: str, regex: str = ""
+) -> Variable:
     """Return a multi-value variable of label values with All, read again when the time range changes.
 
-    All matches an absent label too. Without `default_all` a board opens with the first value.
+    All matches an absent label too. Without `default_all` a board opens with the first value. With `regex` the query is
+    the result of an expression, of whose text the first group is the value.
     """
     current = {"current": {"text": ["All"], "value": ["$__all"]}} if default_all else {"current": {}}
     return Variable(
         name,
-        {"qryType": 1, "query": query, "refId": "PrometheusVariableQueryEditor-VariableQuery"},
+        {"qryType": 3 if regex else 1, "query": query, "refId": "PrometheusVariableQueryEditor-VariableQuery"},
         label=label,
         description=description,
         multi=True,
         includeAll=True,
         allValue=".*",
+        regex=regex or None,
         refresh=g.REFRESH_ON_TIME_RANGE_CHANGE,
         extra={"datasource": DATASOURCE, "definition": query, "sort": g.SORT_ALPHA_ASC, **current},
     )
@@ -190,6 +198,19 @@ class Panel(g.Panel):
         return {key: value for key, value in body.items() if value or key in ("id", "title")}
 
 
+def every(made: Panel, interval: str) -> Panel:
+    """Return a panel none of whose queries has a shorter step than `interval`, the time between two scrapes.
+
+    Of a query it is what `$__rate_interval` follows from, before any setting of the data source; of the panel it is the
+    least `$__interval`, likewise.
+    Source: `calculateRateInterval` of Grafana's Prometheus data source.
+    """
+    if not made.targets:
+        return made
+    changed: Panel = evolve(made, interval=interval, targets=[evolve(t, interval=interval) for t in made.targets])
+    return changed
+
+
 @_attrs
 class Row(g.RowPanel):
     """A row; its panels are nested only when it is collapsed, which is where Grafana looks for them."""
@@ -230,7 +251,18 @@ class Dashboard(g.Dashboard):
 
 def dumps(board: Dashboard) -> str:
     """Return the dashboard's text: sorted keys, two spaces, one newline at the end."""
-    return json.dumps(board.to_json_data(), indent=2, sort_keys=True, ensure_ascii=False) + "\n"
+    return _text(board.to_json_data(), "\n") + "\n"
+
+
+def _text(value: Json, margin: str) -> str:
+    """Return what `json.dumps` gives with `indent=2, sort_keys=True, ensure_ascii=False`, which is slow in this form alone."""
+    inner = margin + "  "
+    if isinstance(value, dict) and value:
+        rows = [f"{encode_basestring(key)}: {_text(value[key], inner)}" for key in sorted(value)]
+        return "{" + inner + f",{inner}".join(rows) + margin + "}"
+    if isinstance(value, list) and value:
+        return "[" + inner + f",{inner}".join([_text(one, inner) for one in value]) + margin + "]"
+    return encode_basestring(value) if isinstance(value, str) else json.dumps(value)
 
 
 def panel(kind: str, title: str, targets: Sequence[Target], *, options: Json, defaults: Json, **rest: Any) -> Panel:

@@ -10,11 +10,13 @@ from grafanalib import core as g
 
 from generator import grafana
 from generator.catalogue import Matcher, Metric
-from generator.panels import Shown
+from generator.panels import RATE_INTERVAL, Shown
 from generator.promql import select
-from generator.query import Scope, within_retention
+from generator.query import Scope, here, within_retention
 from generator.rules import board_uid
+from generator.scraped import ups
 from generator.site import Site, reasons
+from generator.units import seconds
 
 #: Variables of a board about deployments, and those of one that goes down to processes.
 WIDE = ("cluster", "namespace", "deployment")
@@ -120,7 +122,7 @@ def board(
     """
     uid = board_uid(site, stem)
     variables = [name for name in variables if name != "role" or (system and site.catalogue.systems[system].roles)]
-    scope = Scope("$__rate_interval", (*site.selectors, *_matchers(site, variables)))
+    scope = here(site, RATE_INTERVAL, *_matchers(site, variables))
     where = f"dashboards/{stem}.json"
     rows = [replace(r, panels=tuple(_kept(site, p, scope) for p in r.panels)) for r in rows]
     left_out = [
@@ -151,7 +153,7 @@ def board(
 
 def _kept(site: Site, shown: Shown, scope: Scope) -> Shown:
     """Return a panel whose queries that look back beyond the retention are impossible."""
-    return replace(shown, queries=tuple(within_retention(q, scope, site.config.retention) for q in shown.queries))
+    return replace(shown, queries=tuple(within_retention(q, scope, site.timing.retention) for q in shown.queries))
 
 
 def _used(variables: Sequence[str], scope: Scope, panels: Sequence[Shown]) -> list[str]:
@@ -189,24 +191,31 @@ def _matchers(site: Site, variables: Sequence[str]) -> Iterator[Matcher]:
 
 
 def _variables(site: Site, system: str, names: Sequence[str], *, fleet: bool) -> Iterator[grafana.Variable]:
-    up = site.system("prometheus", on=system)["up"]
-    if not system:
-        enabled = [n for n, known in site.config.systems.items() if known.enabled]
-        up = up.matching(**{site.labels.system: "|".join(enabled)})
+    systems = [system] if system else [n for n, known in site.config.systems.items() if known.enabled]
+    found = list(ups(site, systems).values())
     roles = site.catalogue.systems[system].roles if system else ()
     about = {**_ABOUT, "role": f"Process roles: {', '.join(roles)}."}
     for number, name in enumerate(names):
-        chain = Scope("", (*site.selectors, *_matchers(site, names[:number])))
-        query = f"label_values({select(up, chain)}, {getattr(site.labels, name)})"
+        chain = here(site, "", *_matchers(site, names[:number]))
+        label, regex = getattr(site.labels, name), ""
+        query = f"label_values({select(found[0], chain)}, {label})"
+        if len(found) > 1:  # label_values() takes one selector
+            seen = " or ".join(f"last_over_time({select(up, chain)}[$__range])" for up in found)
+            query, regex = f"query_result(count by ({label}) ({seen}))", f'/{label}="([^"]*)"/'
         yield grafana.label_variable(
-            name, name.capitalize(), query, default_all=fleet or name != "deployment", description=about[name]
+            name,
+            name.capitalize(),
+            query,
+            default_all=fleet or name != "deployment",
+            description=about[name],
+            regex=regex,
         )
 
 
 def _annotations(site: Site, system: str, variables: Sequence[str]) -> Iterator[object]:
     alerts = site.firing(*([system] if system else []))
     held = [v for v in variables if v in WIDE]
-    scope = Scope("", (*site.selectors, *_matchers(site, held)))
+    scope = here(site, "", *_matchers(site, held))
     tags = ",".join(("alertname", "severity", *site.identity))
     for severity, color in (("critical", "red"), ("warning", "orange")):
         yield grafana.alert_annotation(
@@ -245,13 +254,14 @@ def _lines(site: Site, panels: Sequence[Shown], scope: Scope, stem: str, top: in
         lines[-1].append(shown)
         used += shown.size[0]
     out: list[object] = []
+    interval = f"{seconds(site.timing.scrape):g}s"  # in one unit: Grafana reads no 1m30s
     for line in lines:
         if len(line) == 1 and line[0].size[0] == grafana.WIDTH // 2:
             line[0] = line[0].wide(grafana.WIDTH)
         height = max(shown.size[1] for shown in line)
         x = 0
         for shown in line:
-            made = shown.make(shown.possible, scope, _description(site, shown))
+            made = grafana.every(shown.make(shown.possible, scope, _description(site, shown)), interval)
             place = g.GridPos(h=height, w=shown.size[0], x=x, y=top)
             out.append(grafana.evolve(made, id=_id(stem, shown.title), gridPos=place))
             x += shown.size[0]

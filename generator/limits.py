@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Literal
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,6 +21,7 @@ class Limit:
         unit: Unit of a query that may be compared with it (see `generator.units`).
         why: The reason for the value.
         histogram: `system/metric` whose bucket edges the value must be one of; empty when there is none.
+        bad: On which side of a share an alert fires: above it, below it, from it on; empty for a share that may be below 0.
 
     """
 
@@ -28,6 +30,12 @@ class Limit:
     unit: str
     why: str
     histogram: str = ""
+    bad: Literal["above", "below", "from", ""] = "above"
+
+    @property
+    def share(self) -> bool:
+        """Whether it is a share; any other ratio is a multiple."""
+        return self.unit == "ratio" and self.value <= 1
 
 
 _AGENT = "agent_server/"
@@ -45,14 +53,32 @@ _LANGSIGHT: tuple[Limit, ...] = (
     ),
     Limit("langsight_slow_floor", 5, "requests", "A quantile of few requests is the slowest one of them."),
     Limit("langsight_failed_checks", 2, "checks", "One lost probe is no outage."),
-    Limit("langsight_failed_ratio", 0.5, "ratio", "A server that fails every other check is no use to an agent."),
+    Limit(
+        "langsight_failed_ratio",
+        0.5,
+        "ratio",
+        "A server that fails every other check is no use to an agent.",
+        bad="from",
+    ),
     Limit(
         "langsight_feed_clients",
-        160,
+        800,
         "connections",
-        "80 % of the documented 200. Current code allows 1,000 (LANGSIGHT_SSE_MAX_CLIENTS): set 800 there.",
+        "80 % of 1,000, which LANGSIGHT_SSE_MAX_CLIENTS is unless set. The documentation and servers before have 200: set 160 there.",
     ),
     Limit("langsight_feed_drops", 1, "events/s", "A dashboard that lags a little; above it, people see old data."),
+    Limit(
+        "langsight_limited_batches",
+        10,
+        "requests",
+        "Exporters wait and try again once; ten are a limit that is too low.",
+    ),
+    Limit(
+        "langsight_steady_batches",
+        60,
+        "requests",
+        "Two in a minute, over half an hour: a pause of five minutes is no chance then.",
+    ),
     Limit("langsight_usual_spans", 100, "spans", "Less in half an hour may well be nothing in another."),
     Limit("langsight_paths", 500, "series", "The API has some hundred routes: more paths are raw URLs."),
 )
@@ -108,6 +134,12 @@ _AGENTGATEWAY: tuple[Limit, ...] = (
         _GATEWAY + "tls_handshake_duration_seconds",
     ),
     Limit("gateway_tls_floor", 20, "connections", "A quantile of fewer handshakes is the slowest one of them."),
+    Limit(
+        "gateway_fail_open",
+        10,
+        "checks",
+        "A moderation service that is slow for a moment lets a few pass; ten in ten minutes are one that does not work.",
+    ),
     Limit("gateway_xds_terminations", 10, "terminations", "A rollout of the controller costs each gateway one or two."),
 )
 
@@ -146,6 +178,12 @@ LIMITS: tuple[Limit, ...] = (
         "ratio",
         "The chart scales out at one pending run per slot; three times that means scaling is off or capped.",
     ),
+    Limit(
+        "backlog_busy",
+        0.9,
+        "ratio",
+        "A backlog that is worked on fills the slots; with free ones its runs wait for a time, a thread, or for ever.",
+    ),
     Limit("pg_pool_used", 0.9, "ratio", "The pool grows lazily to its maximum, so the usual 0.8 would be noise."),
     Limit("pg_pool_queueing", 1, "requests/s", "A cold start queues a handful; one wait a second is sustained."),
     Limit("pg_pool_errors", 5, "requests", "One failover blip costs fewer than five checkouts."),
@@ -174,7 +212,7 @@ LIMITS: tuple[Limit, ...] = (
     ),
     Limit("scrape_samples", 20_000, "samples", "An idle server has 400; all routes with all buckets stay far below."),
     Limit("worker_cpu", 0.9, "seconds/s", "One Python thread fills one core; with free slots that is blocking code."),
-    Limit("cpu_bound_busy", 0.5, "ratio", "At most half of the slots busy: it is not plain load."),
+    Limit("cpu_bound_busy", 0.5, "ratio", "At most half of the slots busy: it is not plain load.", bad="below"),
     Limit("abandoned_runs", 10, "runs", "An ordinary deploy cuts short a handful."),
     Limit(
         "abandoned_ratio",
@@ -190,23 +228,30 @@ LIMITS: tuple[Limit, ...] = (
         _AGENT + "stream_publish_latency",
     ),
     Limit("stream_stall_ratio", 0.05, "ratio", "One event in twenty; losses follow."),
+    Limit("stream_losses", 5, "events", "A blip of Redis costs the runs of one moment; five and more go on."),
     Limit("resume_gaps", 5, "gaps", "A few an hour are laptops that slept."),
     Limit("transport_failures", 1, "failures/s", "At most one per session, so single users who leave stay far below."),
     Limit("fetch_failures", 0.1, "errors/s", "One failure in ten seconds: the loop fails at every pass."),
     Limit("open_descriptors", 0.8, "ratio", "The usual 80 %."),
     Limit("restarts_per_hour", 3, "restarts", "Two deploys in an hour are ordinary."),
-    Limit("budget_left", 0.1, "ratio", "A tenth of the error budget is the last moment to act calmly."),
+    Limit("budget_left", 0.1, "ratio", "A tenth of the error budget is the last moment to act calmly.", bad=""),
     *_LANGSIGHT,
     *_AGENTGATEWAY,
     # LangSmith services
-    Limit("langsmith_services_up", 0.5, "ratio", "With less than half of its processes a service is an outage."),
+    Limit(
+        "langsmith_services_up",
+        0.5,
+        "ratio",
+        "With less than half of its processes a service is an outage.",
+        bad="below",
+    ),
     Limit(
         "langsmith_http_p99", 5, "seconds", "A placeholder: the bucket edges are not known. Set what your users bear."
     ),
     Limit("langsmith_http_mean", 2, "seconds", "The same from the mean, which needs no bucket edge."),
     Limit("langsmith_http_floor", 0.1, "requests/s", "A quantile of fewer requests is the slowest one of them."),
     Limit("langsmith_in_progress", 50, "requests", "Below that a pile is an ordinary moment."),
-    Limit("langsmith_in_progress_growth", 5, "ratio", "Five times the mean of the day before."),
+    Limit("langsmith_in_progress_growth", 5, "ratio", "Five times the median of the week before."),
     Limit("langsmith_http_error_ratio", 0.05, "ratio", "The usual default where no error budget is kept."),
     Limit("langsmith_http_error_floor", 10, "requests", "A few failures in a window are noise, whatever their share."),
     Limit(
@@ -245,6 +290,7 @@ LIMITS: tuple[Limit, ...] = (
         0.1,
         "ratio",
         "A tenth of last week's; the exporter's own reads are counted too, so it is never 0.",
+        bad="below",
     ),
 )
 

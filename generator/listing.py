@@ -65,7 +65,7 @@ def rules(bundle: Bundle) -> list[Row]:
                     "kind": "alert",
                     "name": a.name,
                     "severity": a.severity,
-                    "for": a.hold,
+                    "for": bundle.site.timing.hold(a.hold),
                     "about": a.summary,
                 }
                 for a in group.alerts

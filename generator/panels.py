@@ -18,6 +18,12 @@ from generator.units import grafana_unit
 
 Json = Any
 
+#: Range windows of a board: what holds a few scrapes at every zoom, and all that the board shows.
+RATE_INTERVAL, RANGE = "$__rate_interval", "$__range"
+
+#: How many series a graph shows whose labels have many values: as many as one can tell apart by colour.
+GREATEST = 10
+
 
 @dataclass(frozen=True, slots=True)
 class Shown:
@@ -59,9 +65,11 @@ def lines(
 ) -> Shown:
     """Draw queries over time. They share one unit; `limit` is drawn as a dashed line, `bad` says on which side it is red.
 
-    The axis begins at 0 unless `floor` is off, which a query that can be negative needs.
+    The axis begins at 0 unless `floor` is off, which a query that can be negative needs. A query by labels of many values
+    keeps the greatest over the range of the board.
     """
     unit = _unit(title, queries, limit)
+    queries = tuple(query.greatest(GREATEST, RANGE) if _many(query) else query for query in queries)
 
     def make(possible: Sequence[Query], scope: Scope, description: str) -> grafana.Panel:
         custom: dict[str, Any] = {**_LINE, "stacking": {"group": "A", "mode": "normal" if stack else "none"}}
@@ -78,7 +86,7 @@ def lines(
             "timeseries",
             title,
             _targets(_called(title, possible), scope),
-            options={"legend": _legend("table", "bottom", "mean", "max", "lastNotNull"), "tooltip": _TOOLTIP},
+            options={"legend": _legend("table", "bottom", "mean", "max"), "tooltip": _TOOLTIP},
             defaults=defaults | {"custom": custom},
             overrides=_STATUS if all(q.labels == ("status",) for q in possible) else [],
             description=description,
@@ -87,22 +95,26 @@ def lines(
     return Shown(title, queries, make, (12, 9))
 
 
-def stat(title: str, *queries: Query, limit: Limit | None = None, bad: str = "above", graph: bool = True) -> Shown:
-    """Show the newest value of each query: green, and red on the `bad` side of `limit`; without one, blue."""
+def stat(title: str, *queries: Query, limit: Limit | None = None, bad: str = "above") -> Shown:
+    """Show the value that each query has now: green, and red on the `bad` side of `limit`; without one, blue.
+
+    It has no graph: a figure of this moment is an instant query, which has no past. The rows below have that.
+    """
     unit = _unit(title, queries, limit)
 
     def make(possible: Sequence[Query], scope: Scope, description: str) -> grafana.Panel:
         options = {
-            "colorMode": "value", "graphMode": "area" if graph else "none", "justifyMode": "auto", "orientation": "auto",
+            "colorMode": "value", "graphMode": "none", "justifyMode": "auto", "orientation": "auto",
             "percentChangeColorMode": "standard", "reduceOptions": _REDUCE, "showPercentChange": False,
             "textMode": "auto", "wideLayout": True,
         }  # fmt: skip
         return grafana.panel(
             "stat",
             title,
-            _targets(possible, scope),
+            _targets(possible, scope, instant=True),
             options=options,
             defaults=_single(unit, limit, bad),
+            maxDataPoints=_POINTS,
             description=description,
         )
 
@@ -110,7 +122,7 @@ def stat(title: str, *queries: Query, limit: Limit | None = None, bad: str = "ab
 
 
 def bars(title: str, *queries: Query, limit: Limit | None = None, bad: str = "above") -> Shown:
-    """Show the newest value of each series as a horizontal bar."""
+    """Show the value that each series has now as a horizontal bar."""
     unit = _unit(title, queries, limit)
 
     def make(possible: Sequence[Query], scope: Scope, description: str) -> grafana.Panel:
@@ -126,6 +138,7 @@ def bars(title: str, *queries: Query, limit: Limit | None = None, bad: str = "ab
             _targets(possible, scope, instant=True),
             options=options,
             defaults=defaults,
+            maxDataPoints=_POINTS,
             description=description,
         )
 
@@ -257,6 +270,7 @@ def table(title: str, columns: Sequence[Column], *, sort: str = "", link: Mappin
             },
             transformations=([{"id": "merge", "options": {}}] if len(held) > 1 else []) + [organize],
             overrides=overrides,
+            maxDataPoints=_POINTS,
             description=description,
         )
 
@@ -302,6 +316,17 @@ def _unit(title: str, queries: Sequence[Query], limit: Limit | None) -> str:
             f"panel {title!r} in {units[0]} has the limit {limit.name}, in {limit.unit}", "use a limit of its unit"
         )
     return units[0]
+
+
+def whole(query: Query) -> Query:
+    """Return the query over all that the board shows, where it would have a window of some scrapes."""
+    return query.over(RANGE)
+
+
+def _many(query: Query) -> bool:
+    """Say whether a label of the result has more values than a graph can show."""
+    listed = (metric.labels.get(label) for metric in query.metrics for label in query.labels)
+    return any(label is not None and label.many for label in listed)
 
 
 def _targets(
@@ -351,6 +376,9 @@ def _legend(mode: str, placement: str, *calcs: str) -> Json:
     }
 
 
+#: Points by which Grafana divides the range of a figure of this moment: `$__rate_interval`, which follows from them, then is
+#: no longer than scrapes demand, also where the board shows a week. What is asked for is one point.
+_POINTS = 11_000
 #: Answers by status have the colours that one expects, whichever others there are.
 _STATUS: Sequence[Json] = (
     grafana.colour("/(^| )(2..|success)$/", "green"),

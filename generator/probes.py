@@ -13,15 +13,16 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from generator.catalogue import JsonPage, System
-from generator.settings import Kubernetes, SystemConfig
+from generator.kubernetes import fullname
+from generator.settings import SystemConfig
 from generator.site import Site
 
 Json = dict[str, Any]
 
 
 def modules(site: Site) -> Json:
-    """Return the json_exporter's configuration for every system that has JSON pages, those that are off too."""
-    systems = [site.catalogue.systems[name] for name in site.config.systems]
+    """Return the json_exporter's configuration for every enabled system that has JSON pages; no module without one."""
+    systems = [site.catalogue.systems[name] for name, own in site.config.systems.items() if own.enabled]
     return {"modules": {page.module: _module(system, page) for system in systems for page in system.endpoint.json}}
 
 
@@ -53,13 +54,10 @@ def addresses(system: System, own: SystemConfig) -> list[str]:
     if not kubernetes.release or len(kubernetes.namespaces) != 1:
         return []
     return [
-        f"http://{_host(kubernetes, endpoint.services[p.role])}:{endpoint.port_of(p.role)}{p.path}"
+        f"http://{fullname(system, kubernetes)}-{endpoint.services[p.role]}.{kubernetes.namespaces[0]}.svc.cluster.local"
+        f":{endpoint.port_of(p.role)}{p.path}"
         for p in here(system, own)
     ]
-
-
-def _host(kubernetes: Kubernetes, service: str) -> str:
-    return f"{kubernetes.release}-{service}.{kubernetes.namespaces[0]}.svc.cluster.local"
 
 
 def instance(address: str) -> str:

@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 from generator.catalogue import Matcher, Metric
 from generator.errors import QueryError
 from generator.limits import Limit
+from generator.site import Site
 from generator.units import number, seconds
 
 _LOOKS_BACK = re.compile(r"(?:\[|\boffset )((?:\d+(?:ms|[smhdw]))+)")
@@ -20,10 +21,43 @@ _LOOKS_BACK = re.compile(r"(?:\[|\boffset )((?:\d+(?:ms|[smhdw]))+)")
 
 @dataclass(frozen=True, slots=True)
 class Scope:
-    """Where a query runs: its range window, and matchers for every selector that has their label."""
+    """Where a query runs.
+
+    Attributes:
+        window: Its range window; empty where it has none.
+        matchers: Matchers for every selector that has their label.
+        at: Modifier of every range, such as `@ end()`, that fixes when it ends; empty when it ends at each step.
+        shortest: The shortest window that a query may ask for instead; shorter ones are widened. Empty: as it asks.
+
+    """
 
     window: str
     matchers: tuple[Matcher, ...] = ()
+    at: str = ""
+    shortest: str = ""
+
+    @property
+    def range(self) -> str:
+        """What stands behind a selector that is read over the window."""
+        return f"[{self.window}]{self.at and f' {self.at}'}"
+
+    def over(self, window: str) -> Scope:
+        """Return the scope with another range window; `$...` is Grafana's own affair."""
+        fixed = not self.shortest or window.startswith("$")
+        return replace(self, window=window if fixed else max(window, self.shortest, key=seconds))
+
+
+def here(site: Site, window: str = "", *matchers: Matcher) -> Scope:
+    """Return where a query of this installation runs, with its selectors.
+
+    Args:
+        site: The installation.
+        window: Range window, which holds enough scrapes; `$...` is Grafana's own affair.
+        matchers: Those of a board's variables.
+
+    """
+    over = window if window.startswith("$") or not window else site.timing.over(window)
+    return Scope(over, (*site.selectors, *matchers), shortest=site.timing.shortest)
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +105,7 @@ class Query:
     def over(self, window: str) -> Query:
         """Return the query with a range window of its own, whatever the scope says."""
         build = self.build
-        return replace(self, build=lambda scope: build(replace(scope, window=window)))
+        return replace(self, build=lambda scope: build(scope.over(window)))
 
     def __add__(self, other: Query) -> Query:
         """Sum of two queries of one unit."""
@@ -109,6 +143,13 @@ class Query:
         """What is in this query or in `other`, by labels; the values may mean different things, so they have no unit."""
         return replace(self._combine("or", other), unit="none", edges=())
 
+    def whether(self, value: float) -> Query:
+        """1 where the query is above `value`, and 0 where it is not; it has no unit."""
+        text = self.operand
+        return replace(
+            self, build=lambda scope: f"{text(scope)} > bool {number(value)}", unit="none", compound=True, edges=()
+        )
+
     def over_time(self, function: str, range_: str) -> Query:
         """Return `function` over the values of the query at every step of a range, `30m:5m`; least and greatest keep its unit."""
         text = self.build
@@ -120,10 +161,12 @@ class Query:
         return replace(self, build=lambda scope: f"max_over_time(({text(scope)})[{range_}])", compound=False)
 
     def usual(self, range_: str, before: str) -> Query:
-        """Mean over a range of evaluations, `1d:5m`, that ended `before` ago: what is ordinary."""
+        """Median over a range of evaluations, `7d:1h`, that ended `before` ago: what is ordinary, whatever happened for less than half of it."""
         text = self.build
         return replace(
-            self, build=lambda scope: f"avg_over_time(({text(scope)})[{range_}] offset {before})", compound=False
+            self,
+            build=lambda scope: f"quantile_over_time(0.5, ({text(scope)})[{range_}] offset {before})",
+            compound=False,
         )
 
     def filled(self, base: Query) -> Query:
@@ -136,6 +179,10 @@ class Query:
             return self
         joined = self._combine("or", replace(base, build=(base * 0).build, compound=True))
         return replace(joined, unit=self.unit, metrics=self.metrics, missing=self.missing, edges=())
+
+    def plus(self, other: Query) -> Query:
+        """Sum of two queries of one unit and the same labels, where a series that only one of them has counts whole."""
+        return self.filled(other) + other.filled(self)
 
     def per(self, other: Query, unit: str) -> Query:
         """Quotient of two queries of different units, in `unit`."""
@@ -169,6 +216,18 @@ class Query:
         """Keep what has no partner with the same labels in `other`; values stay. Impossible when `other` is."""
         return replace(self._combine("unless", other), unit=self.unit, edges=self.edges)
 
+    def without_any(self, other: Query) -> Query:
+        """Keep everything while there is nothing at all in `other`, whatever its labels; values stay. Impossible when `other` is."""
+        left, right = self.operand, other.operand
+        return replace(
+            self,
+            build=lambda scope: f"{left(scope)}\nunless on ()\n{right(scope)}",
+            metrics=(*self.metrics, *(m for m in other.metrics if m not in self.metrics)),
+            missing=(*self.missing, *(m for m in other.missing if m not in self.missing)),
+            compound=True,
+            recorded=self.recorded or other.recorded,
+        )
+
     def among(self, other: Query) -> Query:
         """Keep what belongs to something in `other`, whose labels are some of this query's; values stay.
 
@@ -190,14 +249,34 @@ class Query:
         )
 
     def top(self, most: int) -> Query:
-        """Keep the greatest `most` series at each time, where labels have many values."""
+        """Keep the greatest `most` series at each time, where labels have many values; for a table, which has one time."""
         text = self.build
+        return replace(
+            self, build=lambda scope: _topk(most, text(scope)), compound=False, help=f"{self.help} The greatest {most}."
+        )
+
+    def greatest(self, most: int, whole: str) -> Query:
+        """Keep the `most` series that are greatest over the range of a graph, so that none comes and goes with its rank.
+
+        Args:
+            most: How many.
+            whole: Duration of the graph's range.
+
+        Raises:
+            QueryError: It has no range window, so its value over the whole range is not known.
+
+        """
+        left, text = self.operand, self.build
+        if whole not in text(Scope(whole)):
+            raise QueryError("the greatest of a query without a range window", "use a rate, or a mean over the window")
 
         def build(scope: Scope) -> str:
-            inner = text(scope)
-            return f"topk({most}, {inner})" if "\n" not in inner else f"topk({most},\n{indented(inner)}\n)"
+            ranked = _topk(most, text(replace(scope, window=whole, at="@ end()")))
+            return f"{left(scope)}\nand\n{ranked}"
 
-        return replace(self, build=build, compound=False, help=f"{self.help} The greatest {most}.")
+        return replace(
+            self, build=build, compound=True, edges=(), help=f"{self.help} The greatest {most} over the range."
+        )
 
     def otherwise(self, other: Query) -> Query:
         """Take `other` where this query has no partner with the same labels. An impossible one of the two is left out."""
@@ -247,11 +326,20 @@ class Query:
 
 def within_retention(query: Query, scope: Scope, retention: str) -> Query:
     """Return the query, as impossible where one of its ranges or offsets is longer than Prometheus keeps samples."""
-    longest = max(_LOOKS_BACK.findall(query.build(scope)), key=seconds, default="0s")
-    if query.missing or seconds(longest) <= seconds(retention):
+    longest = looks_back(query, scope)
+    if query.missing or not longest or seconds(longest) <= seconds(retention):
         return query
     reason = f"a window of {longest} is longer than samples are kept (evaluation: retention: {retention})"
     return replace(query, missing=((query.metrics[0].full_name, reason),))
+
+
+def looks_back(query: Query, scope: Scope) -> str:
+    """Return the longest range or offset of the query, as it is written; empty where it reads this moment only."""
+    return max(_LOOKS_BACK.findall(query.build(scope)), key=seconds, default="")
+
+
+def _topk(most: int, inner: str) -> str:
+    return f"topk({most}, {inner})" if "\n" not in inner else f"topk({most},\n{indented(inner)}\n)"
 
 
 def indented(text: str) -> str:

@@ -8,10 +8,20 @@ from typing import Any, Literal
 
 from generator.catalogue import Kind, Label, Matcher, Metric, Source
 from generator.errors import QueryError
-from generator.query import Query, Scope, within_retention
-from generator.site import Site
+from generator.query import Query, Scope, here, looks_back, within_retention
+from generator.site import SELECTED, Site
+from generator.timing import RECENT
 
 Severity = Literal["critical", "warning", "info"]
+
+#: Most severe first.
+SEVERITIES: tuple[Severity, ...] = ("critical", "warning", "info")
+
+#: What every recorded series of ours begins with, so that none is taken for one that somebody else records.
+RECORD_PREFIX = "agentobs_"
+
+#: Likewise every rule group: what Prometheus says of its groups carries their names.
+GROUP_PREFIX = "agentobs."
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,7 +29,7 @@ class Record:
     """One recording rule: a query whose result Prometheus keeps as a series.
 
     Attributes:
-        name: `level:metric:operation`.
+        name: `agentobs_<level>:<metric>:<operation>_<window>`; without a window where the query reads this moment only.
         query: What is recorded.
         aggregate: How boards put several of its series together: `sum`, `max`, or `none`.
         window: Range window of the query; the configuration's own when empty.
@@ -37,8 +47,14 @@ class Record:
 
     def to_rule(self, site: Site) -> dict[str, Any]:
         """Return the rule as Prometheus reads it."""
-        rule: dict[str, Any] = {"record": self.name, "expr": self.query.build(Scope(self.window, site.selectors))}
-        return rule | ({"labels": dict(self.labels)} if self.labels else {})
+        rule: dict[str, Any] = {"record": self.name, "expr": self.query.build(here(site, self.window))}
+        labels = {**site.installation, **self.labels}
+        return rule | ({"labels": labels} if labels else {})
+
+
+def going_on(events: Query) -> Query:
+    """Return where such events still come: beside it an alert is held as long as `Timing.outlasting`, so that one does not fire it."""
+    return events.over(RECENT).above(0)
 
 
 def record(
@@ -50,9 +66,14 @@ def record(
     window: str = "",
     labels: Mapping[str, str] | None = None,
 ) -> Record:
-    """Return a recording rule. `aggregate` says how boards may put several of its series together."""
-    over = window or site.config.window
-    query = within_retention(query, Scope(over, site.selectors), site.config.retention)
+    """Return a recording rule called `name`, a `level:metric:operation`, with our prefix and the window it looks back for.
+
+    `aggregate` says how boards may put several of its series together.
+    """
+    over = site.timing.over(window)
+    query = within_retention(query, here(site, over), site.timing.retention)
+    longest = looks_back(query, here(site, over))
+    name = f"{RECORD_PREFIX}{name}" + (f"_{longest}" if longest else "")
     if "le" in query.labels:
         kind, parts = Kind.HISTOGRAM, ("",)
     else:
@@ -61,6 +82,8 @@ def record(
     added = labels or {}
     own = {n: Label(n, bound="label of the recorded query") for n in query.labels if n not in site.labels.every}
     own |= {n: Label(n, values=(value,)) for n, value in added.items()}
+    targets |= {m.label: Label(m.label, bound=SELECTED) for m in site.selectors}
+    own = {n: label for n, label in own.items() if n not in targets}
     metric = Metric(
         system="recorded", name=name, base=name, prefix="", kind=kind, unit=query.unit, help=query.help, tier=0, exposure="",
         labels=own, constant_labels=targets, buckets=query.edges or (query.metrics[0].buckets if kind is Kind.HISTOGRAM else ()),
@@ -87,7 +110,8 @@ def recorded(rule: Record, *, by: Sequence[str] = (), function: str = "", over_t
     for label in by:
         metric.label(label)
     chosen = function or rule.aggregate
-    if chosen == "none" and set(by) != {*rule.query.labels, *rule.labels} and set(by) != set(rule.query.labels):
+    selected = {n for n, label in metric.constant_labels.items() if label.bound == SELECTED}
+    if chosen == "none" and set(rule.query.labels) - {*by, *selected}:
         raise QueryError(
             f"{rule.name} is put together over labels", f"keep {', '.join(rule.query.labels)}, or name a function"
         )
@@ -97,7 +121,7 @@ def recorded(rule: Record, *, by: Sequence[str] = (), function: str = "", over_t
         added = [Matcher(label, "=", value) for label, value in rule.labels.items()]
         matchers = ", ".join(map(str, (*(m for m in scope.matchers if m.label in metric.constant_labels), *added)))
         series = f"{rule.name}{{{matchers}}}" if matchers else rule.name
-        series = f"{over_time}({series}[{scope.window}])" if over_time else series
+        series = f"{over_time}({series}{scope.range})" if over_time else series
         return f"{outer} by ({', '.join(by)}) ({series})" if by else f"{outer}({series})"
 
     legend = " ".join(f"{{{{{label}}}}}" for label in by if label != "le")
@@ -137,22 +161,39 @@ SPARSE = Keep("10m", "with little traffic there are minutes without a bad event"
 
 
 @dataclass(frozen=True, slots=True)
+class Because:
+    """Alerts that explain another one, which is then not told of.
+
+    Attributes:
+        alerts: Their names: any of them is reason enough.
+        agree: Labels in which both agree, beside those that name a deployment.
+        where: Patterns that labels of the reason match, whole: only a queue that is down explains that nothing is picked up.
+
+    """
+
+    alerts: tuple[str, ...]
+    agree: tuple[str, ...] = ()
+    where: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
 class Alert:
     """One alert.
 
     Attributes:
         name: System, subject, state: `AgentServerWorkersSaturated`.
         query: What is true when it fires; its labels reach the notification.
-        hold: How long it must be true: Prometheus's `for`.
+        hold: How long it must be true: Prometheus's `for`, which is whole rounds of evaluation.
         severity: `critical` pages, `warning` opens a ticket, `info` annotates.
         summary: What is happening, one sentence; may use `{{ $labels.x }}` and `{{ $value }}`.
         description: What it means and why it is told, in a few sentences.
         action: The first thing to do.
         board: Stem of the board that explains it.
-        over: Range window of the query.
+        over: Range window of the query; the configuration's own when empty.
         keep: How long it keeps firing after it is no longer true, and why: `keep_firing_for`.
         labels: Labels of its own, beside severity.
         off: Why it is off unless the configuration enables it; empty when it is on.
+        explained_by: What explains it: no one is told of it while that fires.
 
     """
 
@@ -164,20 +205,21 @@ class Alert:
     description: str
     action: str
     board: str
-    over: str = "5m"
+    over: str = ""
     keep: Keep | None = None
     labels: Mapping[str, str] = field(default_factory=dict)
     off: str = ""
+    explained_by: tuple[Because, ...] = ()
 
     def to_rule(self, site: Site) -> dict[str, Any]:
         """Return the rule as Prometheus 2.42 and later reads it."""
         config = site.config
-        rule: dict[str, Any] = {"alert": self.name, "expr": self.query.build(Scope(self.over, site.selectors))}
+        rule: dict[str, Any] = {"alert": self.name, "expr": self.query.build(here(site, site.timing.over(self.over)))}
         if self.hold != "0s":
-            rule["for"] = self.hold
+            rule["for"] = site.timing.hold(self.hold)
         if self.keep:
-            rule["keep_firing_for"] = self.keep.duration
-        rule["labels"] = {"severity": self.severity, **self.labels, **config.alert_labels}
+            rule["keep_firing_for"] = site.timing.hold(self.keep.duration)
+        rule["labels"] = {"severity": self.severity, **self.labels, **site.installation, **config.alert_labels}
         rule["annotations"] = {
             "summary": self.summary,
             "description": f"{self.description} First: {self.action}",

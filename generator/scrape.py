@@ -6,45 +6,94 @@ group by these and by nothing else, so a deployment looks the same wherever it r
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from generator import probes
+from generator import kubernetes, probes
 from generator.catalogue import System
-from generator.settings import Config, Kubernetes, SystemConfig
+from generator.settings import Access, Config, Labels, SystemConfig
 from generator.site import Site
 
 Json = dict[str, Any]
 
-#: Name of the port of a system whose catalogue entry gives none.
-GENERIC = "metrics"
-
 #: In the order of the documentation.
 KINDS = ("static", "dns", "file", "kubernetes")
 
+#: What is there to be told when prometheus.yml finds nothing of a system.
+NAME_IT = "name its addresses (static, dns, files) or kubernetes there, or switch it off with enabled: false"
+
 
 def prometheus_yml(site: Site) -> Json:
-    """Return a whole Prometheus configuration: every enabled system, rule files, Alertmanager."""
+    """Return a whole Prometheus configuration: itself, Alertmanager, every enabled system, rule files."""
     config = site.config
     document: Json = {
         "global": {
-            "scrape_interval": config.scrape_interval,
-            "scrape_timeout": config.scrape_timeout,
-            "evaluation_interval": config.evaluation_interval,
+            "scrape_interval": config.timing.scrape,
+            "scrape_timeout": config.timing.timeout,
+            "evaluation_interval": config.timing.evaluation,
         },
     }
     if config.external_labels:
         document["global"]["external_labels"] = dict(config.external_labels)
     document["rule_files"] = list(config.rule_files)
-    document["alerting"] = {"alertmanagers": [{"static_configs": [{"targets": list(config.alertmanagers)}]}]}
+    document["alerting"] = _replicas(config) | {"alertmanagers": _alertmanagers(config)}
     document["scrape_configs"] = [
-        job
-        for name, system in config.systems.items()
-        if system.enabled
-        for kind in system.discovery.kinds
-        for job in jobs(site, name, kind)
+        *_monitoring(config),
+        *(
+            job
+            for name, system in config.systems.items()
+            if system.enabled
+            for kind in system.discovery.kinds
+            for job in jobs(site, name, kind)
+        ),
     ]
     return document
+
+
+def _replicas(config: Config) -> Json:
+    """Return what takes the labels of one replica off its alerts: Alertmanager must take those of a pair for the same."""
+    if not config.replica_labels:
+        return {}
+    return {"alert_relabel_configs": [{"action": "labeldrop", "regex": "|".join(config.replica_labels)}]}
+
+
+def _alertmanagers(config: Config) -> list[Json]:
+    """Return who is told of alerts: all of them alike, or nobody."""
+    access = config.alertmanager_access
+    asked = _scheme(access) | ({"path_prefix": access.path_prefix} if access.path_prefix else {})
+    groups = {"static_configs": [{"targets": list(config.alertmanagers)}]}
+    return [{**asked, **access.credentials, **groups}] if config.alertmanagers else []
+
+
+def _monitoring(config: Config) -> list[Json]:
+    """Return the jobs of Prometheus and Alertmanager, which no system is and rules about them read."""
+    out: list[Json] = []
+    if config.prometheus_targets:
+        out.append({"job_name": "prometheus", "static_configs": [{"targets": list(config.prometheus_targets)}]})
+    if config.alertmanagers:
+        access = config.alertmanager_access
+        path = {"metrics_path": f"{access.path_prefix}/metrics"} if access.path_prefix else {}
+        group: Json = {"targets": list(config.alertmanagers)}
+        told = {label: value for label, value in config.alertmanager_match.items() if not value.startswith("~")}
+        if told != {"job": "alertmanager"}:
+            group["labels"] = told
+        asked = {**path, **_scheme(access), **access.credentials}
+        out.append({"job_name": "alertmanager", **asked, "static_configs": [group]})
+    return out
+
+
+def _scheme(access: Access) -> Json:
+    return {"scheme": "https"} if access.https else {}
+
+
+def unnamed(site: Site) -> Mapping[str, str]:
+    """Return the enabled systems of which prometheus.yml finds nothing, each with what to do, at its key."""
+    return {
+        name: f"systems.{name}.scrape: {NAME_IT}"
+        for name, system in site.config.systems.items()
+        if system.enabled and not any(jobs(site, name, kind) for kind in system.discovery.kinds)
+    }
 
 
 def jobs(site: Site, name: str, kind: str) -> list[Json]:
@@ -61,13 +110,19 @@ def _job(site: Site, system: System, config: SystemConfig, job: Json) -> Json:
         out["metrics_path"] = path
     if config.discovery.https:
         out["scheme"] = "https"
+    for name in ("sample_limit", "label_limit"):
+        if limit := getattr(config.discovery, name):
+            out[name] = limit
     if config.discovery.bearer_token_file:
         out["authorization"] = {"type": "Bearer", "credentials_file": config.discovery.bearer_token_file}
     out |= job
     rules = out.pop("relabel_configs", [])
+    if not any(rule.get("target_label") == site.labels.instance for rule in rules):
+        rules = [*rules, *_instance(site.labels)]
     if site.config.cluster:
-        rules.append({"target_label": site.labels.cluster, "replacement": site.config.cluster})
-    rules.append({"target_label": site.labels.system, "replacement": system.name})
+        rules.append(_set(site.labels.cluster, site.config.cluster))
+    rules.append(_set(site.labels.system, system.name))
+    rules += [_set(label, value) for label, value in site.set_on(system.name).items()]
     out["relabel_configs"] = rules
     blanks = [(label.name, label.blank) for label in system.constant_labels.values() if label.blank]
     if blanks and any(system.eras[e].until for e in config.eras):
@@ -76,6 +131,19 @@ def _job(site: Site, system: System, config: SystemConfig, job: Json) -> Json:
             for label, blank in blanks
         ]
     return out
+
+
+def _set(label: str, value: str) -> Json:
+    """Return the relabelling that gives a label a value: as text, in which `$1` is no part of anything."""
+    return {"target_label": label, "replacement": value.replace("$", "$$")}
+
+
+def _instance(labels: Labels) -> list[Json]:
+    """Return what calls a target by its address where nothing else did; Prometheus itself does so under `instance` alone."""
+    if labels.instance == "instance":
+        return []
+    sources = [labels.instance, "__address__"]
+    return [{"source_labels": sources, "regex": ";(.+)", "target_label": labels.instance, "replacement": "$1"}]
 
 
 def _title(system: System) -> str:
@@ -119,16 +187,34 @@ def _asked(site: Site, system: System, own: SystemConfig, job: Json, *, probed: 
 def _dns(site: Site, system: System, own: SystemConfig) -> list[Json]:
     """One job per group, one per JSON page: DNS discovery has no labels of its own, so relabelling adds them."""
     out: list[Json] = []
-    for number, group in enumerate(own.discovery.dns):
-        role = group.get("role") or (str(number) if number else "")
-        labels = [{"target_label": k, "replacement": v} for k, v in _labels(site.config, group).items()]
-        name = "-".join(part for part in (_title(system), "dns", group["deployment"], role) if part)
+    for group, name in zip(own.discovery.dns, _names(system, own.discovery.dns), strict=True):
+        role = group.get("role", "")
+        labels = [_set(label, value) for label, value in _labels(site.config, group).items()]
         if _probed(system, role):
             out += [_page(site, system, own, f"{name}-{n}", labels, a) for n, a in enumerate(group["targets"])]
             continue
         found = _looked_up(group["names"], group.get("port", system.endpoint.port_of(role)))
         out.append({"job_name": name, "dns_sd_configs": [found], "relabel_configs": labels})
-    return out
+    return _numbered(out)
+
+
+def _names(system: System, groups: Sequence[Mapping[str, Any]]) -> list[str]:
+    """Return a name for the job of each group: deployment and role; where others have the same, cluster and namespace too."""
+    parts = ("deployment", "role"), ("cluster", "namespace", "deployment", "role")
+    short, long = (["-".join(str(g[key]) for key in keys if g.get(key)) for g in groups] for keys in parts)
+    names = [name if short.count(name) == 1 else whole for name, whole in zip(short, long, strict=True)]
+    return [f"{_title(system)}-dns-{name}" for name in names]
+
+
+def _numbered(jobs: list[Json]) -> list[Json]:
+    """Return the jobs with a number behind each name that one before has: Prometheus takes none twice."""
+    taken: set[str] = set()
+    for job in jobs:
+        wanted = job["job_name"]
+        numbered = (f"{wanted}-{number}" for number in itertools.count(2))
+        job["job_name"] = next(name for name in itertools.chain((wanted,), numbered) if name not in taken)
+        taken.add(job["job_name"])
+    return jobs
 
 
 def _looked_up(names: Sequence[str], port: int) -> Json:
@@ -142,11 +228,17 @@ def _page(site: Site, system: System, own: SystemConfig, name: str, labels: list
     page = system.endpoint.page_at(address)
     assert page  # noqa: S101 - `config` takes no other address
     here = probes.instance(address)
+    fixed = host.startswith("[") or host.replace(".", "").isdigit()  # an address, which DNS does not know
+    found: Json = (
+        {"static_configs": [{"targets": [own.discovery.json_exporter]}]}
+        if fixed
+        else {"dns_sd_configs": [_looked_up([host], int(port))]}
+    )
     return {
         "job_name": name,
         "metrics_path": system.endpoint.path_of(role),
         "params": {"module": [page.module], "target": [address]},
-        "dns_sd_configs": [_looked_up([host], int(port))],
+        **found,
         "relabel_configs": [*labels, {"target_label": site.labels.instance, "replacement": here}],
     }
 
@@ -170,93 +262,20 @@ def _file(site: Site, system: System, own: SystemConfig) -> list[Json]:
 
 
 def _kubernetes(site: Site, system: System, own: SystemConfig) -> list[Json]:
-    """One job per role: by its Service where the system names them, else by the name of its pods' container port."""
-    endpoint = system.endpoint
-    if endpoint.services:
-        out = [_by_service(site, system, own, role) for role in endpoint.services if role in own.roles]
-        found = probes.addresses(system, own) if endpoint.prober in own.roles else []
-        if found:
-            group = {"deployment": own.discovery.kubernetes.release, "role": endpoint.prober,
-                     "namespace": own.discovery.kubernetes.namespaces[0]}  # fmt: skip
-            targets = [{"targets": found, "labels": _labels(site.config, group)}]
-            job = {"job_name": f"{_title(system)}-kubernetes", "static_configs": targets}
-            out.append(_asked(site, system, own, job, probed=True))
-        return out
-    return [_by_pod(site, system, own, role, port) for role, port in _ports(system, own)]
-
-
-def _by_service(site: Site, system: System, own: SystemConfig, role: str) -> Json:
-    """A job that finds the pods behind the Services of one role, and names them as the vendor's own boards do."""
-    kubernetes, labels, endpoint = own.discovery.kubernetes, site.labels, system.endpoint
-    release = kubernetes.release
-    if role in endpoint.exporters:
-        release = kubernetes.exporters or release
-    service, pod = "__meta_kubernetes_service_name", "__meta_kubernetes_pod_name"
-    deployment: Json = (
-        {"target_label": labels.deployment, "replacement": kubernetes.release}
-        if kubernetes.release
-        else {"source_labels": [_meta(kubernetes)], "target_label": labels.deployment}
-    )
-    port = endpoint.container_ports[role]
-    rules: list[Json] = [
-        {"source_labels": [service], "regex": f"{release or '.+'}-{endpoint.services[role]}", "action": "keep"},
-        {"source_labels": ["__meta_kubernetes_endpoint_port_name"], "regex": port, "action": "keep"},
-        {"source_labels": ["__meta_kubernetes_namespace"], "target_label": labels.namespace},
-        deployment,
-        {"source_labels": [service], "target_label": "k8s_service"},
-        {"source_labels": [pod], "target_label": "k8s_pod"},
-        {"source_labels": [pod], "target_label": labels.instance},
-        {"target_label": labels.role, "replacement": role},
-    ]
-    return _discovered(system, kubernetes, "endpoints", role, rules)
-
-
-def _discovered(system: System, kubernetes: Kubernetes, kind: str, role: str, rules: list[Json]) -> Json:
-    discovery: Json = {"role": kind}
-    if kubernetes.namespaces:
-        discovery["namespaces"] = {"names": list(kubernetes.namespaces)}
-    name = f"{_title(system)}-kubernetes" + (f"-{role}" if role else "")
-    return {"job_name": name, "kubernetes_sd_configs": [discovery], "relabel_configs": rules}
-
-
-def _by_pod(site: Site, system: System, own: SystemConfig, role: str, port: str) -> Json:
-    """A job that finds pods, because a role without a Service must be found too."""
-    kubernetes = own.discovery.kubernetes
-    return _discovered(system, kubernetes, "pod", role, _pod_rules(site.config, kubernetes, role, port))
-
-
-def _ports(system: System, own: SystemConfig) -> Sequence[tuple[str, str]]:
-    """Roles and their port names. Where no API-only role runs, the API's port belongs to combined processes."""
-    named = system.endpoint.container_ports
-    if not named:
-        return [("", GENERIC)]
-    out = [(role, port) for role, port in named.items() if role in own.roles]
-    if "combined" in own.roles and "api" not in own.roles and "api" in named:
-        out.insert(0, ("combined", named["api"]))
+    """The jobs that find pods and Services, and the JSON pages behind the Services of one release."""
+    out = kubernetes.jobs(site, system, own)
+    endpoint, found = system.endpoint, own.discovery.kubernetes
+    pages = probes.addresses(system, own) if endpoint.prober in own.roles else []
+    if pages:
+        group = {"deployment": found.release, "role": endpoint.prober, "namespace": found.namespaces[0]}
+        targets = [{"targets": pages, "labels": _labels(site.config, group)}]
+        job = {"job_name": f"{_title(system)}-kubernetes", "static_configs": targets}
+        out.append(_asked(site, system, own, job, probed=True))
     return out
 
 
-def _meta(kubernetes: Kubernetes) -> str:
-    """Return the discovery label that has the pod label which names the deployment."""
-    return "__meta_kubernetes_pod_label_" + "".join(c if c.isalnum() else "_" for c in kubernetes.deployment_label)
-
-
-def _pod_rules(config: Config, kubernetes: Kubernetes, role: str, port: str) -> list[Json]:
-    labels, meta = config.labels, _meta(kubernetes)
-    # A port called `metrics` is in every second chart, so a pod must also say which deployment it is.
-    ours = kubernetes.release or (".+" if port == GENERIC else "")
-    rules: list[Json] = [
-        {"source_labels": ["__meta_kubernetes_pod_container_port_name"], "regex": port, "action": "keep"},
-        {"source_labels": ["__meta_kubernetes_pod_phase"], "regex": "Pending|Succeeded|Failed", "action": "drop"},
-        *([{"source_labels": [meta], "regex": ours, "action": "keep"}] if ours else []),
-        {"source_labels": ["__meta_kubernetes_namespace"], "target_label": labels.namespace},
-        {"source_labels": [meta], "target_label": labels.deployment},
-        {"source_labels": ["__meta_kubernetes_pod_name"], "target_label": labels.instance},
-    ]
-    return rules + ([{"target_label": labels.role, "replacement": role}] if role else [])
-
-
 def fragments(site: Site) -> Mapping[str, Json]:
-    """Return one includable document per system and kind of discovery, by file name; of systems that are off too."""
-    made = {f"{name}.{kind}.yml": jobs(site, name, kind) for name in site.config.systems for kind in KINDS}
+    """Return one includable document per enabled system and kind of discovery that finds something, by file name."""
+    on = [name for name, system in site.config.systems.items() if system.enabled]
+    made = {f"{name}.{kind}.yml": jobs(site, name, kind) for name in on for kind in KINDS}
     return {name: {"scrape_configs": listed} for name, listed in made.items() if listed}

@@ -6,7 +6,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from generator.catalogue import Versions
 from generator.source import Document
+from generator.timing import Timing
+
+#: What the servers of a pair usually call the label that tells them apart.
+REPLICAS = ("replica", "prometheus_replica", "__replica__")
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,16 +42,18 @@ class Kubernetes:
 
     Attributes:
         namespaces: Only these; all when empty.
-        deployment_label: Pod label that names the deployment.
-        release: Only pods whose `deployment_label` is this; all when empty. Where Services are looked for, what their
-            names begin with, and the deployment's name.
+        deployment_label: Pod label that names the deployment; empty for the narrowest of the usual ones that a pod has.
+        release: Only pods whose `deployment_label`, or else `app.kubernetes.io/instance`, is this; all when empty. Where
+            Services are looked for, the deployment's name.
+        fullname: What the names of the chart's Services begin with; as Helm makes it of the release when empty.
         exporters: The release that brought the exporters; `release` when empty.
 
     """
 
     namespaces: tuple[str, ...] = ()
-    deployment_label: str = "app.kubernetes.io/instance"
+    deployment_label: str = ""
     release: str = ""
+    fullname: str = ""
     exporters: str = ""
 
 
@@ -54,10 +61,12 @@ class Kubernetes:
 class Discovery:
     """How Prometheus finds one system. A group is a mapping with role, deployment, and targets or names and port.
 
-    `json_exporter` is the address, host:port, of the exporter that reads JSON pages.
+    `kinds` are those that prometheus.yml uses: static, dns, file, kubernetes; none where nothing is named.
+    `json_exporter` is the address, host:port, of the exporter that reads JSON pages. `sample_limit` and `label_limit` are
+    how much a page may have before Prometheus refuses it; 0 is any number.
     """
 
-    kinds: tuple[str, ...] = ("static",)
+    kinds: tuple[str, ...] = ()
     static: tuple[Mapping[str, Any], ...] = ()
     dns: tuple[Mapping[str, Any], ...] = ()
     files: tuple[str, ...] = ()
@@ -65,6 +74,8 @@ class Discovery:
     bearer_token_file: str = ""
     https: bool = False
     json_exporter: str = ""
+    sample_limit: int = 0
+    label_limit: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,23 +86,57 @@ class SystemConfig:
         enabled: False leaves it out of everything.
         prefix: What its metric names start with.
         eras: Which of the catalogue's eras are in the field, newest first.
+        versions: Which versions of these eras are.
         exposure: `ui`, or `internal` when the internal metrics are on the page too.
         tier: Highest emitting tier.
         runtimes, roles: Which ones are in the field and scraped.
         switches: Which switches are on.
+        match: What its targets are known by, label to value or `~` and a regular expression; the system label when empty.
         discovery: How Prometheus finds its processes.
+        scale_to_zero: Patterns of deployments that may have no process at all, whole names.
 
     """
 
     enabled: bool
     prefix: str
     eras: tuple[str, ...]
+    versions: Versions
     exposure: str
     tier: int
     runtimes: tuple[str, ...]
     roles: tuple[str, ...]
     switches: tuple[str, ...]
     discovery: Discovery
+    match: Mapping[str, str] = field(default_factory=dict)
+    scale_to_zero: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Access:
+    """How a server wants to be asked. Its secrets stand in files, named as whoever asks it sees them.
+
+    Attributes:
+        https: It answers over TLS.
+        path_prefix: The path below which it answers; empty for the root.
+        username, password_file: A user, and where the password is; both or none.
+        bearer_token_file: Where the token is; none beside a user.
+
+    """
+
+    https: bool = False
+    path_prefix: str = ""
+    username: str = ""
+    password_file: str = ""
+    bearer_token_file: str = ""
+
+    @property
+    def credentials(self) -> Mapping[str, Any]:
+        """What Prometheus 2.42 and Alertmanager 0.25 read of it: `basic_auth` or `authorization`, or nothing."""
+        if self.username:
+            return {"basic_auth": {"username": self.username, "password_file": self.password_file}}
+        if self.bearer_token_file:
+            return {"authorization": {"type": "Bearer", "credentials_file": self.bearer_token_file}}
+        return {}
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,17 +166,12 @@ class Config:
     """An operator's installation. Every field has a default; an empty bundle.yaml is a good one."""
 
     systems: Mapping[str, SystemConfig]
+    timing: Timing = field(default_factory=Timing)
     labels: Labels = Labels()
     selectors: Mapping[str, str] = field(default_factory=dict)
-    scrape_interval: str = "30s"
-    scrape_timeout: str = "10s"
     external_labels: Mapping[str, str] = field(default_factory=dict)
     cluster: str = ""
-    evaluation_interval: str = "30s"
-    window: str = "5m"
-    retention: str = "30d"  # what budgets of the default period need; twice as long as Prometheus' own default
     slo: Mapping[str, Objective] = field(default_factory=dict)
-    slo_period: str = "30d"
     thresholds: Mapping[str, float] = field(default_factory=dict)
     tags: tuple[str, ...] = ("agent-observability",)
     folder: str = "Agent observability"
@@ -143,11 +183,20 @@ class Config:
     alert_labels: Mapping[str, str] = field(default_factory=dict)
     disabled: tuple[str, ...] = ()
     enabled: tuple[str, ...] = ()
-    alertmanagers: tuple[str, ...] = ("alertmanager:9093",)
-    webhook_url: str = "http://webhook:9095/"
+    prometheus_targets: tuple[str, ...] = ("localhost:9090",)  # itself, so that rules about it have something to read
+    alertmanagers: tuple[str, ...] = ("localhost:9093",)
+    alertmanager_access: Access = Access()
+    replica_labels: tuple[str, ...] = REPLICAS
+    alertmanager_match: Mapping[str, str] = field(default_factory=lambda: {"job": "alertmanager"})
+    webhook_url: str = ""
+    webhook_access: Access = Access()
     rule_files: tuple[str, ...] = ("/etc/prometheus/rules/*.rules.yaml",)
     suppressions: tuple[Suppression, ...] = ()
     document: Document | None = None
+
+    def line(self, *place: str | int) -> tuple[str, int]:
+        """Return the file, and the line at which a key or an item of a list stands in it."""
+        return (self.document.path, self.document.line(*place)) if self.document else ("bundle.yaml", 1)
 
     def place(self, value: str) -> tuple[str, int]:
         """Return the file and the line at which an item of some list of the file is `value`."""

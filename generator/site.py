@@ -2,16 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import re
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 
 from generator.catalogue import Catalogue, Label, Matcher, Metric, System
 from generator.errors import QueryError, nearest
 from generator.limits import LIMITS_BY_NAME, Limit
 from generator.settings import Config, Labels, Objective, SystemConfig
+from generator.timing import Timing
 
 #: What the names of alerts begin with that are about Prometheus and its rules.
 OBSERVABILITY = "Observability"
+
+#: What the names of series begin with that servers of rules and notifications tell of themselves.
+SERVERS = ("prometheus_", "vmalert_", "alertmanager_")
+
+#: And those of the Alertmanager, of which a site names its own.
+NOTIFIER = "alertmanager_"
+
+#: What bounds a label that a selector of the configuration asks for.
+SELECTED = "selector of the configuration"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -35,6 +46,50 @@ class Site:
     def selectors(self) -> tuple[Matcher, ...]:
         """Matchers that every query of this installation carries."""
         return tuple(_matcher(label, value) for label, value in self.config.selectors.items())
+
+    @property
+    def timing(self) -> Timing:
+        """Every duration that follows from the configuration."""
+        return self.config.timing
+
+    @property
+    def installation(self) -> Mapping[str, str]:
+        """Labels of this installation: selectors for one value, which its targets, records and alerts carry."""
+        return {m.label: m.value for m in self.selectors if m.op == "="}
+
+    @property
+    def kept(self) -> tuple[str, ...]:
+        """Labels that a record keeps at least: the identity, and what a selector for several values asks for."""
+        return (*self.identity, *(m.label for m in self.selectors if m.op != "="))
+
+    def set_on(self, system: str) -> Mapping[str, str]:
+        """Return labels that the targets of one system get, so that every query finds them: those asked for by one value."""
+        held = {m.label: m.value for m in self.held(system) if m.op == "="}
+        return {k: v for k, v in {**self.installation, **held}.items() if k != self.labels.system}
+
+    def held(self, system: str) -> tuple[Matcher, ...]:
+        """Matchers that tell the targets of one system from everybody else's: the system label, or what stands for it."""
+        config = self.config.systems.get(system)
+        demanded = (config.match if config else {}) or {self.labels.system: system}
+        return tuple(_matcher(label, value) for label, value in demanded.items())
+
+    def finds(self, system: str, labels: Mapping[str, str]) -> bool:
+        """Say whether a target with these labels is found where one of the system is asked for."""
+        return all(
+            labels.get(m.label, "") == m.value if m.op == "=" else re.fullmatch(m.value, labels.get(m.label, ""))
+            for m in self.held(system)
+        )
+
+    @property
+    def standing(self) -> tuple[str, ...]:
+        """Labels that tell a target of any system, and those that every scraped series has."""
+        systems = [m.label for name in self.config.systems for m in self.held(name)]
+        return ("job", "instance", *systems, *(m.label for m in self.alertmanager))
+
+    @property
+    def alertmanager(self) -> tuple[Matcher, ...]:
+        """Matchers that tell the Alertmanager of this installation from others."""
+        return tuple(_matcher(label, value) for label, value in self.config.alertmanager_match.items())
 
     def system(self, name: str, *, on: str = "") -> View:
         """Return the metrics of one system. `on` narrows series that several systems share to the targets of one of them."""
@@ -63,7 +118,10 @@ def _matcher(label: str, value: str) -> Matcher:
 
 @dataclass(frozen=True, slots=True)
 class View:
-    """The metrics of one system at one site; look one up by its documented name, without the prefix."""
+    """The metrics of one system at one site; look one up by its documented name, without the prefix.
+
+    Those of a target system are held to its targets, those that several systems share to the targets of the system `on`.
+    """
 
     site: Site
     system: System
@@ -87,8 +145,6 @@ class View:
             what = f"no metric {name!r} in the catalogue of {self.system.name}"
             raise QueryError(what, nearest(name, known, otherwise="add it to the catalogue first"))
         metric = self._here(found)
-        if self.on:
-            metric = metric.where(**{self.site.labels.system: self.on})
         older = next((m for m in self.system.metrics if m.name == found.renamed_from), None)
         if older is None:
             return metric
@@ -102,19 +158,53 @@ class View:
     def _here(self, metric: Metric) -> Metric:
         prefix = metric.prefix and (self.config.prefix if self.config else metric.prefix)
         targets = {name: Label(name, bound="target label") for name in self.site.labels.every}
-        extra = {m.label: Label(m.label, bound="selector of the configuration") for m in self.site.selectors}
-        constant = {**metric.constant_labels, **extra, **targets}
+        extra = {name: Label(name, bound=SELECTED) for name in self._selected(metric)}
+        on = self.on or (self.system.name if self.config else "")
+        held = self.site.held(on) if on else self.site.alertmanager if metric.name.startswith(NOTIFIER) else ()
+        names = [m.label for m in held] if on else self.site.standing
+        stand = {name: Label(name, bound="tells a target") for name in names if name not in targets}
+        constant = {**metric.constant_labels, **extra, **stand, **targets}
         mixed = (self.config is not None and len(self.config.eras) > 1) or "old" in (
             self.config.eras if self.config else ()
         )
         if not mixed:
             constant = {k: replace(label, blank="") for k, label in constant.items()}
-        return replace(metric, prefix=prefix, constant_labels=constant, missing=self._why_missing(metric))
+        own = {k: self._label(label) for k, label in metric.labels.items()}
+        if self.on:
+            metric = replace(metric, since=self.site.catalogue.systems[self.on].pages_since.get(self.system.name, ""))
+        return replace(
+            metric, prefix=prefix, labels=own, constant_labels=constant, held=held, missing=self._why_missing(metric)
+        )
+
+    def _selected(self, metric: Metric) -> Iterable[str]:
+        """Labels of selectors that its series carry: targets all of them, alerts those of the installation, servers none."""
+        if metric.name == "ALERTS":
+            return self.site.installation
+        return () if metric.name.startswith(SERVERS) else (m.label for m in self.site.selectors)
+
+    def _label(self, label: Label) -> Label:
+        """Return a label with what its servers lack of it."""
+        values = {value: why for value, since in label.values_since.items() if (why := self._too_old(since))}
+        missing = self._too_old(label.since)
+        return replace(label, missing=missing, missing_values=values) if missing or values else label
+
+    def _too_old(self, since: str, until: str = "") -> str:
+        """Return why no version in the field has what exists from `since` on, until before `until`; empty when one has."""
+        system = self.site.catalogue.systems[self.on] if self.on else self.system
+        config = self.site.config.systems.get(system.name)
+        if config is None or config.versions.has(since, until):
+            return ""
+        title, given = system.title, config.versions
+        if not given.has(since):
+            newest = system.newest if given.last == system.newest and not given.first else ""
+            known = f"no release up to {newest} has it" if newest else f"versions: {given}"
+            return f"only in {title} {since} and later ({known})"
+        return f"only in {title} before {until} (versions: {given})"
 
     def _why_missing(self, metric: Metric) -> str:  # noqa: PLR0911 - one per reason
         config = self.config
         if config is None:
-            return ""
+            return self._too_old(metric.since)
         if not config.enabled:
             return f"system {self.system.name} is off"
         if metric.never_scraped:
@@ -122,6 +212,8 @@ class View:
         eras = [era for era in config.eras if era in metric.emission]
         if not eras:
             return f"not in {' or '.join(self.system.eras[e].title for e in config.eras)}"
+        if old := self._too_old(metric.since, metric.until):
+            return old
         if metric.exposure == "internal" and config.exposure == "ui":
             return "internal metrics are off (exposure: ui)"
         if metric.tier > config.tier and metric.exposure != "ui":

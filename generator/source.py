@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
-from functools import cached_property
+from datetime import date
+from decimal import Decimal, InvalidOperation
+from functools import cache, cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -22,6 +25,9 @@ if TYPE_CHECKING:
 _Loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 Place = tuple[str | int, ...]
+
+#: Of problems of one kind in one place, so many are told in full.
+MOST = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +57,15 @@ class Document:
         for step in place:
             value = value[step]
         return value
+
+    def dropped(self, *place: str | int) -> bool:
+        """Say whether something stands in the text at `place` that is not in `data` any more."""
+        value = self.data
+        for step in place:
+            if not isinstance(value, Mapping) or step not in value:
+                return place in self.lines
+            value = value[step]
+        return False
 
     def problem(self, place: Place, what: str, fix: str) -> Problem:
         """Return a problem at `place`."""
@@ -98,6 +113,10 @@ def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     return out
 
 
+#: How deep values may stand inside each other; what people write stays below ten.
+DEEPEST = 60
+
+
 def _read(path: str, text: str, problems: list[Problem]) -> Document:
     """Read YAML, or JSON as YAML, with the line of everything."""
     lines: dict[Place, int] = {(): 1}
@@ -105,18 +124,20 @@ def _read(path: str, text: str, problems: list[Problem]) -> Document:
         loader = _Loader(text)
         try:
             node = loader.get_single_node()
-            data = None if node is None else _value(loader, node, (), lines, path, problems)
+            data = None if node is None else _Reader(loader, path, lines, problems, 2 * len(text) + 1000).whole(node)
         finally:
             loader.dispose()
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
-        line = mark.line + 1 if mark else 1
-        problems.append(
-            Problem(path, line, f"not YAML: {error.problem}", "correct the indentation, quoting or brackets")
-        )
+        line = min(mark.line, text.count("\n")) + 1 if mark else 1  # what is missing is missed behind the end
+        what, fix = f"not YAML: {error.problem}", "correct the indentation, quoting or brackets"
+        if isinstance(error, yaml.composer.ComposerError) and "another document" in str(error.problem):
+            what, fix = "a second document begins here", "keep one of the two, without ---"
+        problems.append(Problem(path, line, what, fix))
         return Document(path, None, lines)
-    except (yaml.YAMLError, ValueError) as error:
-        problems.append(Problem(path, 1, f"not YAML: {str(error).splitlines()[0]}", "save the file as UTF-8 text"))
+    except (yaml.YAMLError, ValueError, RecursionError) as error:
+        what = (str(error) or type(error).__name__).splitlines()[0]
+        problems.append(Problem(path, 1, f"not YAML: {what}", "save the file as UTF-8 text"))
         return Document(path, None, lines)
     if path.endswith(".json"):
         try:
@@ -126,27 +147,106 @@ def _read(path: str, text: str, problems: list[Problem]) -> Document:
     return Document(path, data, lines)
 
 
-def _value(
-    loader: Any, node: yaml.Node, place: Place, lines: dict[Place, int], path: str, problems: list[Problem]
-) -> Any:
-    if isinstance(node, yaml.MappingNode):
-        out: dict[str, Any] = {}
+#: What YAML makes of the key `<<`.
+_MERGE = "tag:yaml.org,2002:merge"
+
+
+class _TooMuchError(Exception):
+    """Aliases make more of a text than it could hold if everything were written out once."""
+
+
+@dataclass
+class _Reader:
+    """Makes plain values of the nodes of one text, and notes their lines. `left` is how many values it may still make."""
+
+    loader: Any
+    path: str
+    lines: dict[Place, int]
+    problems: list[Problem]
+    left: int
+
+    def whole(self, node: yaml.Node) -> Any:
+        """Return the value of the whole text, or None where its aliases never end."""
+        try:
+            return self._value(node, (), ())
+        except _TooMuchError:
+            self._wrong(node, "the aliases of this file stand for more than it can hold", "write out what is meant")
+            return None
+
+    def _wrong(self, node: yaml.Node, what: str, fix: str) -> None:
+        self.problems.append(Problem(self.path, node.start_mark.line + 1, what, fix))
+
+    def _value(self, node: yaml.Node, place: Place, around: tuple[int, ...]) -> Any:
+        self.left -= 1
+        if self.left < 0:
+            raise _TooMuchError
+        if isinstance(node, yaml.ScalarNode):
+            return self._scalar(node)
+        if id(node) in around:
+            self._wrong(node, "an alias stands inside of what it stands for", "write out what is meant")
+            return None
+        if len(around) >= DEEPEST:
+            self._wrong(node, f"values stand inside each other more than {DEEPEST} deep", "nothing here is that deep")
+            return None
+        around = (*around, id(node))
+        if isinstance(node, yaml.SequenceNode):
+            for number, item in enumerate(node.value):
+                self.lines[(*place, number)] = item.start_mark.line + 1
+            return [self._value(item, (*place, number), around) for number, item in enumerate(node.value)]
+        out: dict[Any, Any] = {}
         for key_node, value_node in node.value:
-            key = loader.construct_object(key_node, deep=True)
-            key = key if isinstance(key, (str, int)) else str(key)
-            line = key_node.start_mark.line + 1
+            key = self._key(key_node)
+            if key is None:
+                continue
             if key in out:
-                problems.append(Problem(path, line, f"{key!r} stands here a second time", "keep one of the two"))
-            lines[(*place, key)] = line
-            out[key] = _value(loader, value_node, (*place, key), lines, path, problems)
+                self._wrong(key_node, f"{short(key)} stands here a second time", "keep one of the two")
+            self.lines[(*place, key)] = key_node.start_mark.line + 1
+            out[key] = self._value(value_node, (*place, key), around)
         return out
-    if isinstance(node, yaml.SequenceNode):
-        items = []
-        for number, item in enumerate(node.value):
-            lines[(*place, number)] = item.start_mark.line + 1
-            items.append(_value(loader, item, (*place, number), lines, path, problems))
-        return items
-    return loader.construct_object(node, deep=True)
+
+    def _key(self, node: yaml.Node) -> str | int | None:
+        """Return a key; None for what is none, which is told."""
+        if not isinstance(node, yaml.ScalarNode):
+            self._wrong(node, "a list or a mapping is no key", "write a name before the colon")
+            return None
+        if node.tag == _MERGE:
+            self._wrong(node, "<< merges mappings, and is not read here", "write out what is meant")
+            return None
+        key = self._scalar(node)
+        return key if isinstance(key, (str, int)) else str(key)
+
+    def _scalar(self, node: yaml.ScalarNode) -> Any:
+        try:
+            value = self.loader.construct_object(node, deep=True)
+        except (yaml.YAMLError, ValueError, OverflowError):
+            what = f"{short(node.value)} cannot be read as {node.tag.rpartition(':')[2]!r}"
+            self._wrong(node, what, "put it in quotes to make it a text")
+            return None
+        if type(value) in {int, float} and not _NUMBER.fullmatch(node.value):
+            what = f"{short(node.value)} is {short(value)} to YAML"
+            self._wrong(node, what, f"write {value}, or put it in quotes to make it a text")
+        return value
+
+
+#: Numbers as everybody reads them: YAML takes `010` for 8, `1:30` for 90 and `1_000` for 1000.
+_NUMBER = re.compile(r"[-+]?(0|[1-9][0-9]*|(0|[1-9][0-9]*)?\.[0-9]*([eE][-+]?[0-9]+)?|\.(inf|Inf|INF))|\.(nan|NaN|NAN)")
+
+
+#: Whoever logs in within an address, and keys whose values nobody else may see.
+_LOGIN = re.compile(r"[^/\s'\":]*:[^/\s'\"]*@")
+_SECRET = re.compile("auth|token|password|secret|credential", re.IGNORECASE)
+
+
+def short(value: Any) -> str:
+    """Return the value as a message shows it: quoted as Python does, cut where it is long, without a login in an address."""
+    if value is None:
+        return "empty"
+    if isinstance(value, int) and abs(value) >= 10**18:
+        return "a number of more than 18 digits"
+    if isinstance(value, date):
+        return str(value)
+    text = _LOGIN.sub("...@", repr(value[:400] if isinstance(value, (str, bytes)) else value)[:500])
+    return text if len(text) <= 100 else f"{text[:97]}..."  # noqa: PLR2004 - as many characters as one line has room for
 
 
 def shown(path: Path) -> str:
@@ -155,11 +255,64 @@ def shown(path: Path) -> str:
     return str(full.relative_to(Path.cwd())) if full.is_relative_to(Path.cwd()) else str(path)
 
 
+@cache
+def _compiled(schema: Path) -> Any:
+    from jsonschema_rs import validator_for
+
+    return validator_for(json.loads(schema.read_text(encoding="utf-8")))
+
+
+@cache
+def validator(schema: Path) -> Validator:
+    """Return the validator of a schema file, which tells what is wrong; `fits` is a hundred times as fast."""
+    from jsonschema.validators import validator_for
+
+    text = json.loads(schema.read_text(encoding="utf-8"))
+    made: Validator = validator_for(text)(text)
+    return made
+
+
+def fits(schema: Path, data: Any) -> bool:
+    """Whether parsed JSON or YAML surely satisfies a schema file; where it does not, `validator` says why."""
+    try:
+        return bool(_compiled(schema).is_valid(data))
+    except (TypeError, ValueError, OverflowError, RecursionError):  # what no JSON text can hold, such as a date
+        return False
+
+
+def against(document: Document, schema: Path) -> Iterator[tuple[Place, Problem]]:
+    """Yield every violation of a schema file with the place of the value at fault."""
+    if not fits(schema, document.data):
+        yield from violations(document, validator(schema))
+
+
 def violations(document: Document, validator: Validator) -> Iterator[tuple[Place, Problem]]:
     """Yield every violation of the schema with the place of the value at fault."""
     for error in validator.iter_errors(document.data):
-        for problem in _explain(document, error):
-            yield tuple(error.absolute_path), problem
+        place = tuple(error.absolute_path)
+        if error.validator == "additionalProperties":
+            yield from _unknown(document, place, error)
+        elif "propertyNames" in error.absolute_schema_path:
+            key: Any = error.instance
+            what = f"the key {short(key)} is no label name: letters, digits and _, no digit first"
+            yield (*place, key), document.problem((*place, key), what, "choose another name")
+        else:
+            yield from ((place, problem) for problem in _explain(document, error))
+
+
+def _unknown(document: Document, place: Place, error: ValidationError) -> Iterator[tuple[Place, Problem]]:
+    """Yield the keys that nobody knows; of very many the first, and then the mapping itself."""
+    schema: Any = error.schema
+    found: Any = error.instance
+    known = sorted(schema.get("properties", {}))
+    unknown = [k for k in found if k not in known]
+    for key in unknown[:MOST]:
+        fix = nearest(str(key), known, otherwise=f"use {', '.join(known)}" if known else "remove it")
+        yield (*place, key), document.problem((*place, key), f"unknown field {short(key)}", fix)
+    if len(unknown) > MOST:
+        more = f"{len(unknown) - MOST} more unknown fields from here on"
+        rest = (*place, unknown[MOST])
+        yield place or rest, document.problem(rest, more, "mend the ones above first")
 
 
 def _explain(document: Document, error: ValidationError) -> Iterator[Problem]:
@@ -169,11 +322,6 @@ def _explain(document: Document, error: ValidationError) -> Iterator[Problem]:
     found: Any = error.instance
     wanted: Any = error.validator_value
     match error.validator:
-        case "additionalProperties":
-            known = sorted(schema.get("properties", {}))
-            for key in (k for k in found if k not in known):
-                fix = nearest(str(key), known, otherwise=f"use {', '.join(known)}" if known else "remove it")
-                yield document.problem((*place, key), f"unknown field {key!r}", fix)
         case "required":
             for key in (k for k in wanted if k not in found):
                 yield document.problem(
@@ -181,17 +329,19 @@ def _explain(document: Document, error: ValidationError) -> Iterator[Problem]:
                 )
         case "enum":
             fix = nearest(str(found), [str(w) for w in wanted], otherwise=f"use one of {', '.join(map(str, wanted))}")
-            yield document.problem(place, f"{name!r} is {found!r}", fix)
+            yield document.problem(place, f"{name!r} is {short(found)}", fix)
         case "type":
             kinds = wanted if isinstance(wanted, str) else " or ".join(wanted)
             yield document.problem(
-                place, f"{name!r} is {found!r}, not {_A[kinds]}", f"write {_A[kinds]}{_meaning({}, '', schema)}"
+                place,
+                f"{name!r} is {'something else' if _SECRET.search(name) else short(found)}, not {_A[kinds]}",
+                f"write {_A[kinds]}{_meant(found, kinds, schema)}",
             )
         case _:
             yield document.problem(
                 place,
-                f"{name!r} is {found!r}, but {_LIMITS.get(str(error.validator), error.validator)} {wanted}",
-                str(schema.get("description", "change the value")),
+                f"{name!r} is {short(found)}, but {_LIMITS.get(str(error.validator), error.validator)} {wanted}",
+                str(schema.get("description") or _WAYS.get(str(error.validator), "change the value")),
             )
 
 
@@ -209,6 +359,32 @@ _LIMITS = {"minimum": "must be at least", "maximum": "must be at most", "exclusi
            "exclusiveMaximum": "must be below", "pattern": "must match", "minLength": "must have characters, at least",
            "minItems": "must have items, at least", "minProperties": "must have entries, at least", "const": "must be",
            "uniqueItems": "repeats an item; uniqueItems is"}  # fmt: skip
+
+
+#: Ways out where the schema has no word about what is meant.
+_WAYS = {"minLength": "write something, or leave the entry out", "pattern": "write a label name: letters, digits and _"}
+
+
+def _meant(found: Any, kind: str, schema: Mapping[str, Any]) -> str:
+    """Return what is to be written: the number that a text is, else what the schema says, else a text in quotes."""
+    told = otherwise(found, kind)
+    return told if told and kind != "string" else _meaning({}, "", schema) or told
+
+
+def otherwise(found: Any, kind: str) -> str:
+    """Return how to write what YAML reads as a value of another kind; empty where nothing tells."""
+    if kind == "string" and isinstance(found, (bool, int, float)):
+        return ": put it in quotes"
+    if kind in {"integer", "number"} and isinstance(found, str):
+        with suppress(InvalidOperation):
+            meant = Decimal(found)
+            if meant.is_finite() and abs(meant.adjusted()) < _DIGITS and (kind == "number" or meant == int(meant)):
+                return f": {meant:f}, in digits and without quotes"
+    return ""
+
+
+#: A number of more digits is nobody's.
+_DIGITS = 18
 
 
 def _entry(found: Any, name: str) -> str:

@@ -24,12 +24,6 @@ def each(site: Site, system: str) -> tuple[str, ...]:
     return (*role, site.labels.instance)
 
 
-def down(site: Site, system: str) -> Query:
-    """Targets whose last scrape failed, by process."""
-    up = site.system("prometheus", on=system)["up"]
-    return total(up, by=(*site.identity, *each(site, system))).equals(0)
-
-
 def in_turn(site: Site, system: str) -> Query:
     """Addresses whose start time fell within the window: several processes answer there in turn."""
     started = site.system("process", on=system)["process_start_time_seconds"]
@@ -55,7 +49,7 @@ def living(site: Site, system: str) -> tuple[Shown, ...]:
     return (
         lines(
             "Restarts at one address", restarts(started, by=by).over("1h"), limit=site.limit("restarts_per_hour")
-        ).noting("Over an hour."),
+        ).noting(f"Over {site.timing.said('1h')}."),
         lines("Started", peak(started, by=by) * 1000),
     )
 

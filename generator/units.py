@@ -27,8 +27,10 @@ UNITS: Mapping[str, tuple[str, str]] = {
     "connections": ("short", "cps"),
     "descriptors": ("short", "ops"),
     "errors": ("short", "count:errors/s"),
+    "evaluations": ("short", "count:evaluations/s"),
     "events": ("short", "eps"),
     "failures": ("short", "count:failures/s"),
+    "faults": ("short", "count:faults/s"),
     "gaps": ("short", "count:gaps/s"),
     "inserts": ("short", "count:inserts/s"),
     "instances": ("short", "ops"),
@@ -36,7 +38,9 @@ UNITS: Mapping[str, tuple[str, str]] = {
     "lookups": ("short", "count:lookups/s"),
     "messages": ("short", "count:msg/s"),
     "milliseconds": ("ms", "percentunit"),
+    "notifications": ("short", "count:notifications/s"),
     "objects": ("short", "count:objects/s"),
+    "pages": ("short", "count:pages/s"),
     "queries": ("short", "count:queries/s"),
     "ratio": ("percentunit", "percentunit"),
     "reads": ("short", "count:reads/s"),
@@ -81,6 +85,15 @@ def seconds(duration: str) -> float:
     if not re.fullmatch(r"(\d+(ms|[smhdw]))+", duration):
         raise ValueError(f"{duration!r} is not a duration such as 90s, 5m or 1h30m")
     return sum(int(n) * _SECONDS[unit] for n, unit in re.findall(r"(\d+)(ms|[smhdw])", duration))
+
+
+def period(length: float) -> str:
+    """Return seconds as a Prometheus duration in the largest unit that is whole, `90s`, `8m`, `1d`; to the millisecond."""
+    milliseconds = round(length * 1000)
+    for unit, size in (("d", 86_400_000), ("h", 3_600_000), ("m", 60_000), ("s", 1000)):
+        if milliseconds and milliseconds % size == 0:
+            return f"{milliseconds // size}{unit}"
+    return f"{milliseconds}ms"
 
 
 def number(value: float) -> str:

@@ -2,6 +2,6 @@
 
 import sys
 
-from reference_server.cli import main
+from reference_server.entry import main
 
 sys.exit(main())

@@ -5,15 +5,12 @@ The bounds are the real ones too: where the number of label sets is reached, new
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, MutableMapping
+from collections.abc import Callable, MutableMapping
 from typing import Any
 
 from starlette.routing import Route
 
-Scope = MutableMapping[str, Any]
-Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
-Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
-App = Callable[[Scope, Receive, Send], Awaitable[None]]
+from reference_server.asgi import App, Receive, Scope, Send
 
 #: What is told of a request: method, route template, status, milliseconds.
 Record = Callable[[str, str, int, int], None]

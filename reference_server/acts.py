@@ -8,8 +8,9 @@ Pure: knows neither time nor queue.
 from __future__ import annotations
 
 import uuid
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 GRAPH = "agent"
@@ -23,6 +24,9 @@ STEP_SECONDS = 0.01
 #: Most steps or events that one run makes, whatever its input says.
 MOST_STEPS = 1_000
 
+#: Most stream modes that one run has; there are a dozen.
+MOST_MODES = 20
+
 #: Longest amount, a year of seconds: Python reads `Infinity` and 400-digit numbers as JSON.
 LONGEST = 31_536_000.0
 
@@ -33,6 +37,9 @@ INTERRUPT = "e2c7b3ce2c2c6ee3ea950ad78af0989f"
 
 #: One event of a stream: its type and what it carries.
 Event = tuple[str, Any]
+
+#: Makes what an event carries.
+Make = Callable[[], Any]
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +85,7 @@ class Act:
     @property
     def published(self) -> int:
         """How many events an attempt publishes, `metadata` included."""
-        return 1 + sum(1 for _ in self.events())
+        return 1 + sum(1 for _ in self._plan())
 
     @property
     def values(self) -> dict[str, Any]:
@@ -100,40 +107,56 @@ class Act:
         return {"error": "RuntimeError", "message": "the simulation says so"}
 
     def events(self) -> Iterator[Event]:
-        """Stream of a run that does what it was asked for, without the first event, `metadata`, and without an error."""
-        yield from self._of("values", self._state(0))
+        """Stream of a run that does what it was asked for, without the first event, `metadata`, and without an error.
+
+        Each event is made when it is asked for: a thousand copies of a large state are never there at once.
+        """
+        return ((mode, make()) for mode, make in self._plan())
+
+    def _plan(self) -> Iterator[tuple[str, Make]]:
+        yield from self._of("values", partial(self._state, 0))
         for step in range(1, self.steps + 1):
-            yield from self._of("tasks", {"name": "step", "input": self._state(step - 1)})
-            yield from self._of("debug", {"type": "task", "step": step})
+            yield from self._of("tasks", partial(self._task, step))
+            yield from self._of("debug", partial(dict, type="task", step=step))
             if self.name == "custom":
                 for part in range(min(int(self.amount), MOST_STEPS)):
-                    yield from self._of("custom", {"part": part})
+                    yield from self._of("custom", partial(dict, part=part))
             if self.name == "chat":
                 yield from self._messages()
             if self.name in {"fail", "retry"}:
                 return
             if self.name == "ask":
-                yield from self._of("events", {"event": "on_chain_end", "name": "step", "data": {}})
-                yield from self._of("values", {**self._state(0), "__interrupt__": [_interrupt()]})
+                yield from self._of("events", _chain_end)
+                yield from self._of("values", self._asked)
                 return
-            yield from self._of("updates", {"step": {"steps": step}})
-            yield from self._of("checkpoints", {"values": self._state(step), "metadata": {"step": step}})
-            yield from self._of("events", {"event": "on_chain_end", "name": "step", "data": {}})
-            yield from self._of("values", self._state(step))
+            yield from self._of("updates", partial(_update, step))
+            yield from self._of("checkpoints", partial(self._checkpoint, step))
+            yield from self._of("events", _chain_end)
+            yield from self._of("values", partial(self._state, step))
 
-    def _messages(self) -> Iterator[Event]:
+    def _task(self, step: int) -> dict[str, Any]:
+        return {"name": "step", "input": self._state(step - 1)}
+
+    def _checkpoint(self, step: int) -> dict[str, Any]:
+        return {"values": self._state(step), "metadata": {"step": step}}
+
+    def _asked(self) -> dict[str, Any]:
+        return {**self._state(0), "__interrupt__": [_interrupt()]}
+
+    def _messages(self) -> Iterator[tuple[str, Make]]:
         name = f"lc_run--{uuid.uuid5(uuid.NAMESPACE_OID, ANSWER)}"
         if "messages" in self.modes:
-            yield "messages/metadata", {name: {"metadata": {"graph_id": GRAPH}}}
+            yield "messages/metadata", lambda: {name: {"metadata": {"graph_id": GRAPH}}}
             for end in range(1, len(ANSWER) + 1):
-                yield "messages/partial", [{"content": ANSWER[:end], "type": "ai", "id": name}]
+                yield "messages/partial", partial(list, [{"content": ANSWER[:end], "type": "ai", "id": name}])
         if "messages-tuple" in self.modes:
             for letter in ANSWER:
-                yield "messages", [{"content": letter, "type": "AIMessageChunk", "id": name}, {"graph_id": GRAPH}]
+                chunk = [{"content": letter, "type": "AIMessageChunk", "id": name}, {"graph_id": GRAPH}]
+                yield "messages", partial(list, chunk)
 
-    def _of(self, mode: str, data: Any) -> Iterator[Event]:
+    def _of(self, mode: str, make: Make) -> Iterator[tuple[str, Make]]:
         if mode in self.modes:
-            yield mode, data
+            yield mode, make
 
     def _state(self, steps: int) -> dict[str, Any]:
         state: dict[str, Any] = {"messages": [], **self.base, **self.given}
@@ -142,6 +165,14 @@ class Act:
         if steps and self.name == "chat":
             state["messages"] = [*state["messages"], {"content": ANSWER, "type": "ai"}]
         return state
+
+
+def _update(step: int) -> dict[str, Any]:
+    return {"step": {"steps": step}}
+
+
+def _chain_end() -> dict[str, Any]:
+    return {"event": "on_chain_end", "name": "step", "data": {}}
 
 
 def _interrupt() -> dict[str, Any]:
@@ -161,7 +192,7 @@ def act(body: Mapping[str, Any], base: Mapping[str, Any]) -> Act:
         name=str(given.get("act", "succeed")),
         amount=amount,
         given=given,
-        modes=tuple(_words(modes)),
+        modes=tuple(dict.fromkeys(_words(modes)))[:MOST_MODES],
         limit=limit if isinstance(limit, int) and limit > 0 else RECURSION_LIMIT,
         base={k: v for k, v in base.items() if k != "steps"},
     )

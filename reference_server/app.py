@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any
 
 from starlette.applications import Starlette
@@ -13,16 +11,13 @@ from starlette.middleware.cors import CORSMiddleware
 from starlette.routing import Mount, Route
 
 from reference_server.access import Access
-from reference_server.bodies import bad_value, told
+from reference_server.asgi import App, Receive, Scope, Send, refuse
+from reference_server.bodies import bad_value, full, told
 from reference_server.event_routes import EventRoutes
 from reference_server.meta import MetaRoutes
 from reference_server.node import Node
 from reference_server.routes import Routes
-
-Scope = MutableMapping[str, Any]
-Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
-Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
-App = Callable[[Scope, Receive, Send], Awaitable[None]]
+from reference_server.simulation import FullError
 
 #: Verbs that the real server's HTTP parser knows; it answers any other one with 400 before anything is counted.
 #: Source: llhttp, https://github.com/nodejs/llhttp/blob/main/src/llhttp/constants.ts
@@ -32,7 +27,7 @@ VERBS = frozenset(
      "M-SEARCH", "NOTIFY", "SUBSCRIBE", "UNSUBSCRIBE", "PATCH", "PURGE", "MKCALENDAR", "LINK", "UNLINK", "SOURCE"]
 )  # fmt: skip
 
-HANDLERS: dict[Any, Any] = {HTTPException: told, ValueError: bad_value}
+HANDLERS: dict[Any, Any] = {HTTPException: told, ValueError: bad_value, FullError: full}
 
 
 def build(node: Node) -> App:
@@ -86,11 +81,3 @@ class _Verbs:
             await refuse(send, 400, "Invalid HTTP request received.")
         else:
             await self._app(scope, receive, send)
-
-
-async def refuse(send: Send, status: int, detail: str) -> None:
-    """Answer with an error."""
-    body = json.dumps({"detail": detail}).encode()
-    headers = [(b"content-type", b"application/json"), (b"content-length", str(len(body)).encode())]
-    await send({"type": "http.response.start", "status": status, "headers": headers})
-    await send({"type": "http.response.body", "body": body})

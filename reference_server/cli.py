@@ -10,10 +10,11 @@ import os
 import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 
 from generator.errors import GeneratorError
-from reference_server import models, scenarios, settings
-from reference_server.control import Control
+from reference_server import models, scenarios, secret, settings
+from reference_server.control import Control, shared
 from reference_server.fleet import Fleet
 from reference_server.fleet_app import fleet_app
 from reference_server.front import Front, JoinError
@@ -25,7 +26,7 @@ from reference_server.settings import Settings, SettingsError
 from reference_server.systems import AGENT_SERVER, OTHERS
 from reference_server.webhook import webhook
 from reference_server.whole import Whole
-from reference_server.whole_app import whole_app
+from reference_server.whole_app import WholeApp
 
 FAILED, WRONG_USAGE = 1, 2
 
@@ -38,8 +39,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if given.command == "scenarios":
         return _list()
     logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s")
-    # It warns of every malformed request: a scanner would fill the disk.
-    logging.getLogger("uvicorn.error").setLevel(logging.ERROR)
+    # They warn of every malformed request, and of every part of an answer whose reader has gone: a scanner would fill the disk.
+    for name in ("uvicorn.error", "asyncio"):
+        logging.getLogger(name).setLevel(logging.ERROR)
     try:
         if system != AGENT_SERVER:
             return _serve_service(service_settings.read(system, flags, os.environ))
@@ -59,6 +61,7 @@ def _parser() -> argparse.ArgumentParser:
         description="A server whose /metrics cannot be told from a real Agent Server's, driven by a simulation.",
         epilog="The Agent Server's own environment variables have the meaning that they have there.",
         argument_default=argparse.SUPPRESS,
+        allow_abbrev=False,
     )
     parser.add_argument(
         "command",
@@ -97,15 +100,15 @@ def _serve(own: Settings, texts: Mapping[str, str]) -> int:
         return _serve_whole(own)
     if own.join:
         return asyncio.run(_serve_joined(own, texts))
-    control = Control(Hosting(own), own)
+    control = Control(Hosting(own), own, shared(own))
     # What the real server does with the push's key: user code cannot read it. The CUSTOM_ ones stay.
     for name in ("LSD_DD_API_KEY", "LSD_DD_ENDPOINT"):
         os.environ.pop(name, None)
     bound = bind(own.host, own.port)
     _say(url_of(bound))
     grace = own.grace_seconds / own.time_scale
-    asyncio.run(until_told(server(control, grace_seconds=grace), bound, control.drain if own.role == "queue" else None))
-    return 0
+    drain = control.drain if own.role == "queue" else None
+    return _ended(asyncio.run(until_told(server(control, grace_seconds=grace, hosts=own.hosts), bound, drain)))
 
 
 def _serve_service(own: ServiceSettings) -> int:
@@ -115,15 +118,13 @@ def _serve_service(own: ServiceSettings) -> int:
     app = build(ServiceHosting(own), os.environ)
     bound = bind(own.host, own.port)
     _say(url_of(bound))
-    asyncio.run(until_told(server(app, grace_seconds=1), bound))
-    return 0
+    return _ended(asyncio.run(until_told(server(app, grace_seconds=1, hosts=own.hosts), bound)))
 
 
 def _receive(own: Settings) -> int:
     bound = bind(own.host, own.port)
     _say(url_of(bound))
-    asyncio.run(until_told(server(webhook(_say), grace_seconds=1), bound))
-    return 0
+    return _ended(asyncio.run(until_told(server(webhook(_say, own.hosts), grace_seconds=1, hosts=own.hosts), bound)))
 
 
 def _serve_fleet(own: Settings) -> int:
@@ -131,24 +132,28 @@ def _serve_fleet(own: Settings) -> int:
     fleet = Fleet.of(own.fleet, models.templates(own), seed=own.seed, now=clock())
     bound = bind(own.host, own.port)
     _say(url_of(bound))
-    asyncio.run(until_told(server(fleet_app(fleet, clock), grace_seconds=1), bound))
-    return 0
+    return _ended(asyncio.run(until_told(server(fleet_app(fleet, clock), grace_seconds=1), bound)))
 
 
 def _serve_whole(own: Settings) -> int:
     whole = Whole(own)
     bound = bind(own.host, own.port)
     _say(url_of(bound))
-    asyncio.run(until_told(server(whole_app(whole), grace_seconds=1), bound))
-    return 0
+    return _ended(asyncio.run(until_told(server(WholeApp(whole), grace_seconds=1, hosts=own.hosts), bound)))
+
+
+def _ended(failure: str) -> int:
+    return _refuse([f"the server ended: {failure}"], FAILED) if failure else 0
 
 
 async def _serve_joined(own: Settings, texts: Mapping[str, str]) -> int:
-    front = Front(own.join, {k: v for k, v in texts.items() if k not in {"join", "host", "port", "fleet", "whole"}})
+    known = secret.read(Path(own.secret_file)) if own.secret_file else ""
+    front = Front(own.join, {k: v for k, v in texts.items() if k in settings.OWN}, known)
     bound = bind(own.host, own.port)
     await front.join()
     _say(url_of(bound))
-    return await front.serve(bound, keep_open=own.role == "queue")
+    await front.serve(bound, keep_open=own.role == "queue")
+    return 0
 
 
 def _clock(scale: float) -> Callable[[], float]:

@@ -39,6 +39,9 @@ SCOPE = "lsd_langgraph_api"
 #: Header that makes Datadog take histograms as distributions. Source: the real server's own constant.
 METRIC_CONFIG = '{"resource_attributes_as_tags":true,"histograms":{"mode":"distributions"}}'
 
+#: Longest time that one push takes, its repetitions included: the end of the process waits for the last one.
+SEND_SECONDS = 5.0
+
 #: How the SDK calls its overflow series in OTLP; the page has underscores.
 OVERFLOW_ATTRIBUTE = {"otel.metric.overflow": True}
 
@@ -159,6 +162,7 @@ class Push:
         self._exporter = OTLPMetricExporter(
             endpoint=f"{settings.datadog_scheme}://{settings.datadog_host}/v1/metrics",
             headers={"dd-api-key": settings.datadog_key, "dd-otel-metric-config": METRIC_CONFIG},
+            timeout=SEND_SECONDS,
         )
 
     async def run(self, ended: asyncio.Event) -> None:

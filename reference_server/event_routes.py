@@ -14,15 +14,17 @@ from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import BaseRoute, WebSocketRoute
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
+from reference_server import strict
 from reference_server.access import ApiRoute
 from reference_server.bodies import BAD, body
 from reference_server.node import Node
 from reference_server.records import Thread
 from reference_server.routes import sse
 from reference_server.sessions import Commands, Message, Session, Subscription, malformed, supported
+from reference_server.turns import turn
 
-#: Most events that wait for one slow reader; then its connection is closed.
-MOST_WAITING = 1_000
+#: Most events that wait for one slow reader; further ones wait where they are made.
+MOST_WAITING = 16
 
 EVENTS = "/threads/{thread_id}/stream/events"
 
@@ -45,15 +47,15 @@ class EventRoutes:
 
     async def command(self, request: Request) -> Response:
         """Carry out one command."""
-        given = await self._json(request)
-        if (refusal := malformed(given)) is not None:
-            return JSONResponse(refusal, BAD)
-        return JSONResponse(await Commands(self.node, self._thread(request.path_params["thread_id"])).answer(given))
+        async with self._json(request) as given:
+            if (refusal := malformed(given)) is not None:
+                return JSONResponse(refusal, BAD)
+            return JSONResponse(await Commands(self.node, self._thread(request.path_params["thread_id"])).answer(given))
 
     async def events(self, request: Request) -> Response:
         """Stream a thread's events until the client goes."""
-        given = await self._json(request)
-        channels = given.get("channels") if isinstance(given, dict) else None
+        async with self._json(request) as given:
+            channels = given.get("channels") if isinstance(given, dict) else None
         if not supported(channels):
             raise HTTPException(BAD, "channels is required and must be a non-empty array of supported channels")
         thread = self._thread(request.path_params["thread_id"])
@@ -66,7 +68,9 @@ class EventRoutes:
         following = asyncio.create_task(_told(session, waiting))
         try:
             while (event := await waiting.get()) is not None:
-                yield sse(event["method"], event, event["seq"])
+                async with turn(session.size):
+                    part = sse(event["method"], event, event["seq"])
+                yield part
         finally:
             following.cancel()
 
@@ -78,12 +82,20 @@ class EventRoutes:
             await socket.close(UNKNOWN_THREAD)
             return
         await socket.accept()
-        session = Session(self.node, thread, socket.send_json)
+
+        async def send(message: Message) -> None:
+            async with turn(session.size):
+                text = json.dumps(message)
+            await socket.send_text(text)
+
+        session = Session(self.node, thread, send)
         following = asyncio.create_task(session.run())
         commands = Commands(self.node, thread, session)
         try:
             while True:
-                given = _parsed(await socket.receive_text())
+                text = await socket.receive_text()
+                async with turn(len(text)):
+                    given = _parsed(text)
                 await socket.send_json(malformed(given) or await commands.answer(given))
         except (WebSocketDisconnect, RuntimeError, KeyError):
             # Gone, closed by an event that could not be sent, or a frame that is no text.
@@ -93,11 +105,13 @@ class EventRoutes:
             with contextlib.suppress(asyncio.CancelledError, OSError, RuntimeError, WebSocketDisconnect):
                 await following
 
-    async def _json(self, request: Request) -> Any:
-        given = _parsed(await body(request, self.node.settings.max_body_bytes))
-        if given is None:
-            raise HTTPException(BAD, "Invalid JSON body")
-        return given
+    @contextlib.asynccontextmanager
+    async def _json(self, request: Request) -> AsyncIterator[Any]:
+        async with body(request, self.node.settings.max_body_bytes) as raw:
+            given = _parsed(raw)
+            if given is None:
+                raise HTTPException(BAD, "Invalid JSON body")
+            yield given
 
     def _thread(self, name: str) -> Thread:
         thread = self.node.records.threads.get(name)
@@ -114,6 +128,6 @@ async def _told(session: Session, waiting: asyncio.Queue[Message | None]) -> Non
 
 def _parsed(text: str | bytes) -> Any:
     try:
-        return json.loads(text)
-    except (ValueError, RecursionError):
+        return strict.parse(text.encode() if isinstance(text, str) else text)
+    except ValueError:
         return None

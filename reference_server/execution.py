@@ -26,7 +26,7 @@ BATCH_SECONDS = 20.0
 SEEDS = ("snapshot", "root", "legacy_plain"), (90, 7, 3)
 REPLAYED = 12
 
-#: Finished runs that can still be asked for.
+#: Runs that can be asked for, whether they are over or not.
 REMEMBERED = 10_000
 
 _TERMINAL = {
@@ -68,10 +68,15 @@ class Executor:
         world.agenda.at(run.due + world.chance.uniform(*PICKUP_SECONDS), self._offer, run)
         return run
 
-    def _forget(self) -> None:
+    def room(self) -> bool:
+        """Whether one more run can be remembered: there are fewer than `REMEMBERED`, or one of them is over."""
+        return len(self.runs) < REMEMBERED or self._forget()
+
+    def _forget(self) -> bool:
         over = next((r for r in self.runs.values() if r.status not in {PENDING, RUNNING}), None)
         if over is not None:
             del self.runs[over.id]
+        return over is not None
 
     def _offer(self, run: Run) -> None:
         if run.status == PENDING:

@@ -154,6 +154,7 @@ class Fleet:
 
     def __init__(self, targets: Sequence[Target]) -> None:
         self.targets = targets
+        self._listed: tuple[str, bytes] = ("", b"")
 
     @classmethod
     def of(cls, count: int, models: Mapping[str, Template], *, seed: int, now: float) -> Fleet:
@@ -169,6 +170,8 @@ class Fleet:
 
         Source: https://prometheus.io/docs/prometheus/latest/http_sd/
         """
+        if self._listed[0] == address:
+            return self._listed[1]
         groups: list[Any] = [
             {
                 "targets": [address],
@@ -176,7 +179,8 @@ class Fleet:
             }
             for t in self.targets
         ]
-        return json.dumps(groups).encode()
+        self._listed = address, json.dumps(groups).encode()
+        return self._listed[1]
 
 
 def _targets(count: int, models: Mapping[str, Template], chance: random.Random, now: float) -> Iterator[Target]:

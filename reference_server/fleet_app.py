@@ -7,6 +7,7 @@ import re
 from collections.abc import Callable
 from typing import Any
 
+from reference_server.asgi import address_of
 from reference_server.fleet import Fleet
 
 Scope = dict[str, Any]
@@ -44,19 +45,10 @@ def _answer(fleet: Fleet, now: float, scope: Scope) -> tuple[int, bytes, bytes]:
     if (one := PAGE.fullmatch(path)) and (page := fleet.page(int(one[1]), now)) is not None:
         return OK, TEXT, page
     if path == "/targets":
-        return OK, JSON, fleet.discovery(address_of(scope))
+        return OK, JSON, fleet.discovery(address_of(scope["server"]))
     if path in {"/", "/ok"}:
         return OK, JSON, json.dumps({"ok": True, "services": {}}).encode()
     return NOT_FOUND, JSON, json.dumps({"detail": "Not Found"}).encode()
-
-
-def address_of(scope: Any) -> str:
-    """How the reader of the list reaches us: what it called us, or else where it met us."""
-    host: str = dict(scope["headers"]).get(b"host", b"").decode("latin-1")
-    if re.fullmatch(r"[\w.\-]+(:\d+)?|\[[0-9a-fA-F:]+\](:\d+)?", host, re.ASCII):
-        return host
-    server: tuple[str, int] = scope["server"]
-    return f"{server[0]}:{server[1]}"
 
 
 async def _live(receive: Call, send: Call) -> None:

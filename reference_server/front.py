@@ -8,11 +8,10 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import http.client
 import json
 import signal
 import socket
-import urllib.error
-import urllib.request
 from collections.abc import Mapping
 from typing import Any
 from urllib.parse import urlsplit
@@ -27,9 +26,12 @@ ANSWER_SECONDS = LEASE_SECONDS / 2
 PATIENCE_SECONDS = 30.0
 PAUSE_SECONDS = 0.25
 
-#: Most connections at once; more are closed when they come.
-MOST_CONNECTIONS = 1_000
-CHUNK_BYTES = 65_536
+#: Most connections at once; the oldest goes when another one comes.
+MOST_CONNECTIONS = 500
+CHUNK_BYTES = 16_384
+
+#: Longest answer of the first process.
+MOST_BYTES = 65_536
 
 
 class JoinError(Exception):
@@ -39,14 +41,16 @@ class JoinError(Exception):
 class Front:
     """One process that joined: a relay with a place in somebody else's simulation."""
 
-    def __init__(self, url: str, texts: Mapping[str, str]) -> None:
-        """Prepare to join the process at `url` with settings as texts, by field name."""
+    def __init__(self, url: str, texts: Mapping[str, str], secret: str = "") -> None:
+        """Prepare to join the process at `url`, which wants `secret`, with what this one says of itself, by field name."""
         self._url = url
         self._texts = dict(texts)
+        self._secret = secret
         self._host = urlsplit(url).hostname or ""
+        self._at = urlsplit(url).port or http.client.HTTP_PORT
         self._port = 0
         self._name = ""
-        self._connections: set[asyncio.Task[Any]] = set()
+        self._connections: dict[asyncio.Task[Any], None] = {}
 
     async def join(self) -> None:
         """Ask for a place; wait for the first process to come up.
@@ -64,15 +68,20 @@ class Front:
                     raise JoinError(f"nobody answers at {self._url}: {error}") from error
                 await asyncio.sleep(PAUSE_SECONDS)
             else:
-                self._port, self._name = told["port"], told["process"]
+                self._port, self._name = int(told.get("port", 0)), str(told.get("process", ""))
                 return
 
-    async def serve(self, bound: socket.socket, *, keep_open: bool) -> int:
-        """Relay until SIGTERM or SIGINT, drain, and return the exit code. `keep_open` answers while draining."""
+    async def serve(self, bound: socket.socket, *, keep_open: bool) -> None:
+        """Relay until SIGTERM or SIGINT, and drain. `keep_open` answers while draining.
+
+        Raises:
+            JoinError: The first process has gone.
+
+        """
         loop, told = asyncio.get_running_loop(), asyncio.Event()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, told.set)
-        relay = await asyncio.start_server(self._accept, sock=bound)
+        relay = await asyncio.start_server(self._accept, sock=bound, limit=CHUNK_BYTES)
         try:
             while not told.is_set():
                 with contextlib.suppress(TimeoutError):
@@ -80,48 +89,64 @@ class Front:
                 await self._ask("POST", f"{MEMBERS}/{self._name}")
             if not keep_open:
                 relay.close()
-            while not (await self._ask("DELETE", f"{MEMBERS}/{self._name}"))["ended"]:  # noqa: ASYNC110 - another process ends
+            while not (await self._ask("DELETE", f"{MEMBERS}/{self._name}")).get("ended"):  # noqa: ASYNC110 - another process ends
                 await asyncio.sleep(PAUSE_SECONDS)
-        except (OSError, JoinError):
-            return 1
+        except OSError as error:
+            raise JoinError(f"{self._url} answers no more: {error}") from error
         finally:
             relay.close()
             for connection in self._connections:
                 connection.cancel()
-        return 0
 
     async def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         task = asyncio.current_task()
-        if task is None or len(self._connections) >= MOST_CONNECTIONS:
-            writer.close()
+        if task is None:
             return
-        self._connections.add(task)
+        if len(self._connections) >= MOST_CONNECTIONS:
+            oldest = next(iter(self._connections))
+            del self._connections[oldest]
+            oldest.cancel()
+        self._connections[task] = None
         try:
-            far_reader, far_writer = await asyncio.open_connection(self._host, self._port)
+            far_reader, far_writer = await asyncio.open_connection(self._host, self._port, limit=CHUNK_BYTES)
             try:
                 await asyncio.gather(_pipe(reader, far_writer), _pipe(far_reader, writer))
             finally:
                 far_writer.close()
         except OSError:
             pass
+        except asyncio.CancelledError:
+            writer.transport.abort()  # it ends here: whoever awaits this task is asyncio, which would tell of it as of a fault
         finally:
-            self._connections.discard(task)
+            self._connections.pop(task, None)
             writer.close()
 
     async def _ask(self, method: str, path: str, body: Mapping[str, Any] | None = None) -> dict[str, Any]:
-        return await asyncio.to_thread(_request, method, self._url + path, body)
+        headers = {"Content-Type": "application/json", "Host": f"localhost:{self._at}"}
+        if self._secret:
+            headers["Authorization"] = f"Bearer {self._secret}"
+        return await asyncio.to_thread(self._request, method, path, json.dumps(body or {}).encode(), headers)
 
-
-def _request(method: str, url: str, body: Mapping[str, Any] | None) -> dict[str, Any]:
-    data = json.dumps(body).encode() if body is not None else None
-    request = urllib.request.Request(url, data, {"Content-Type": "application/json"}, method=method)  # noqa: S310 - settings allow http only
-    try:
-        with urllib.request.urlopen(request, timeout=ANSWER_SECONDS) as answer:  # noqa: S310 - as above
-            told: dict[str, Any] = json.loads(answer.read())
-            return told
-    except urllib.error.HTTPError as error:
-        detail = error.read().decode(errors="replace")
-        raise JoinError(f"{url} refuses: {detail}") from error
+    def _request(self, method: str, path: str, body: bytes, headers: Mapping[str, str]) -> dict[str, Any]:
+        """Return the JSON object that the first process answers. No proxy is asked, and no redirect followed."""
+        connection = http.client.HTTPConnection(self._host, self._at, timeout=ANSWER_SECONDS)
+        try:
+            connection.request(method, path, body, dict(headers))
+            answer = connection.getresponse()
+            text = answer.read(MOST_BYTES)
+        except http.client.HTTPException as error:
+            raise JoinError(f"{self._url} is no reference server: {type(error).__name__}") from error
+        finally:
+            connection.close()
+        if answer.status != http.HTTPStatus.OK:
+            raise JoinError(f"{self._url} refuses: {text.decode(errors='replace')}")
+        try:
+            told = json.loads(text)
+        except ValueError:
+            told = None
+        if not isinstance(told, dict):
+            raise JoinError(f"{self._url} is no reference server: its answer is no JSON object")
+        return told
 
 
 async def _pipe(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:

@@ -68,17 +68,20 @@ def scenario(settings: Settings) -> Scenario:
         nobody = Workload(http_rps=0, probe_rps=0, runs_per_minute=0)
         part = scenarios.Part("demo", Topology(), nobody, ())
         return Scenario(IDLE, "nobody uses the deployment", "", FOR_GOOD_SECONDS, (part,))
-    return find(settings.scenario or DEFAULT)
+    return _own(scenarios.find(settings.scenario or DEFAULT), settings.scenario)
 
 
-def find(word: str) -> Scenario:
-    """Find a scenario of the Agent Server.
+def named(word: str) -> Scenario:
+    """Find a shipped scenario of the Agent Server.
 
     Raises:
-        ScenarioError: There is none of that name, its file is wrong, or it is another system's.
+        ScenarioError: There is none of that name, or it is another system's.
 
     """
-    found = scenarios.find(word)
+    return _own(scenarios.named(word), word)
+
+
+def _own(found: Scenario, word: str) -> Scenario:
     if found.system != AGENT_SERVER:
         fix = f"start the reference server with --system {found.system}"
         raise ScenarioError([Problem(word, 1, f"this scenario is about {found.system}", fix)])
@@ -142,8 +145,8 @@ class Hosting:
 
     @staticmethod
     def find(word: str) -> Scenario:
-        """Return a scenario of the Agent Server; a ScenarioError when there is none of that name."""
-        return find(word)
+        """Return a shipped scenario of the Agent Server; a ScenarioError when there is none of that name."""
+        return named(word)
 
     def switch(self, other: Scenario) -> None:
         """Play another scenario from its beginning: all processes start anew.

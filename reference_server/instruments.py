@@ -7,7 +7,7 @@ Knows nothing of what the values mean, nor of time.
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import accumulate, chain
 
@@ -176,6 +176,22 @@ class Instruments:
                 counts = tuple(cell.counts)
                 value = Buckets(counts, cell.value, sum(counts)) if counts else cell.value
                 yield family.metric, dict(cell.labels), value
+
+    def written(
+        self, write: Callable[[Metric, dict[str, str], float | Buckets], str]
+    ) -> Iterator[tuple[Metric, dict[str, str], str]]:
+        """Yield every series as `points` does, with what `write` makes of it; that is asked again after a change only.
+
+        One process has one `write`, and then no use for `text`.
+        """
+        for family in self._families.values():
+            for cell in family.cells.values():
+                labels = dict(cell.labels)
+                if cell.text is None:
+                    counts = tuple(cell.counts)
+                    value = Buckets(counts, cell.value, sum(counts)) if counts else cell.value
+                    cell.text = write(family.metric, labels, value)
+                yield family.metric, labels, cell.text
 
     def text(self, exposure: str = "internal", tier: int = ANY_TIER) -> bytes:
         """Write the page: `ui` metrics, with `internal` those too whose tier is at most `tier`."""

@@ -13,6 +13,7 @@ from starlette.routing import Route
 
 from reference_server.instruments import Buckets
 from reference_server.node import Node
+from reference_server.sharing import Shared
 
 #: Content types of the page, by era. Source: the real servers' headers.
 CONTENT_TYPES = {"new": "text/plain; version=1.0.0; charset=utf-8", "old": "text/plain; charset=utf-8"}
@@ -28,6 +29,7 @@ class MetaRoutes:
 
     def __init__(self, node: Node) -> None:
         self.node = node
+        self.pages = Shared()
 
     def all(self) -> list[Route]:
         """List the routes of an API or combined process."""
@@ -50,7 +52,8 @@ class MetaRoutes:
         if request.query_params.get("format") == "json":
             return JSONResponse(json_page(node))
         kind = CONTENT_TYPES[node.process.settings.era]
-        return Response(node.deployment.page(node.process), headers={"content-type": kind})
+        body = await self.pages.get("", lambda: node.deployment.page(node.process))
+        return Response(body, headers={"content-type": kind})
 
     async def _reachable(self) -> None:
         """Wait as long as the simulation says that a scrape takes.

@@ -95,7 +95,8 @@ class Monitor:
         duration = BASE_SECONDS
         if faults.blocked_seconds:  # the page is written on the event loop that is blocked
             chance = Random(f"{self.seed} {process.name} {self.world.now}")  # noqa: S311 - a seeded workload
-            duration += faults.blocked_seconds * chance.uniform(0.75, 1.25)
+            blocked = faults.blocked_seconds * chance.uniform(0.75, 1.25)
+            duration += 0.0 if chance.random() < faults.blocked_luck else blocked
             if duration > TIMEOUT_SECONDS:
                 return Scrape(ok=False, duration_seconds=TIMEOUT_SECONDS)
         keys, values = columns(process)

@@ -9,6 +9,7 @@ import math
 import uuid
 from collections.abc import AsyncIterator, Mapping
 from functools import partial
+from itertools import islice
 from typing import Any, Protocol
 
 from reference_server.access import Requests
@@ -79,8 +80,9 @@ class Node:
 
     def count(self, method: str, path: str, status: int, milliseconds: int) -> None:
         """Record an answered request."""
-        self.requests.admit(method, path, status)
-        self.deployment.record(self.process, method, path, status, milliseconds / 1000)
+        process = self.process
+        if self.requests.admit(method, path, status):
+            self.deployment.record(process, method, path, status, milliseconds / 1000)
 
     def start(self, body: Mapping[str, Any], thread: Thread, *, stateless: bool = False) -> Run:
         """Put a run into the deployment's queue."""
@@ -145,13 +147,17 @@ class Node:
         return self.status(run) in OPEN and self.deployment.cancel(run.queued, action)
 
     async def ended(self, run: Run) -> str:
-        """Wait for a run's end; return its status."""
+        """Wait until a run has ended or is forgotten; return its status."""
 
         def look() -> str | None:
             status = self.status(run)
-            return None if status in OPEN else status
+            return None if status in OPEN and not self.forgotten(run) else status
 
         return await self.pace.until(look)
+
+    def forgotten(self, run: Run) -> bool:
+        """Whether there was no room for it any more: whoever still follows it would keep what it was sent."""
+        return self.records.runs.get(run.id) is not run
 
     def result(self, run: Run) -> dict[str, Any]:
         """Return what a wait answers once the run has ended."""
@@ -163,6 +169,8 @@ class Node:
             case "timeout":
                 limit = self.settings.timeout_seconds
                 return {"__error__": {"error": "UserTimeout", "message": f"Run exceeded timeout of {limit:g} s"}}
+        if self.forgotten(run):
+            return {"__error__": {"error": "Forgotten", "message": "There was no room for this run any more"}}
         return {}
 
     async def events(self, run: Run) -> AsyncIterator[Event]:
@@ -172,16 +180,20 @@ class Node:
             Cut: The server ends; the real one cuts its streams then, too.
 
         """
-        await self.pace.until(lambda: True if self.status(run) != PENDING else None, cut=True)
+
+        def begun() -> bool | None:
+            return True if self.status(run) != PENDING or self.forgotten(run) else None
+
+        await self.pace.until(begun, cut=True)
         yield "metadata", {"run_id": run.id, "attempt": 1}
-        every, told = list(run.act.events()), 0
-        while self.status(run) in OPEN:
-            due = await self.pace.until(partial(self._due, run, len(every), told), cut=True)
-            for event in every[told:due]:
+        events, count, told = run.act.events(), run.act.published - 1, 0
+        while self.status(run) in OPEN and not self.forgotten(run):
+            due = await self.pace.until(partial(self._due, run, count, told), cut=True)
+            for event in islice(events, due - told):
                 yield event
             told = due
-        if run.ended != "interrupted":
-            for event in every[told:]:
+        if run.ended != "interrupted" and self.status(run) not in OPEN:
+            for event in events:
                 yield event
         if (problem := self.result(run).get("__error__")) is not None:
             yield "error", problem
@@ -189,7 +201,7 @@ class Node:
     def _due(self, run: Run, count: int, told: int) -> int | None:
         """How many of a run's events have come by now, once that is more than `told`, or once the run has ended."""
         queued = self.queued(run)
-        if queued is None or self.status(run) not in OPEN:
+        if queued is None or self.status(run) not in OPEN or self.forgotten(run):
             return told
         if queued.status != RUNNING:
             return None

@@ -16,7 +16,7 @@ Answer = TypeVar("Answer")
 #: Between two looks at the simulation; the longest that a waiter learns too late.
 TICK_SECONDS = 0.02
 
-#: Longest time that one advance may hold the event loop.
+#: Longest time that one advance may hold the event loop; after so long a one others have their turn for a third of it.
 BUDGET_SECONDS = 0.15
 
 #: Virtual time of one slice of work, at scale 1.
@@ -58,6 +58,7 @@ class Pace:
         self._wall = wall
         self._anchor = (wall(), start)
         self._waiters: set[asyncio.Event] = set()
+        self._rest = 0.0
         self.closing = False
 
     def now(self) -> float:
@@ -72,11 +73,14 @@ class Pace:
     def advance(self) -> float:
         """Catch up with the wall as far as the budget allows; return the virtual time."""
         until, begun = self.now(), time.perf_counter()
+        if begun < self._rest:
+            return self.simulation.now
         step = max(SLICE_SECONDS, SLICE_SECONDS * self._scale / 10)
         while self.simulation.now < until:
             self.simulation.advance(min(until, self.simulation.now + step))
             if time.perf_counter() - begun > BUDGET_SECONDS:
                 self._anchor = (self._wall(), self.simulation.now)
+                self._rest = time.perf_counter() + BUDGET_SECONDS / 3
                 break
         for waiter in self._waiters:
             waiter.set()

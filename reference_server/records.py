@@ -12,9 +12,15 @@ from typing import Any
 
 from reference_server.acts import ASSISTANT, GRAPH, Act
 
-#: Most threads, and most runs, that are remembered, and most bytes of what clients sent with them.
+#: Most threads, and most runs, that are remembered, and most bytes that what clients sent with them takes in memory.
 MOST = 10_000
 MOST_BYTES = 64 * 1024 * 1024
+
+#: What a value takes beside its text: an entry of a list, a list, an object with one name.
+ENTRY_BYTES, LIST_BYTES, OBJECT_BYTES = 72, 64, 256
+
+#: What a thread or a run takes by itself.
+RECORD_BYTES = 2_048
 
 
 @dataclass(slots=True)
@@ -75,7 +81,7 @@ class Records:
         return run
 
     def _grow(self, record: Run | Thread, value: object) -> None:
-        record.size = len(json.dumps(value))
+        record.size = RECORD_BYTES + weight(value)
         self.size += record.size
 
     def _evict(self) -> None:
@@ -104,6 +110,13 @@ class Records:
             self.size -= found.size
             if found.thread in self.threads:
                 self.threads[found.thread].runs.remove(run)
+
+
+def weight(value: object) -> int:
+    """Return how much memory a value that was JSON takes at most, in bytes: a short text can be many empty objects."""
+    text = json.dumps(value)
+    parts = ENTRY_BYTES * text.count(",") + LIST_BYTES * text.count("[") + OBJECT_BYTES * text.count("{")
+    return 4 * len(text) + parts
 
 
 def moment(seconds: float) -> str:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import json
 import uuid
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
-from typing import Any
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
+from itertools import islice
+from typing import Any, TypeVar
 
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
@@ -18,6 +19,7 @@ from reference_server.bodies import NOT_FOUND, fields, identifier, known_assista
 from reference_server.node import OPEN, Node
 from reference_server.pace import Cut
 from reference_server.records import Run, Thread, run_body, thread_body
+from reference_server.turns import turn
 
 CONFLICT, ACCEPTED, NO_CONTENT = 409, 202, 204
 
@@ -26,8 +28,11 @@ YES = {"true", "yes", "1"}
 
 ACTIONS = {"interrupt", "rollback"}
 
-#: Most entries of a list that one answer has.
+#: Most entries of a list that one answer has, and most bytes that what it shows takes in memory.
 PAGE = 1_000
+MOST_BYTES = 8 * 1024 * 1024
+
+Record = TypeVar("Record", Run, Thread)
 
 
 def sse(event: str, data: Any, number: int | None = None) -> bytes:
@@ -70,8 +75,8 @@ class Routes:
 
     async def assistants(self, request: Request) -> Response:
         """Find assistants: there is one."""
-        await fields(request, self.node.settings.max_body_bytes)
-        return JSONResponse([_assistant()])
+        async with fields(request, self.node.settings.max_body_bytes):
+            return JSONResponse([_assistant()])
 
     async def assistant(self, request: Request) -> Response:
         """Show the assistant."""
@@ -81,22 +86,23 @@ class Routes:
 
     async def create_thread(self, request: Request) -> Response:
         """Make a thread."""
-        given = await fields(request, self.node.settings.max_body_bytes)
-        metadata = given.get("metadata")
-        thread = self.records.new_thread(self.node.pace.now(), metadata if isinstance(metadata, dict) else {})
-        return JSONResponse(thread_body(thread))
+        async with fields(request, self.node.settings.max_body_bytes) as given:
+            metadata = given.get("metadata")
+            thread = self.records.new_thread(self.node.pace.now(), metadata if isinstance(metadata, dict) else {})
+            return JSONResponse(thread_body(thread))
 
     async def threads(self, request: Request) -> Response:
         """List the newest threads."""
-        given = await fields(request, self.node.settings.max_body_bytes)
-        limit = given.get("limit", 10)
+        async with fields(request, self.node.settings.max_body_bytes) as given:
+            limit = given.get("limit", 10)
         limit = min(limit, PAGE) if isinstance(limit, int) and limit > 0 else 10
-        newest = [t for t, _ in zip(reversed(self.records.threads.values()), range(limit), strict=False)]
-        return JSONResponse([thread_body(t) for t in newest])
+        newest = _fitting(islice(reversed(self.records.threads.values()), limit))
+        return await _shown(newest, lambda: [thread_body(t) for t in newest])
 
     async def thread(self, request: Request) -> Response:
         """Show a thread."""
-        return JSONResponse(thread_body(self._thread(request)))
+        thread = self._thread(request)
+        return await _shown([thread], lambda: thread_body(thread))
 
     async def delete_thread(self, request: Request) -> Response:
         """Delete a thread; its runs go on unseen, as an evicted thread's do."""
@@ -105,21 +111,23 @@ class Routes:
 
     async def state(self, request: Request) -> Response:
         """Show a thread's state."""
-        values = self._thread(request).values
-        return JSONResponse({"values": values or {}, "next": [], "tasks": [], "metadata": {}, "interrupts": []})
+        thread = self._thread(request)
+        empty: dict[str, Any] = {"next": [], "tasks": [], "metadata": {}, "interrupts": []}
+        return await _shown([thread], lambda: {"values": thread.values or {}, **empty})
 
     async def runs(self, request: Request) -> Response:
         """List a thread's runs, the newest first."""
         thread = self._thread(request)
         limit = min(max(1, int(request.query_params.get("limit", 10))), PAGE)
-        known = [self.records.runs[r] for r in reversed(thread.runs) if r in self.records.runs]
-        return JSONResponse([run_body(r, self.node.status(r)) for r in known[:limit]])
+        known = (self.records.runs[r] for r in reversed(thread.runs) if r in self.records.runs)
+        newest = _fitting(islice(known, limit))
+        return await _shown(newest, lambda: [run_body(r, self.node.status(r)) for r in newest])
 
     async def create(self, request: Request) -> Response:
         """Start a run and do not wait for it."""
         run = await self._start(request)
         where = f"/runs/{run.id}" if run.stateless else f"/threads/{run.thread}/runs/{run.id}"
-        return JSONResponse(run_body(run, self.node.status(run)), headers={"Content-Location": where})
+        return await _shown([run], lambda: run_body(run, self.node.status(run)), {"Content-Location": where})
 
     async def wait(self, request: Request) -> Response:
         """Start a run and answer with its result."""
@@ -135,7 +143,7 @@ class Routes:
         """Show a run."""
         run = self._run(request)
         self.node.pace.advance()
-        return JSONResponse(run_body(run, self.node.status(run)))
+        return await _shown([run], lambda: run_body(run, self.node.status(run)))
 
     async def delete_run(self, request: Request) -> Response:
         """Delete a run that is over."""
@@ -165,12 +173,12 @@ class Routes:
         return self._awaited(run, cancel=False) if _yes(request, "wait") else Response(status_code=ACCEPTED)
 
     async def _start(self, request: Request) -> Run:
-        given = await fields(request, self.node.settings.max_body_bytes)
-        known_assistant(given)
-        if "thread_id" not in request.path_params:
-            thread = Thread(str(uuid.uuid4()), self.node.pace.now())
-            return self.node.start(given, thread, stateless=True)
-        return self.node.start(given, self._target(request, given))
+        async with fields(request, self.node.settings.max_body_bytes) as given:
+            known_assistant(given)
+            if "thread_id" not in request.path_params:
+                thread = Thread(str(uuid.uuid4()), self.node.pace.now())
+                return self.node.start(given, thread, stateless=True)
+            return self.node.start(given, self._target(request, given))
 
     def _target(self, request: Request, given: Mapping[str, Any]) -> Thread:
         name = identifier(request, "thread_id", "thread")
@@ -207,7 +215,9 @@ class Routes:
         async def text() -> AsyncIterator[bytes]:
             try:
                 await self.node.ended(run)
-                yield json.dumps(self.node.result(run)).encode()
+                async with turn(self._size(run)):
+                    part = json.dumps(self.node.result(run)).encode()
+                yield part
             finally:
                 self._leave(run, cancel=cancel)
 
@@ -220,7 +230,9 @@ class Routes:
         async def text() -> AsyncIterator[bytes]:
             try:
                 async for event, data in self.node.events(run):
-                    yield sse(event, data)
+                    async with turn(self._size(run)):
+                        part = sse(event, data)
+                    yield part
             except Cut:
                 pass
             finally:
@@ -229,10 +241,35 @@ class Routes:
         headers = {"Location": f"{where}/stream", "Content-Location": where, "Cache-Control": "no-store"}
         return StreamingResponse(text(), media_type="text/event-stream", headers=headers)
 
+    def _size(self, run: Run) -> int:
+        """Return what a run's state takes in memory at most, in bytes."""
+        thread = self.records.threads.get(run.thread)
+        return run.size + (thread.size if thread else 0)
+
     def _leave(self, run: Run, *, cancel: bool) -> None:
         """A client has its answer, or has gone without it."""
         if cancel and self.node.status(run) in OPEN:
             self.node.cancel(run, "interrupt")
+
+
+async def _shown(
+    what: Iterable[Run | Thread], body: Callable[[], Any], headers: Mapping[str, str] | None = None
+) -> Response:
+    """Answer with a text about these records, made in turn."""
+    async with turn(sum(one.size for one in what)):
+        return JSONResponse(body(), headers=headers)
+
+
+def _fitting(found: Iterable[Record]) -> list[Record]:
+    """Return the first one, and as many of the following ones as fit into one answer."""
+    sizes = 0
+    out: list[Record] = []
+    for one in found:
+        sizes += one.size
+        if out and sizes > MOST_BYTES:
+            break
+        out.append(one)
+    return out
 
 
 def _yes(request: Request, name: str) -> bool:

@@ -5,17 +5,16 @@ Every problem of a file is told at once, as `path:line: what; fix`. Plays nothin
 
 from __future__ import annotations
 
-import functools
-import json
+import os
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from generator.catalogue import Metric
 from generator.errors import GeneratorError, Problem, nearest
-from generator.source import Document, parse, shown, violations
+from generator.source import Document, against, parse, shown
 from reference_server import systems
 from reference_server import workload as values
 from reference_server.changes import Change
@@ -35,7 +34,7 @@ SEVERITIES = ("critical", "warning", "info")
 DURATIONS = frozenset({
     "after", "age", "at", "blocked_seconds", "cut_seconds", "down", "duration", "every", "from", "grace",
     "job_timeout", "kill_grace", "lasts", "overlap", "postgres_seconds", "publish_seconds", "seconds", "sleep_seconds", "slow_seconds",
-    "startup", "stats_interval", "tick_spread", "within",
+    "startup", "stats_interval", "tick_spread", "until", "within",
 })  # fmt: skip
 
 #: First letters of the ids: faults of the Agent Server, LangSight, agentgateway, LangSmith; what must not page.
@@ -61,6 +60,7 @@ class Expectation:
         alert: Its name.
         within: Seconds after `since` by which it fires at the latest.
         since: Seconds after the scenario's start: by default the first change.
+        until: When the trouble is over, in seconds after the scenario's start: by default its end.
         deployment: For which deployment; empty when the scenario has one.
 
     """
@@ -68,6 +68,7 @@ class Expectation:
     alert: str
     within: float
     since: float
+    until: float
     deployment: str = ""
 
 
@@ -131,7 +132,7 @@ class Scenario:
         return {
             "id": self.id, "title": self.title, "plays": self.plays, "duration": self.duration,
             "system": self.system, "past": self.past, "deployments": list(self.deployment_names),
-            "fire": [{"alert": e.alert, "since": e.since, "within": e.within, "deployment": e.deployment} for e in self.fire],
+            "fire": [{"alert": e.alert, "since": e.since, "until": e.until, "within": e.within, "deployment": e.deployment} for e in self.fire],
             "allow": list(self.allow), "silent": list(self.silent),
         }  # fmt: skip
 
@@ -184,6 +185,20 @@ def shipped(system: str = "") -> Iterator[Scenario]:
     return (s for s in map(load, (FOLDER / f"{name}.yaml" for name in names())) if system in ("", s.system))
 
 
+def named(word: str) -> Scenario:
+    """Return the shipped scenario of that id or name, whatever files this machine has.
+
+    Raises:
+        ScenarioError: There is none.
+
+    """
+    for name in names():
+        if word.lower() in {name, name.partition("-")[0]}:
+            return load(FOLDER / f"{name}.yaml")
+    fix = nearest(word.lower(), names(), otherwise="`agent-reference-server scenarios` lists them")
+    raise ScenarioError([Problem(word, 1, "no such scenario", fix)])
+
+
 def find(word: str) -> Scenario:
     """Return the scenario of that id, name or file.
 
@@ -191,14 +206,14 @@ def find(word: str) -> Scenario:
         ScenarioError: There is none, or its file is wrong.
 
     """
-    for name in names():
-        if word.lower() in {name, name.partition("-")[0]}:
-            return load(FOLDER / f"{name}.yaml")
-    path = Path(word)
-    if path.suffix in {".yaml", ".yml"} or path.is_file():
-        return load(path)
-    fix = nearest(word.lower(), names(), otherwise="`agent-reference-server scenarios` lists them")
-    raise ScenarioError([Problem(word, 1, "no such scenario, and no such file", fix)])
+    try:
+        return named(word)
+    except ScenarioError as error:
+        path = Path(word)
+        if path.suffix in {".yaml", ".yml"} or os.path.isfile(word):  # noqa: PTH113 - says no to a name that is too long
+            return load(path)
+        problem = error.problems[0]
+        raise ScenarioError([replace(problem, what="no such scenario, and no such file")]) from None
 
 
 def load(path: Path) -> Scenario:
@@ -228,20 +243,14 @@ def read(path: str, text: str) -> Scenario:
     document = parse(path, text, problems)
     other = isinstance(document.data, Mapping) and "system" in document.data
     if not problems:
-        problems += [problem for _, problem in violations(document, _validator(services.SCHEMA if other else SCHEMA))]
+        problems += [problem for _, problem in against(document, services.SCHEMA if other else SCHEMA)]
     if not problems:
         problems += services.senseless(document, duration) if other else _senseless(document)
+        problems += _untimely(document)
     if problems:
         raise ScenarioError(problems)
     data = _seconds(document.data)
     return _of_service(path, data) if other else _scenario(path, data)
-
-
-@functools.cache
-def _validator(schema: Path) -> Any:
-    from jsonschema import Draft202012Validator
-
-    return Draft202012Validator(json.loads(schema.read_text(encoding="utf-8")))
 
 
 def duration(text: str) -> float:
@@ -282,6 +291,24 @@ def _senseless(document: Document) -> Iterator[Problem]:
         if (wanted or parts) and wanted not in parts:
             fix = nearest(wanted, list(parts), otherwise=f"use one of {', '.join(parts)}" if parts else "remove it")
             yield document.problem(("expect", "fire", number), f"deployment {wanted!r} is not in the scenario", fix)
+
+
+def _untimely(document: Document) -> Iterator[Problem]:
+    """Yield troubles that end before they begin, or after the scenario does."""
+    for number, entry in enumerate(document.data.get("expect", {}).get("fire", ())):
+        if "until" not in entry:
+            continue
+        place, until = ("expect", "fire", number, "until"), duration(entry["until"])
+        if until > duration(document.data["duration"]):
+            what = f"this lasts until {entry['until']}, but the scenario ends at {document.data['duration']}"
+            yield document.problem(place, what, "leave it out for what lasts to the end")
+        elif until <= duration(entry.get("from", "0s")):
+            what = (
+                f"this is over at {entry['until']}, and begins at {entry['from']}"
+                if "from" in entry
+                else "this lasts for no time"
+            )
+            yield document.problem(place, what, "name the time at which the trouble is over")
 
 
 def _processes(topology: Mapping[str, Any]) -> list[str]:
@@ -325,7 +352,9 @@ def _expected(data: Mapping[str, Any], first: float) -> dict[str, Any]:
     """Return the fields of a scenario that say what fires; `first` is when its first change happens."""
     expect = data.get("expect", {})
     fire = tuple(
-        Expectation(e["alert"], e["within"], e.get("from", first), e.get("deployment", ""))
+        Expectation(
+            e["alert"], e["within"], e.get("from", first), e.get("until", data["duration"]), e.get("deployment", "")
+        )
         for e in expect.get("fire", ())
     )
     return {"fire": fire, "allow": tuple(expect.get("allow", ())), "silent": tuple(expect.get("silent", SEVERITIES))}

@@ -16,7 +16,9 @@ from typing import Any
 from reference_server.acts import ANSWER, GRAPH
 from reference_server.node import Node
 from reference_server.pace import Cut
-from reference_server.records import Run, Thread
+from reference_server.records import Run, Thread, weight
+from reference_server.simulation import FullError
+from reference_server.turns import turn
 
 #: What a connection can subscribe to; `custom:<name>` too.
 CHANNELS = ("values", "updates", "checkpoints", "messages", "tools", "custom", "lifecycle", "input", "tasks")
@@ -26,6 +28,14 @@ MODES = ["values", "messages-tuple", "custom"]
 
 #: How a run's status is called at the end of its events.
 ENDS = {"success": "completed", "error": "failed", "timeout": "failed", "interrupted": "interrupted"}
+
+#: What one connection remembers for those who come back, in bytes of memory, whatever the number of events.
+MOST_KEPT_BYTES = 4 * 1024 * 1024
+
+#: Subscriptions of one connection, channels of one subscription, and characters of a name that is kept.
+MOST_SUBSCRIPTIONS = 100
+MOST_CHANNELS = 100
+MOST_CHARACTERS = 256
 
 Message = dict[str, Any]
 Send = Callable[[Message], Awaitable[None]]
@@ -44,14 +54,20 @@ class Subscription:
 
 
 class Session:
-    """The events of one thread for one connection, numbered from 1. `send` is given those that it subscribed to."""
+    """The events of one thread for one connection, numbered from 1. `send` is given those that it subscribed to.
+
+    `size` is what one event takes in memory at most, in bytes.
+    """
 
     def __init__(self, node: Node, thread: Thread, send: Send) -> None:
         self._node = node
         self._thread = thread
         self._send = send
-        self._events: deque[Message] = deque(maxlen=node.settings.buffer_events)
+        self._most = node.settings.buffer_events
+        self._kept = 0
+        self._events: deque[tuple[Message, int]] = deque()
         self.number = 0
+        self.size = 0
         self.subscriptions: dict[str, Subscription] = {}
 
     async def run(self) -> None:
@@ -61,6 +77,7 @@ class Session:
             while True:
                 run = await self._node.pace.until(lambda: self._next(seen), cut=True)
                 seen.add(run.id)
+                self.size = run.size + self._thread.size
                 async for method, data in _events(self._node, run):
                     await self._push(method, data)
 
@@ -75,10 +92,13 @@ class Session:
         name = f"{now}-{self.number}"
         event: Message = {"type": "event", "event_id": name, "seq": self.number, "method": method, "params": params}
         metrics = self._node.process.instruments
-        if len(self._events) == self._events.maxlen:
+        async with turn(self.size):
+            self._events.append((event, weight(data)))
+        self._kept += self._events[-1][1]
+        while len(self._events) > self._most or (self._kept > MOST_KEPT_BYTES and len(self._events) > 1):
+            self._kept -= self._events.popleft()[1]
             metrics.add("protocol_v2_buffer_evicted_counter")
             metrics.add("streaming_data_loss_counter", reason="protocol_v2_buffer_overflow")
-        self._events.append(event)
         metrics.add("protocol_v2_event_emitted_counter", method=method)
         metrics.set("protocol_v2_buffer_size", len(self._events))
         if any(subscription.wants(event) for subscription in self.subscriptions.values()):
@@ -95,7 +115,7 @@ class Session:
 
     async def subscribe(self, subscription: Subscription, since: int = 0) -> int:
         """Replay what is remembered after `since`, then send what comes; return how much was replayed."""
-        missed = [e for e in self._events if e["seq"] > since and subscription.wants(e)]
+        missed = [e for e, _ in self._events if e["seq"] > since and subscription.wants(e)]
         for event in missed:
             await self._deliver(event)
         self.subscriptions[subscription.id] = subscription
@@ -104,7 +124,7 @@ class Session:
 
     def gap(self, since: int) -> int:
         """Return the oldest number that is remembered when `since` lies before it, else 0; counts the gap."""
-        oldest: int = self._events[0]["seq"] if self._events else 0
+        oldest: int = self._events[0][0]["seq"] if self._events else 0
         if since + 1 >= oldest:
             return 0
         self._node.process.instruments.add("protocol_v2_resume_gap_counter")
@@ -135,7 +155,12 @@ class Commands:
     def _start(self, number: int, params: Mapping[str, Any]) -> Message:
         if params.get("assistant_id") is None:
             return self._error(number, "invalid_argument", "run.start requires an assistant_id.")
-        run = self._node.start({**params, "stream_mode": MODES}, self._thread)
+        if self._node.records.threads.get(self._thread.id) is not self._thread:
+            return self._error(number, "not_found", "Thread not found.")
+        try:
+            run = self._node.start({**params, "stream_mode": MODES}, self._thread)
+        except FullError as error:
+            return self._error(number, "unavailable", str(error))
         return self._success(number, {"run_id": run.id})
 
     async def _subscribe(self, session: Session, number: int, method: str, params: Mapping[str, Any]) -> Message:
@@ -147,7 +172,14 @@ class Commands:
         if method == "subscription.reconnect" and (oldest := session.gap(since)):
             what = f"resume gap: since={since} is older than min_available_seq={oldest}"
             return {**self._error(number, "resume_gap", what), "since": since, "min_available_seq": oldest}
-        one = Subscription(str(params.get("subscription_id") or uuid.uuid4()), frozenset(channels or ()))
+        if len(session.subscriptions) >= MOST_SUBSCRIPTIONS:
+            return self._error(number, "invalid_argument", f"at most {MOST_SUBSCRIPTIONS} subscriptions")
+        name = str(params.get("subscription_id") or uuid.uuid4())
+        if len(name) > MOST_CHARACTERS:
+            return self._error(
+                number, "invalid_argument", f"a subscription_id has at most {MOST_CHARACTERS} characters"
+            )
+        one = Subscription(name, frozenset(channels or ()))
         replayed = await session.subscribe(one, since)
         return self._success(number, {"subscription_id": one.id, "replayed_events": replayed})
 
@@ -162,10 +194,16 @@ class Commands:
 
 
 def supported(channels: object) -> bool:
-    """Whether this is a list of channels that exist, with at least one."""
-    if not isinstance(channels, list) or not channels:
+    """Whether this is a list of channels that exist, with at least one and at most `MOST_CHANNELS`."""
+    if not isinstance(channels, list) or not 0 < len(channels) <= MOST_CHANNELS:
         return False
-    return all(isinstance(c, str) and (c in CHANNELS or c.startswith("custom:")) for c in channels)
+    return all(_channel(channel) for channel in channels)
+
+
+def _channel(name: object) -> bool:
+    if not isinstance(name, str) or len(name) > MOST_CHARACTERS:
+        return False
+    return name in CHANNELS or name.startswith("custom:")
 
 
 def malformed(command: object) -> Message | None:
@@ -202,5 +240,5 @@ async def _events(node: Node, run: Run) -> AsyncIterator[tuple[str, Any]]:
         elif event == "error":
             error = data["message"]
     stopped = run.act.name == "ask" and run.ended == "success"
-    end = "interrupted" if stopped else ENDS.get(run.ended, "completed")
+    end = "interrupted" if stopped else ENDS.get(run.ended, "failed" if error else "completed")
     yield "lifecycle", {"event": end, "graph_name": GRAPH, **({"error": error} if error else {})}

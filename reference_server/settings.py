@@ -33,6 +33,10 @@ HIGHEST_PORT = 65535
 LARGEST_FLEET = 10_000
 
 
+#: Most runs that one process executes at once.
+MOST_SLOTS = 10_000
+
+
 class SettingsError(Exception):
     """Values that cannot be used; `problems` has one sentence each: the name, the value, what is wanted."""
 
@@ -56,7 +60,9 @@ class Settings:
         join: URL of the process whose deployment this one belongs to; empty for the first one.
         fleet: How many servers to simulate; 0 is one server.
         whole: Every process of the scenario has a page of its own here, and a list tells Prometheus where they are.
-        coordinate: Processes on other machines may join.
+        coordinate: Processes on other machines may join, if they know the secret.
+        secret_file: File with the secret of the deployment; the first process makes it where there is none.
+        hosts: Names under which requests that change something may call the server, beside loopback's.
         metric_prefix: What metric names start with.
         expose_internal: Internal metrics are on the page.
         max_tier: Highest emitting tier, 1 to 4; UI metrics ignore it.
@@ -86,6 +92,8 @@ class Settings:
     fleet: int = 0
     whole: bool = False
     coordinate: bool = False
+    secret_file: str = ""
+    hosts: tuple[str, ...] = ()
     metric_prefix: str = "lg_api_"
     expose_internal: bool = False
     max_tier: int = 2
@@ -185,6 +193,13 @@ def _url(text: str) -> str:
     return text.removesuffix("/")
 
 
+def _hosts(text: str) -> tuple[str, ...]:
+    names = tuple(name.strip().lower() for name in text.split(",") if name.strip())
+    if not all(re.fullmatch(r"[a-z0-9._-]+", name) for name in names):
+        raise ValueError(text)
+    return names
+
+
 def _text(text: str) -> str:
     return text
 
@@ -206,6 +221,8 @@ FIELDS = (
     Field("fleet", "--fleet", ("AGENT_REFERENCE_FLEET",), _whole(0, LARGEST_FLEET), f"0 to {LARGEST_FLEET} servers"),
     Field("whole", "--whole", ("AGENT_REFERENCE_WHOLE",), _boolean, _BOOLEAN),
     Field("coordinate", "--coordinate", ("AGENT_REFERENCE_COORDINATE",), _boolean, _BOOLEAN),
+    Field("secret_file", "--secret-file", ("AGENT_REFERENCE_SECRET_FILE",), _text, "a file"),
+    Field("hosts", "--hosts", ("AGENT_REFERENCE_HOSTS",), _hosts, "host names with commas between them"),
     Field("metric_prefix", "", ("METRIC_PREFIX",), _prefix, "what a metric name may start with, such as lg_api_"),
     Field("expose_internal", "", ("EXPOSE_INTERNAL_METRICS_PROMETHEUS",), _boolean, _BOOLEAN),
     Field("max_tier", "", ("METRIC_MAX_EMITTING_TIER",), _tier, "a whole number; it is clamped to 1..4"),
@@ -214,7 +231,7 @@ FIELDS = (
     Field("revision_id", "", ("LANGSMITH_HOST_REVISION_ID",), _text, "a text"),
     Field("project_name", "", ("LANGSMITH_HOST_PROJECT_NAME",), _text, "a text"),
     Field("pod_name", "", ("HOSTNAME",), _text, "a text"),
-    Field("slots", "", ("N_JOBS_PER_WORKER",), _whole(0), "a whole number, 0 on an api process"),
+    Field("slots", "", ("N_JOBS_PER_WORKER",), _whole(0, MOST_SLOTS), "a whole number, 0 on an api process"),
     Field("stats_interval_seconds", "", ("STATS_INTERVAL_SECS",), _whole(1), f"{_COUNT} (seconds)"),
     Field("buffer_events", "", ("LSD_PROTOCOL_V2_BUFFER_SIZE",), _whole(1), f"{_COUNT} (events)"),
     Field("max_retries", "", ("BG_JOB_MAX_RETRIES",), _whole(0), "a whole number, at least 0"),
@@ -235,8 +252,11 @@ FIELDS = (
     Field("datadog_interval_seconds", "", ("AGENT_REFERENCE_DD_INTERVAL",), _positive, "a number above 0 (seconds)"),
 )
 
+#: What a process that joins a deployment says for itself: its role with its slots, and who it is.
+OWN = frozenset({"role", "slots", "pod_name", "project_name", "project_id", "revision_id", "deployment_type"})
+
 #: Fields for which an empty text counts as unset, so that the next source is asked.
-_EMPTY_IS_UNSET = {"datadog_key", "datadog_host", "host", "scenario", "join"}
+_EMPTY_IS_UNSET = {"datadog_key", "datadog_host", "host", "scenario", "join", "secret_file"}
 
 
 def read(flags: Mapping[str, str], environment: Mapping[str, str]) -> Settings:
@@ -290,6 +310,10 @@ def _settle_role(values: dict[str, object], problems: list[str]) -> None:
         problems.append(f"N_JOBS_PER_WORKER is '0'; wanted: at least 1 with the role {role}, which executes runs")
     if values.get("runtime") == "inmem" and role != "combined":
         problems.append(f"--role is '{role}'; wanted: combined, the only role of the runtime inmem")
+    if values.get("coordinate") and not values.get("secret_file"):
+        problems.append(
+            "--coordinate is 'true'; wanted: a file with a secret, in --secret-file, that the others know too"
+        )
     kinds = [f"--{name}" for name in ("fleet", "whole", "join") if values.get(name)]
     if len(kinds) > 1:
         problems.append(f"{' and '.join(kinds)} contradict each other; wanted: one of them")

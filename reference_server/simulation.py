@@ -33,6 +33,10 @@ class SimulationError(Exception):
     """Something was asked for that the deployment does not have. The text is `what; fix`."""
 
 
+class FullError(SimulationError):
+    """So many runs wait or are being executed that no other one can be remembered."""
+
+
 class Deployment:
     """Processes that share one queue, and the users who keep them busy."""
 
@@ -171,8 +175,11 @@ class Deployment:
 
         Raises:
             SimulationError: No such kind.
+            FullError: Too many runs are not over.
 
         """
+        if not self._executor.room():
+            raise FullError("too many runs are not over; wait for some of them, or cancel them")
         kinds = self._world.workload.kinds or values.KINDS
         found = kinds.get(kind) if kind else next(iter(kinds.values()), Kind())
         if found is None:

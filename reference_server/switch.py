@@ -6,13 +6,14 @@ Only this machine may ask: whoever may, may take the server down.
 from __future__ import annotations
 
 import ipaddress
-import json
+import re
 from typing import Any, Protocol
 
 from generator.errors import GeneratorError
-from reference_server.app import Receive, Scope, Send, refuse
+from reference_server.asgi import Receive, Scope, Send, refuse, tell
 from reference_server.scenarios import Scenario
 from reference_server.settings import SettingsError
+from reference_server.strict import mapping
 
 SCENARIO = "/scenario"
 SCENARIOS = "/scenarios/"
@@ -20,7 +21,10 @@ SCENARIOS = "/scenarios/"
 #: Largest body here: settings are far smaller.
 MOST_BYTES = 65_536
 
-OK, BAD, FORBIDDEN, NOT_FOUND, NOT_ALLOWED, CONFLICT, TOO_LARGE = 200, 400, 403, 404, 405, 409, 413
+#: How a shipped scenario can be called: by the stem of its file, or by its id.
+NAME = re.compile(r"[A-Za-z0-9-]{1,64}")
+
+BAD, FORBIDDEN, NOT_FOUND, NOT_ALLOWED, CONFLICT, TOO_LARGE, UNAVAILABLE = 400, 403, 404, 405, 409, 413, 503
 
 
 class Player(Protocol):
@@ -33,7 +37,7 @@ class Player(Protocol):
         """Virtual seconds since the scenario began."""
 
     def find(self, word: str) -> Scenario:
-        """Return the scenario of that name; a GeneratorError when there is none, or it is about another system."""
+        """Return the shipped scenario of that name; a GeneratorError when there is none, or it is about another system."""
 
     def switch(self, other: Scenario) -> None:
         """Play another scenario from its beginning."""
@@ -61,7 +65,7 @@ async def expectations(player: Player, scope: Scope, send: Send) -> None:
         await refuse(send, FORBIDDEN, "only this machine may read scenarios")
     elif scope["method"] != "GET":
         await refuse(send, NOT_ALLOWED, "Method Not Allowed")
-    elif "/" in name or name.endswith((".yaml", ".yml")):
+    elif not NAME.fullmatch(name):
         await refuse(send, NOT_FOUND, "no such scenario")
     else:
         try:
@@ -73,7 +77,7 @@ async def expectations(player: Player, scope: Scope, send: Send) -> None:
 
 
 async def _change(player: Player, name: Any, send: Send) -> None:
-    if not isinstance(name, str) or "/" in name or name.endswith((".yaml", ".yml")):
+    if not isinstance(name, str) or not NAME.fullmatch(name):
         await refuse(send, BAD, 'the body is not {"scenario": "NAME"} with the name of a shipped scenario')
         return
     try:
@@ -101,15 +105,6 @@ def loopback(scope: Scope) -> bool:
         return False
 
 
-def mapping(body: bytes) -> dict[str, Any]:
-    """Return a JSON object; an empty one for anything else."""
-    try:
-        found = json.loads(body)
-    except (ValueError, RecursionError):
-        return {}
-    return found if isinstance(found, dict) else {}
-
-
 async def read_body(receive: Receive) -> bytes | None:
     """Return a request's body, or None when it is too large."""
     chunks = bytearray()
@@ -120,9 +115,3 @@ async def read_body(receive: Receive) -> bytes | None:
             return None
         if not message.get("more_body"):
             return bytes(chunks)
-
-
-async def tell(send: Send, answer: Any) -> None:
-    """Answer with JSON."""
-    await send({"type": "http.response.start", "status": OK, "headers": [(b"content-type", b"application/json")]})
-    await send({"type": "http.response.body", "body": json.dumps(answer).encode()})

@@ -37,8 +37,8 @@ class Whole:
 
     @staticmethod
     def find(word: str) -> Scenario:
-        """Return a scenario of the Agent Server; a ScenarioError when there is none of that name."""
-        return hosting.find(word)
+        """Return a shipped scenario of the Agent Server; a ScenarioError when there is none of that name."""
+        return hosting.named(word)
 
     def switch(self, other: Scenario) -> None:
         """Play another scenario from its beginning: all processes start anew."""

@@ -2,25 +2,29 @@
 
 from __future__ import annotations
 
-import asyncio
-import contextlib
 import re
 
-from reference_server.app import App, Receive, Scope, Send, refuse
-from reference_server.fleet_app import address_of
-from reference_server.switch import NOT_ALLOWED, NOT_FOUND, OK, SCENARIO, SCENARIOS, expectations, switch, tell
+from reference_server.asgi import OK, Receive, Scope, Send, address_of, refuse, tell
+from reference_server.background import Background
+from reference_server.switch import NOT_ALLOWED, NOT_FOUND, SCENARIO, SCENARIOS, expectations, switch
 from reference_server.whole import Whole
 
 PAGE = re.compile(r"/processes/([^/]+)/([^/]+)/metrics")
 UNREACHABLE = 503
 
 
-def whole_app(whole: Whole) -> App:
-    """Make the ASGI app; its clock runs with its lifespan."""
+class WholeApp:
+    """The ASGI app; its clock runs with its lifespan."""
 
-    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+    def __init__(self, whole: Whole) -> None:
+        self.background = Background()
+        self._whole = whole
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer."""
+        whole = self._whole
         if scope["type"] == "lifespan":
-            await _live(whole, receive, send)
+            await self._live(receive, send)
         elif scope["type"] != "http":
             await send({"type": "websocket.close"})
         elif scope["path"] == SCENARIO:
@@ -33,13 +37,19 @@ def whole_app(whole: Whole) -> App:
             await _page(whole, found[1], found[2], send)
         elif scope["path"] == "/targets":
             whole.pace.advance()
-            await tell(send, whole.discovery(address_of(scope)))
+            await tell(send, whole.discovery(address_of(scope["server"])))
         elif scope["path"] in {"/", "/ok"}:
             await tell(send, {"ok": True, "services": {}})
         else:
             await refuse(send, NOT_FOUND, "Not Found")
 
-    return app
+    async def _live(self, receive: Receive, send: Send) -> None:
+        await receive()
+        self.background.start("the clock", self._whole.pace.run())
+        await send({"type": "lifespan.startup.complete"})
+        await receive()
+        await self.background.end()
+        await send({"type": "lifespan.shutdown.complete"})
 
 
 async def _page(whole: Whole, deployment: str, instance: str, send: Send) -> None:
@@ -55,14 +65,3 @@ async def _page(whole: Whole, deployment: str, instance: str, send: Send) -> Non
     headers = [(b"content-type", kind.encode()), (b"content-length", str(len(body)).encode())]
     await send({"type": "http.response.start", "status": OK, "headers": headers})
     await send({"type": "http.response.body", "body": body})
-
-
-async def _live(whole: Whole, receive: Receive, send: Send) -> None:
-    await receive()
-    clock = asyncio.create_task(whole.pace.run())
-    await send({"type": "lifespan.startup.complete"})
-    await receive()
-    clock.cancel()
-    with contextlib.suppress(asyncio.CancelledError):
-        await clock
-    await send({"type": "lifespan.shutdown.complete"})

@@ -178,6 +178,7 @@ class Faults:
         model_failures: Share of runs that fail because their model provider does.
         slowness: Factor on execution times.
         blocked_seconds: For how long blocking code holds the event loop each time; 0 when none does.
+        blocked_luck: Share of scrapes that fall between two blocked pieces and are quick.
         wedged: The worker loop has stopped; nothing is fetched and nothing is counted.
         partitioned: Prometheus cannot reach the process; users can.
         pruned_seeds: Share of delta-channel reads whose seed is gone.
@@ -200,6 +201,7 @@ class Faults:
     model_failures: float = 0.0
     slowness: float = 1.0
     blocked_seconds: float = 0.0
+    blocked_luck: float = 0.0
     wedged: bool = False
     partitioned: bool = False
     pruned_seeds: float = 0.0

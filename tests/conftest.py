@@ -10,6 +10,8 @@ import pytest
 from generator import config
 from generator.catalogue import Catalogue, load
 from generator.site import Site
+from tests.servers import pins
+from tests.servers.cache import cache_root
 from tests.validating import Installation, installed
 
 ROOT = Path(__file__).parent.parent
@@ -36,6 +38,12 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     items.sort(key=lambda item: order.get(item.path.stem, len(LONG)))
 
 
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Say when the newest servers are not those that are named."""
+    for line in pins.moved(cache_root() / "servers"):
+        terminalreporter.write_line(line, yellow=True)
+
+
 @pytest.fixture(scope="session")
 def catalogue() -> Catalogue:
     """The catalogue that the package ships."""
@@ -46,6 +54,12 @@ def catalogue() -> Catalogue:
 def site(catalogue: Catalogue) -> Site:
     """An installation without a configuration file."""
     return Site(catalogue, config.read(catalogue))
+
+
+@pytest.fixture(scope="session")
+def demo(catalogue: Catalogue) -> Site:
+    """The installation of docker-compose.yml."""
+    return Site(catalogue, config.read(catalogue, ROOT / "docker" / "bundle.yaml"))
 
 
 @pytest.fixture

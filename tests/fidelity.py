@@ -23,7 +23,7 @@ from generator import config
 from generator.bundle import build, system_of
 from generator.catalogue import Catalogue, load
 from generator.render import FORMATS
-from generator.site import Site
+from generator.site import OBSERVABILITY, Site
 from reference_server import scenarios
 from reference_server.history import collect
 from reference_server.replay import before, play
@@ -32,13 +32,21 @@ from tests.replay import Firing, Replay, Restore, Rule, Server, restored
 from tests.replay import load as load_rules
 from tests.servers import Prometheus, find, missing
 from tests.servers.remote_write import History
+from tests.strangers import beside
 
-#: Alerts that say nothing about a deployment.
-ALWAYS = frozenset({"ObservabilityWatchdog", "ObservabilityRuleFailures"})
+#: Off by default, because they need an exporter, a label or a count that nobody has seen; the histories here have them.
+WITH_EXPORTERS = (
+    "AgentServerHealthCheckFailing", "AgentServerQueueStalledConfirmed", "LangSmithHttpErrors", "LangSightNotReady",
+    "LangSightHealthCheckFailing", "LangSightHealthMetricMissing",
+)  # fmt: skip
 
 
-#: Off by default, because they need an exporter or a label that nobody has seen; the histories here have both.
-WITH_EXPORTERS = ("AgentServerHealthCheckFailing", "AgentServerQueueStalledConfirmed", "LangSmithHttpErrors")
+#: Deployments of scenarios that may have no process.
+IDLE = ("nightly",)
+
+
+#: One alert may end so many seconds before the next one begins: rounds of two groups are not at one moment.
+ROUND = 60.0
 
 
 #: Scenarios that one process plays before it asks for more.
@@ -56,6 +64,8 @@ class Verdict:
         caught: Alerts that had to fire and did in time.
         missed: Alerts that had to fire and did not, or too late.
         false: Alerts that fired and had to be silent.
+        told: For how many seconds of each trouble at least one of its alerts had fired by its end, without a break.
+        lapsed: Seconds from and to which no alert told of a trouble that went on, after one had.
 
     """
 
@@ -65,27 +75,65 @@ class Verdict:
     caught: tuple[str, ...]
     missed: tuple[str, ...]
     false: tuple[str, ...]
+    told: tuple[float, ...] = ()
+    lapsed: tuple[tuple[float, float], ...] = ()
 
 
 def site(catalogue: Catalogue) -> Site:
     """Return the default installation with every system, and with the exporters that some alerts want."""
     defaults = config.read(catalogue)
-    systems = {name: replace(system, enabled=True) for name, system in defaults.systems.items()}
+    systems = {name: replace(s, enabled=True, scale_to_zero=IDLE) for name, s in defaults.systems.items()}
     return Site(catalogue, replace(defaults, systems=systems, enabled=WITH_EXPORTERS))
 
 
 def judge(scenario: Scenario, results: dict[str, list[Firing]], severities: Mapping[str, str]) -> Verdict:
     """Hold what fired against what the scenario expects."""
-    fired = {name: min(f.start for f in found) for name, found in results.items() if found and name not in ALWAYS}
+    fired = {name: min(f.start for f in found) for name, found in results.items() if found}
     expected = {e.alert: e for e in scenario.fire}
     caught = [n for n, e in expected.items() if n in fired and _first(results[n], e.since) <= e.since + e.within]
     silent = {s for s in scenario.silent if s in scenarios.SEVERITIES}
     named = {s for s in scenario.silent if s not in scenarios.SEVERITIES}
     tolerated = {*expected, *scenario.allow}
     false = [n for n in fired if n not in tolerated and (n in named or severities[n] in silent)]
+    troubles = [_lasting(scenario, results, *trouble) for trouble in _troubles(scenario)]
     return Verdict(
-        scenario.id, scenario.title, fired, tuple(caught), tuple(n for n in expected if n not in caught), tuple(false)
+        scenario.id, scenario.title, fired, tuple(caught), tuple(n for n in expected if n not in caught), tuple(false),
+        tuple(told for told, _ in troubles if told), tuple(gap for _, gaps in troubles for gap in gaps),
+    )  # fmt: skip
+
+
+def _troubles(scenario: Scenario) -> Iterator[tuple[list[str], float, float, str]]:
+    """Yield what goes wrong in a scenario: the alerts that must tell of it, from when and until when it lasts, and where."""
+    found: dict[tuple[float, float, str], list[str]] = {}
+    for e in scenario.fire:
+        found.setdefault((e.since, e.until, e.deployment), []).append(e.alert)
+    return ((names, *key) for key, names in found.items())
+
+
+def _lasting(
+    scenario: Scenario,
+    results: Mapping[str, Sequence[Firing]],
+    names: list[str],
+    since: float,
+    until: float,
+    where: str,
+) -> tuple[float, list[tuple[float, float]]]:
+    """Return how long a trouble was told of, and the gaps in that: from its first alert on, and of all of them together."""
+    spans = sorted(
+        (f.start, scenario.duration if f.until is None else f.until)
+        for name in names
+        for f in results[name]
+        if (f.until is None or f.until > since) and (not where or dict(f.labels).get("deployment") == where)
     )
+    gaps, covered = [], until
+    if spans and spans[0][0] < until:
+        first = covered = spans[0][0]
+        for begin, end in [*spans, (until, until)]:
+            if min(begin, until) - covered > ROUND:
+                gaps.append((covered, min(begin, until)))
+            covered = max(covered, end)
+        return until - first - sum(b - a for a, b in gaps), gaps
+    return 0.0, gaps
 
 
 def _first(found: Sequence[Firing], since: float) -> float:
@@ -108,14 +156,20 @@ def run(
     replay = Replay(server, rules, restore)
     for scenario in wanted:
         begin = time.perf_counter()
+        own = {
+            name
+            for name, (_, system) in alerts.items()
+            if system in ("", scenario.system) and not name.startswith(OBSERVABILITY)
+        }
 
-        def history(start: float, offsets: Sequence[float], scenario: Scenario = scenario) -> Iterator[History]:
+        def history(
+            start: float, offsets: Sequence[float], scenario: Scenario = scenario, own: set[str] = own
+        ) -> Iterator[History]:
             rounds = play(scenario, start=start, interval=step, metrics=catalogue)
             played = collect(rounds, [start + offset for offset in offsets])
-            for labels, values in played.series.items():
-                yield dict(labels), values  # type: ignore[misc]  # STALE is the same word in both
+            found = ((dict(labels), values) for labels, values in played.series.items())
+            yield from beside(found, start, offsets, own)  # type: ignore[arg-type]  # STALE is the same word in both
 
-        own = {name for name, (_, system) in alerts.items() if system in ("", scenario.system)} - ALWAYS
         results = replay.run(
             history, scenario.duration, own, scrape=step, outages=_outages(scenario), past=before(scenario.past)
         )
@@ -151,26 +205,36 @@ def newest() -> Iterator[tuple[Server, Restore]]:
 
 
 def spread(
-    wanted: Iterable[Scenario], serve: Callable[[], AbstractContextManager[tuple[Server, Restore]]] = newest
+    wanted: Iterable[Scenario],
+    serve: Callable[[], AbstractContextManager[tuple[Server, Restore]]] = newest,
+    hours: Mapping[str, float] | None = None,
 ) -> Iterator[tuple[Verdict, float]]:
     """Yield what `run` does, in the same order: each processor plays some scenarios at a time, on servers of its own.
 
     Args:
         wanted: Shipped scenarios.
         serve: Gives a server and what a restart of its rules does; a function of a module, so that it can be sent away.
+        hours: How much longer some are played, by id.
 
     """
     ids = [scenario.id for scenario in wanted]
     parts = [ids[n : n + AT_A_TIME] for n in range(0, len(ids), AT_A_TIME)]
     with ProcessPoolExecutor(min(os.cpu_count() or 1, len(parts)), get_context("spawn")) as pool:
-        for found in pool.map(partial(_part, serve), parts):
+        for found in pool.map(partial(_part, serve, hours or {}), parts):
             yield from found
 
 
+def longer(scenario: Scenario, seconds: float) -> Scenario:
+    """Return the scenario with a later end, until which goes on what lasts to its end."""
+    end = scenario.duration + seconds
+    fire = [replace(e, until=end) if e.until >= scenario.duration else e for e in scenario.fire]
+    return replace(scenario, duration=end, fire=tuple(fire))
+
+
 def _part(
-    serve: Callable[[], AbstractContextManager[tuple[Server, Restore]]], ids: Sequence[str]
+    serve: Callable[[], AbstractContextManager[tuple[Server, Restore]]], hours: Mapping[str, float], ids: Sequence[str]
 ) -> list[tuple[Verdict, float]]:
-    known = {scenario.id: scenario for scenario in scenarios.shipped()}
+    known = {scenario.id: longer(scenario, hours.get(scenario.id, 0.0) * 3600) for scenario in scenarios.shipped()}
     with serve() as (server, restore):
         return list(run([known[name] for name in ids], server, restore=restore))
 
@@ -197,10 +261,11 @@ HEAD = """\
 Every fault and every benign situation that the reference server can play, through every rule, on a real Prometheus and a
 virtual clock. Made by `make fidelity`; `tests/test_fidelity.py` holds it. Minutes count from the start of a scenario; most
 faults begin at minute 20. Allowed alerts are the slower siblings of those that must fire, and tickets that a situation
-may open.
+may open. An alert that ends before its trouble does is taken for the end of it: the last column says for how many minutes
+each trouble goes on after its first alert, and whether one that had to fire goes on firing for as long.
 
-| scenario | what happens | had to fire, and did | allowed, and fired |
-| --- | --- | --- | --- |
+| scenario | what happens | had to fire, and did | allowed, and fired | told of to its end |
+| --- | --- | --- | --- | --- |
 """
 
 
@@ -209,24 +274,27 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("ids", nargs="*", help="scenarios; all without")
     parser.add_argument("--json", action="store_true", help="for machines")
+    parser.add_argument(
+        "--hours", type=float, default=0.0, help="play on for so long after the end: what lasts to the end goes on"
+    )
     parser.add_argument("--markdown", action="store_true", help="the table of docs/fidelity.md")
     args = parser.parse_args(argv)
     wanted = [s for s in sorted(scenarios.shipped(), key=lambda s: s.id) if not args.ids or s.id in args.ids]
     rows: list[dict[str, Any]] = []
     wrong = 0
-    for verdict, taken in spread(wanted):
-        wrong += bool(verdict.missed or verdict.false)
+    for verdict, taken in spread(wanted, hours={scenario.id: args.hours for scenario in wanted}):
+        wrong += bool(verdict.missed or verdict.false or verdict.lapsed)
         rows.append({name: getattr(verdict, name) for name in Verdict.__slots__} | {"seconds": round(taken, 2)})
         if args.markdown:
             print(("" if len(rows) > 1 else HEAD) + _row(verdict), flush=True)
         elif not args.json:
             print(_line(verdict, taken), flush=True)
     if args.markdown:
-        print(f"\n{len(rows)} scenarios, {wrong} with something missed or false.")
+        print(f"\n{len(rows)} scenarios, {wrong} with something missed, false or lapsed.")
     elif args.json:
         print(json.dumps(rows, indent=1))
     else:
-        print(f"{len(rows)} scenarios, {wrong} with something missed or false")
+        print(f"{len(rows)} scenarios, {wrong} with something missed, false or lapsed")
     return 1 if wrong else 0
 
 
@@ -237,13 +305,23 @@ def _row(verdict: Verdict) -> str:
     ]
     also = [n for n in verdict.fired if n not in verdict.caught and n not in verdict.false]
     wrong = [f"**false: {n}**" for n in verdict.false]
-    return f"| {verdict.scenario} | {verdict.title} | {', '.join(had)} | {', '.join((*wrong, *sorted(also)))} |"
+    told = ", ".join(
+        [f"{seconds / 60:.0f} min" for seconds in verdict.told] + [f"**not {_gap(gap)}**" for gap in verdict.lapsed]
+    )
+    return (
+        f"| {verdict.scenario} | {verdict.title} | {', '.join(had)} | {', '.join((*wrong, *sorted(also)))} | {told} |"
+    )
+
+
+def _gap(gap: tuple[float, float]) -> str:
+    return f"{gap[0] / 60:.0f}-{gap[1] / 60:.0f} min"
 
 
 def _line(verdict: Verdict, taken: float) -> str:
     parts = [f"{n}@{verdict.fired[n] / 60:.0f}m" for n in verdict.caught]
     parts += [f"MISSED {n}" + (f"@{verdict.fired[n] / 60:.0f}m" if n in verdict.fired else "") for n in verdict.missed]
     parts += [f"FALSE {n}@{verdict.fired[n] / 60:.0f}m" for n in verdict.false]
+    parts += [f"LAPSED {_gap(gap)}" for gap in verdict.lapsed]
     return (
         f"{verdict.scenario} {taken:4.1f}s {verdict.title}: {', '.join(parts).replace('AgentServer', '') or 'silent'}"
     )

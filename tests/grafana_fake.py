@@ -83,7 +83,7 @@ class Grafana(Fake):
 
     def _frames(self, query: Mapping[str, Any], start: float, end: float) -> list[Any]:
         step = max(query["intervalMs"] / 1000, (end - start) / query["maxDataPoints"])
-        scrape = seconds(self.source["jsonData"]["timeInterval"])  # type: ignore[index]
+        scrape = seconds(query.get("interval") or self.source["jsonData"]["timeInterval"])  # type: ignore[index]
         macros = {"$__rate_interval": max(step + scrape, 4 * scrape), "$__interval": step, "$__range": end - start}
         expr = query["expr"]
         for name, length in macros.items():

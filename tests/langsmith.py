@@ -47,18 +47,19 @@ def found(url: str) -> str:
 def installation(configured: Callable[[str], Site], exporter: str, *groups: tuple[str, str]) -> Site:
     """Return an installation that has LangSmith alone: fixed targets, (role, address), or the file `targets.json`."""
     static = [{"deployment": "demo", "role": role, "targets": [address]} for role, address in groups]
-    scrape = {"discovery": ["static" if groups else "file"], "files": ["targets.json"], "static": static}
+    scrape: dict[str, Any] = {"static": static} if groups else {"files": ["targets.json"]}
     off = {name: {"enabled": False} for name in ("agent_server", "langsight", "agentgateway")}
     own = {"scrape": {**scrape, "json_exporter": exporter}}
     return configured(yaml.safe_dump({"systems": {**off, "langsmith": own}}))
 
 
 def watched(site: Site, every: str = "500ms") -> str:
-    """Return the generated prometheus.yml of an installation, scraping `every` so often, without rules and Alertmanager.
+    """Return the generated prometheus.yml of an installation, scraping `every` so often: LangSmith and nothing else.
 
     postgres_exporter answers after a second when Postgres is down: a shorter interval would lose the answer.
     """
     document = {k: v for k, v in prometheus_yml(site).items() if k not in {"rule_files", "alerting"}}
+    document["scrape_configs"] = [job for job in document["scrape_configs"] if job["job_name"].startswith("langsmith")]
     document["global"] = {"scrape_interval": every, "scrape_timeout": every, "evaluation_interval": "500ms"}
     return yaml.safe_dump(document)
 

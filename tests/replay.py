@@ -10,6 +10,7 @@ Knows nothing of metrics, alerts or files of ours.
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -80,7 +81,7 @@ class Rule:
     group: int
 
 
-@dataclass(frozen=True, slots=True, order=True)
+@dataclass(frozen=True, slots=True)
 class Firing:
     """One alert that fired: seconds since the start of the history; `until` is None while it still fires at the end."""
 
@@ -291,11 +292,12 @@ class Replay:
             self._server.push(written, [start + tick for tick in ticks])
 
     def _alert(self, rule: Rule, start: float, ticks: Sequence[float], back: Collection[float]) -> list[Firing]:
-        return sorted(
+        found = (
             Firing(a, b, labels)
             for labels, got in self._ask(rule, start, ticks).items()
             for a, b in firing(got, ticks, rule.hold, rule.keep, back, self._restore)
         )
+        return sorted(found, key=lambda one: (one.start, math.inf if one.until is None else one.until))
 
 
 def _within(offset: float, ranges: Collection[Range]) -> bool:

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import json
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+import yaml
 
 from generator.bundle import build
 from generator.cli import main
@@ -27,7 +30,7 @@ CONFIGURATIONS = {
     "api only": "systems: {agent_server: {roles: [api]}}\n",
     "in-memory": "systems: {agent_server: {runtimes: [inmem]}}\n",
     "prefix": "systems: {agent_server: {prefix: acme_}}\n",
-    "labels": "labels: {cluster: k8s_cluster, namespace: ns, deployment: app, role: tier, instance: pod_ip, system: kind}\n",
+    "labels": "labels: {cluster: k8s_cluster, namespace: ns, deployment: app, role: tier, instance: pod_ip, system: product}\n",
     "selectors": 'selectors: {env: prod, team: "~a|b"}\n',
     "short retention": "evaluation: {retention: 36h}\nslo_period: 1d\n",
     "no langsight": "systems: {langsight: {enabled: false}}\n",
@@ -43,6 +46,54 @@ def test_the_committed_files_are_current(monkeypatch: pytest.MonkeyPatch, capsys
     monkeypatch.chdir(ROOT)
 
     assert main(["check"]) == 0, capsys.readouterr().err
+
+
+def test_the_demo_s_files_are_current(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    """What docker-compose.yml mounts is made from docker/bundle.yaml, by the flags of the Makefile."""
+    monkeypatch.chdir(ROOT)
+    (flags,) = re.findall(r"^DEMO +:= (.*)$", (ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE)
+
+    assert main(["check", *flags.split()]) == 0, capsys.readouterr().err
+
+
+def test_the_demo_has_the_rules_and_boards_of_the_defaults(site: Site, demo: Site) -> None:
+    """It mounts alerts/ and dashboards/ as they are committed; only what is scraped and who is told is its own."""
+    texts = FORMATS["files"](build(site))
+    others = FORMATS["files"](build(demo))
+
+    shared = [path for path in texts if path.suffix == ".json" or path.name.endswith(".rules.yaml")]
+    assert len(shared) > 40
+    assert [str(path) for path in shared if texts[path] != others.get(path)] == []
+
+
+def test_the_defaults_scrape_nothing_that_nobody_named(site: Site) -> None:
+    """But Prometheus and Alertmanager; and the file says of each system what to name."""
+    (text,) = (text for path, text in FORMATS["files"](build(site)).items() if path.name == "prometheus.yml")
+
+    assert [job["job_name"] for job in yaml.safe_load(text)["scrape_configs"]] == ["prometheus", "alertmanager"]
+    assert re.findall(r"^# No (\w+) is scraped. In bundle.yaml, systems\.(\w+)\.scrape: name ", text, re.MULTILINE) == [
+        (name, name) for name in site.config.systems
+    ]
+
+
+def test_only_what_is_asked_for_is_written(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """And compared; a name that nothing has is a mistake."""
+    where = ["--out", str(tmp_path)]
+    assert main(["generate", *where, "--only", "alerts/langsight*", "--only", "scrape/prometheus.yml"]) == 0
+    written = sorted(str(p.relative_to(tmp_path)) for p in tmp_path.rglob("*") if p.is_file())
+
+    assert "scrape/prometheus.yml" in written
+    assert [name for name in written if not name.startswith("alerts/langsight")] == ["scrape/prometheus.yml"]
+    assert main(["check", *where, "--only", "scrape/prometheus.yml"]) == 0
+    assert main(["check", *where, "--only", "scrape/langsight.file.yml"]) == 1
+    assert main(["generate", *where, "--only", "scrape/promtheus.yml"]) == 1
+    assert "--only:1: no file is called 'scrape/promtheus.yml'; see below --out" in capsys.readouterr().err
+
+
+def test_a_board_is_written_as_the_standard_library_would(site: Site) -> None:
+    """Its own writer is faster, and must not differ: keys sorted, two spaces, texts as they are."""
+    for text in (text for path, text in FORMATS["files"](build(site)).items() if path.suffix == ".json"):
+        assert text == json.dumps(json.loads(text), indent=2, sort_keys=True, ensure_ascii=False) + "\n"
 
 
 HASH = """

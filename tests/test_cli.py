@@ -28,8 +28,11 @@ def test_generate_says_what_it_wrote_and_changes_nothing_twice(
     assert main(["generate", "--out", str(tmp_path)]) == 0
 
     assert {p: p.stat().st_mtime_ns for p in tmp_path.rglob("*") if p.is_file()} == first
-    *left_out, last = capsys.readouterr().out.splitlines()
-    boards = len(BOARDS)
+    *told, last = capsys.readouterr().out.splitlines()
+    boards, left_out = len(BOARDS), [line for line in told if line.startswith("left out: ")]
+    assert [line.split(": ")[1] for line in told if line not in left_out] == [
+        "agent_server", "langsight", "agentgateway", "langsmith",
+    ]  # fmt: skip
     assert last == (
         f"{boards} dashboards, {len(first) - boards} other files below {tmp_path}; "
         f"0 changed, {len(left_out)} things left out"
@@ -78,15 +81,28 @@ def test_lint_lists_its_checks(capsys: pytest.CaptureFixture[str]) -> None:
 def test_github_format_is_an_annotation(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """File, line and check where the code host shows them."""
     assert main(["generate", "--out", str(tmp_path)]) == 0
-    path = tmp_path / "scrape" / "agent_server.static.yml"
+    path = tmp_path / "scrape" / "agent_server.file.yml"
     path.write_text(path.read_text(encoding="utf-8").replace("system", "kind"), encoding="utf-8")
     capsys.readouterr()
 
     assert main(["lint", "--out", str(tmp_path), "--format", "github"]) == 1
 
     assert capsys.readouterr().out == (
-        f"::error file={path},line=3,title=scrape/labels::job 'agent-server' does not set 'system'; add it by relabelling\n"
+        f"::error file={path},line=3,title=scrape/labels::job 'agent-server-file' does not set 'system'; add it by relabelling\n"
     )
+
+
+@pytest.mark.parametrize("form", ["text", "json"])
+def test_lint_of_nothing_is_an_error(form: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """An empty folder and none at all are no files without mistakes."""
+    for folder, what in (
+        (tmp_path, "holds no dashboards/*.json, no alerts/*.rules.yaml and no scrape/*.yml"),
+        (tmp_path / "x", "is no folder"),
+    ):
+        assert main(["lint", "--out", str(folder), "--format", form]) == 1
+        out, err = capsys.readouterr()
+        assert out == ""
+        assert err == f"{folder}:1: {what}; name the folder that `agentobs generate` writes with --out\n"
 
 
 @pytest.mark.parametrize("args", [[], ["generat"], ["list"], ["list", "alerts"], ["lint", "--format", "xml"]])

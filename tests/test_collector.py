@@ -79,11 +79,11 @@ def test_a_dollar_of_a_relabelling_is_no_variable(site: Site) -> None:
 
 
 def test_logs_are_those_of_the_release(configured: Callable[[str], Site]) -> None:
-    """The path of a pod's log begins with its namespace and its name."""
+    """The path of a pod's log begins with its namespace and its name, which the chart's fullname begins."""
     own = configured("systems: {langsmith: {scrape: {kubernetes: {release: ls, namespaces: [a, b]}}}}\n")
 
     receiver = made(own)["langsmith.otel-logs.yaml"]["receivers"]["filelog"]
-    assert receiver["include"] == ["/var/log/pods/a_ls-*/*/*.log", "/var/log/pods/b_ls-*/*/*.log"]
+    assert receiver["include"] == [f"/var/log/pods/{n}_ls-langsmith-*/*/*.log" for n in "ab"]
 
 
 @pytest.mark.real

@@ -14,6 +14,7 @@ import pytest
 import yaml
 
 from generator.site import Site
+from reference_server.langsight.settings import TOKEN_FILE
 from tests.compose import (
     Engine,
     EngineError,
@@ -31,7 +32,10 @@ from tests.servers.loopback import ServerError
 from .conftest import ROOT
 
 SERVICES: dict[str, Any] = compose_file()["services"]
-SCRAPE = yaml.safe_load((ROOT / "scrape" / "prometheus.yml").read_text(encoding="utf-8"))
+OWN = ROOT / "docker" / "generated"
+SCRAPE = yaml.safe_load((OWN / "scrape" / "prometheus.yml").read_text(encoding="utf-8"))
+#: The jobs of systems; the other two are Prometheus' own and Alertmanager's.
+JOBS = [job for job in SCRAPE["scrape_configs"] if job["job_name"] not in ("prometheus", "alertmanager")]
 GATEWAY = ROOT / "docker" / "agentgateway.compose.yml"
 BOTH = (ROOT / "docker-compose.yml", ROOT / "tests" / "compose" / "ci.yml", GATEWAY)
 
@@ -47,10 +51,37 @@ of_service = pytest.mark.parametrize("name", sorted(SERVICES))
 
 @of_service
 def test_every_image_is_pinned(name: str) -> None:
-    """A name and a version; nothing that moves."""
+    """A name, a version, and for what others made the digest of what that version is."""
     image = SERVICES[name]["image"]
+    digest = "" if image.startswith("agent-observability:") else "@sha256:[0-9a-f]{64}"
 
-    assert re.fullmatch(r"[\w./-]+:v?\d+\.\d+\.\d+", image), image
+    assert re.fullmatch(rf"[\w./-]+:v?\d+\.\d+\.\d+{digest}", image), image
+
+
+def test_the_image_that_ours_is_made_of_is_pinned() -> None:
+    """By version and digest, once for every stage."""
+    text = (ROOT / "Dockerfile").read_text(encoding="utf-8")
+
+    assert re.findall(r"^FROM (\S+)", text, re.MULTILINE) == ["${PYTHON}"] * 2
+    assert re.search(r"^ARG PYTHON=python:\d+\.\d+\.\d+-slim-\w+@sha256:[0-9a-f]{64}$", text, re.MULTILINE)
+
+
+def test_simulators_monitoring_and_viewers_meet_only_where_they_must() -> None:
+    """Prometheus scrapes the first, tells the second, and is asked by the third; `validate` asks all."""
+    members = {
+        network: {name for name, one in SERVICES.items() if network in one["networks"]}
+        for network in compose_file()["networks"]
+    }
+    simulated = {
+        name for name, one in SERVICES.items()
+        if one["image"].startswith("agent-observability:") and name not in {"webhook", "validate"}
+    }  # fmt: skip
+
+    assert members == {
+        "simulators": simulated | {"prometheus", "validate"},
+        "monitoring": {"prometheus", "alertmanager", "webhook", "validate"},
+        "viewers": {"prometheus", "grafana", "validate"},
+    }
 
 
 @of_service
@@ -102,6 +133,16 @@ def test_every_published_port_has_a_variable_and_a_number_of_its_own() -> None:
     assert len(pairs) == len({name for name, _ in pairs}) == len({port for _, port in pairs}) > 0
 
 
+def test_the_page_about_exposure_names_every_service_with_its_port_and_networks() -> None:
+    """Whoever reads it knows all that listens."""
+    page = (ROOT / "docs" / "exposure.md").read_text(encoding="utf-8")
+    rows = {m[1]: (m[2], m[3]) for m in re.finditer(r"^\| `([\w*-]+)` \| ([^|]+) \| ([\w, ]+) \|", page, re.MULTILINE)}
+    for name, one in SERVICES.items():
+        port, networks = rows[name] if name in rows else rows["langsmith-*"]
+        published = [re.sub(r".*\$\{(\w+):-(\d+)\}.*", r"\2 (`\1`)", text) for text in one.get("ports", ())]
+        assert (port, networks.split(", ")) == (" ".join(published) or "none", one["networks"]), name
+
+
 @of_service
 def test_what_is_mounted_from_here_exists_and_is_read_only(name: str) -> None:
     """Docker makes an empty folder of a file that is not there."""
@@ -119,9 +160,11 @@ def test_no_file_has_a_password(path: Path) -> None:
     """Nobody logs in anywhere; Grafana has no user at all, and what stands for a token is empty or made at the start."""
     text = path.read_text(encoding="utf-8")
 
-    given = [line for line in text.splitlines() if re.match(r"(?i)[^#]*(?:password|token|secret_key)\w*\s*[:=]", line)]
-    empty, made = re.compile(r"\s+(\w+): \$\{\1:-\}"), re.compile(r"(?i).*token(=| )\$\$.*")
-    assert [line for line in given if not empty.fullmatch(line) and not made.fullmatch(line)] == []
+    told = re.sub(r"(?m)(^|\s)#.*$", "", text)
+    given = re.findall(r"(?i)(?<![\w-])(\w*(?:password|token|secret)\w*)[ \t]*[:=][ \t]*(\S+)", told)
+    assert [
+        pair for pair in given if not (pair[0].endswith("_FILE") and pair[1][0] == "/") and pair[0] != "secrets"
+    ] == []
     assert SERVICES["grafana"]["environment"]["GF_SECURITY_DISABLE_INITIAL_ADMIN_CREATION"] == "true"
     assert SERVICES["grafana"]["environment"]["GF_AUTH_ANONYMOUS_ORG_ROLE"] == "Viewer"
 
@@ -175,7 +218,7 @@ def test_every_scraped_target_is_a_service_of_its_system_s_profile() -> None:
     """Static targets, names looked up in DNS, Alertmanager: prometheus.yml is used as it is generated."""
     told = [t for a in SCRAPE["alerting"]["alertmanagers"] for g in a["static_configs"] for t in g["targets"]]
     scraped: dict[str, set[str]] = {}
-    for job in SCRAPE["scrape_configs"]:
+    for job in JOBS:
         for host, port in addresses(job):
             environment = SERVICES[host]["environment"]
             assert int(environment["PORT"]) == port, host
@@ -196,7 +239,7 @@ def test_every_scraped_target_is_a_service_of_its_system_s_profile() -> None:
 
 def test_without_a_profile_nothing_of_the_other_systems_runs() -> None:
     """And no target of theirs is fixed, so that none is missed."""
-    fixed = {system_of(job) for job in SCRAPE["scrape_configs"] if "static_configs" in job}
+    fixed = {system_of(job) for job in JOBS if "static_configs" in job}
 
     assert fixed == {"agent_server"}
     assert not any("AGENT_REFERENCE_SYSTEM" in SERVICES[name].get("environment", {}) for name in running(()))
@@ -224,24 +267,45 @@ def test_the_real_gateway_takes_the_place_of_the_simulated_one() -> None:
     assert told["validate"]["depends_on"]["agentgateway"] == {"condition": "service_started", "required": False}
 
 
-def test_prometheus_keeps_samples_for_as_long_as_the_bundle_looks_back(site: Site) -> None:
+def test_prometheus_keeps_samples_for_as_long_as_the_bundle_looks_back(demo: Site) -> None:
     """Budgets need their whole period."""
-    assert f"--storage.tsdb.retention.time={site.config.retention}" in SERVICES["prometheus"]["command"]
+    assert f"--storage.tsdb.retention.time={demo.timing.retention}" in SERVICES["prometheus"]["command"]
 
 
-def test_the_token_of_langsight_is_where_prometheus_reads_it(site: Site) -> None:
+def test_whoever_joins_over_the_network_shares_a_secret_with_the_first_process() -> None:
+    """In a volume in memory that nobody else mounts."""
+    holders = {
+        name: mount.split(":")
+        for name, one in SERVICES.items()
+        for mount in one.get("volumes", ())
+        if "join-secret" in mount
+    }
+    environments = {name: SERVICES[name]["environment"] for name in holders}
+
+    assert set(holders) == {"agent-api", "agent-queue"}
+    assert holders["agent-queue"][2:] == ["ro"]
+    assert all(e["AGENT_REFERENCE_SECRET_FILE"].startswith(holders[name][1] + "/") for name, e in environments.items())
+    assert "mode=0700" in compose_file()["volumes"]["join-secret"]["driver_opts"]["o"]
+
+
+def test_the_token_of_langsight_is_where_prometheus_reads_it(demo: Site) -> None:
     """The file of the scrape job, in a volume that both mount and only one writes."""
-    path = Path(site.config.systems["langsight"].discovery.bearer_token_file)
+    path = Path(demo.config.systems["langsight"].discovery.bearer_token_file)
     (writes,) = (m.split(":") for m in SERVICES["langsight-api"]["volumes"])
 
     assert f"{writes[0]}:{path.parent}:ro" in SERVICES["prometheus"]["volumes"]
-    assert f"{writes[1]}/{path.name}" in SERVICES["langsight-api"]["command"][-1]
-    assert compose_file()["volumes"][writes[0]]["driver_opts"]["type"] == "tmpfs"
+    assert SERVICES["langsight-api"]["environment"][TOKEN_FILE] == f"{writes[1]}/{path.name}"
+    assert [name for name, one in SERVICES.items() if any(writes[0] in m for m in one.get("volumes", ()))] == [
+        "langsight-api", "prometheus"
+    ]  # fmt: skip
+    options = compose_file()["volumes"][writes[0]]["driver_opts"]
+    assert (options["type"], options["o"].split(",")[1:]) == ("tmpfs", ["mode=2750", "uid=10001", "gid=65534"])
+    assert SERVICES["prometheus"]["user"].endswith(":65534")
 
 
 def test_every_receiver_of_alertmanager_is_a_service() -> None:
     """A notification that cannot be delivered is an alert nobody saw."""
-    text = (ROOT / "alerts" / "alertmanager.yml").read_text(encoding="utf-8")
+    text = (OWN / "alerts" / "alertmanager.yml").read_text(encoding="utf-8")
 
     assert set(re.findall(r"- url: http://([\w-]+):(\d+)/", text)) == {
         ("webhook", SERVICES["webhook"]["environment"]["PORT"])
@@ -265,8 +329,7 @@ def test_every_package_of_the_image_is_pinned_with_its_hashes() -> None:
     text = (ROOT / "docker" / "requirements.txt").read_text(encoding="utf-8").replace("\\\n", "")
     lines = [line for line in text.splitlines() if not line.startswith("#")]
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
-    wanted = [*project["project"]["dependencies"], *project["project"]["optional-dependencies"]["reference"]]
-    wanted += project["build-system"]["requires"]
+    wanted = [*project["project"]["dependencies"], *project["build-system"]["requires"]]
 
     assert [line for line in lines if not re.fullmatch(r"[\w.-]+==[\w.]+(\s+--hash=sha256:[0-9a-f]{64})+", line)] == []
     assert {re.match(r"[\w-]+", name)[0] for name in wanted} <= {line.partition("==")[0] for line in lines}  # type: ignore[index]
@@ -309,9 +372,9 @@ def stack(engine: Engine, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
 
 
 def active(stack: Stack, *systems: str) -> list[dict[str, Any]]:
-    """The active targets of some systems, as Prometheus describes them; of all, when none is named."""
+    """The active targets of some systems, as Prometheus describes them; of all systems, when none is named."""
     listed = stack.get("PROMETHEUS_PORT", "/api/v1/targets?state=active")["data"]["activeTargets"]
-    return [one for one in listed if not systems or one["labels"]["system"] in systems]
+    return [one for one in listed if one["labels"].get("system") in (systems or {system_of(job) for job in JOBS})]
 
 
 @pytest.mark.real
@@ -332,7 +395,7 @@ def test_every_worker_is_found_by_dns(stack: Stack) -> None:
 @pytest.mark.real
 def test_what_a_profile_starts_is_found_by_dns_and_nothing_else_is(stack: Stack) -> None:
     """With the token where one is wanted; a system without its profile has no target, so none that is down."""
-    jobs = [job for job in SCRAPE["scrape_configs"] if addresses(job) & reachable()]
+    jobs = [job for job in JOBS if addresses(job) & reachable()]
     expected = {(system_of(job), job["job_name"]): "up" for job in jobs}
 
     def found() -> dict[tuple[str, str], str]:
@@ -365,6 +428,42 @@ def test_the_image_can_install_and_build_nothing(stack: Stack) -> None:
     look = "import importlib.util as u, shutil as s; print([n for n in ('pip', 'setuptools', 'ensurepip') if u.find_spec(n)], [c for c in ('gcc', 'cc', 'make', 'git') if s.which(c)])"
 
     assert stack.engine.docker("exec", container["Id"], "python", "-c", look).strip() == "[] []"
+
+
+@pytest.mark.real
+def test_secrets_are_files_that_only_their_readers_can_read(stack: Stack) -> None:
+    """Made at the start; nobody else mounts them, and their modes let nobody else read."""
+    places = {
+        "agent-api": ("/join/secret", "400 10001 10001"),
+        "langsight-api": ("/secrets/langsight-token", "440 10001 65534"),
+    }
+    for service, (path, wanted) in places.items():
+        for container in stack.containers(service):
+            look = "import os, sys; s = os.stat(sys.argv[1]); print(f'{s.st_mode & 0o777:o}', s.st_uid, s.st_gid)"
+            assert stack.engine.docker("exec", container["Id"], "python", "-c", look, path).strip() == wanted
+            assert not [e for e in container["Config"]["Env"] if "TOKEN=" in e or "SECRET=" in e]
+
+
+@pytest.mark.real
+def test_a_container_neither_switches_nor_joins_nor_meets_another_network(stack: Stack) -> None:
+    """What a simulator that was taken over could do to its neighbours."""
+    (combined,) = stack.containers("agent-combined")
+    ask = (
+        "import sys, urllib.error as e, urllib.request as r\n"
+        "def ask(url, body=None):\n"
+        "    try:\n"
+        "        return r.urlopen(r.Request(url, body, {'Content-Type': 'application/json'}), timeout=5).status\n"
+        "    except e.HTTPError as error:\n"
+        "        return error.code\n"
+        "    except OSError as error:\n"
+        "        return type(error).__name__\n"
+        "print(ask('http://agent-api:8000/metrics'), ask('http://agent-api:8000/scenario', b'{\"scenario\": \"f11\"}'),\n"
+        "      ask('http://agent-api:8000/scenarios/f11'), ask('http://agent-api:8000/deployment/processes', b'{\"role\": \"queue\"}'),\n"
+        "      ask('http://webhook:9095/'), ask('http://alertmanager:9093/-/healthy'), ask('http://grafana:3000/'))\n"
+    )
+    told = stack.engine.docker("exec", combined["Id"], "python", "-c", ask).split()
+
+    assert told == ["200", "403", "403", "403", "URLError", "URLError", "URLError"]
 
 
 @pytest.mark.real
@@ -424,5 +523,5 @@ def test_validate_decides_the_exit_code(stack: Stack) -> None:
     told = re.sub(r"^\S*validate-1\s+\| ", "", output, flags=re.MULTILINE)
     assert code == 0, "\n".join(line for line in told.splitlines() if not re.match(r"\s+(ok|empty|pending) ", line))
     judged = {line.split()[1] for line in told.splitlines() if re.match(r"\s+\w+\s+\w+ http://", line)}
-    assert judged == {system_of(job) for job in SCRAPE["scrape_configs"] if addresses(job) & reachable()}
+    assert judged == {system_of(job) for job in JOBS if addresses(job) & reachable()}
     assert {one["State"]["Running"] for one in stack.containers()} == {False}

@@ -19,6 +19,7 @@ import pytest
 import requests
 from httpx_sse import EventSource, ServerSentEvent, aconnect_sse, connect_sse
 
+from reference_server.langsight.feed import MOST_BYTES, Feed
 from tests.langsight import IDLE, serving, value
 from tests.servers import wait_until
 
@@ -26,6 +27,7 @@ from .conftest import ROOT
 
 EVENTS = "/api/live/events"
 GAUGE = "active_sse_connections"
+SESSION = "6f1c0f0e-3c55-4a7e-9a55-0d9d6a1b2c3d"
 SPAN = {
     "session_id": "s-1",
     "agent_name": "support-agent",
@@ -85,6 +87,43 @@ def test_simulated_spans_and_checks_are_events_too(tmp_path: Path) -> None:
             kinds = {next(source.iter_sse()).event}
         assert kinds <= {"span:new", "health:check"}
         assert hosting.service.processes[0].instruments.value("spans_ingested_total") > 0
+
+
+def test_the_real_server_tells_eight_fields_of_a_span_and_nothing_of_health_checks(tmp_path: Path) -> None:
+    environment = {"AGENT_REFERENCE_BEHAVIOUR": "code", "AGENT_REFERENCE_METRICS": "documented"}
+    whole = {**SPAN, "session_id": SESSION, "started_at": "2026-11-29T10:00:00Z", "ended_at": "2026-11-29T10:00:01Z"}
+    with serving(tmp_path, environment) as (url, _), following(url) as (_, events):
+        requests.post(f"{url}/api/health/check", timeout=10)
+        post(url, whole)
+        first = next(events)
+
+    assert first.event == "span:new"
+    assert first.json() == {"project_id": "", **SPAN, "session_id": SESSION, "started_at": "2026-11-29T10:00:00Z"}
+
+
+def test_the_real_server_tells_the_cap_to_whom_it_refuses(tmp_path: Path) -> None:
+    environment = {
+        "AGENT_REFERENCE_BEHAVIOUR": "code", "AGENT_REFERENCE_METRICS": "documented", "LANGSIGHT_SSE_MAX_CLIENTS": "1",
+    }  # fmt: skip
+    with serving(tmp_path, environment) as (url, _), following(url):
+        refused = requests.get(url + EVENTS, timeout=10)
+
+    assert refused.status_code == 200
+    assert refused.text.startswith("event: error\n")
+    assert json.loads(refused.text.partition("data: ")[2])["max"] == 1
+
+
+def test_a_batch_larger_than_the_buffer_is_lost_in_part_to_a_quick_client_too(tmp_path: Path) -> None:
+    """Seen on the real 0.15.0: a buffer of 20, a batch of 50: thirty are dropped, and the client gets the last twenty."""
+    with (
+        serving(tmp_path, {"LANGSIGHT_SSE_CLIENT_BUFFER": "20"}) as (url, _),
+        following(url) as (_, events),
+    ):
+        post(url, *({**SPAN, "tool_name": f"t{number}"} for number in range(50)))
+        got = [next(events).json()["tool_name"] for _ in range(20)]
+
+        assert got == [f"t{number}" for number in range(30, 50)]
+        assert value(url, "sse_events_dropped_total") == 30
 
 
 def test_otlp_exports_are_no_events(tmp_path: Path) -> None:
@@ -221,6 +260,24 @@ def test_a_slow_client_loses_its_oldest_events_and_nobody_else_waits(tmp_path: P
         assert numbers[-50:] == list(range(sent - 50, sent))
         assert numbers == sorted(numbers)
         assert numbers[0] == 0
+
+
+def test_what_waits_for_a_client_has_a_bound_in_bytes() -> None:
+    """A span can have megabytes of text; the newest event stays whatever its size."""
+    dropped: list[int] = []
+
+    async def several() -> list[bytes]:
+        feed = Feed(5, 50, dropped=lambda: dropped.append(1))
+        async with contextlib.aclosing(feed.stream()) as parts:
+            await anext(parts)
+            for number in range(6):
+                feed.publish("span:new", {"session_id": str(number), "text": "x" * (MOST_BYTES // 3)})
+            feed.publish("span:new", {"session_id": "last", "text": "x" * 2 * MOST_BYTES})
+            return [await anext(parts)]
+
+    (kept,) = asyncio.run(several())
+    assert b'"last"' in kept
+    assert len(dropped) == 6
 
 
 def read_all(client: socket.socket, last: str) -> list[int]:

@@ -24,7 +24,7 @@ HELD = 'cluster=~"$cluster", namespace=~"$namespace", deployment=~"$deployment"'
 BOARD = "dashboards/agent_server_http.json"
 RULES = "alerts/agent_server_capacity.rules.yaml"
 RECORDS = "alerts/agent_server.records.rules.yaml"
-SCRAPE = "scrape/prometheus.yml"
+SCRAPE = "scrape/langsmith.kubernetes.yml"
 
 
 def panel(board: Json, title: str = "Requests") -> Json:
@@ -66,6 +66,11 @@ def big(board: Json) -> None:
     board["description"] = "x" * (1 << 20)
 
 
+def ungraded(board: Json) -> None:
+    target = panel(board, "p95 by route")["targets"][0]
+    target["expr"] = target["expr"].partition("\nand\n")[0]
+
+
 def steps(board: Json) -> None:
     panel(board, "5xx share")["fieldConfig"]["defaults"]["thresholds"]["steps"].append({"color": "blue", "value": 0.01})
 
@@ -97,6 +102,10 @@ MUTATIONS: dict[str, tuple[str, Callable[[Json], None]]] = {
     "dashboard/links": (BOARD, in_panel("description", value="see /d/agent-server-fleeet?${__url_time_range}")),
     "dashboard/annotated": (BOARD, put("annotations", "list", 1, "target", "expr", value="ALERTS")),
     "dashboard/size": (BOARD, big),
+    "dashboard/now": (BOARD, in_panel("targets", 0, "instant", value=False)),
+    "dashboard/intervals": (BOARD, in_panel("targets", 0, "interval", value="15s")),
+    "dashboard/greatest": (BOARD, ungraded),
+    "dashboard/durations": (BOARD, in_panel("description", value="Requests over the last 5 minutes.")),
     "promql/syntax": (BOARD, query("sum(rate(lg_api_http_requests_total[5m])")),
     "promql/functions": (BOARD, query(f"histogram_avg(lg_api_workers_max{{{HELD}}})")),
     "promql/series": (BOARD, query(f"sum(lg_api_worker_max{{{HELD}}})")),
@@ -128,10 +137,11 @@ MUTATIONS: dict[str, tuple[str, Callable[[Json], None]]] = {
     "promql/literals": (BOARD, query(f'sum(lg_api_workers_max{{{HELD}, instance="10.0.0.1:8000"}})')),
     "promql/held": (BOARD, query("sum(lg_api_workers_max)")),
     "promql/sums": (BOARD, query(f"sum(lg_api_num_pending_runs{{{HELD}}})")),
+    "rule/held": (RULES, expression("sum by (cluster, namespace, deployment) (up) < 1")),
     "rule/schema": (RULES, rule("query_offset", "1m")),
     "rule/duplicates": (RULES, rule("alert", "AgentServerPgPoolErrors")),
     "rule/names": (RULES, rule("alert", "workers_saturated")),
-    "rule/used": (RECORDS, rule("record", "deployment:nobody:reads")),
+    "rule/used": (RECORDS, rule("record", "agentobs_deployment:nobody:reads_5m")),
     "rule/order": (RECORDS, later),
     "alert/annotated": (RULES, rule("annotations", {"summary": "x"})),
     "alert/severity": (RULES, rule("labels", {"severity": "page"})),
@@ -139,8 +149,12 @@ MUTATIONS: dict[str, tuple[str, Callable[[Json], None]]] = {
     "alert/comparison": (RULES, expression("sum by (cluster, namespace, deployment) (lg_api_workers_max)")),
     "alert/boards": (RULES, put("groups", 0, "rules", 0, "annotations", "dashboard", value="/d/agent-server-qeue")),
     "alert/kept": (RULES, expression("sum(lg_api_workers_max) > 1")),
+    "alert/durations": (
+        RULES,
+        put("groups", 0, "rules", 2, "annotations", "summary", value="{{ $value }} requests failed over 2m."),
+    ),
     "scrape/labels": (SCRAPE, put("scrape_configs", 0, "relabel_configs", value=[])),
-    "scrape/jobs": (SCRAPE, put("scrape_configs", 1, "job_name", value="agent-server")),
+    "scrape/jobs": (SCRAPE, put("scrape_configs", 1, "job_name", value="langsmith-kubernetes-backend")),
 }
 #: Checks that look at more than the files: each has a test of its own below.
 APART = {"coverage/shown", "promql/selectors"}
@@ -205,6 +219,29 @@ def test_a_metric_without_a_board_is_found(
     assert found(replace(forgotten, no_board="only of use to its authors")) == []
 
 
+@pytest.mark.parametrize(
+    ("name", "text", "told"),
+    [
+        ("deployment:slo_bad:rate_5m", "sum(rate(lg_api_http_requests_total[5m]))", ["record 'deployment:slo_bad:rate_5m'"]),
+        ("agentobs_deployment:x:rate", "sum(rate(lg_api_http_requests_total[5m]))", ["record 'agentobs_deployment:x:rate' looks back for 300 s"]),
+        ("agentobs_deployment:x:p99", "sum(rate(lg_api_http_requests_total[5m]))", ["record 'agentobs_deployment:x:p99' looks back for 300 s"]),
+        ("agentobs_deployment:x:rate_1h", "sum(rate(lg_api_http_requests_total[5m]))", ["record 'agentobs_deployment:x:rate_1h' looks back for 300 s"]),
+        ("agentobs_deployment:x:max_5m", "max(lg_api_workers_max)", ["record 'agentobs_deployment:x:max_5m' looks at this moment only"]),
+        ("agentobs_deployment:x:max", "max(lg_api_workers_max)", []),
+        ("agentobs_deployment:x:max_1h", "max_over_time(max(lg_api_workers_max)[30m:1m] offset 30m)", []),
+        ("agentobs_deployment:x:rate_5m", "sum(rate(lg_api_http_requests_total[5m]))", []),
+    ],
+)  # fmt: skip
+def test_a_record_carries_our_prefix_and_its_window(
+    name: str, text: str, told: list[str], tmp_path: Path, files: dict[str, str], site: Site
+) -> None:
+    """Nobody else's recorded series can be taken for ours, and a reader sees over what time a figure is."""
+    document = yaml.safe_load(files[RECORDS])
+    document["groups"][0]["rules"][0] |= {"record": name, "expr": text}
+    written(tmp_path, {**files, RECORDS: yaml.safe_dump(document, sort_keys=False)})
+    assert [f.what for f in run(site, tmp_path) if f.check == "rule/names"] == told
+
+
 @pytest.mark.parametrize("name", ["WorkersSaturated", "LangSightWorkersSaturated", "AgentServer"])
 def test_an_alert_is_called_after_its_system(name: str, tmp_path: Path, files: dict[str, str], site: Site) -> None:
     """Boards count the alerts of their system by the beginning of the name."""
@@ -218,6 +255,35 @@ def test_an_alert_is_called_after_its_system(name: str, tmp_path: Path, files: d
         f"alert {name!r}",
         "use CamelCase after AgentServer: boards find their alerts by it",
     )
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("{{ $value }} requests failed within 10 minutes.", ""),
+        ("Requests failed over the last 10m, for five minutes.", ""),
+        ("A day is the default; after an hour of retries it gives up.", ""),
+        ("Requests failed within {{ $value }} ms for 5000 ms, and last as long as they want.", ""),
+        ("Requests failed within two minutes.", "within two minutes"),
+        ("Requests failed over the last half an hour.", "over the last half an hour"),
+        ("Requests failed for 1h30m.", "for 1h30m"),
+        ("Nothing happened in a day.", "in a day"),
+    ],
+)
+def test_a_text_says_the_durations_of_its_expression_and_no_others(
+    text: str, told: str, tmp_path: Path, files: dict[str, str], site: Site
+) -> None:
+    """AgentServerPgPoolErrors looks over ten minutes and over four, and is held for five."""
+    rules = yaml.safe_load(files[RULES])
+    rules["groups"][0]["rules"][2]["annotations"]["summary"] = text
+
+    changed = {RULES: yaml.safe_dump(rules, sort_keys=False)}
+    found = run(site, written(tmp_path, changed), [c for c in CHECKS if c.name == "alert/durations"])
+
+    mine = [(f.check, f.what, f.fix) for f in found]
+    what = f"summary of AgentServerPgPoolErrors says {told!r}, and its expression does not look over that"
+    fix = "say 4 minutes, 5 minutes, 10 minutes: take it from site.timing"
+    assert mine == ([("alert/durations", what, fix)] if told else [])
 
 
 def test_a_demanded_selector_that_is_not_there_is_found(

@@ -11,12 +11,15 @@ from reference_server import scenarios
 from tests.fidelity import run
 from tests.servers import Prometheus, find, missing
 from tests.stack import Reference, binaries
-from tests.stack.live import Play, Theatre, disagreements
+from tests.stack.live import SCALE, Play, Theatre, disagreements
 
 #: Faults of different kinds (an objective burns, twice; a pool is full; the queue is stuck; nobody works; a counter is born;
 #: streams are lost; targets are down; a tier is not scraped), a rolling deploy, which must page nobody, and a fault of
 #: each other system.
 SAMPLE = ("F01", "F04", "F10", "F14", "F16", "F18", "F21", "F26", "F28", "B02", "L01", "G09", "S03")
+
+#: Virtual seconds per second: slower than this no machine is.
+SLOWEST = 10.0
 
 
 def virtual(ids: tuple[str, ...]) -> Mapping[str, Mapping[str, float]]:
@@ -38,14 +41,23 @@ def test_thirteen_scenarios_live_are_what_they_are_on_the_virtual_clock() -> Non
     programs = binaries()
     if isinstance(programs, str):
         missing(programs)
-    with Theatre(SAMPLE, programs) as theatre:
-        plays = theatre.run()
-
     expected = virtual(SAMPLE)
-    assert {p.scenario.id: disagreements(p, expected[p.scenario.id]) for p in plays} == {name: [] for name in SAMPLE}, (
+    found: dict[str, tuple[Play, list[str]]] = {}
+    todo: tuple[str, ...] = SAMPLE
+    scale = SCALE
+    while todo and scale >= SLOWEST:
+        with Theatre(todo, programs, scale) as theatre:
+            plays = theatre.run()
+        found |= {p.scenario.id: (p, disagreements(p, expected[p.scenario.id])) for p in plays}
+        # A machine that was too slow for the scale has shown nothing; with fewer to play and more time it will.
+        todo = tuple(name for name in todo if found[name][1] and found[name][0].late)
+        scale /= 2
+
+    plays = [found[name][0] for name in SAMPLE]
+    assert {name: found[name][1] for name in SAMPLE} == {name: [] for name in SAMPLE}, (
         f"virtual seconds per second: {[round(p.pace, 1) for p in plays]}"
     )
-    assert sum(len(p.demanded) for p in plays) == 22
+    assert sum(len(p.demanded) for p in plays) == 24
     assert [p.fired for p in plays if p.scenario.id == "B02"] == [{}]
 
 

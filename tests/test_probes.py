@@ -91,8 +91,21 @@ def relabelled(rules: list[dict[str, Any]], address: str) -> dict[str, str]:
     return labels
 
 
-def test_a_target_of_the_queues_becomes_a_question_to_the_exporter(site: Site) -> None:
+#: The pages of the demo as fixed targets.
+PAGES = """
+systems:
+  langsmith:
+    scrape:
+      static:
+        - role: queue-depth
+          deployment: demo
+          targets: ["http://langsmith-platform-backend:1986/metrics?format=json", "http://langsmith-backend:1984/metrics/queue/default"]
+"""
+
+
+def test_a_target_of_the_queues_becomes_a_question_to_the_exporter(configured: Callable[[str], Site]) -> None:
     """Module by path, the page as target, an instance per page, one address."""
+    site = configured(PAGES)
     (plain, probing) = jobs(site, "langsmith", "file")
     (static,) = jobs(site, "langsmith", "static")
     assert plain["relabel_configs"][0] == {"source_labels": ["role"], "regex": "queue-depth", "action": "drop"}
@@ -119,20 +132,22 @@ def test_in_kubernetes_the_addresses_follow_from_release_and_namespace(configure
         return [t for job in found for g in job.get("static_configs", ()) for t in g["targets"]]
 
     assert urls("[backend, platform-backend, queue-depth]", "[prod]") == [
-        "http://ls-platform-backend.prod.svc.cluster.local:1986/metrics?format=json",
-        "http://ls-backend.prod.svc.cluster.local:1984/metrics/queue/default",
+        "http://ls-langsmith-platform-backend.prod.svc.cluster.local:1986/metrics?format=json",
+        "http://ls-langsmith-backend.prod.svc.cluster.local:1984/metrics/queue/default",
     ]
     assert urls("[backend, host-backend, queue-depth]", "[prod]")[-1].endswith("/metrics/queue/host")
     assert urls("[backend, queue-depth]", "[prod, dev]") == []
     assert urls("[backend]", "[prod]") == []
 
 
-def test_by_dns_the_exporter_s_name_is_looked_up_and_each_page_is_a_job(site: Site) -> None:
+def test_by_dns_the_exporter_s_name_is_looked_up_and_each_page_is_a_job(
+    demo: Site, configured: Callable[[str], Site]
+) -> None:
     """Without an exporter there is no target; with one, the question and the labels are those of fixed targets."""
-    (static,) = jobs(site, "langsmith", "static")
+    (static,) = jobs(configured(PAGES), "langsmith", "static")
     asked = [relabelled(static["relabel_configs"], t) for g in static["static_configs"] for t in g["targets"]]
 
-    found = [j for j in jobs(site, "langsmith", "dns") if j.get("metrics_path") == "/probe"]
+    found = [j for j in jobs(demo, "langsmith", "dns") if j.get("metrics_path") == "/probe"]
 
     assert [j["dns_sd_configs"][0]["names"] for j in found] == [["langsmith-json-exporter"]] * 2
     assert {j["dns_sd_configs"][0]["port"] for j in found} == {7979}
@@ -143,7 +158,7 @@ def test_by_dns_the_exporter_s_name_is_looked_up_and_each_page_is_a_job(site: Si
     assert [(one["instance"], one["role"], one["deployment"]) for one in labels] == [
         (a["instance"], "queue-depth", "demo") for a in asked
     ]
-    assert "static" not in site.config.systems["langsmith"].discovery.kinds
+    assert demo.config.systems["langsmith"].discovery.kinds == ("dns",)
 
 
 @pytest.mark.parametrize(

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import replace
 
 import promql_parser
 import pytest
 
+from generator.catalogue import Metric
 from generator.errors import QueryError
 from generator.limits import Limit
 from generator.lint.expression import labels, parsed, selectors
@@ -17,7 +20,9 @@ from generator.promql import (
     distinct,
     each,
     earlier,
+    events,
     exceeded,
+    gains,
     growth,
     happened,
     increase,
@@ -55,7 +60,13 @@ def text(query: Query) -> str:
     """The query as a rule would have it; it must parse."""
     made = query.build(SCOPE)
     promql_parser.parse(made)
-    return made
+    return unheld(made)
+
+
+def unheld(made: str) -> str:
+    """The text without what holds series of a system's own to our targets; a test of its own is about that."""
+    held = re.compile(r'((?:lg_api|agentgateway)_\w+)\{system="\w+"(\}|, )')
+    return held.sub(lambda m: m[1] + ("" if m[2] == "}" else "{"), made)
 
 
 @pytest.mark.parametrize(
@@ -94,11 +105,18 @@ def text(query: Query) -> str:
             "slots",
         ),
         (
-            lambda m: total(m["workers_max"]).usual("1d:5m", "10m"),
-            "avg_over_time((sum(lg_api_workers_max))[1d:5m] offset 10m)",
+            lambda m: total(m["workers_max"]).usual("7d:1h", "10m"),
+            "quantile_over_time(0.5, (sum(lg_api_workers_max))[7d:1h] offset 10m)",
             "slots",
         ),
         (lambda m: starts(m["server_started_counter"]), "count(lg_api_server_started_counter_total)", "instances"),
+        (
+            lambda m: gains(m["run_abandoned_by_shutdown_counter"], "30s", by=BY),
+            "sum_over_time((sum by (deployment) (clamp_min(max_over_time(lg_api_run_abandoned_by_shutdown_counter_total[1m])"
+            " - (max_over_time(lg_api_run_abandoned_by_shutdown_counter_total[1m] offset 30s)"
+            " or max_over_time(lg_api_run_abandoned_by_shutdown_counter_total[1m]) * 0), 0)))[5m:30s])",
+            "runs",
+        ),
         (
             lambda m: mean(m["http_requests_latency"]),
             "sum(rate(lg_api_http_requests_latency_sum[5m]))\n/\nsum(rate(lg_api_http_requests_latency_count[5m]))",
@@ -170,17 +188,43 @@ def test_happened_sees_the_event_that_a_series_is_born_with(site: Site) -> None:
     """Three clauses: more than before (and not only seen for the first time), new while the target was up, or a young process."""
     query = happened(site.system("agent_server")["run_set_status_error_counter"], by=BY)
 
-    join = "on (cluster, namespace, deployment, role, instance, system)"
+    join, held = "on (cluster, namespace, deployment, role, instance, system)", '{system="agent_server"}'
     name = "lg_api_run_set_status_error_counter_total"
     assert text(query) == (
         "sum by (deployment) (\n"
-        f"  ({name} > 0 unless {name} offset 5m) and {join} (up offset 5m == 1)\n"
+        f"  ({name} > 0 unless {name} offset 5m) and {join} (up{held} offset 5m == 1)\n"
         "  or\n"
-        f"  {name} > 0 and {join} (time() - process_start_time_seconds < 300)\n"
+        f"  {name} > 0 and {join} (time() - process_start_time_seconds{held} < 300)\n"
         "  or\n"
         f"  increase({name}[5m]) > 0 and rate({name}[5m]) > 0\n"
         ")"
     )
+
+
+def test_events_count_a_new_series_by_its_value_and_an_old_one_by_its_rate(site: Site) -> None:
+    """A series is new for the first window of its life, if its target was up before or its process is young."""
+    lg = site.system("agent_server")
+    join, held = "on (cluster, namespace, deployment, role, instance, system)", '{system="agent_server"}'
+
+    def expected(series: str) -> str:
+        return (
+            "sum by (deployment) (\n"
+            f"  ((({series} unless {series} offset 5m)\n"
+            f"  and {join} ((up{held} offset 5m == 1) or (time() - process_start_time_seconds{held} < 300))) / 300)\n"
+            "  or\n"
+            f"  rate({series}[5m])\n"
+            ")"
+        )
+
+    failed, wait = lg["run_failed_after_retry_counter"], lg["run_queue_wait_time_1st_attempt"]
+    counted, observed_, within_ = (
+        events(failed, by=BY),
+        events(wait, by=BY, unit="runs"),
+        events(wait, by=BY, unit="runs", within=15_000),
+    )
+    assert (text(counted), counted.unit) == (expected("lg_api_run_failed_after_retry_counter_total"), "runs/s")
+    assert (text(observed_), observed_.unit) == (expected(f"{wait.full_name}_count"), "runs/s")
+    assert (text(within_), within_.unit) == (expected(f'{wait.full_name}_bucket{{le=~"15000(\\\\.0)?"}}'), "runs/s")
 
 
 def test_moved_is_an_increase_beside_a_rate(site: Site) -> None:
@@ -294,6 +338,35 @@ def test_a_mixed_fleet_is_read_by_the_newer_name(configured: Callable[[str], Sit
     )
 
 
+NARROWED: Mapping[str, Callable[[Metric], Metric]] = {
+    '{path="/x"}': lambda metric: metric.where(path="/x"),
+    '{path!="/x"}': lambda metric: metric.where_not(path="/x"),
+    '{path=~"/x"}': lambda metric: metric.matching(path="/x"),
+    '{path!~"/x"}': lambda metric: metric.not_matching(path="/x"),
+}
+
+
+@pytest.mark.parametrize("matcher", NARROWED)
+def test_what_narrows_a_metric_narrows_its_older_half(configured: Callable[[str], Site], matcher: str) -> None:
+    """A route left out on new servers is left out on old ones too: else a healthy old server looks slow."""
+    latency = NARROWED[matcher](configured(MIXED).system("agent_server")["http_requests_latency"])
+
+    assert text(observations(latency)) == (
+        f"sum(rate(lg_api_http_requests_latency_count{matcher}[5m]) or "
+        f'label_replace(rate(lg_api_http_requests_latency_seconds_count{matcher}[5m]), "era", "old", "", ""))'
+    )
+
+
+def test_a_label_that_old_servers_lack_narrows_nothing(configured: Callable[[str], Site]) -> None:
+    """Half a query that is narrowed is a wrong one, so it is refused at its line."""
+    latency = configured(MIXED).system("agent_server")["http_requests_latency"]
+    assert latency.before is not None
+    without = replace(latency, before=replace(latency.before, labels={}))
+
+    with pytest.raises(QueryError, match=r"lg_api_http_requests_latency_seconds .* has no label 'path'"):
+        without.where(path="/x")
+
+
 def test_the_text_none_is_no_identity(configured: Callable[[str], Site]) -> None:
     """Before 0.11.0 an unset revision is the text None; grouping takes it for unset."""
     lg = configured(MIXED).system("agent_server")
@@ -306,13 +379,13 @@ def test_the_text_none_is_no_identity(configured: Callable[[str], Site]) -> None
 def test_a_recorded_series_is_read_by_its_own_labels(site: Site) -> None:
     """Matchers for labels that it lost are dropped; a label that it lost cannot be grouped by."""
     lg = site.system("agent_server")
-    rule = record(site, "deployment:x:rate5m", rate(lg["http_requests_total"], by=BY))
+    rule = record(site, "deployment:x:rate", rate(lg["http_requests_total"], by=BY))
     scope = Scope("5m", (*site.selectors, *lg["workers_max"].where(deployment="d", role="api").matchers))
 
-    assert recorded(rule, by=BY).build(scope) == 'sum by (deployment) (deployment:x:rate5m{deployment="d"})'
+    assert recorded(rule, by=BY).build(scope) == 'sum by (deployment) (agentobs_deployment:x:rate_5m{deployment="d"})'
     assert (
         recorded(rule, over_time="max_over_time").build(scope)
-        == 'sum(max_over_time(deployment:x:rate5m{deployment="d"}[5m]))'
+        == 'sum(max_over_time(agentobs_deployment:x:rate_5m{deployment="d"}[5m]))'
     )
     with pytest.raises(QueryError, match="has no label 'role'"):
         recorded(rule, by=("role",))
@@ -335,11 +408,11 @@ def test_what_looks_back_further_than_samples_are_kept_is_impossible(site: Site)
 def test_a_recorded_share_is_never_summed(site: Site) -> None:
     """Shares of two deployments do not add up; their greatest is asked for by name."""
     rule = record(
-        site, "deployment:x:ratio5m", rate(site.system("agent_server")["http_requests_total"], by=BY), aggregate="none"
+        site, "deployment:x:ratio", rate(site.system("agent_server")["http_requests_total"], by=BY), aggregate="none"
     )
 
-    assert recorded(rule, function="max").build(SCOPE) == "max(deployment:x:ratio5m)"
-    with pytest.raises(QueryError, match="deployment:x:ratio5m is put together over labels"):
+    assert recorded(rule, function="max").build(SCOPE) == "max(agentobs_deployment:x:ratio_5m)"
+    with pytest.raises(QueryError, match="agentobs_deployment:x:ratio_5m is put together over labels"):
         recorded(rule)
 
 
@@ -347,9 +420,9 @@ def test_a_counter_of_a_process_without_a_start_time_is_born_by_two_clauses(site
     checks = site.system("agentgateway")["guardrail_checks_total"].where(action="FailOpen")
     series = 'agentgateway_guardrail_checks_total{action="FailOpen"}'
 
-    assert happened(checks, by=("phase",), clock=False).build(SCOPE) == (
+    assert text(happened(checks, by=("phase",), clock=False)) == (
         f"sum by (phase) (\n  ({series} > 0 unless {series} offset 5m) and on (cluster, namespace, deployment, role, "
-        f"instance, system) (up offset 5m == 1)\n  or\n  increase({series}[5m]) > 0 and rate({series}[5m]) > 0\n)"
+        f'instance, system) (up{{system="agentgateway"}} offset 5m == 1)\n  or\n  increase({series}[5m]) > 0 and rate({series}[5m]) > 0\n)'
     )
 
 
@@ -358,12 +431,12 @@ def test_observations_above_an_edge_and_their_sum_within_a_window(site: Site) ->
     duration, usage = gw["request_duration_seconds"], gw["gen_ai_client_token_usage"]
 
     slow = exceeded(duration, 2.5, by=("gateway",), unit="requests")
-    assert slow.build(SCOPE) == (
+    assert text(slow) == (
         "sum by (gateway) (increase(agentgateway_request_duration_seconds_count[5m]))\n-\n"
         'sum by (gateway) (increase(agentgateway_request_duration_seconds_bucket{le=~"2\\\\.5"}[5m]))'
     )
     assert slow.unit == "requests"
-    assert amount(usage).build(SCOPE) == "sum(increase(agentgateway_gen_ai_client_token_usage_sum[5m]))"
+    assert text(amount(usage)) == "sum(increase(agentgateway_gen_ai_client_token_usage_sum[5m]))"
     with pytest.raises(QueryError, match="3 is no bucket edge"):
         exceeded(duration, 3)
 
@@ -372,28 +445,27 @@ def test_now_is_held_against_the_same_hour_of_two_earlier_days(site: Site) -> No
     """Yesterday, else a week ago; each only when the series were there as its hour began."""
     usage = site.system("agentgateway")["gen_ai_client_token_usage"]
     limit = Limit("factor", 3, "ratio", "A test.")
-    text = surged(lambda ago: volume(usage, ago=ago), limit).build(SCOPE)
+    made = text(surged(lambda ago: volume(usage, ago=ago), limit))
 
     def sums(window: str, ago: str) -> str:
         return f"sum(rate(agentgateway_gen_ai_client_token_usage_sum[{window}] offset {ago}))"
 
-    promql_parser.parse(text)
     for window, ago, comparison in (
         ("1h", "23h30m", "> 0"),
         ("1h", "1d30m", ">= 0"),
         ("1h", "6d23h30m", "> 0"),
         ("1h", "7d30m", ">= 0"),
     ):
-        assert f"{sums(window, ago)} {comparison}" in text
-    assert text.count("> 3") == 1
-    assert text.endswith("<= 3\n)")
+        assert f"{sums(window, ago)} {comparison}" in made
+    assert made.count("> 3") == 1
+    assert made.endswith("<= 3\n)")
 
 
 def test_a_query_is_kept_among_those_of_wider_labels(site: Site) -> None:
     gw, up = site.system("agentgateway"), site.system("prometheus", on="agentgateway")["up"]
     calls = rate(gw["mcp_requests_total"], by=("deployment", "server"))
 
-    assert calls.among(total(up, by=("deployment",)).above(0)).build(SCOPE) == (
+    assert text(calls.among(total(up, by=("deployment",)).above(0))) == (
         "sum by (deployment, server) (rate(agentgateway_mcp_requests_total[5m]))\nand on (deployment)\n"
         '(sum by (deployment) (up{system="agentgateway"}) > 0)'
     )

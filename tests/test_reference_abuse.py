@@ -10,6 +10,7 @@ import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
@@ -18,6 +19,7 @@ import requests
 from reference_server import connections, settings
 from reference_server.control import start
 from reference_server.serve import Running
+from tests.agent_server.websocket import websocket
 from tests.servers import Child, wait_until
 
 ROOT = Path(__file__).parent.parent
@@ -29,6 +31,8 @@ PAGE_SECONDS = 1.0
 MANY = 2_500
 
 MEBIBYTE = 1 << 20
+
+JSON = {"Content-Type": "application/json"}
 
 
 @pytest.fixture(scope="module")
@@ -58,9 +62,13 @@ def answer(url: str, data: bytes) -> bytes:
 
 
 def page_is_prompt(url: str) -> bool:
-    begun = time.monotonic()
-    assert requests.get(f"{url}/metrics", timeout=10).ok
-    return time.monotonic() - begun < PAGE_SECONDS
+    """Whether one of three pages is there in time: the machine may be busy with others."""
+    for _ in range(3):
+        begun = time.monotonic()
+        assert requests.get(f"{url}/metrics", timeout=10).ok
+        if time.monotonic() - begun < PAGE_SECONDS:
+            return True
+    return False
 
 
 @pytest.mark.parametrize(
@@ -82,11 +90,14 @@ def page_is_prompt(url: str) -> bool:
     ],
     ids=range(13),
 )
-def test_malformed_requests_get_400_or_a_closed_connection(server: Running, data: bytes) -> None:
+def test_malformed_requests_get_400_or_a_closed_connection(
+    server: Running, data: bytes, caplog: pytest.LogCaptureFixture
+) -> None:
     """Never a 5xx, never a hanging connection; the page is there afterwards."""
     told = answer(server.url, data)
     assert told == b"" or told.startswith(b"HTTP/1.1 4"), told[:200]
     assert page_is_prompt(server.url)
+    assert [record for record in caplog.records if record.exc_info] == []
 
 
 @pytest.mark.parametrize("chunked", [False, True])
@@ -95,7 +106,7 @@ def test_a_body_over_the_bound_is_413(server: Running, *, chunked: bool) -> None
     big = b" " * (2 * MEBIBYTE)
     body = iter([big[:65536]] * 32) if chunked else big
     with contextlib.suppress(requests.ConnectionError):  # closed while we still sent: as good
-        assert requests.post(f"{server.url}/threads", data=body, timeout=10).status_code == 413
+        assert requests.post(f"{server.url}/threads", data=body, headers=JSON, timeout=10).status_code == 413
     assert page_is_prompt(server.url)
 
 
@@ -109,7 +120,7 @@ def test_a_body_over_the_bound_is_413(server: Running, *, chunked: bool) -> None
 @pytest.mark.parametrize("path", ["/runs", "/threads", "/scenario", "/deployment/processes"])
 def test_odd_json_is_no_server_error(server: Running, path: str, body: bytes) -> None:
     """Deep, broken, infinite or of other types: an answer below 500."""
-    told = requests.post(server.url + path, data=body, timeout=10)
+    told = requests.post(server.url + path, data=body, headers=JSON, timeout=10)
     assert told.status_code < 500, told.text
     assert page_is_prompt(server.url)
 
@@ -186,6 +197,75 @@ def test_many_idle_connections_leave_room_for_the_scraper(tmp_path: Path) -> Non
         for link in links:
             link.close()
         child.kill()
+
+
+def test_answers_that_never_end_leave_room_for_the_scraper(server: Running, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where all connections are busy, the oldest of them goes, and not the one that comes last."""
+    thread = requests.post(f"{server.url}/threads", json={}, timeout=5).json()["thread_id"]
+    body = b'{"channels": ["lifecycle"]}'
+    head = f"POST /threads/{thread}/stream/events HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
+    monkeypatch.setattr(connections, "most_connections", lambda: 20)
+    with contextlib.ExitStack() as links:
+        for _ in range(25):
+            link = links.enter_context(connect(server.url))
+            link.sendall(f"{head}Content-Length: {len(body)}\r\n\r\n".encode() + body)
+            with contextlib.suppress(ConnectionError):
+                link.recv(100)
+        for _ in range(5):
+            assert page_is_prompt(server.url)
+
+
+def talking(url: str) -> Any:
+    """A WebSocket of a new thread."""
+    thread = requests.post(f"{url}/threads", json={}, timeout=5).json()["thread_id"]
+    return websocket(f"{url}/threads/{thread}/stream/events", 10)
+
+
+@pytest.mark.parametrize(
+    "crumbs",
+    [b"\x89\xfd" + bytes(4) + b"p" * 125, b"\x8a\x80" + bytes(4), b"\x00\x80" + bytes(4), b"\x00\x81" + bytes(5)],
+    ids=["pings", "pongs", "nothing", "letters"],
+)
+def test_a_websocket_that_crumbles_is_cut(server: Running, crumbs: bytes) -> None:
+    """Pings that are never looked after, and a message in pieces of nothing; a few of either are taken."""
+    with talking(server.url) as talk:
+        if crumbs[0] == 0:
+            talk.write(b"\x01\x80" + bytes(4))
+        talk.write(crumbs * 100)
+        if crumbs[0] != 0:
+            talk.send({"id": 1, "method": "nothing"})
+            assert talk.receive()["error"] == "unknown_command"
+        with contextlib.suppress(ConnectionError):
+            for _ in range(200):
+                talk.write(crumbs * 20)
+        with pytest.raises(ConnectionError):
+            talk.receive()
+    assert page_is_prompt(server.url)
+
+
+def test_a_text_that_is_none_is_no_traceback(server: Running, caplog: pytest.LogCaptureFixture) -> None:
+    """The connection is cut."""
+    with talking(server.url) as talk:
+        talk.write(b"\x81\x82" + bytes(4) + b"\xff\xfe")
+        with pytest.raises(ConnectionError):
+            talk.receive()
+    assert page_is_prompt(server.url)
+    assert not caplog.records
+
+
+@pytest.mark.parametrize(
+    "params",
+    [{"channels": ["lifecycle"] * 101}, {"channels": ["custom:" + "x" * 250]},
+     {"channels": ["lifecycle"], "subscription_id": "x" * 257}],
+    ids=["channels", "channel", "name"],
+)  # fmt: skip
+def test_what_a_subscription_keeps_is_bounded(server: Running, params: dict[str, Any]) -> None:
+    """A hundred of them with a megabyte each would be the memory of the container."""
+    with talking(server.url) as talk:
+        talk.send({"id": 1, "method": "subscription.subscribe", "params": params})
+        assert talk.receive()["error"] == "invalid_argument"
+        talk.send({"id": 2, "method": "subscription.subscribe", "params": {"channels": ["custom:" + "x" * 249] * 100}})
+        assert talk.receive()["type"] == "success"
 
 
 def test_many_runs_at_once_do_not_hold_up_the_page(server: Running) -> None:

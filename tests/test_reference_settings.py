@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import re
+import subprocess
+import sys
 from collections.abc import Mapping
 
 import pytest
@@ -10,6 +13,8 @@ from reference_server import settings
 from reference_server.cli import main
 from reference_server.hosting import Hosting
 from reference_server.settings import Settings, SettingsError
+
+from .conftest import ROOT
 
 PROJECT = "6f1f1f0e-4a5b-4c3d-9e8f-0123456789ab"
 
@@ -166,3 +171,41 @@ def test_what_is_said_wins_over_the_scenario_and_the_scenario_over_the_default()
     given = Hosting(read({"LSD_DEPLOYMENT_TYPE": "prod"}, scenario="b16"))
     assert given.nodes[0].process.settings.deployment_type == "prod"
     assert not Hosting(read(scenario="calm")).nodes[0].process.settings.expose_internal
+
+
+def run_python(code: str) -> subprocess.CompletedProcess[str]:
+    """Run a line of Python in this environment."""
+    return subprocess.run(
+        [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, timeout=60, check=False
+    )
+
+
+@pytest.mark.parametrize("package", ["uvicorn", "starlette", "h11", "jsonschema"])
+def test_a_package_that_is_not_there_is_told_in_one_line(package: str) -> None:
+    """With what to type; no traceback."""
+    done = run_python(
+        f"import sys; sys.modules[{package!r}] = None; from reference_server.entry import main; sys.exit(main())"
+    )
+
+    assert (done.returncode, done.stdout) == (1, "")
+    assert re.fullmatch(
+        rf"agent-reference-server needs the package {package}, which is not installed: python -m pip install [\w-]+\n",
+        done.stderr,
+    )
+
+
+def test_the_generator_loads_nothing_of_the_reference_server() -> None:
+    """Its packages are installed with it, and cost it no time."""
+    heavy = {"uvicorn", "starlette", "websockets", "opentelemetry", "reference_server", "google"}
+    done = run_python(
+        f"import generator.cli, sys; print(sorted({heavy} & {{name.partition('.')[0] for name in sys.modules}}))"
+    )
+
+    assert done.stdout == "[]\n", done.stderr
+
+
+def test_the_push_is_loaded_where_there_is_one_only() -> None:
+    """It has the largest packages."""
+    done = run_python("import reference_server.cli, sys; print('opentelemetry' in sys.modules)")
+
+    assert done.stdout == "False\n", done.stderr

@@ -270,7 +270,7 @@ cases:
         "topic.yaml:15: run_queue_wait_time_1st_attempt has no edge 7; use one of "
         "10, 100, 500, 1000, 5000, 15000, 30000, 60000, 120000, 300000, 600000, 1800000, 3600000, inf",
         "topic.yaml:16: stream_publish_latency is a histogram; map edges to values for a histogram, and only for one",
-        "topic.yaml:17: target 'other-1' has no role; call it combined-1 or api-1 or queue-1 or langsight-1 or prometheus-1",
+        "topic.yaml:17: target 'other-1' has no role; call it combined-1 or api-1 or queue-1 or langsight-1 or prometheus-1 or vmalert-1 or alertmanager-1",
     ]
 
 

@@ -18,7 +18,7 @@ from tests.evidence import Evidence, evidence, slow_share
 
 METRICS = load().systems["agent_server"].metrics
 
-IDS = ["calm", "busy", *(f"F{n:02}" for n in range(1, 31)), *(f"B{n:02}" for n in range(1, 21))]
+IDS = ["calm", "busy", *(f"F{n:02}" for n in range(1, 33)), *(f"B{n:02}" for n in range(1, 21))]
 
 #: What tells each scenario from a calm day, from the series alone. Minutes; each is false on `calm`.
 SIGNATURES: dict[str, Callable[[Evidence], bool]] = {
@@ -80,6 +80,12 @@ SIGNATURES: dict[str, Callable[[Evidence], bool]] = {
     and e.values("http_requests_latency_seconds_count", 10, 150, "legacy") != [],
     "F30": lambda e: e.values("http_requests_total", 60, 80, "cardinality", otel_metric_overflow="true") != []
     and len(set(e.values("process_start_time_seconds", 15, 80, "balanced"))) > 3,
+    "F31": lambda e: e.values("num_pending_runs", 45, 115, "shop") == []
+    and e.values("num_pending_runs", 45, 115, "desk") != [],
+    "F32": lambda e: e.increase("process_cpu_seconds_total", 40, 80) / 2400 > 0.9
+    and 0.15 < sum(s[4] < 1 for s in e.scrapes if s[0] > 20) / sum(s[0] > 20 for s in e.scrapes) < 0.35
+    and sum(s[4] > 5 for s in e.scrapes if s[0] > 20) / sum(s[0] > 20 for s in e.scrapes) > 0.6
+    and len(set(e.values("process_start_time_seconds", 0, 90))) == 1,
     "B01": lambda e: e.values("http_requests_total", 0, 1440) == [] and all(e.up(0, 1440)),
     "B02": lambda e: {dict(ls).get("revision_id") for s in e.scrapes for _, ls in s[5] if ls} >= {"r1", "r2"}
     and e.increase("run_failed_retriable_counter_total", 0, 75) == 0,
@@ -145,21 +151,8 @@ def test_faults_name_alerts_that_must_fire_and_benign_cases_none() -> None:
         assert not {e.alert for e in scenario.fire if not e.deployment} & set(scenario.allow), scenario.id
 
 
-def test_every_metric_moves_under_some_scenario(capsys: pytest.CaptureFixture[str]) -> None:
-    """Only what no scrape can see is left out, by the catalogue's own word."""
-    found = coverage.table(METRICS)
-
-    with capsys.disabled():
-        width = max(map(len, found))
-        print()
-        for name, who in found.items():
-            print(f"{name:{width}} {who or 'NEVER MOVES'}")
-    assert [name for name, who in found.items() if not who] == []
-    assert {m.name for m in METRICS} - found.keys() == {"server_stopped_counter"}
-
-
 def test_the_readme_table_names_a_scenario_for_each_metric(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(coverage, "table", lambda _: {"num_pending_runs": "F07", "workers_max": ""})
+    monkeypatch.setattr(coverage, "table", lambda *_: {"num_pending_runs": "F07", "workers_max": ""})
 
     assert coverage.markdown(METRICS) == (
         "| metric | moves in |\n| --- | --- |\n| `lg_api_num_pending_runs` | F07 |\n| `lg_api_workers_max` | - |\n"
@@ -290,3 +283,22 @@ def test_a_scenario_of_several_deployments_has_each_of_them() -> None:
         ("renamed", "acme_", "new"),
         ("legacy", "lg_api_", "old"),
     ]
+
+
+@pytest.mark.parametrize(
+    ("times", "told"),
+    [
+        ("until: 2h", "this lasts until 2h, but the scenario ends at 1h; leave it out for what lasts to the end"),
+        ("from: 20m, until: 20m", "this is over at 20m, and begins at 20m; name the time at which the trouble is over"),
+        ("until: 0s", "this lasts for no time; name the time at which the trouble is over"),
+    ],
+)
+@pytest.mark.parametrize("system", ["", "system: langsight\n"])
+def test_a_trouble_that_ends_out_of_its_time_is_a_problem(system: str, times: str, told: str) -> None:
+    """It would hold nothing, or be held against nothing."""
+    text = f"id: own\n{system}title: x\nplays: x\nduration: 1h\nexpect:\n  fire:\n    - {{alert: XDown, within: 5m, {times}}}\n"
+
+    with pytest.raises(ScenarioError) as caught:
+        scenarios.read("x.yaml", text)
+
+    assert str(caught.value) == f"x.yaml:{8 if system else 7}: {told}"

@@ -22,6 +22,7 @@ from tests.servers import (
     StartError,
     find,
     missing,
+    pins,
     wait_until,
     write_request,
 )
@@ -163,7 +164,7 @@ scrape_configs:
         server.reload()
 
         wait_until(
-            lambda: [target["health"] for target in server.targets()] == ["up"],
+            lambda: [target["health"] for target in server.targets()] == ["up"] and server.query("up == 1"),
             what="the target to be scraped",
             limit_seconds=60,
         )
@@ -356,7 +357,23 @@ def test_unreachable_mirror_is_a_reason(monkeypatch: pytest.MonkeyPatch, tmp_pat
 
     assert found.path is None
     assert found.reason.startswith("no prometheus of Debian sid: ")
-    assert [path.name for path in (tmp_path / "servers").iterdir()] == ["sid.lock"]
+    (lock,) = (tmp_path / "servers").iterdir()
+    assert lock.name == f"sid{pins.suffix(['prometheus', 'prometheus-alertmanager'])}.lock"
+
+
+def test_the_newest_servers_are_named_and_another_version_is_told(tmp_path: Path) -> None:
+    """Where Debian has moved on, a run takes what there is, and says so instead of changing in silence."""
+    version = pins.named()["prometheus"]
+    folder = tmp_path / f"sid-{version}-1"
+    folder.mkdir()
+    pins.note(folder, [Path(f"prometheus_1%3a{version}+b2_amd64.deb"), Path("other_9_all.deb")])
+    assert pins.moved(tmp_path) == []
+
+    pins.note(folder, [Path("prometheus_99.1-1_amd64.deb")])
+    assert pins.moved(tmp_path) == [
+        f"prometheus {version} is named in newest.json, and Debian has 99.1-1: the tests ran on that; "
+        f"`make newest` names it, {folder} can go"
+    ]
 
 
 def test_history_has_a_value_for_each_time() -> None:

@@ -62,6 +62,11 @@ def test_durations_are_divided_to_the_millisecond(text: str, scale: float, expec
         ("time() - max by (x) (timestamp(a))", "(60 * (time() - max by (x) (timestamp(a))))"),
         ("time() - max(max_over_time(a[5m]))", "(60 * (time() - max (max_over_time(a[5s]))))"),
         ("scrape_duration_seconds > 5", "(60 * scrape_duration_seconds) > 5"),
+        ("avg_over_time(scrape_duration_seconds[3m])", "(60 * avg_over_time(scrape_duration_seconds[3s]))"),
+        (
+            "quantile_over_time(0.5, scrape_duration_seconds[3m])",
+            "(60 * quantile_over_time(0.5, scrape_duration_seconds[3s]))",
+        ),
         ("sum by (x) (a) / on (x) group_left (y) b", "sum by (x) (a) / on (x) group_left (y) b"),
         ("a and on () b unless ignoring (x) c", "a and on () b unless ignoring (x) c"),
         ("a == bool 1", "a == bool 1"),
@@ -81,7 +86,7 @@ def test_an_expression_on_a_clock_sixty_times_as_fast(text: str, expected: str) 
 @pytest.mark.parametrize(
     "text",
     ["vector(time()) > 5", "hour() > 8", "a @ 5", "a > timestamp(b)", "time() - 300 - a", "time() - (a + 300)",
-     "max_over_time(scrape_duration_seconds[5m])", "time() - rate(a[5m])"],
+     "rate(scrape_duration_seconds[5m])", "stddev_over_time(scrape_duration_seconds[5m])", "time() - rate(a[5m])"],
 )  # fmt: skip
 def test_what_has_no_scaled_form_is_refused(text: str) -> None:
     """Rather no file than one that is wrong by an unknown factor."""
@@ -176,6 +181,9 @@ EXPRESSIONS = (
     "max_over_time(level[10m])",
     "min_over_time((level > 1)[10m:2m])",
     "count_over_time(level[10m])",
+    "last_over_time(level[10m])",
+    "quantile_over_time(0.5, (level)[10m:2m])",
+    "clamp_min(level - 12, 0)",
     "changes(born[20m])",
     "resets(a_total[20m])",
     "histogram_quantile(0.9, sum by (le) (rate(h_bucket[5m])))",
@@ -187,6 +195,7 @@ EXPRESSIONS = (
     "vector(1)",
     'label_replace(rate(a_total[5m]), "era", "old", "speed", ".*")',
     "40 * (scrape_duration_seconds / 40)",
+    "40 * max_over_time((scrape_duration_seconds / 40)[10m:2m])",
 )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import signal
@@ -130,7 +131,7 @@ def test_garbage_ends_with_1_and_no_traceback(capsys: pytest.CaptureFixture[str]
         (["--webhook", "nowhere"], "'nowhere' is not HOST:PORT"),
         (["--reference", "http://127.0.0.1:1", "--reference", "nonsense"], "--reference:1: 'nonsense' is no address"),
         (["--scenario", "F10"], "plays on a reference server and waits for an Alertmanager"),
-        (["--bearer-token-file", "/nowhere"], "--bearer-token-file cannot be read"),
+        (["--bearer-token-file", "/nowhere"], "--bearer-token-file:1: the file that it names is not there"),
         (["--config", "/nowhere"], "/nowhere"),
     ],
 )
@@ -141,6 +142,26 @@ def test_a_mistake_on_the_command_line_ends_with_1_before_anything_is_asked(
     assert main(["validate", *flags]) == 1
 
     assert what in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    "flags",
+    [["--bearer-token-file", "{}"], ["--basic-auth-file", "me:{}"], ["--header", "X=@{}"], ["--webhook", "me:{}@host"],
+     ["--bearer-token", "{}"], ["--basic-auth", "me:{}"], ["--basic-auth=me:{}"], ["--grafana-bearer", "{}"], ["--bear", "{}"],
+     ["--header", "Authorization: Bearer {}"], ["--prometheus", "http://me:{}@host"], ["--rules-url", "http://h/?token={}"],
+     ["-u", "me:{}"], ["--token={}"]],
+    ids=" ".join,
+)  # fmt: skip
+def test_a_secret_that_stands_in_the_place_of_a_file_is_not_repeated(
+    flags: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    """An option that takes a file, the beginning of its name, or none at all: a log is read by many."""
+    with contextlib.suppress(SystemExit):
+        assert main(["validate", *(flag.format("hunter2hunter2") for flag in flags)]) == 1
+
+    told = capsys.readouterr()
+    assert "hunter2" not in told.out + told.err
+    assert told.err
 
 
 def test_an_output_that_cannot_be_written_is_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

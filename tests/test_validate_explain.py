@@ -21,6 +21,7 @@ from generator.validate.prepare import Options
 from generator.validate.syntax import same, tree
 from generator.validate.verdict import State
 from tests.servers import Prometheus, find, missing
+from tests.validating import settled
 
 DEMO = {"deployment": "demo", "role": "api", "instance": "a", "system": "agent_server"}
 QUEUE = {"deployment": "other", "role": "queue", "instance": "b", "system": "agent_server"}
@@ -55,14 +56,15 @@ def asked(catalogue: Catalogue) -> Iterator[Asked]:
         ),
         ({"__name__": "lg_api_http_requests_latency_count", "method": "GET", "path": "/x", **DEMO}, zero),
         ({"__name__": "lg_api_workers_max", **QUEUE}, steady),
-        ({"__name__": "deployment:slo_bad:rate5m", "slo": "http_availability", "deployment": "demo"}, steady),
+        ({"__name__": "agentobs_deployment:slo_bad:rate_5m", "slo": "http_availability", "deployment": "demo"}, steady),
     ]
     assert found.path
     with Prometheus(found.path, history=True) as server:
         server.push(series, times)
         server.push([({"__name__": "lg_api_redis_pool_max", **DEMO}, [1.0])], times[-1:])
         bundle = build(Site(catalogue, read(catalogue)))
-        with prepared(bundle, Options(server.url), lambda _: None) as context:
+        with prepared(bundle, Options(server.url), lambda _: None) as fresh:
+            context = settled(fresh)
             yield Asked(context, explainer(context))
 
 
@@ -100,13 +102,14 @@ CASES = [
     ("lg_api_pending_runs_wait_time_max", State.EMPTY, "not in Agent Server 0.11.0 and later"),
     ("prometheus_rule_evaluation_failures_total", State.EMPTY, "Prometheus does not scrape itself"),
     ("vmalert_alerting_rules_errors_total", State.EMPTY, "no vmalert is scraped"),
+    ("alertmanager_config_last_reload_successful", State.EMPTY, "no Alertmanager is scraped"),
     ("probe_success", State.EMPTY, "no exporter with probe_success is scraped"),
     ('ALERTS{alertstate="firing"}', State.EMPTY, "no alert is pending or firing"),
     ('sum(up{system="langsight"})', State.EMPTY, "no target of the system langsight is scraped"),
     ('count({otel_scope_name="x"})', State.EMPTY, 'no series has otel_scope_name="x"'),
-    ('deployment:slo_bad:rate5m{slo="queue_wait"}', State.EMPTY, "deployment:slo_bad:rate5m is recorded from nothing: "),
-    ('deployment:slo_bad:rate5m{slo="nonsense"}', State.WRONG, "slo of deployment:slo_bad:rate5m is never 'nonsense'"),
-    ("deployment:lg_api_http_requests_latency:p95_5m", State.WRONG, "is not recorded, although its rule would give something"),
+    ('agentobs_deployment:slo_bad:rate_5m{slo="queue_wait"}', State.EMPTY, "agentobs_deployment:slo_bad:rate_5m is recorded from nothing: "),
+    ('agentobs_deployment:slo_bad:rate_5m{slo="nonsense"}', State.WRONG, "slo of agentobs_deployment:slo_bad:rate_5m is never 'nonsense'"),
+    ("agentobs_deployment:lg_api_http_requests_latency:p95_5m", State.WRONG, "is not recorded, although its rule would give something"),
     ('label_replace(lg_api_num_pending_runs > 7, "a", "b\\\\c\\"", "", "")', State.EMPTY, "no value of lg_api_num_pending_runs is > 7"),
     ("this is not promql", State.WRONG, "it is not PromQL"),
 ]  # fmt: skip
@@ -157,7 +160,7 @@ def test_a_few_small_queries_tell_what_is_there(asked: Asked) -> None:
     assert evidence.reached["agent_server"] == Reached({"api": 1, "queue": 1}, {"api": 1, "queue": 1})
     lg = asked.context.site.system("agent_server")
     assert [evidence.seen(lg[n]) for n in ("num_pending_runs", "http_requests_latency", "pg_pool_max")] == [1, 1, 0]
-    assert gather(asked.context.site, asked.context.prometheus) == evidence
+    assert gather(asked.context.site, asked.context.prometheus, since=time.time() - 300) == evidence
 
 
 @pytest.mark.real
@@ -174,11 +177,23 @@ def test_what_was_written_while_its_rule_was_evaluated_is_no_miss(
     """A sample may be there with a time before the evaluation that did not see it; one a whole interval older was there."""
     evaluated = asked.context.now - ago, interval
     found = explainer(replace(asked.context, evaluated=lambda _: evaluated)).nothing(
-        "deployment:lg_api_http_requests_latency:p95_5m"
+        "agentobs_deployment:lg_api_http_requests_latency:p95_5m"
     )
 
     assert found.state is state
     assert why in found.why
+
+
+@pytest.mark.real
+def test_what_is_recorded_seldom_is_looked_for_over_its_interval(asked: Asked) -> None:
+    """Ten minutes after its evaluation an instant query finds nothing of it, and nothing is wrong."""
+    seldom = explainer(replace(asked.context, evaluated=lambda _: (asked.context.now - 400, 600.0)))
+    record = next(iter(asked.context.records()))
+
+    assert seldom.lately(replace(record, name="lg_api_num_pending_runs", labels={})) == (1, 600.0)
+    assert seldom.lately(replace(record, name="agentobs_nobody", labels={})) is None
+    often = explainer(replace(asked.context, evaluated=lambda _: (asked.context.now - 20, 30.0)))
+    assert often.lately(replace(record, name="lg_api_num_pending_runs", labels={})) is None
 
 
 def test_reasons_follow_the_configuration(configured: Callable[[str], Site]) -> None:
@@ -227,7 +242,11 @@ def test_reasons_follow_the_configuration(configured: Callable[[str], Site]) -> 
         == "no server is Agent Server before 0.11.0"
     )
     assert why("", "run_abandoned_by_shutdown_counter", started) == "no process is shutting down"
-    assert why("", "delta_channel_read_counter", started) == "when it first appears is not known"
+    assert why("", "delta_channel_read_counter", started) == (
+        "only Agent Server 0.16.0 and later has it, and nothing that only these have is seen"
+    )
+    newest = 'versions: "0.16.7"'
+    assert why(system(newest), "delta_channel_read_counter", started) == "when it first appears is not known"
     assert why("", "num_pending_runs", {}, {}) == "no target of the system agent_server is scraped"
 
 

@@ -10,7 +10,9 @@ import pytest
 import yaml
 
 from generator.validate import Context
+from generator.validate.answer import Answer
 from generator.validate.grafana import answered
+from generator.validate.probe import RefusedError
 from generator.validate.verdict import State
 from tests.grafana_fake import Grafana
 from tests.servers import Prometheus, find
@@ -127,11 +129,11 @@ FRAMES: list[tuple[Any, int]] = [
 @pytest.mark.parametrize(("answer", "values"), FRAMES)
 def test_values_in_data_frames_are_counted(answer: Any, values: int) -> None:
     """Times are none, and null is none."""
-    assert answered(answer) == values
+    assert answered(Answer(answer, "", ValueError)) == values
 
 
 @pytest.mark.parametrize("answer", [{}, [], {"results": {}}, {"results": {"A": {"error": "no"}}}])
 def test_an_answer_without_a_result_is_an_error(answer: Any) -> None:
     """Grafana's own words where there are any."""
-    with pytest.raises(ValueError, match="no"):
-        answered(answer)
+    with pytest.raises((ValueError, RefusedError), match=r"no|needed"):
+        answered(Answer(answer, "", ValueError))

@@ -15,6 +15,7 @@ import pytest
 
 from generator.errors import GeneratorError
 from generator.validate.access import Access, access, address, secret
+from generator.validate.answer import Answer
 from generator.validate.probe import (
     PATIENCE,
     AbsentError,
@@ -25,16 +26,16 @@ from generator.validate.probe import (
     RefusedError,
     SilentError,
 )
-from generator.validate.prometheus import Prometheus, unix, value
+from generator.validate.prometheus import Prometheus, unix
 from tests.servers import free_port
-from tests.validating import Answer, Fake, told
+from tests.validating import Answering, Fake, told
 
 TOKEN = "a-token-that-nobody-may-see"  # noqa: S105 - a test
 PASSWORD = "a-password-that-nobody-may-see"  # noqa: S105 - a test
 
 
 @contextmanager
-def asked(answer: Answer, given: Access | None = None, **more: Any) -> Iterator[tuple[Probe, Fake]]:
+def asked(answer: Answering, given: Access | None = None, **more: Any) -> Iterator[tuple[Probe, Fake]]:
     """A probe of a server that answers as told."""
     with Fake(answer) as fake:
         probe = Probe("Prometheus", fake.url, given or Access(), flag="--prometheus", **more)
@@ -84,7 +85,7 @@ def test_no_login_of_somebody_elses_file_takes_the_place_of_ours(
         ({"basic": "nobody"}, "the password has no user"),
         ({"headers": ["nothing"]}, "a header is not NAME=VALUE"),
         ({"headers": ["=x"]}, "a header is not NAME=VALUE"),
-        ({"headers": ["X=@/nowhere"]}, "--header cannot be read: FileNotFoundError"),
+        ({"headers": ["X=@/nowhere"]}, "--header:1: the file that it names is not there"),
         ({"bearer": "couple\nof lines"}, "the value of Authorization cannot stand in a header"),
         ({"ca_file": Path("/nowhere")}, "the file of certificates is not there"),
     ],
@@ -147,15 +148,41 @@ def redirect(*_: object) -> tuple[int, dict[str, str], bytes]:
         (lambda *_: (500, {}, b""), RefusedError, "Prometheus answers /x with status 500: no text"),
         (redirect, DeniedError, "Prometheus at {} sends /x on to https://login.example.com/; name the final address with --prometheus, or log in"),
         (lambda *_: (200, {"Content-Type": "text/html"}, b"<html>"), SilentError, "Prometheus at {} answers /x with something that is not JSON (text/html); see whether --prometheus names the right server"),
-        (lambda *_: (200, {}, b"[" * 100_000), SilentError, "Prometheus at {} answers /x with something that is not JSON (no type); see whether --prometheus names the right server"),
+        (lambda *_: (200, {}, b"[" * 9_000), SilentError, "Prometheus at {} answers /x with something that is not JSON (no type); see whether --prometheus names the right server"),
+        (lambda *_: (200, {}, b"[" * 4_000_000), SilentError, "Prometheus at {} answers /x with more than 3,000,000 values; see whether --prometheus names the right server"),
     ],
 )  # fmt: skip
-def test_every_bad_answer_is_one_clear_sentence(answer: Answer, kind: type[ProbeError], what: str) -> None:
+def test_every_bad_answer_is_one_clear_sentence(answer: Answering, kind: type[ProbeError], what: str) -> None:
     """What happened, where, and what to do."""
     with asked(answer) as (probe, _):
         with pytest.raises(kind) as caught:
             probe.get("/x")
         assert str(caught.value) == what.format(probe.url)
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        {"data": {"result": [{"metric": {"s": str(n)}, "values": [[30 * p, "1"] for p in range(31)]} for n in range(500)]}},
+        {"data": {"result": [{"metric": {"s": str(n)}, "value": [1, "1"]} for n in range(5_000)]}},
+        {"frames": [{"data": {"values": [list(range(720)), [1] * 720]}}] * 15},
+    ],
+    ids=["a range of 500 series", "5,000 series at one time", "fifteen frames of Grafana"],
+)  # fmt: skip
+def test_large_answers_of_healthy_servers_are_read(answer: Any) -> None:
+    """Numbers are short: a bound on the bytes of each would refuse them."""
+    with asked(lambda *_: told(answer)) as (probe, _):
+        assert probe.get("/x").told == answer
+
+
+def test_a_server_that_answers_nothing_but_nonsense_is_given_up() -> None:
+    """An answer that nothing can be done with is no sign of life."""
+    with asked(lambda *_: (200, {}, b"<html>")) as (probe, _):
+        for _asked in range(5):
+            with pytest.raises(SilentError):
+                probe.get("/x")
+        with pytest.raises(GoneError, match="stopped answering"):
+            probe.get("/x")
 
 
 def test_nobody_there() -> None:
@@ -185,7 +212,7 @@ def test_a_server_that_hangs_is_given_up() -> None:
     with asked(slow, timeout=0.2) as (probe, _):
         begin = time.monotonic()
         with pytest.raises(
-            SilentError, match=r"no answer to /x within 0.2 s; see whether it hangs, or raise --timeout"
+            SilentError, match=r"no whole answer to /x within 0.2 s; see whether it hangs, or raise --timeout"
         ):
             probe.get("/x")
         assert time.monotonic() - begin < 2
@@ -217,7 +244,7 @@ def test_an_answer_without_an_end_is_given_up() -> None:
     thread.start()
     probe = Probe("Prometheus", f"http://127.0.0.1:{server.server_address[1]}", Access(), timeout=0.5)
     try:
-        with pytest.raises(SilentError, match=r"does not end within 0.5 s"):
+        with pytest.raises(SilentError, match=r"no whole answer to /x within 0.5 s"):
             probe.get("/x")
     finally:
         over.set()
@@ -278,7 +305,7 @@ def test_a_certificate_that_is_not_trusted_and_one_that_is(tmp_path: Path) -> No
         with pytest.raises(SilentError) as caught:
             plain.get("/x")
         trusting = Probe("Prometheus", url, access(ca_file=tmp_path / "crt"))
-        assert trusting.get("/x") == {"x": 1}
+        assert trusting.get("/x").told == {"x": 1}
         plain.close()
         trusting.close()
 
@@ -330,7 +357,7 @@ def test_json_of_another_shape_is_told_as_such(ask: Callable[[Prometheus], objec
     """No traceback, whatever a server answers."""
     with (
         asked(lambda *_: told({"status": "success", "data": data})) as (probe, _),
-        pytest.raises(SilentError, match="with another shape than Prometheus' API has"),
+        pytest.raises(SilentError, match="in another shape than its API: "),
     ):
         ask(Prometheus(probe))
 
@@ -342,10 +369,19 @@ def test_json_that_is_no_answer_of_the_api(answer: object) -> None:
         Prometheus(probe).query("x")
 
 
+def given(value: object) -> Answer:
+    """A value of an answer, of which a wrong shape is a ValueError."""
+    return Answer(value, "data.x", ValueError)
+
+
 def test_times_and_values() -> None:
-    """A time that never was is 0; so is what is no time."""
-    assert unix("2026-01-02T03:04:05.123456789Z") == pytest.approx(1767323045.123456)
-    assert unix("2026-01-02T03:04:05+01:00") == 1767319445
-    assert unix("0001-01-01T00:00:00Z") == unix("") == unix(None) == unix("yesterday") == 0
-    assert value("1.5") == 1.5
-    assert str(value(None)) == str(value("x")) == "nan"
+    """A time that never was is 0; what is no time is another shape."""
+    assert unix(given("2026-01-02T03:04:05.123456789Z")) == pytest.approx(1767323045.123456)
+    assert unix(given("2026-01-02T03:04:05+01:00")) == 1767319445
+    assert unix(given("0001-01-01T00:00:00Z")) == unix(given("")) == unix(given(None)) == 0
+    with pytest.raises(ValueError, match=r"data.x is no time, and a time is needed"):
+        unix(given("yesterday"))
+    assert given("1.5").sample() == 1.5
+    assert str(given("NaN").sample()) == "nan"
+    with pytest.raises(ValueError, match=r"data.x is nan, and a finite number is needed"):
+        given("NaN").number()

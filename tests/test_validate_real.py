@@ -15,7 +15,7 @@ import yaml
 from generator.validate import CHECKS, Context, prepared, run
 from generator.validate.verdict import State
 from tests.servers import Prometheus, find, free_port, wait_until
-from tests.validating import Fake, Installation, judged, troubles
+from tests.validating import Fake, Installation, judged, settled, troubles
 
 pytestmark = pytest.mark.real
 
@@ -32,6 +32,7 @@ REASONS = (
     "no alert is pending or firing",
     "no value of",
     "nothing to record yet",
+    "has fewer than two samples within the range",  # a counter that was born a moment ago
     "everything that it would show is left out",
 )
 
@@ -51,7 +52,7 @@ def broken(live: Installation, *, config: Any = None, rules: dict[str, str] | No
             limit_seconds=60,
         )
         with prepared(live.bundle, live.options(prometheus=server.url), lambda _: None) as context:
-            yield context
+            yield settled(context)
 
 
 def scraped(server: Prometheus, config: Any) -> bool:
@@ -84,7 +85,7 @@ def test_nothing_is_wrong_where_nothing_is_wrong(live: Installation) -> None:
 def test_targets_that_are_down_twice_there_mislabelled_or_not_there(live: Installation) -> None:
     """Each by its address, with what to do."""
     config = yaml.safe_load(live.text("scrape/prometheus.yml"))
-    (job,) = config["scrape_configs"]
+    job = next(one for one in config["scrape_configs"] if one["job_name"] == "agent-server")
     down, gone = f"127.0.0.1:{free_port()}", live.queue.address
     job["static_configs"] = [
         {"targets": [live.api.address], "labels": {"deployment": "demo", "role": "api"}},
@@ -96,7 +97,9 @@ def test_targets_that_are_down_twice_there_mislabelled_or_not_there(live: Instal
         "job_name": "agent-server-file",
         "static_configs": [{"targets": [f"localhost:{live.api.port}"], "labels": {"role": "api"}}],
     }
-    config["scrape_configs"] = [job, {**again, "static_configs": [job["static_configs"][0]]}, nameless]
+    large = {**again, "job_name": "large", "sample_limit": 1, "params": {"large": ["1"]}}
+    large["static_configs"] = [job["static_configs"][0]]
+    config["scrape_configs"] = [job, {**again, "static_configs": [job["static_configs"][0]]}, nameless, large]
 
     with broken(live, config=config) as context:
         found = troubles(judged(context, "targets"))
@@ -105,6 +108,7 @@ def test_targets_that_are_down_twice_there_mislabelled_or_not_there(live: Instal
     assert found[f"agent_server {api} (api)"].startswith("it is scraped 2 times, by again, agent-server:")
     assert re.match("it is down: .*connection refused", found[f"agent_server http://{down}/metrics (apj)"])
     assert found[f"agent_server http://localhost:{live.api.port}/metrics (api)"] == "it lacks the label deployment"
+    assert found[f"agent_server {api}?large=1 (api)"] == "Prometheus refuses its whole page: sample limit exceeded"
     assert found["agent_server role queue"] == "it is configured, and no target has it"
     assert found[f"agent_server {gone}"] == "it is configured, and Prometheus does not scrape it"
 
@@ -146,14 +150,14 @@ def test_rules_that_are_edited_lost_added_or_relabelled(live: Installation) -> N
         verdicts = judged(context, "rules")
     found = troubles(verdicts)
 
-    group = "agent-server-capacity"
+    group = "agentobs.agent-server-capacity"
     assert found[f"{group} / {names[0]}"] == "its expression differs from the generated one: vector(1) > 2"
     assert found[f"{group} / {names[1]}"].startswith("its for is 59 s, and ")
     assert found[f"{group} / {names[2]}"].startswith("its label severity is page, and ")
     assert found[f"{group} / {names[3]}"] == "its annotations differ: summary"
     assert found[f"{group} / {names[-1]}"] == "it is not loaded"
     assert found[f"{group} / Mine"] == "it is loaded, and the bundle does not make it"
-    assert found["agent-server-http"] == "the group is not loaded"
+    assert found["agentobs.agent-server-http"] == "the group is not loaded"
     assert found[slow["name"]] == "its interval is 3 s, and 6 s is generated"
     assert {v.state for item, v in verdicts.items() if item in found and "annotations" not in v.why} == {
         State.WRONG,
@@ -175,7 +179,7 @@ def test_a_rule_that_fails_is_told_with_the_servers_own_words(live: Installation
 
     with broken(live, rules=texts) as context:
         wait_until(
-            lambda: any(r.get("lastError") for g in context.ruler.groups() for r in g["rules"]),
+            lambda: any(r.error for g in context.ruler.groups() for r in g.rules),
             what="the error",
             limit_seconds=60,
         )
@@ -194,7 +198,7 @@ def test_a_group_that_is_late_or_was_never_evaluated(live: Installation) -> None
 
     assert re.match(
         "its last evaluation is 1...? s ago, and it has to be evaluated every 6 s",
-        late["agent_server.records.slow"].why,
+        late["agentobs.agent_server.records.slow"].why,
     )
     assert troubles(slow) == {}
 
@@ -206,7 +210,7 @@ def test_a_group_that_is_loaded_twice(live: Installation) -> None:
     with broken(live, rules=texts) as context:
         found = troubles(judged(context, "rules"))
 
-    assert found["agent-server-http"].startswith("the group is loaded 2 times: ")
+    assert found["agentobs.agent-server-http"].startswith("the group is loaded 2 times: ")
 
 
 def test_a_recorded_series_that_no_rule_makes(live: Installation) -> None:
@@ -215,14 +219,14 @@ def test_a_recorded_series_that_no_rule_makes(live: Installation) -> None:
 
     with broken(live, rules=texts) as context:
         wait_until(
-            lambda: context.prometheus.query("count(rate(lg_api_http_requests_total[6s]))"),
-            what="a rate",
+            lambda: context.prometheus.query("count(rate(lg_api_http_requests_total[6s] offset 2s))"),
+            what="a rate that is no news",
             limit_seconds=30,
         )
         now = replace(context, now=time.time())
         records, panels = judged(now, "records"), judged(now, "panels")
 
-    name = "deployment:lg_api_http_requests_latency:p95_5m"
+    name = "agentobs_deployment:lg_api_http_requests_latency:p95_5m"
     assert records[name].state is State.WRONG
     assert records[name].why == f"{name} is not recorded, although its rule would give something"
     # A panel on it is blank, and says why.
@@ -313,7 +317,8 @@ def test_metrics_of_another_type_with_other_labels_or_edges(live: Installation) 
     """A page that differs from the catalogue is told metric by metric; what should be there and is not, too."""
     with Fake(lambda *_: (200, {"Content-Type": "text/plain; version=0.0.4"}, PAGE.encode())) as page:
         config = yaml.safe_load(live.text("scrape/prometheus.yml"))
-        config["scrape_configs"][0]["static_configs"] = [
+        job = next(one for one in config["scrape_configs"] if one["job_name"] == "agent-server")
+        job["static_configs"] = [
             {"targets": [page.url.removeprefix("http://")], "labels": {"deployment": "demo", "role": "api"}}
         ]
         with broken(live, config=config) as context:
@@ -346,7 +351,9 @@ def test_the_oldest_supported_prometheus_is_judged_alike(live: Installation) -> 
     config = yaml.safe_load(live.text("scrape/prometheus.yml"))
     config.pop("rule_files")
     with Prometheus(found, yaml.safe_dump(config), rules=live.rules().values()) as server:
-        wait_until(lambda: server.query("deployment:slo_error:ratio30d"), what="the slowest rule", limit_seconds=120)
+        wait_until(
+            lambda: server.query("agentobs_deployment:slo_error:ratio_30d"), what="the slowest rule", limit_seconds=120
+        )
         with prepared(live.bundle, live.options(prometheus=server.url), lambda _: None) as context:
             verdicts = list(run(context))
 

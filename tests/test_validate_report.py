@@ -16,7 +16,7 @@ from generator.validate.verdict import Verdict, empty, failed, ok, pending, warn
 VERDICTS = (
     ok("3 series").of("metrics", "agent_server up"),
     empty("nothing happened").of("panels", "Fleet / Failed runs"),
-    wrong("it is <down> & \x1b[31mout\x00", "start it").of("targets", "http://a:1/metrics"),
+    wrong("it is <down> & \\x1b[31mout\\x00", "start it").of("targets", "http://a:1/metrics"),
     warning("another name").of("alertmanager", "sends to it"),
     ok().of("targets", "http://b:1/metrics"),
     pending("not evaluated yet").of("panels", "Fleet / Budget"),
@@ -30,7 +30,7 @@ def test_the_text_has_a_table_per_category_the_worst_first() -> None:
         text(OUTCOME)
         == """\
 targets: 1 ok, 1 wrong
-  wrong    http://a:1/metrics  it is <down> &  [31mout ; start it
+  wrong    http://a:1/metrics  it is <down> & \\x1b[31mout\\x00; start it
   ok       http://b:1/metrics
 
 metrics: 1 ok
@@ -72,7 +72,7 @@ def test_the_junit_is_xml_with_failures_and_reasons() -> None:
         "0",
     )
     (failure,) = root.iter("failure")
-    assert failure.get("message") == "it is <down> & \ufffd[31mout\ufffd; start it"
+    assert failure.get("message") == "it is <down> & \\x1b[31mout\\x00; start it"
     assert [s.get("message") for s in root.iter("skipped")] == ["nothing happened", "not evaluated yet"]
     (out,) = root.iter("system-out")
     assert out.text == "warning: another name"

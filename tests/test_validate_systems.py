@@ -18,7 +18,7 @@ from generator.validate import Context, prepared
 from generator.validate.systems import chosen
 from generator.validate.verdict import State
 from tests.servers import Prometheus, find
-from tests.validating import Installation, bundled, judged, troubles
+from tests.validating import Installation, bundled, judged, settled, troubles
 
 
 @contextmanager
@@ -28,7 +28,7 @@ def expecting(live: Installation, path: Path, systems: Any, *names: str) -> Iter
     own["systems"] = {"agent_server": own["systems"]["agent_server"], **systems}
     path.write_text(yaml.safe_dump(own), encoding="utf-8")
     with prepared(bundled(path), live.options(systems=names), lambda _: None) as context:
-        yield context
+        yield settled(context)
 
 
 @pytest.mark.real
@@ -70,11 +70,11 @@ def test_only_the_chosen_systems_are_judged_but_all_rules_are_loaded(live: Insta
     assert verdicts["metrics"] == {}
     assert not [item for item in verdicts["panels"] if item.startswith("Agent Server / ")]
     rules = verdicts["rules"]
-    assert rules["agent-server-http"].why == "loaded and healthy; its system is not judged"
-    assert not [item for item in rules if item.startswith("agent-server-http / ")]
-    assert rules["langsight-api"].why == "the group is not loaded"
-    assert [item for item in rules if item.startswith("langsight-api / ")]
-    assert not [item for item in verdicts["records"] if item.startswith("deployment:lg_api_")]
+    assert rules["agentobs.agent-server-http"].why == "loaded and healthy; its system is not judged"
+    assert not [item for item in rules if item.startswith("agentobs.agent-server-http / ")]
+    assert rules["agentobs.langsight-api"].why == "the group is not loaded"
+    assert [item for item in rules if item.startswith("agentobs.langsight-api / ")]
+    assert not [item for item in verdicts["records"] if item.startswith("agentobs_deployment:lg_api_")]
 
 
 @pytest.mark.real
@@ -83,8 +83,8 @@ def test_rules_of_another_system_that_are_lost_are_wrong(live: Installation, tmp
     with expecting(live, tmp_path / "bundle.yaml", {}, "agent_server") as context:
         found = troubles(judged(context, "rules"))
 
-    assert {item for item in found if item.startswith("langsight")} == {
-        "langsight-api", "langsight-feed", "langsight-telemetry",
+    assert {item for item in found if item.startswith("agentobs.langsight")} == {
+        "agentobs.langsight-api", "agentobs.langsight-feed", "agentobs.langsight-telemetry", "agentobs.langsight.records",
     }  # fmt: skip
 
 
@@ -95,7 +95,7 @@ def test_a_group_whose_turn_comes_later_is_pending_and_not_waited_for(live: Inst
     assert path
     documents = [yaml.safe_load(text) for text in live.rules().values()]
     for group in (g for d in documents for g in d["groups"]):
-        if "interval" in group and group["name"] != "agent_server.records":
+        if "interval" in group and group["name"] != "agentobs.agent_server.records":
             group["interval"] = "400d"  # its first evaluation is anywhere within
     config = yaml.safe_load(live.text("scrape/prometheus.yml"))
     config.pop("rule_files")
@@ -109,7 +109,7 @@ def test_a_group_whose_turn_comes_later_is_pending_and_not_waited_for(live: Inst
             later = judged(replace(context, now=context.now + 1e8), "rules")
 
     assert "not settled in time; judging what is there" not in told
-    slow = "agent_server.records.slow"
+    slow = "agentobs.agent_server.records.slow"
     assert rules[slow].state is State.PENDING
     assert rules[slow].why.startswith("not evaluated yet: its interval is 3.456e+07 s, and the rules were loaded ")
     assert {v.state for item, v in rules.items() if item.startswith(f"{slow} / ")} == {State.PENDING}

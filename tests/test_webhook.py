@@ -15,7 +15,7 @@ import pytest
 import yaml
 
 from reference_server.serve import Running, bind
-from reference_server.webhook import MOST_BYTES, MOST_NOTIFICATIONS, lines, webhook
+from reference_server.webhook import MOST_BYTES, MOST_CHARACTERS, MOST_LINES, MOST_NOTIFICATIONS, lines, webhook
 from tests.servers import Alertmanager, find, missing, wait_until
 from tests.servers.loopback import ask, free_port
 
@@ -40,7 +40,8 @@ def port(said: list[str]) -> Iterator[int]:
 
 
 def post(port: int, body: object) -> int:
-    return ask(port, "POST", "/", body if isinstance(body, bytes) else json.dumps(body).encode())[0]
+    data = body if isinstance(body, bytes) else json.dumps(body).encode()
+    return ask(port, "POST", "/", data, {"Content-Type": "application/json"})[0]
 
 
 def shown(port: int) -> list[dict[str, Any]]:
@@ -94,6 +95,21 @@ def test_an_alert_is_one_line_whatever_its_texts_are() -> None:
     assert lines({"alerts": [{"labels": 3, "annotations": None}]}) == ["?: ? :"]
 
 
+def test_a_notification_has_so_many_lines_and_no_more(port: int, said: list[str]) -> None:
+    """Two megabytes hold a hundred thousand empty alerts."""
+    assert post(port, {"alerts": [{}] * (MOST_LINES + 5)}) == 200
+
+    assert (len(said), said[-1]) == (MOST_LINES + 1, "and 5 more")
+
+
+def test_a_line_does_nothing_to_a_terminal_and_has_a_bound() -> None:
+    """Escape codes are gone, and no text of megabytes fills the log."""
+    (line,) = lines({"alerts": [{"annotations": {"summary": "\x1b]0;owned\x07\x9b2J" + "x" * 10_000}}]})
+
+    assert line.isprintable()
+    assert len(line) <= MOST_CHARACTERS
+
+
 def test_the_command_serves_until_it_is_told_to_end() -> None:
     """It says where it answers, answers, and ends with 0."""
     command = [sys.executable, "-m", "reference_server", "webhook", "--port", str(free_port())]
@@ -114,7 +130,7 @@ def test_a_real_alertmanager_delivers_to_it(port: int, said: list[str], age: Any
     binary, reason = find("alertmanager", age)
     if not binary:
         missing(reason)
-    config = yaml.safe_load((ROOT / "alerts" / "alertmanager.yml").read_text(encoding="utf-8"))
+    config = yaml.safe_load((ROOT / "docker" / "generated" / "alerts" / "alertmanager.yml").read_text(encoding="utf-8"))
     for receiver in config["receivers"]:
         for one in receiver.get("webhook_configs", ()):
             one["url"] = f"http://127.0.0.1:{port}/"

@@ -12,7 +12,7 @@ import requests
 from reference_server import settings
 from reference_server.serve import Running, bind
 from reference_server.whole import Whole
-from reference_server.whole_app import whole_app
+from reference_server.whole_app import WholeApp
 from tests.exposition import Family, parse
 from tests.servers import wait_until
 
@@ -51,7 +51,7 @@ def page(running: Running, labels: Mapping[str, str]) -> dict[str, Family]:
 def stage(request: pytest.FixtureRequest) -> Iterator[tuple[Stage, Running]]:
     """A scenario, by its id, and its server."""
     made = Stage(request.param)
-    with Running(whole_app(made.whole), bind("127.0.0.1", 0)) as running:
+    with Running(WholeApp(made.whole), bind("127.0.0.1", 0)) as running:
         yield made, running
 
 
@@ -167,5 +167,5 @@ def test_its_clock_runs_by_itself() -> None:
     """Nobody needs to ask for time to pass."""
     own = settings.read({"scenario": "calm", "time_scale": "600"}, {})
     whole = Whole(own)
-    with Running(whole_app(whole), bind("127.0.0.1", 0)):
+    with Running(WholeApp(whole), bind("127.0.0.1", 0)):
         wait_until(lambda: whole.elapsed_seconds > 60, what="a virtual minute", limit_seconds=20)

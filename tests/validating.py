@@ -75,7 +75,7 @@ class Installation:
     def context(self, **changes: Any) -> Iterator[Context]:
         """What the checks are handed."""
         with prepared(self.bundle, self.options(**changes), lambda _: None) as context:
-            yield context
+            yield settled(context)
 
 
 def bundled(path: Path) -> Bundle:
@@ -102,18 +102,23 @@ def installed() -> Iterator[Installation]:
             "tier": 3,
             "runtimes": ["postgres"],
             "roles": ["api", "queue"],
-            "scrape": {"discovery": ["static"], "static": groups},
+            "scrape": {"static": groups},
         }
         off = {name: {"enabled": False} for name in ("langsight", "agentgateway", "langsmith")}
         config_ = {"systems": {"agent_server": own, **off}}
         monitoring = stack.enter_context(Monitoring(programs, config_, scale=SCALE, webhook=webhook.url))
         made = Installation(monitoring, api, queue, webhook)
         wait_until(
-            lambda: monitoring.prometheus.query("deployment:slo_error:ratio30d"),
+            lambda: monitoring.prometheus.query("agentobs_deployment:slo_error:ratio_30d"),
             what="the slowest rule",
             limit_seconds=120,
         )
         yield made
+
+
+def settled(context: Context) -> Context:
+    """The context as if its Prometheus had been there for long: what is missing is wrong, and not pending."""
+    return replace(context, evidence=replace(context.evidence, young=""))
 
 
 def judged(context: Context, category: str) -> dict[str, Verdict]:
@@ -128,13 +133,13 @@ def troubles(verdicts: Mapping[str, Verdict]) -> dict[str, str]:
 
 
 #: Method, path with query, headers and body in; status, headers and body out.
-Answer = Callable[[str, str, Mapping[str, str], bytes], tuple[int, Mapping[str, str], bytes]]
+Answering = Callable[[str, str, Mapping[str, str], bytes], tuple[int, Mapping[str, str], bytes]]
 
 
 class Fake:
     """A web server on a free loopback port that answers as it is told. A context manager."""
 
-    def __init__(self, answer: Answer) -> None:
+    def __init__(self, answer: Answering) -> None:
         asked: list[tuple[str, str, dict[str, str]]] = []
 
         class Handler(BaseHTTPRequestHandler):

@@ -1,6 +1,6 @@
 """Write the generated parts of README.md and docs/: boards, limits, checks, engines, runbook facts. `--check` only says what differs.
 
-A generated part stands between two comments, `<!-- name ... -->` and `<!-- /name -->`.
+What a generated part is, and where it may stand: tools/blocks.py.
 """
 
 from __future__ import annotations
@@ -10,6 +10,8 @@ import sys
 from dataclasses import replace
 from pathlib import Path
 
+from blocks import problems, written
+
 from generator.alerts import TOPICS
 from generator.bundle import Bundle, build, system_of
 from generator.catalogue import load
@@ -18,21 +20,26 @@ from generator.config import read
 from generator.limits import LIMITS
 from generator.lint import CHECKS
 from generator.listing import boards
-from generator.rules import Alert
+from generator.rules import Alert, Because
 from generator.site import Site
 from generator.units import number
 from reference_server.coverage import markdown
 from reference_server.scenarios import SEVERITIES, shipped
 from reference_server.systems import AGENT_SERVER, OTHERS
+from tests import accepting
 from tests.matrix import differences
 
 ROOT = Path(__file__).parent.parent
+
+#: Pages that other commands write from top to bottom; they have no parts.
+WHOLE = ("fidelity.md", "proof.md")
 
 
 def parts() -> dict[str, list[str]]:
     """Return the lines of each generated part by its name."""
     catalogue = load()
     bundle = build(Site(catalogue, read(catalogue)))
+    moving = (ROOT / "docs" / "scenarios.md").read_text(encoding="utf-8")
     return {
         "boards": [
             "| board | answers |",
@@ -43,7 +50,7 @@ def parts() -> dict[str, list[str]]:
         "fidelity": fidelity((ROOT / "docs" / "fidelity.md").read_text(encoding="utf-8")),
         "engines": differences.markdown(differences.load(), {row["board"]: row["title"] for row in boards(bundle)}),
         **{
-            f"scenarios-{name}": markdown(catalogue.systems[name].metrics).rstrip().splitlines()
+            f"scenarios-{name}": markdown(catalogue.systems[name].metrics, moving).rstrip().splitlines()
             for name in (AGENT_SERVER, *OTHERS)
             if next(shipped(name), None)
         },
@@ -59,6 +66,7 @@ def parts() -> dict[str, list[str]]:
             "| --- | --- |",
             *(f"| `{check.name}` | {check.about} |" for check in CHECKS),
         ],
+        "refused": accepting.markdown(),
         "rules": [
             "| rule | what it wants |",
             "| --- | --- |",
@@ -69,16 +77,17 @@ def parts() -> dict[str, list[str]]:
 
 def fidelity(page: str) -> list[str]:
     """Return the result of the last `make fidelity` in figures: what the rows of its page add up to."""
-    rows = re.findall(r"^\| (\w+) \| (?:.*?) \| (.*?) \| (.*?) \|$", page, re.MULTILINE)
+    rows = re.findall(r"^\| (\w+) \| (?:.*?) \| (.*?) \| (.*?) \| (.*?) \|$", page, re.MULTILINE)
     rows = [row for row in rows if row[0] != "scenario"]
     faults = [row for row in rows if row[1]]
     benign = [row for row in rows if not row[1]]
-    caught = sum("**missed" not in had for _, had, _ in faults)
-    false = [sum(also.count("**false") for _, _, also in some) for some in (faults, benign)]
+    caught = sum("**missed" not in had for _, had, _, _ in faults)
+    told = sum("**not" not in until for *_, until in faults)
+    false = [sum(also.count("**false") for _, _, also, _ in some) for some in (faults, benign)]
     return [
         "| scenarios | how many | result |",
         "| --- | --- | --- |",
-        f"| faults | {len(faults)} | {caught} caught in time, {len(faults) - caught} missed, {false[0]} false alerts |",
+        f"| faults | {len(faults)} | {caught} caught in time, {told} told of until they end, {len(faults) - caught} missed, {false[0]} false alerts |",
         f"| benign situations and ordinary days | {len(benign)} | {false[1]} false alerts |",
     ]
 
@@ -88,14 +97,20 @@ def _alerts(bundle: Bundle, system: str) -> list[Alert]:
     return [a for stem, groups in bundle.rules.items() if system_of(stem) == system for g in groups for a in g.alerts]
 
 
+def _titles(bundle: Bundle) -> dict[str, str]:
+    """Return what lists of alerts are headed, by system; the last one is of none."""
+    titles = {name: system.title for name, system in bundle.site.catalogue.systems.items()}
+    return {**titles, "": "The monitoring itself"}
+
+
 def _named(bundle: Bundle) -> list[str]:
     """Return the README's list: by system and severity, each name with its runbook."""
     lines: list[str] = []
-    for name, system in bundle.site.catalogue.systems.items():
+    for name, title in _titles(bundle).items():
         found = _alerts(bundle, name)
         if not found:
             continue
-        lines += ["<details>", f"<summary><b>{system.title}</b>, {len(found)} alerts</summary>", ""]
+        lines += ["<details>", f"<summary><b>{title}</b>, {len(found)} alerts</summary>", ""]
         for severity in SEVERITIES:
             links = [f"[{a.name}](docs/runbooks/{a.name}.md)" for a in found if a.severity == severity]
             if links:
@@ -107,7 +122,7 @@ def _named(bundle: Bundle) -> list[str]:
 def _told(bundle: Bundle) -> list[str]:
     """Return the table of docs/alerts.md."""
     lines: list[str] = []
-    for name, system in bundle.site.catalogue.systems.items():
+    for name, title in _titles(bundle).items():
         rows = [
             f"| [{a.name}](runbooks/{a.name}.md) | {a.severity} | {'-' if a.hold == '0s' else a.hold} "
             f"| {a.description.partition('. ')[0].removesuffix('.')}. |"
@@ -115,22 +130,8 @@ def _told(bundle: Bundle) -> list[str]:
         ]
         if rows:
             head = ["| alert | severity | after | tells |", "| --- | --- | --- | --- |"]
-            lines += [f"## {system.title}", "", *head, *rows, ""]
+            lines += [f"## {title}", "", *head, *rows, ""]
     return lines[:-1]
-
-
-def written(text: str, made: dict[str, list[str]]) -> str:
-    """Return a document with its generated parts as they must be."""
-    for name, lines in made.items():
-        body = "\n".join(lines)
-        text = re.sub(
-            rf"(<!-- {name}\b[^>]*-->\n).*?(<!-- /{name} -->)", rf"\g<1>{_literal(body)}\n\g<2>", text, flags=re.DOTALL
-        )
-    return text
-
-
-def _literal(text: str) -> str:
-    return text.replace("\\", "\\\\")
 
 
 def runbooks() -> dict[Path, str]:
@@ -173,6 +174,7 @@ def _facts(site: Site, bundle: Bundle, alert: Alert) -> list[str]:
         f"First: {alert.action}",
         "",
         clears,
+        *(line for because in alert.explained_by for line in ("", _silenced(because))),
         "",
         f"Board: [{board.title}](../../dashboards/{alert.board}.json). Reads {', '.join(f'`{s}`' for s in series)}.",
         "",
@@ -182,31 +184,39 @@ def _facts(site: Site, bundle: Bundle, alert: Alert) -> list[str]:
     ]
 
 
+def _silenced(because: Because) -> str:
+    """Say which alerts silence another one, and for what they must be the same."""
+    names = [f"[{name}]({name}.md)" for name in because.alerts]
+    held = " or ".join(f"{label} {pattern.replace('|', ' or ')}" for label, pattern in because.where.items())
+    of = " and ".join(["deployment", *because.agree])
+    return f"Nobody is told while {' or '.join(names)} fires{f' with {held}' if held else ''} for the same {of}."
+
+
 def main() -> int:
     """Write, or check, every document."""
     made = parts()
-    stale = []
     pages = runbooks()
-    for path, new in pages.items():
-        if not path.exists() or path.read_text(encoding="utf-8") != new:
-            stale.append(path)
-            if "--check" not in sys.argv:
-                path.parent.mkdir(exist_ok=True)
-                path.write_text(new, encoding="utf-8")
-    for path in (ROOT / "docs" / "runbooks").glob("*.md"):
-        if path not in pages:
-            print(f"{path.relative_to(ROOT)}: no alert has this name; delete the page or rename it")
-            return 1
-    for path in (ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))):
-        text = path.read_text(encoding="utf-8")
-        new = written(text, made)
-        if new != text:
-            stale.append(path)
-            if "--check" not in sys.argv:
-                path.write_text(new, encoding="utf-8")
+    pages_by_hand = [ROOT / "README.md", *(p for p in sorted((ROOT / "docs").glob("*.md")) if p.name not in WHOLE)]
+    documents = {path: path.read_text(encoding="utf-8") for path in pages_by_hand}
+    wrong = problems({path.relative_to(ROOT): text for path, text in documents.items()}, made)
+    wrong += [
+        f"{path.relative_to(ROOT)}:1: no alert has this name; delete the page or rename it"
+        for path in sorted((ROOT / "docs" / "runbooks").glob("*.md"))
+        if path not in pages
+    ]
+    wrong += [told for path, text in pages.items() for told in problems({path.relative_to(ROOT): text}, {"facts": []})]
+    if wrong:
+        print("\n".join(wrong))
+        return 1
+    new = pages | {path: written(text, made) for path, text in documents.items()}
+    stale = [path for path, text in new.items() if not path.exists() or path.read_text(encoding="utf-8") != text]
+    check = "--check" in sys.argv
     for path in stale:
-        print(f"{path.relative_to(ROOT)}: {'differs; run `make docs`' if '--check' in sys.argv else 'written'}")
-    return 1 if stale and "--check" in sys.argv else 0
+        if not check:
+            path.parent.mkdir(exist_ok=True)
+            path.write_text(new[path], encoding="utf-8")
+        print(f"{path.relative_to(ROOT)}{':1: differs; run `make docs`' if check else ': written'}")
+    return 1 if stale and check else 0
 
 
 if __name__ == "__main__":

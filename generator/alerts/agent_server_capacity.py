@@ -2,10 +2,17 @@
 
 from __future__ import annotations
 
-from generator.promql import age, average, moved, observed, peak, quantile, rate, total
+from generator.alerts.agent_server_queue import unworked
+from generator.promql import age, average, moved, observed, peak, quantile, rate, total, typical
 from generator.records.agent_server import levels
-from generator.rules import SAMPLED, SPARSE, Alert
+from generator.rules import SAMPLED, SPARSE, Alert, Because, Keep, going_on
 from generator.site import Site
+
+#: A backlog drains when it would be gone within so many times the window over which its fall is seen: two hours.
+WINDOWS_TO_DRAIN = 8
+
+#: For a backlog that neither grows nor shrinks for long.
+SWAYING = Keep("15m", "a backlog that stands still goes up and down a little, and its way down is no end of it")
 
 
 def alerts(site: Site) -> list[Alert]:
@@ -16,9 +23,11 @@ def alerts(site: Site) -> list[Alert]:
 def _slots(site: Site) -> list[Alert]:
     now = levels(site, by=site.identity)
     name = f"{{{{ $labels.{site.labels.deployment} }}}}"
-    pending, last = now["pending"], f"15m:{site.config.evaluation_interval}"
-    growing = pending.over_time("min_over_time", last).above(0)
-    rising = pending.over_time("delta", last).above(0)
+    pending, last = now["pending"], site.timing.steps("15m")
+    standing = pending.over_time("min_over_time", last).above(0)
+    gained = pending.over_time("delta", last)
+    worked_on = (now["slots_busy"] / now["slots"].above(0)).over_time("avg_over_time", last)
+    stuck = (pending + gained * WINDOWS_TO_DRAIN).above(0).both(worked_on.above(site.limit("backlog_busy")))
     per_slot = pending.per(now["slots"].above(0), "ratio")
     return [
         Alert(
@@ -31,17 +40,22 @@ def _slots(site: Site) -> list[Alert]:
             description="Every run that arrives now waits for another one to end. Full slots without a backlog are efficient and stay silent.",
             action="add queue replicas or raise N_JOBS_PER_WORKER; more API replicas do not help.",
             board="agent_server_queue",
+            explained_by=(Because(("AgentServerNoWorkers",)),),
         ),
         Alert(
             name="AgentServerBacklogNotDraining",
-            query=per_slot.above(site.limit("backlog_slots")).both(growing).both(rising),
+            query=per_slot.above(site.limit("backlog_slots")).both(standing).both(gained.above(0).either(stuck)),
             hold="15m",  # as long as the window of the growth: one step up is not growth
-            keep=SAMPLED,
+            keep=SWAYING,
             severity="critical",
-            summary=f"{name}: {{{{ $value | humanize }}}} runs wait per job slot, and more arrive than are done.",
-            description="The autoscaler adds workers at one waiting run per slot; this backlog is far above and still grows.",
+            summary=f"{name}: {{{{ $value | humanize }}}} runs wait per job slot, and the backlog does not drain.",
+            description=(
+                "The autoscaler adds workers at one waiting run per slot; this backlog is far above. It grows, or the slots are full and "
+                "it falls so slowly that it would take hours. Runs that wait for their time, with free slots, do not count."
+            ),
             action="read the autoscaler's events and its maximum of replicas, then the number of database connections.",
             board="agent_server_queue",
+            explained_by=(Because(("AgentServerNoWorkers",)),),
         ),
     ]
 
@@ -49,15 +63,17 @@ def _slots(site: Site) -> list[Alert]:
 def _pools(site: Site) -> list[Alert]:
     lg, by, now = site.system("agent_server"), site.identity, levels(site, by=site.identity)
     name = f"{{{{ $labels.{site.labels.deployment} }}}}"
+    failed = moved(lg["pg_pool_requests_errors_total"], by=by)
     return [
         Alert(
             name="AgentServerPgPoolErrors",
-            query=moved(lg["pg_pool_requests_errors_total"], by=by).above(site.limit("pg_pool_errors")),
+            query=failed.above(site.limit("pg_pool_errors")).both(going_on(failed)),
             over="10m",
-            hold="2m",
+            hold=site.timing.outlasting,
+            keep=SPARSE,
             severity="critical",
-            summary=f"{name}: {{{{ $value | humanize }}}} requests for a Postgres connection failed within 10 minutes.",
-            description="A request without a connection fails for its user, or leaves a run behind.",
+            summary=f"{name}: {{{{ $value | humanize }}}} requests for a Postgres connection failed within {site.timing.said('10m')}.",
+            description="A request without a connection fails for its user, or leaves a run behind. It still goes on: a failover that is over does not page.",
             action="is Postgres reachable, and is its max_connections used up by replicas times pool size?",
             board="agent_server_pools",
         ),
@@ -71,6 +87,7 @@ def _pools(site: Site) -> list[Alert]:
             description="In use is pool size less idle connections. Requests queue when the pool is used up.",
             action="look for slow queries, then compare replicas times LANGGRAPH_POSTGRES_POOL_MAX_SIZE with max_connections.",
             board="agent_server_pools",
+            explained_by=(Because(("AgentServerPgPoolErrors",)),),
         ),
         Alert(
             name="AgentServerPgPoolQueueing",
@@ -82,6 +99,7 @@ def _pools(site: Site) -> list[Alert]:
             description="A cold start queues a handful; a sustained rate means that the pool is too small or Postgres too slow.",
             action="raise LANGGRAPH_POSTGRES_POOL_MAX_SIZE, or find what is slow in Postgres.",
             board="agent_server_pools",
+            explained_by=(Because(("AgentServerPgPoolErrors",)),),
         ),
         Alert(
             name="AgentServerRedisPoolNearlyFull",
@@ -116,6 +134,7 @@ def _slow(site: Site) -> list[Alert]:
             description="Users have long noticed. The wait is recorded when a run is picked up, so the queue still moves.",
             action="add job slots as for saturation, and tell the users.",
             board="agent_server_queue",
+            explained_by=unworked(site),
         ),
         Alert(
             name="AgentServerRunExecutionSlow",
@@ -137,7 +156,8 @@ def _process(site: Site) -> list[Alert]:
     lg, by = site.system("agent_server"), (*site.identity, site.labels.instance)
     up, proc = site.system("prometheus", on="agent_server"), site.system("process", on="agent_server")
     name = f"{{{{ $labels.{site.labels.deployment} }}}}: {{{{ $labels.{site.labels.instance} }}}}"
-    slow = peak(up["scrape_duration_seconds"], by=by).above(site.limit("scrape_duration"))
+    # Most scrapes of the last ones: one that falls between two blocked pieces is quick.
+    slow = typical(up["scrape_duration_seconds"], by=by).over("3m").above(site.limit("scrape_duration"))
     started = proc["process_start_time_seconds"]
     alive = (
         average(up["up"], by=by).over("5m").above(0).as_unit("none").both(age(started, by=by).over("5m").above(1200))
@@ -150,7 +170,7 @@ def _process(site: Site) -> list[Alert]:
         Alert(
             name="AgentServerEventLoopBlocked",
             query=slow.either(flapping),
-            hold="5m",
+            hold="4m",
             keep=SAMPLED,
             severity="warning",
             summary=f"{name} is slow to render its metrics page, or misses scrapes without a restart.",

@@ -5,8 +5,17 @@ from __future__ import annotations
 from generator.promql import happened, level, observed, rate
 from generator.query import Query
 from generator.records.agent_server import levels
-from generator.rules import SAMPLED, Alert
+from generator.rules import SAMPLED, Alert, Because
 from generator.site import Site
+
+#: Roles that execute runs.
+EXECUTING = "queue|combined"
+
+
+def unworked(site: Site) -> tuple[Because, Because]:
+    """Return what explains that runs wait: every process that would execute them is down, or there is none."""
+    down = Because(("AgentServerAllTargetsDown",), where={site.labels.role: EXECUTING})
+    return down, Because(("AgentServerNoWorkers",))
 
 
 def alerts(site: Site) -> list[Alert]:
@@ -29,6 +38,7 @@ def _workers(site: Site) -> list[Alert]:
             description="Nothing runs anywhere, and no worker answers a scrape: the queue tier is gone, not merely unscraped.",
             action="look at the queue deployment: image pull, crash loop, scaled to zero.",
             board="agent_server_queue",
+            explained_by=unworked(site)[:1],
         ),
     ]
 
@@ -36,14 +46,15 @@ def _workers(site: Site) -> list[Alert]:
 def _standing(site: Site) -> list[Alert]:
     """A queue that stands still: it has pending runs and free slots, and nothing is picked up."""
     lg, by, now = site.system("agent_server"), site.identity, levels(site, by=site.identity)
-    name, step = f"{{{{ $labels.{site.labels.deployment} }}}}", site.config.evaluation_interval
-    waiting = now["pending"].over_time("min_over_time", f"15m:{step}").above(0)
-    free = now["slots_free"].over_time("min_over_time", f"15m:{step}").above(0)
-    idle = now["slots_busy"].over_time("max_over_time", f"15m:{step}").equals(0)
+    name, last = f"{{{{ $labels.{site.labels.deployment} }}}}", site.timing.steps("15m")
+    waiting = now["pending"].over_time("min_over_time", last).above(0)
+    free = now["slots_free"].over_time("min_over_time", last).above(0)
+    idle = now["slots_busy"].over_time("max_over_time", last).equals(0)
     picked = observed(lg["run_queue_wait_time_1st_attempt"], by=by, unit="runs").above(0)
     still = waiting.both(free).both(idle).without(picked).over("15m")
-    growing = now["pending"].over_time("delta", f"5m:{step}").over_time("min_over_time", "30m:5m").above(0)
-    unblocked = site.system("exporters")["agent_server_pending_unblocked_wait_max_seconds"]
+    rise = now["pending"].over_time("delta", site.timing.steps("5m"))
+    growing = rise.over_time("min_over_time", site.timing.steps("30m", every="5m")).above(0)
+    unblocked = site.system("exporters", on="agent_server")["agent_server_pending_unblocked_wait_max_seconds"]
     return [
         Alert(
             name="AgentServerQueueStalledGrowing",
@@ -55,6 +66,7 @@ def _standing(site: Site) -> list[Alert]:
             description="The wait is recorded at the pick-up, so the latency objective is silent in this state.",
             action="restart the queue processes, then look at Redis and Postgres.",
             board="agent_server_queue",
+            explained_by=unworked(site),
         ),
         Alert(
             name="AgentServerQueueStalled",
@@ -62,10 +74,14 @@ def _standing(site: Site) -> list[Alert]:
             over="15m",
             hold="5m",
             severity="warning",
-            summary=f"{name}: {{{{ $value | humanize }}}} runs wait, slots are free, and nothing was picked up for 15 minutes.",
+            summary=f"{name}: {{{{ $value | humanize }}}} runs wait, slots are free, and nothing was picked up for {site.timing.said('15m')}.",
             description="Runs that are scheduled for later look the same, so this does not page.",
             action="ask /metrics?format=json for pending_unblocked_runs_wait_time_max_secs: it tells a stall from scheduled runs.",
             board="agent_server_queue",
+            explained_by=(
+                *unworked(site),
+                Because(("AgentServerQueueStalledGrowing", "AgentServerQueueStalledConfirmed")),
+            ),
         ),
         Alert(
             name="AgentServerQueueStalledConfirmed",
@@ -78,6 +94,7 @@ def _standing(site: Site) -> list[Alert]:
             action="restart the queue processes, then look at Redis and Postgres.",
             board="agent_server_queue",
             off="it needs a json_exporter that reads /metrics?format=json",
+            explained_by=unworked(site),
         ),
         Alert(
             name="AgentServerGhostRuns",
@@ -86,15 +103,16 @@ def _standing(site: Site) -> list[Alert]:
             keep=SAMPLED,
             severity="warning",
             summary=f"{name}: {{{{ $value | humanize }}}} runs are marked running and nobody executes them.",
-            description="A crash left them behind. Twenty minutes are several heartbeats and sweeps, so they will not go by themselves.",
+            description=f"A crash left them behind. For {site.timing.held('20m')} no heartbeat or sweep took them away, so they will not go by themselves.",
             action="list the runs with status running, cancel or restart them; look at heartbeats and Redis.",
             board="agent_server_queue",
+            explained_by=unworked(site),
         ),
     ]
 
 
 def _ghosts(site: Site) -> Query:
-    now, last = levels(site, by=site.identity), f"10m:{site.config.evaluation_interval}"
+    now, last = levels(site, by=site.identity), site.timing.steps("10m")
     least = now["running"].over_time("min_over_time", last)
     most = now["slots_busy"].over_time("max_over_time", last).as_unit("runs")
     down = now["targets"] - now["targets_up"]
@@ -119,11 +137,12 @@ def _fetching(site: Site) -> list[Alert]:
             name="AgentServerFetchRunsFailing",
             query=happened(lg["failed_to_fetch_runs_counter"], by=by).above(0),
             over="5m",
-            hold="5m",
+            hold=site.timing.over("5m"),  # as long as the window: one failed pass is no trouble
             severity="warning",
             summary=f"{name}: workers fail to fetch runs from the queue.",
             description="Each failure is one pass of the scheduler loop in which no run could be claimed.",
             action="read the queue's log lines 'Background worker scheduler failed'; ask Redis and Postgres.",
             board="agent_server_queue",
+            explained_by=(Because(("AgentServerFetchRunsDown",)),),
         ),
     ]

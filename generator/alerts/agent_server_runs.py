@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from generator.promql import age, happened, increase, rate, spikes
-from generator.rules import Alert
+from generator.promql import age, gains, happened, increase, rate
+from generator.rules import Alert, Because
 from generator.site import Site
 
 
@@ -27,6 +27,7 @@ def _attempts(site: Site) -> list[Alert]:
             description="The process that executed it died or lost its heartbeat more often than BG_JOB_MAX_RETRIES allows.",
             action="look for processes killed for memory or by probes, then find the run and delete it.",
             board="agent_server_runs",
+            explained_by=(Because(("AgentServerPoisonRuns",)),),
         ),
         Alert(
             name="AgentServerPoisonRuns",
@@ -34,7 +35,7 @@ def _attempts(site: Site) -> list[Alert]:
             over="30m",
             hold="0s",
             severity="critical",
-            summary=f"{name}: {{{{ $value | humanize }}}} runs used up their attempts within 30 minutes.",
+            summary=f"{name}: {{{{ $value | humanize }}}} runs used up their attempts within {site.timing.said('30m')}.",
             description="Several runs kill their workers: the fleet restarts all the time, and good runs are retried with them.",
             action="find the runs and delete them; roll back the last change of the graph.",
             board="agent_server_runs",
@@ -58,7 +59,7 @@ def _failures(site: Site) -> list[Alert]:
     name = f"{{{{ $labels.{site.labels.deployment} }}}}"
     retriable, attempts = lg["run_failed_retriable_counter"], lg["run_attempt_started_counter"]
     started = site.system("process", on="agent_server")["process_start_time_seconds"]
-    abandoned = spikes(lg["run_abandoned_by_shutdown_counter"], by=by)
+    abandoned = gains(lg["run_abandoned_by_shutdown_counter"], site.timing.step, by=by)
     many = abandoned.above(site.limit("abandoned_runs"))
     share_abandoned = abandoned.per(increase(attempts, by=by), "ratio").above(site.limit("abandoned_ratio"))
     share = rate(retriable, by=by).per(rate(attempts, by=by), "ratio").above(site.limit("retriable_failure_ratio"))
@@ -81,7 +82,7 @@ def _failures(site: Site) -> list[Alert]:
             over="1h",
             hold="0s",
             severity="warning",
-            summary=f"{name}: {{{{ $value | humanize }}}} runs were in flight when their process was stopped, within an hour.",
+            summary=f"{name}: {{{{ $value | humanize }}}} runs were in flight when their process was stopped, within {site.timing.said('1h')}.",
             description="Runs that still ended well are counted too, so a deploy shows here; this many means rollouts too often.",
             action="give the pods more time to end than BG_JOB_SHUTDOWN_GRACE_PERIOD_SECS, and look at evictions.",
             board="agent_server_runs",
@@ -103,7 +104,7 @@ def _failures(site: Site) -> list[Alert]:
             over="1h",
             hold="0s",
             severity="info",
-            summary=f"{name}: {{{{ $value | humanize }}}} runs hit the recursion limit within an hour.",
+            summary=f"{name}: {{{{ $value | humanize }}}} runs hit the recursion limit within {site.timing.said('1h')}.",
             description="An agent runs in circles: the agent's logic, not the infrastructure.",
             action="tell the team that owns the agent.",
             board="agent_server_runs",

@@ -6,14 +6,15 @@ that one failure in a quiet night cannot page.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Literal
 
+from generator.alerts.agent_server_queue import unworked
 from generator.limits import Limit
-from generator.records.agent_server import error_share, records
-from generator.rules import SPARSE, Alert, Record, recorded
+from generator.records.agent_server import error_share, happenings
+from generator.rules import SPARSE, Alert, Because
 from generator.site import Site
-from generator.slo import BURNS, Burn
+from generator.timing import Burn, words
 from generator.units import seconds
 
 
@@ -23,7 +24,7 @@ class _Budget:
 
     slo: str
     stem: str
-    counted: str
+    counted: Literal["bad", "total"]
     floor: str
     board: str
     summary: str
@@ -51,31 +52,46 @@ _BUDGETS = (
 
 def alerts(site: Site) -> list[Alert]:
     """Return one alert per objective and pair of windows."""
-    rules = records(site)
-    return [_alert(site, rules, budget, burn) for budget in _BUDGETS for burn in BURNS]
+    return [_alert(site, budget, burn) for budget in _BUDGETS for burn in _burns(site, budget)]
 
 
-def _alert(site: Site, rules: Mapping[str, Record], budget: _Budget, burn: Burn) -> Alert:
+def _burns(site: Site, budget: _Budget) -> tuple[Burn, ...]:
+    return site.timing.burns(site.objective(budget.slo).budget)
+
+
+def _alert(site: Site, budget: _Budget, burn: Burn) -> Alert:
     objective = site.objective(budget.slo)
-    limit = Limit(f"{budget.slo}_burn", min(burn.factor * objective.budget, 1), "ratio", "factor times budget")
+    limit = Limit(f"{budget.slo}_burn", burn.factor * objective.budget, "ratio", "factor times budget")
     floor = site.limit(budget.floor)
-    rates = rules[f"{budget.slo} {budget.counted}"]
-    events = recorded(rates, by=site.identity, over_time="sum_over_time").over(burn.long)
-    enough = (events * seconds(site.config.evaluation_interval)).at_least(floor.value * burn.floor)
-    long, short = (error_share(site, budget.slo, w).above(limit) for w in (burn.long, burn.short))
+    enough = happenings(site, budget.slo, budget.counted, burn.long).at_least(floor.value * burn.floor)
     deployment = f"{{{{ $labels.{site.labels.deployment} }}}}"
+    name = f"AgentServer{budget.stem}Burn{burn.long}"
+    if burn.missing:
+        query = replace(enough, missing=((name, burn.missing),))
+    else:
+        long, short = (error_share(site, budget.slo, w).above(limit) for w in (burn.long, burn.short))
+        query = long.both(short).both(enough)
     return Alert(
-        name=f"AgentServer{budget.stem}Burn{burn.long}",
-        query=long.both(short).both(enough),
+        name=name,
+        query=query,
         hold=burn.hold,
         keep=SPARSE if seconds(burn.short) <= seconds("30m") else None,  # the others look back for hours
         severity=burn.severity,
-        summary=f"{deployment}: {{{{ $value | humanizePercentage }}}} {budget.summary} over {burn.long}.",
+        summary=f"{deployment}: {{{{ $value | humanizePercentage }}}} {budget.summary} over {words(burn.long)}.",
         description=(
-            f"The objective is {objective.objective:g} %; at this pace the error budget of {site.config.slo_period} "
-            f"burns {burn.factor:g} times too fast, over {burn.long} and over {burn.short}."
+            f"The objective is {objective.objective:g} %; its error budget of {words(site.timing.period)} burns at more than "
+            f"{burn.factor:g} times the pace at which it lasts, over {words(burn.long)} and over {words(burn.short)}."
         ),
         action=budget.action,
         board=budget.board,
         labels={"slo": budget.slo},
+        explained_by=(*_faster(site, budget, burn), *(unworked(site) if budget.slo == "queue_wait" else ())),
     )
+
+
+def _faster(site: Site, budget: _Budget, burn: Burn) -> tuple[Because, ...]:
+    """Return the pages of the same budget that explain a ticket."""
+    pages = [
+        f"AgentServer{budget.stem}Burn{other.long}" for other in _burns(site, budget) if other.severity == "critical"
+    ]
+    return (Because(tuple(pages), agree=("slo",)),) if burn.severity == "warning" else ()

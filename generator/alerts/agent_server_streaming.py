@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from generator.promql import happened, level, lowest, observations, observed, quantile, rate, share_above
-from generator.rules import SAMPLED, SPARSE, Alert
+from generator.rules import SAMPLED, SPARSE, Alert, Because, going_on
 from generator.site import Site
 
 
@@ -12,18 +12,32 @@ def alerts(site: Site) -> list[Alert]:
     lg, by = site.system("agent_server"), site.identity
     name = f"{{{{ $labels.{site.labels.deployment} }}}}"
     loss = lg["streaming_data_loss_counter"].where_not(reason="protocol_v2_buffer_overflow")
+    lost = happened(loss, by=by)
     publish, stall = lg["stream_publish_latency"], site.limit("stream_stall_edge")
     return [
         Alert(
+            name="AgentServerStreamDataLossHigh",
+            query=lost.at_least(site.limit("stream_losses")).both(going_on(lost)),
+            over="10m",
+            hold=site.timing.outlasting,
+            keep=SPARSE,
+            severity="critical",
+            summary=f"{name}: stream events are lost again and again, {{{{ $value | humanize }}}} times within {site.timing.said('10m')}.",
+            description="Publishing gives up after a minute of retries, run after run: answers stop in the middle and still count as successes. It still goes on: an outage that is over does not page.",
+            action="ask Redis; what is lost stays lost, but it goes on until Redis takes events again.",
+            board="agent_server_streaming",
+        ),
+        Alert(
             name="AgentServerStreamDataLoss",
-            query=happened(loss, by=by).above(0),
+            query=lost.above(0),
             over="10m",
             hold="0s",
-            severity="critical",
+            severity="warning",
             summary=f"{name}: stream events are lost.",
             description="Publishing gave up after a minute of retries: the run was cut short and still counts as a success. Evictions from the replay buffer are left out.",
             action="ask Redis; find the runs by the log line 'Suppressing stream consume exception' and run them again.",
             board="agent_server_streaming",
+            explained_by=(Because(("AgentServerStreamDataLossHigh",)),),
         ),
         Alert(
             name="AgentServerStreamPublishSlow",
@@ -38,6 +52,7 @@ def alerts(site: Site) -> list[Alert]:
             description="Normal is below 10 ms. Retries begin at 100 ms, and after a minute of them events are lost.",
             action="look at the processor and the network of Redis.",
             board="agent_server_streaming",
+            explained_by=(Because(("AgentServerStreamPublishStalling",)),),
         ),
         Alert(
             name="AgentServerStreamPublishStalling",
@@ -48,7 +63,7 @@ def alerts(site: Site) -> list[Alert]:
             keep=SPARSE,
             severity="critical",
             summary=f"{name}: {{{{ $value | humanizePercentage }}}} of the stream events take longer than {stall.value:g} ms to publish.",
-            description="Publishing is retried for a minute and then gives up: losses are about to begin.",
+            description="Publishing gives up after a minute of retries: losses are about to begin.",
             action="ask Redis, as for lost events, before they are lost.",
             board="agent_server_streaming",
         ),
@@ -79,7 +94,7 @@ def _replay(site: Site) -> list[Alert]:
             over="1h",
             hold="0s",
             severity="warning",
-            summary=f"{name}: {{{{ $value | humanize }}}} clients could not resume their stream within an hour.",
+            summary=f"{name}: {{{{ $value | humanize }}}} clients could not resume their stream within {site.timing.said('1h')}.",
             description="Their position had fallen out of the replay buffer. A few an hour are laptops that slept.",
             action="compare LSD_PROTOCOL_V2_BUFFER_SIZE with the length of the runs, and idle time-outs of proxies.",
             board="agent_server_streaming",

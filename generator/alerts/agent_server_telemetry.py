@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from generator import presence
+from generator.alerts.agent_server_queue import unworked
 from generator.catalogue import Matcher
 from generator.promql import (
-    absent,
     changes,
     count,
     earlier,
@@ -19,9 +20,20 @@ from generator.promql import (
     total,
 )
 from generator.records.agent_server import levels
-from generator.rules import CRASHING, SAMPLED, Alert
+from generator.rules import CRASHING, SAMPLED, Alert, Because
 from generator.site import Site
-from generator.targets import down, in_turn
+from generator.targets import in_turn
+
+SUBJECT = presence.Subject(
+    system="agent_server",
+    board="agent_server_telemetry",
+    outage="Without processes that serve the API no client gets an answer; without those of the queue no run is executed.",
+    look="ask /ok on one process from inside its network; look at ingress, node, network policies.",
+    elastic="queue",
+)
+
+#: Roles that serve the API.
+SERVING = "api|combined"
 
 
 def alerts(site: Site) -> list[Alert]:
@@ -32,32 +44,10 @@ def alerts(site: Site) -> list[Alert]:
 def _targets(site: Site) -> list[Alert]:
     now, by, labels = levels(site, by=site.identity), site.identity, site.labels
     name = f"{{{{ $labels.{labels.deployment} }}}}"
-    up = site.system("prometheus", on="agent_server")["up"]
     started = site.system("process", on="agent_server")["process_start_time_seconds"]
     failing = lowest(site.system("exporters", on="agent_server")["probe_success"], by=by).equals(0)
     return [
-        Alert(
-            name="AgentServerAllTargetsDown",
-            query=now["targets_up"].equals(0),
-            hold="3m",
-            keep=CRASHING,
-            severity="critical",
-            summary=f"{name}: no process answers.",
-            description="Every scrape of the deployment fails: an outage, or a network policy between it and Prometheus.",
-            action="ask /ok on one process from inside its network; look at ingress, node, network policies.",
-            board="agent_server_telemetry",
-        ),
-        Alert(
-            name="AgentServerTargetsMissing",
-            query=absent(up),
-            hold="10m",
-            severity="critical",
-            summary="No Agent Server is scraped at all.",
-            description="Discovery finds nothing, so no target can be down either: monitoring is blind.",
-            action="look at the discovery: labels of the pods, permissions, the names in the configuration.",
-            board="agent_server_telemetry",
-            labels={"about": "monitoring"},
-        ),
+        *presence.alerts(site, SUBJECT),
         Alert(
             name="AgentServerHealthCheckFailing",
             query=failing.both(now["targets"].above(0)),
@@ -71,23 +61,12 @@ def _targets(site: Site) -> list[Alert]:
             off="it needs a blackbox_exporter that probes /ok?check_db=1",
         ),
         Alert(
-            name="AgentServerTargetDown",
-            query=down(site, "agent_server"),
-            hold="5m",
-            keep=CRASHING,
-            severity="warning",
-            summary=f"{name}: {{{{ $labels.{labels.instance} }}}} ({{{{ $labels.{labels.role} }}}}) does not answer.",
-            description="One process has not answered for five minutes, longer than a rollout takes.",
-            action="is the process gone, or is its event loop blocked? Its page is rendered on that loop.",
-            board="agent_server_telemetry",
-        ),
-        Alert(
             name="AgentServerRestartLoop",
             query=restarts(started, by=(*by, labels.instance)).above(site.limit("restarts_per_hour")),
             over="1h",
             hold="0s",
             severity="warning",
-            summary=f"{name}: {{{{ $labels.{labels.instance} }}}} restarted {{{{ $value }}}} times within an hour.",
+            summary=f"{name}: {{{{ $labels.{labels.instance} }}}} restarted {{{{ $value }}}} times within {site.timing.said('1h')}.",
             description="On Kubernetes the address changes with the pod, so its own restart counter sees more.",
             action="read why the last process ended: memory, licence, a graph that does not load.",
             board="agent_server_telemetry",
@@ -109,6 +88,7 @@ def _tiers(site: Site) -> list[Alert]:
             description="The API answers, but nobody shows job slots. Queue pods have no Service of their own, so they are easily missed.",
             action="scrape the pods of the queue deployment.",
             board="agent_server_telemetry",
+            explained_by=unworked(site),
         ),
         Alert(
             name="AgentServerApiTierNotScraped",
@@ -120,8 +100,13 @@ def _tiers(site: Site) -> list[Alert]:
             description="Connection pools are there, so it runs on Postgres, but nobody shows the queue's depth.",
             action="scrape the pods of the API deployment.",
             board="agent_server_telemetry",
+            explained_by=(Because(("AgentServerAllTargetsDown",), where={site.labels.role: SERVING}),),
         ),
     ]
+
+
+#: Gauges of every version, one of which is on the page of every process from the start, and that nobody else calls so.
+TELLING = ("workers_max", "num_pending_runs")
 
 
 def _exposure(site: Site) -> list[Alert]:
@@ -133,8 +118,8 @@ def _exposure(site: Site) -> list[Alert]:
     strangers = marked(
         lg["http_requests_total"],
         by,
-        Matcher("otel_scope_name", "=", "lsd_langgraph_api"),
-        Matcher("__name__", "!~", f"{prefix}.*|target_info"),
+        Matcher("__name__", "=~", f".*({'|'.join(lg[name].name for name in TELLING)})"),
+        Matcher("__name__", "!~", f"{prefix}.*"),
     )
     legacy = lg.expected_gone("http_requests_latency_seconds")
     out = [
@@ -143,19 +128,21 @@ def _exposure(site: Site) -> list[Alert]:
             query=strangers.above(0),
             hold="15m",
             severity="warning",
-            summary=f"{name}: {{{{ $value }}}} series of the Agent Server have another prefix than {prefix}.",
+            summary=f"{name}: series such as num_pending_runs have another prefix than {prefix}.",
             description="METRIC_PREFIX was changed on the server, so rules and boards show nothing for it.",
             action="set `prefix` in bundle.yaml and generate the files anew.",
             board="agent_server_telemetry",
         ),
         Alert(
             name="AgentServerInternalMetricsNotExposed",
-            query=runs.without(present(lg["run_attempt_started_counter"], by=by).above(0)),
+            query=runs.both(present(lg["target_info"], by=by)).without(
+                present(lg["run_attempt_started_counter"], by=by).above(0)
+            ),
             over="1h",
             hold="1h",
             severity="info",
             summary=f"{name}: runs are created, but no internal metric shows them.",
-            description="EXPOSE_INTERNAL_METRICS_PROMETHEUS is off, or the processes that execute runs are not scraped.",
+            description="The servers are new enough to have internal metrics (they show target_info). EXPOSE_INTERNAL_METRICS_PROMETHEUS is off, or the processes that execute runs are not scraped.",
             action="set the variable on API and queue processes alike.",
             board="agent_server_telemetry",
         ),
@@ -235,7 +222,7 @@ def _hygiene(site: Site) -> list[Alert]:
             over="2h",
             hold="0s",
             severity="info",
-            summary=f"{name}: the queue's gauges have not moved for two hours while runs were picked up.",
+            summary=f"{name}: the queue's gauges have not moved for {site.timing.said('2h')} while runs were picked up.",
             description="When the statistics call fails, the last value is served for ever.",
             action="read the log lines 'metrics collector: queue/worker sample failed'.",
             board="agent_server_telemetry",

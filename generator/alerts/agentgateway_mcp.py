@@ -7,6 +7,7 @@ is seen by neither.
 from __future__ import annotations
 
 from generator.promql import earlier, increase, rate, total
+from generator.records.agentgateway import mcp_failed
 from generator.rules import Alert
 from generator.site import Site
 
@@ -20,20 +21,21 @@ def alerts(site: Site) -> list[Alert]:
     name = f"{{{{ $labels.{site.labels.deployment} }}}}"
     gateway, server = (*by, "gateway"), (*by, "server")
     posts = gw["requests_total"].where(protocol="mcp", method="POST")
-    failed = posts.matching(status="4..|5..").not_matching(status="40[1345]")
     calls = gw["mcp_requests_total"].where_not(server="unknown")
     up, usual = site.system("prometheus", on="agentgateway")["up"], site.limit("gateway_mcp_usual")
     return [
         Alert(
             name="AgentgatewayMcpErrors",
-            query=(rate(failed, by=gateway) / rate(posts, by=gateway))
+            query=(mcp_failed(lambda part: rate(part, by=gateway), posts) / rate(posts, by=gateway))
             .above(site.limit("gateway_mcp_error_ratio"))
-            .both(increase(failed, by=gateway).at_least(site.limit("gateway_error_floor"))),
+            .both(
+                mcp_failed(lambda part: increase(part, by=gateway), posts).at_least(site.limit("gateway_error_floor"))
+            ),
             over="10m",
             hold="10m",
             severity="warning",
             summary=f"{name}: {{{{ $value | humanizePercentage }}}} of the MCP messages through {{{{ $labels.gateway }}}} fail.",
-            description="Messages that ended in a 4xx or 5xx status. 401 and 403 are logins, 404 and 405 are sessions that ended and streams that a server does not offer: part of the protocol.",
+            description="Messages that ended in a 4xx or 5xx status. 401 and 403 are logins, 404 and 405 are sessions that ended and streams that a server does not offer: part of the protocol. What the gateway itself refuses, such as a tool that an agent may not use, is no broken server.",
             action="see which server: its route and backend on the traffic board.",
             board="agentgateway_mcp",
         ),
@@ -48,8 +50,8 @@ def alerts(site: Site) -> list[Alert]:
             over=STOPPED,
             hold="15m",
             severity="warning",
-            summary=f"{name}: no MCP request reached {{{{ $labels.server }}}} for half an hour; yesterday at this time there were {{{{ $value | humanize }}}}.",
-            description="The same half hour had traffic yesterday and a week ago, and the gateway was scraped all the time. A server that was removed on purpose fires until yesterday has none either.",
+            summary=f"{name}: no MCP request reached {{{{ $labels.server }}}} for {site.timing.said(STOPPED)}; yesterday at this time there were {{{{ $value | humanize }}}}.",
+            description="There was traffic at this time yesterday and a week ago, and the gateway was scraped all the time. A server that was removed on purpose fires until yesterday has none either.",
             action="is the server still registered with the gateway, and do agents still ask for its tools?",
             board="agentgateway_mcp",
         ),

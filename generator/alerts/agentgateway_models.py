@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from generator.promql import amount, increase, moved, observed, quantile, rate, surged, volume
-from generator.records.agentgateway import LLM_FAILED, NEW
-from generator.rules import Alert
+from generator.records.agentgateway import NEW, llm_failed
+from generator.rules import SPARSE, Alert, going_on
 from generator.site import Site
 
 
@@ -14,18 +14,20 @@ def alerts(site: Site) -> list[Alert]:
     name = f"{{{{ $labels.{site.labels.deployment} }}}}"
     backend, model = (*by, "gateway", "backend"), (*by, "gateway", "gen_ai_request_model")
     llm = gw["requests_total"].where(protocol="llm")
-    failed, first = llm.matching(status=LLM_FAILED), gw["gen_ai_server_time_to_first_token"]
+    failed, first = llm_failed(gw["requests_total"]), gw["gen_ai_server_time_to_first_token"]
     return [
         Alert(
             name="AgentgatewayLlmErrors",
             query=(rate(failed, by=backend) / rate(llm, by=backend))
             .above(site.limit("gateway_llm_error_ratio"))
-            .both(increase(failed, by=backend).at_least(site.limit("gateway_llm_error_floor"))),
+            .both(increase(failed, by=backend).at_least(site.limit("gateway_llm_error_floor")))
+            .both(going_on(increase(failed, by=backend))),
             over="10m",
-            hold="5m",
+            hold=site.timing.outlasting,
+            keep=SPARSE,
             severity="critical",
             summary=f"{name}: {{{{ $value | humanizePercentage }}}} of the requests from {{{{ $labels.gateway }}}} to {{{{ $labels.backend }}}} fail.",
-            description="5xx is an outage of the provider, 429 a quota that is used up. Requests that succeeded at a second try do not count.",
+            description="5xx is an outage of the provider, 429 a quota that is used up. Requests that succeeded at a second try, and those that the gateway could not read, do not count. It still goes on: a burst that is over does not page.",
             action="look at the provider's status page and at the split by status; fail over to another provider.",
             board="agentgateway_llm",
         ),
@@ -38,7 +40,7 @@ def alerts(site: Site) -> list[Alert]:
             hold="15m",
             severity="warning",
             summary=f"{name}: one answer in twenty of {{{{ $labels.gen_ai_request_model }}}} begins after {{{{ $value | humanizeDuration }}}} or later.",
-            description="Users look at an empty screen for so long. Long prompts and reasoning models are slow by nature: set the limit to the models that you have.",
+            description="Users look at an empty screen for so long. Only streamed answers tell it. Long prompts and reasoning models are slow by nature: set the limit to the models that you have.",
             action="compare models and providers; look at the size of the prompts.",
             board="agentgateway_llm",
         ),
@@ -49,7 +51,8 @@ def alerts(site: Site) -> list[Alert]:
 def _spending(site: Site) -> list[Alert]:
     gw, by = site.system("agentgateway"), site.identity
     name = f"{{{{ $labels.{site.labels.deployment} }}}}"
-    gateway, model = (*by, "gateway"), (*by, "gateway", "gen_ai_request_model")
+    gateway, asked = (*by, "gateway"), (*by, "gen_ai_request_model")
+    model = (*gateway, "gen_ai_request_model")
     tokens = gw["gen_ai_client_token_usage"].matching(**NEW)
     unpriced = gw["cost_catalog_lookups_total"].matching(status="Unpriced|Missing")
     return [
@@ -62,7 +65,7 @@ def _spending(site: Site) -> list[Alert]:
             hold="15m",
             severity="warning",
             summary=f"{name}: {{{{ $labels.gen_ai_request_model }}}} uses {{{{ $value | humanize }}}} times as many tokens as usual.",
-            description="Compared with the same hour yesterday and a week ago; a model without a past is left out.",
+            description="Compared with the same time yesterday and a week ago; a model without a past is left out.",
             action="find the route and the client: an agent that loops, a batch job, a leaked key.",
             board="agentgateway_llm",
         ),
@@ -72,19 +75,21 @@ def _spending(site: Site) -> list[Alert]:
             over="1h",
             hold="0s",
             severity="warning",
-            summary=f"{name}: {{{{ $labels.gateway }}}} spent {{{{ $value | humanize }}}} USD within an hour.",
+            summary=f"{name}: {{{{ $labels.gateway }}}} spent {{{{ $value | humanize }}}} USD within {site.timing.said('1h')}.",
             description="More than the budget of an hour. Only models with a price are counted, so it is rather more.",
             action="see which model and route; cap keys or limit their rate.",
             board="agentgateway_llm",
         ),
         Alert(
             name="AgentgatewayUnpricedModels",
-            query=moved(unpriced, by=(*by, "gen_ai_request_model")).above(site.limit("gateway_unpriced_lookups")),
+            query=moved(unpriced, by=asked)
+            .above(site.limit("gateway_unpriced_lookups"))
+            .both(observed(gw["gen_ai_client_token_usage"], by=asked, unit="requests").above(0)),
             over="6h",
             hold="0s",
             severity="info",
-            summary=f"{name}: {{{{ $labels.gen_ai_request_model }}}} has no price ({{{{ $value | humanize }}}} requests in six hours).",
-            description="The list of prices lacks the model, so its cost is counted as nothing. Gateways without any list are left out.",
+            summary=f"{name}: {{{{ $labels.gen_ai_request_model }}}} has no price ({{{{ $value | humanize }}}} requests in {site.timing.said('6h')}).",
+            description="The list of prices lacks the model, so its cost is counted as nothing. Names that never answered, and gateways without any list, are left out.",
             action="add the model to the list of prices.",
             board="agentgateway_llm",
         ),

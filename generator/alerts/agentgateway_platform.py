@@ -5,42 +5,59 @@ Its process tells no start time, so a counter that is born with its first event 
 
 from __future__ import annotations
 
-from generator.promql import happened, lowest, moved, observed, quantile, rate, surged, total
+from generator import presence
+from generator.promql import happened, lowest, moved, observed, quantile, rate, surged
 from generator.query import Query
-from generator.rules import Alert
+from generator.rules import SPARSE, Alert, Because, going_on
 from generator.site import Site
+
+SUBJECT = presence.Subject(
+    system="agentgateway",
+    board="agentgateway_overview",
+    outage="The gateway is inline, so all traffic through it is likely to fail too.",
+    look="look at the pods, then ask port 15020 from inside their network.",
+)
 
 
 def alerts(site: Site) -> list[Alert]:
     """Return the alerts, most urgent subject first."""
-    gw, by = site.system("agentgateway"), site.identity
+    return [
+        *presence.alerts(site, SUBJECT),
+        *_guardrails(site),
+        *_configuration(site),
+        *_connections(site),
+    ]
+
+
+def _guardrails(site: Site) -> list[Alert]:
+    gw, by = site.system("agentgateway"), (*site.identity, "phase")
     name = f"{{{{ $labels.{site.labels.deployment} }}}}"
-    up = site.system("prometheus", on="agentgateway")["up"]
-    open_ = gw["guardrail_checks_total"].where(action="FailOpen")
+    passed = happened(gw["guardrail_checks_total"].where(action="FailOpen"), by=by, clock=False)
     return [
         Alert(
-            name="AgentgatewayTargetDown",
-            query=total(up, by=by).equals(0),
-            hold="3m",
-            severity="critical",
-            summary=f"{name}: no gateway process answers.",
-            description="Every scrape of the deployment fails. The gateway is inline, so all traffic through it is likely to fail too. One process of several that is replaced does not count.",
-            action="look at the pods, then ask port 15020 from inside their network.",
-            board="agentgateway_overview",
-        ),
-        Alert(
-            name="AgentgatewayGuardrailFailOpen",
-            query=happened(open_, by=(*by, "phase"), clock=False).above(0),
+            name="AgentgatewayGuardrailDown",
+            query=passed.at_least(site.limit("gateway_fail_open")).both(going_on(passed)),
             over="10m",
-            hold="5m",
+            hold=site.timing.outlasting,
+            keep=SPARSE,
             severity="critical",
-            summary=f"{name}: guardrails failed and let traffic pass unchecked ({{{{ $labels.phase }}}}).",
-            description="The check itself did not work, and the policy says to fail open: prompts or answers passed that nobody looked at. Rejected and masked ones are the guardrail at work and do not count.",
+            summary=f"{name}: a guardrail does not work, and traffic goes on passing unchecked ({{{{ $labels.phase }}}}).",
+            description="Check after check fails, and the policy says to fail open: prompts or answers pass that nobody looks at. It still goes on: a burst that is over does not page.",
             action="look at the guardrail's endpoint; where unchecked traffic is not acceptable, set its failure mode to closed.",
             board="agentgateway_guardrails",
         ),
-        *_configuration(site),
-        *_connections(site),
+        Alert(
+            name="AgentgatewayGuardrailFailOpen",
+            query=passed.above(0),
+            over="10m",
+            hold="0s",
+            severity="warning",
+            summary=f"{name}: guardrails failed and let traffic pass unchecked ({{{{ $labels.phase }}}}).",
+            description="The check itself did not work, and the policy says to fail open: a prompt or an answer passed that nobody looked at. Rejected and masked ones are the guardrail at work and do not count.",
+            action="look at the guardrail's endpoint and its time-out; tell whoever owns the policy what passed.",
+            board="agentgateway_guardrails",
+            explained_by=(Because(("AgentgatewayGuardrailDown",), agree=("phase",)),),
+        ),
     ]
 
 
@@ -65,7 +82,7 @@ def _configuration(site: Site) -> list[Alert]:
             over="15m",
             hold="5m",
             severity="warning",
-            summary=f"{name}: {{{{ $labels.{site.labels.instance} }}}} lost its control plane {{{{ $value | humanize }}}} times in a quarter of an hour.",
+            summary=f"{name}: {{{{ $labels.{site.labels.instance} }}}} lost its control plane {{{{ $value | humanize }}}} times in {site.timing.said('15m')}.",
             description="The controller cannot be reached or refuses. The last configuration goes on being served, and changes do not arrive. Ordinary reconnects have other reasons and do not count.",
             action="look at the controller's pods and at what lies between.",
             board="agentgateway_control",
@@ -92,7 +109,7 @@ def _connections(site: Site) -> list[Alert]:
             hold="10m",
             severity="warning",
             summary=f"{name}: clients open {{{{ $value | humanize }}}} times as many connections as usual.",
-            description="Compared with the same hour yesterday and a week ago. There is no gauge of open connections, so this is the sign of a storm.",
+            description="Compared with the same time yesterday and a week ago. There is no gauge of open connections, so this is the sign of a storm.",
             action="find the client that does not keep its connections; see whether handshakes are slow already.",
             board="agentgateway_connections",
         ),

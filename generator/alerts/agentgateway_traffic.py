@@ -7,14 +7,12 @@ long as they want.
 from __future__ import annotations
 
 from generator.promql import exceeded, increase, moved, quantile, rate
-from generator.rules import Alert
+from generator.records.agentgateway import refused, unreached
+from generator.rules import Alert, Because
 from generator.site import Site
 
-#: Reasons that a backend could not be reached or did not answer.
-UNREACHED = "UpstreamFailure|Timeout"
-
-#: Reasons that a client was not let in.
-REFUSED = "JwtAuth|APIKeyAuth|BasicAuth|Oidc|ExtAuth|Authorization"
+#: Status of what is refused before a backend is chosen. The gateway counts it as plain HTTP, whatever the route is for.
+REFUSAL = "401|403|429"
 
 
 def alerts(site: Site) -> list[Alert]:
@@ -28,53 +26,56 @@ def _failures(site: Site) -> list[Alert]:
     every = gw["requests_total"]
     plain, gateway, backend = every.not_matching(protocol="llm|mcp"), (*by, "gateway"), (*by, "gateway", "backend")
     failed = plain.matching(status="5..").where_not(reason="NoHealthyBackend")
-    unreached = every.matching(reason=UNREACHED)
+    lost = unreached(lambda part: rate(part, by=backend), every)
     return [
         Alert(
             name="AgentgatewayHigh5xx",
-            query=(rate(failed, by=gateway) / rate(plain, by=gateway))
+            query=(rate(failed, by=gateway) / rate(plain.not_matching(status=REFUSAL), by=gateway))
             .above(site.limit("gateway_error_ratio"))
             .both(increase(failed, by=gateway).at_least(site.limit("gateway_error_floor"))),
             hold="5m",
             severity="critical",
             summary=f"{name}: {{{{ $value | humanizePercentage }}}} of the requests through {{{{ $labels.gateway }}}} fail.",
-            description="Plain traffic; language models, MCP and routes without a backend have alerts of their own.",
+            description="Plain traffic; language models, MCP and routes without a backend have alerts of their own. Refused logins and rate limits, of all protocols, are counted as plain traffic and left out: many of them hide no failure.",
             action="split the failures by reason and backend.",
             board="agentgateway_traffic",
         ),
         Alert(
             name="AgentgatewayNoHealthyBackend",
-            query=moved(every.where(reason="NoHealthyBackend"), by=(*gateway, "route")).at_least(
+            query=moved(every.where(reason="NoHealthyBackend"), by=(*gateway, "route", "backend")).at_least(
                 site.limit("gateway_no_backend")
             ),
-            hold="2m",
+            hold=site.timing.over(),  # as long as the window: a burst that is over does not page
             severity="critical",
-            summary=f"{name}: {{{{ $labels.route }}}} on {{{{ $labels.gateway }}}} has no healthy backend ({{{{ $value | humanize }}}} requests in five minutes).",
-            description="Every endpoint of the route was evicted or is gone, so its requests are answered at once with an error.",
-            action="look at the endpoints of the route's backends.",
+            summary=f"{name}: {{{{ $labels.route }}}} on {{{{ $labels.gateway }}}} has no healthy backend ({{{{ $value | humanize }}}} requests in {site.timing.said()}).",
+            description="Every endpoint of the route was evicted or is gone, its name does not resolve, or it has no backend at all: its requests are answered at once with an error.",
+            action="look at the route's backends: their endpoints, their names in DNS.",
             board="agentgateway_traffic",
         ),
         Alert(
             name="AgentgatewayUpstreamFailures",
-            query=(rate(unreached, by=backend) / rate(every, by=backend))
+            query=(lost / rate(every, by=backend))
             .above(site.limit("gateway_upstream_ratio"))
-            .both(increase(unreached, by=backend).at_least(site.limit("gateway_error_floor"))),
+            .both(
+                unreached(lambda part: increase(part, by=backend), every).at_least(site.limit("gateway_error_floor"))
+            ),
             over="10m",
             hold="10m",
             severity="warning",
             summary=f"{name}: {{{{ $value | humanizePercentage }}}} of the calls from {{{{ $labels.gateway }}}} to {{{{ $labels.backend }}}} do not get through.",
-            description="The backend refuses connections, breaks them, or does not answer in time. Errors that it answers itself do not count.",
-            action="look at the backend, at its name in DNS, at the network between.",
+            description="The backend refuses connections, breaks them, or does not answer in time; an MCP server is gone. Errors that a backend answers itself do not count.",
+            action="look at the backend and at the network between.",
             board="agentgateway_traffic",
+            explained_by=(Because(("AgentgatewayNoHealthyBackend",), agree=("gateway", "backend")),),
         ),
         Alert(
             name="AgentgatewayAuthFailures",
-            query=rate(every.matching(reason=REFUSED), by=gateway).above(site.limit("gateway_auth_failures")),
+            query=refused(lambda part: rate(part, by=gateway), every).above(site.limit("gateway_auth_failures")),
             over="10m",
             hold="15m",
             severity="info",
             summary=f"{name}: {{{{ $labels.gateway }}}} refuses {{{{ $value | humanize }}}} requests a second for their credentials.",
-            description="An expired signing key, a client with an old token, or an attack.",
+            description="An expired signing key, a client with an old token, a service that refuses everybody, or an attack. Answers of 401 and 403 that the gateway makes itself count: the verdict of an external service has no reason of its own.",
             action="see which reason it is; compare the issuer's keys with those that the gateway has.",
             board="agentgateway_guardrails",
         ),

@@ -6,28 +6,41 @@ a deployment.
 
 from __future__ import annotations
 
-from generator.promql import distinct
+from generator import presence
+from generator.promql import distinct, lowest, total
 from generator.rules import CRASHING, Alert
 from generator.site import Site
-from generator.targets import down, in_turn
+from generator.targets import in_turn
+
+SUBJECT = presence.Subject(
+    system="langsight",
+    board="langsight_telemetry",
+    outage="SDKs cannot deliver their spans, and every other alert of it is blind. A wrong token is answered with 401, and without LANGSIGHT_METRICS_TOKEN there is no page at all (404).",
+    look="fetch the page with the token: curl -H 'Authorization: Bearer …' says whether it is down or refuses.",
+)
 
 
 def alerts(site: Site) -> list[Alert]:
     """Return the alerts, most urgent subject first."""
     ls, by, labels = site.system("langsight"), site.identity, site.labels
+    up = site.system("prometheus", on="langsight")["up"]
     name = f"{{{{ $labels.{labels.deployment} }}}}"
     instance = f"{{{{ $labels.{labels.instance} }}}}"
     return [
+        *presence.alerts(site, SUBJECT),
         Alert(
-            name="LangSightTargetDown",
-            query=down(site, "langsight"),
-            hold="5m",
+            name="LangSightNotReady",
+            query=lowest(site.system("exporters", on="langsight")["probe_success"], by=by)
+            .equals(0)
+            .both(total(up, by=by).above(0)),
+            hold="3m",
             keep=CRASHING,
             severity="critical",
-            summary=f"{name}: {instance} does not answer scrapes.",
-            description="LangSight is down, or it refuses Prometheus: a wrong token is answered with 401, and without LANGSIGHT_METRICS_TOKEN there is no page at all (404).",
-            action="fetch the page with the token: curl -H 'Authorization: Bearer …' says which of the two it is.",
+            summary=f"{name}: LangSight answers, and says that it is not ready.",
+            description="The only probe that sees Postgres and ClickHouse from outside: their failures are not counted. Inserts that fail while ClickHouse answers queries are not seen by it.",
+            action="read the body of /api/readiness; it names the storage that does not answer.",
             board="langsight_telemetry",
+            off="it needs a blackbox_exporter that probes /api/readiness",
         ),
         Alert(
             name="LangSightMultiWorkerScrape",

@@ -6,7 +6,7 @@ Its counters are on the page from the start of the server, at 0, so an increase 
 from __future__ import annotations
 
 from generator.promql import increase, moved, rate, total
-from generator.rules import Alert
+from generator.rules import Alert, Because
 from generator.site import Site
 
 
@@ -26,7 +26,7 @@ def _inserts(site: Site) -> list[Alert]:
     return [
         Alert(
             name="LangSmithClickHouseDown",
-            query=total(up, by=by).equals(0),
+            query=total(up, by=(*site.identity, labels.role, labels.instance)).equals(0),
             hold="3m",
             severity="critical",
             summary=f"{name} does not answer.",
@@ -39,9 +39,9 @@ def _inserts(site: Site) -> list[Alert]:
             query=moved(ls["ClickHouseProfileEvents_RejectedInserts"], by=by).above(
                 site.limit("clickhouse_rejected_inserts")
             ),
-            hold="1m",
+            hold=site.timing.over(),  # as long as the window: a burst that is over does not page
             severity="critical",
-            summary=f"{name} refused {{{{ $value | humanize }}}} inserts within 5 minutes.",
+            summary=f"{name} refused {{{{ $value | humanize }}}} inserts within {site.timing.said()}.",
             description="A partition has too many parts: merges do not keep up, and traces come back to the queue.",
             action="look at the number of parts, at free disk, and at who inserts in small batches.",
             board="langsmith_clickhouse",
@@ -63,10 +63,11 @@ def _inserts(site: Site) -> list[Alert]:
             ),
             hold="5m",
             severity="warning",
-            summary=f"{name} slowed down {{{{ $value | humanize }}}} inserts within 5 minutes.",
+            summary=f"{name} slowed down {{{{ $value | humanize }}}} inserts within {site.timing.said()}.",
             description="Parts pile up; refusals follow if merges do not catch up.",
             action="look at the number of parts and at the disk's throughput.",
             board="langsmith_clickhouse",
+            explained_by=(Because(("LangSmithClickHouseRejectedInserts",), agree=(labels.instance,)),),
         ),
     ]
 
@@ -97,7 +98,7 @@ def _queries(site: Site) -> list[Alert]:
             over="10m",
             hold="5m",
             severity="warning",
-            summary=f"{name}: queries hit their memory limit {{{{ $value | humanize }}}} times within 10 minutes.",
+            summary=f"{name}: queries hit their memory limit {{{{ $value | humanize }}}} times within {site.timing.said('10m')}.",
             description="Users see pages of traces fail, usually those of long time ranges.",
             action="find the queries in system.query_log; give the server more memory or the users shorter ranges.",
             board="langsmith_clickhouse",

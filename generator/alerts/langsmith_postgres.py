@@ -7,8 +7,9 @@ ratios vanish just when they matter. So the one on connections looks at its grea
 from __future__ import annotations
 
 from generator.promql import lowest, moved, peak, total
-from generator.rules import Alert
+from generator.rules import Alert, Because
 from generator.site import Site
+from generator.timing import words
 
 
 def alerts(site: Site) -> list[Alert]:
@@ -16,6 +17,7 @@ def alerts(site: Site) -> list[Alert]:
     ls, labels = site.system("langsmith", on="langsmith"), site.labels
     by = (*site.identity, labels.instance)
     name = f"{{{{ $labels.{labels.deployment} }}}}: Postgres behind {{{{ $labels.{labels.instance} }}}}"
+    last = site.timing.steps("5m")
     used = total(ls["pg_stat_activity_count"], by=by) / peak(ls["pg_settings_max_connections"], by=by)
     return [
         Alert(
@@ -30,13 +32,14 @@ def alerts(site: Site) -> list[Alert]:
         ),
         Alert(
             name="LangSmithPostgresConnections",
-            query=used.at_best("5m:30s").above(site.limit("postgres_connections")),
+            query=used.at_best(last).above(site.limit("postgres_connections")),
             hold="10m",
             severity="warning",
             summary=f"{name} has {{{{ $value | humanizePercentage }}}} of its connections in use.",
-            description="At the maximum every service fails at once, and the exporter with them. The greatest value of five minutes counts.",
+            description=f"At the maximum every service fails at once, and the exporter with them. Its greatest value over {words(last.partition(':')[0])} counts.",
             action="count connections by application and state; pools times replicas must stay below max_connections.",
             board="langsmith_postgres",
+            explained_by=(Because(("LangSmithPostgresDown",), agree=(labels.instance,)),),
         ),
         Alert(
             name="LangSmithPostgresDeadlocks",
@@ -44,9 +47,10 @@ def alerts(site: Site) -> list[Alert]:
             over="10m",
             hold="0s",
             severity="warning",
-            summary=f"{name} resolved {{{{ $value | humanize }}}} deadlocks within 10 minutes.",
+            summary=f"{name} resolved {{{{ $value | humanize }}}} deadlocks within {site.timing.said('10m')}.",
             description="Each is a transaction that failed and is tried again, or not.",
             action="read the statements in Postgres' log at the lines 'deadlock detected'.",
             board="langsmith_postgres",
+            explained_by=(Because(("LangSmithPostgresDown",), agree=(labels.instance,)),),
         ),
     ]

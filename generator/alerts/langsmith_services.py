@@ -9,13 +9,35 @@ Exporters of other systems' databases print the same names, so every query of th
 
 from __future__ import annotations
 
-from generator import targets
+from generator import presence
 from generator.promql import count, increase, level, mean, observations, observed, quantile, rate, total
-from generator.rules import Alert
+from generator.rules import CRASHING, Alert, Because
 from generator.site import Site
+from generator.units import seconds
 
 #: Roles of LangSmith itself; the others are databases and exporters.
-SERVICES = "backend|platform-backend|playground|host-backend"
+SERVICES = "backend|platform-backend|playground|host-backend|ingest-queue"
+
+#: Exporters in front of databases: without one, nobody notices but the monitoring.
+EXPORTERS = "frontend-nginx|postgres|redis|queue-depth"
+
+
+def subject(site: Site) -> presence.Subject:
+    """Return what is told of its targets: each service counts for itself, ClickHouse has an alert of its own."""
+    role, instance = site.labels.role, site.labels.instance
+    return presence.Subject(
+        system="langsmith",
+        board="langsmith_services",
+        outage="Without backend or platform-backend nothing is shown and traces are refused, without ingest-queue none is stored; the playground only runs prompts.",
+        look="look at the pods of the service: crash loop, image, memory, a database that it waits for.",
+        roles=SERVICES,
+        down="10m",
+        all_down="5m",
+        explained_by=(
+            Because(("LangSmithServiceDegraded",), agree=(role,)),
+            Because(("LangSmithClickHouseDown",), agree=(role, instance)),
+        ),
+    )
 
 
 def alerts(site: Site) -> list[Alert]:
@@ -28,28 +50,20 @@ def _targets(site: Site) -> list[Alert]:
     name = f"{{{{ $labels.{labels.deployment} }}}}: {{{{ $labels.{labels.role} }}}}"
     services, by_role = up.matching(**{labels.role: SERVICES}), (*by, labels.role)
     answering = total(services, by=by_role).per(count(services, by=by_role), "ratio")
-    silent = targets.down(site, "langsmith")
     return [
+        *presence.alerts(site, subject(site)),
         Alert(
-            name="LangSmithTargetDown",
-            query=answering.below(site.limit("langsmith_services_up")),
+            name="LangSmithServiceDegraded",
+            query=answering.below(site.limit("langsmith_services_up")).both(answering.above(0)),
             hold="5m",
+            keep=CRASHING,
             severity="critical",
             summary=f"{name} answers on {{{{ $value | humanizePercentage }}}} of its processes.",
-            description="Most processes of a service fail their scrapes, for longer than a rollout takes.",
+            description="Most processes of a service fail their scrapes, for longer than a rollout takes: the rest bears more than twice its load.",
             action="look at the pods of the service: crash loop, image, memory, a database that it waits for.",
             board="langsmith_services",
         ),
-        Alert(
-            name="LangSmithScrapeFailing",
-            query=silent.among(total(up, by=by).above(0)),
-            hold="10m",
-            severity="warning",
-            summary=f"{name} at {{{{ $labels.{labels.instance} }}}} does not answer Prometheus, while others do.",
-            description="One process, or an exporter: then every alert on its database is silent, whatever happens there.",
-            action="open the page by hand from inside the cluster; look at the pod and at network policies.",
-            board="langsmith_services",
-        ),
+        presence.vanished(site, subject(site), what="Exporter", roles=EXPORTERS, severity="warning"),
     ]
 
 
@@ -62,6 +76,8 @@ def _http(site: Site) -> list[Alert]:
     slow_mean = mean(latency, by=app).above(site.limit("langsmith_http_mean"))
     busy = observations(latency, by=app, unit="requests").above(site.limit("langsmith_http_floor"))
     now = level(ls["langsmith_http_requests_in_progress"], by=by_role)
+    # Samples have to be kept for the offset too.
+    week = min("7d", f"{seconds(site.timing.retention) // 3600 - 1:.0f}h", key=seconds)
     failed = requests.matching(status="5..")
     return [
         Alert(
@@ -86,18 +102,25 @@ def _http(site: Site) -> list[Alert]:
             description="One request in a hundred takes that long, or the mean does where the quantile cannot show it.",
             action="find the slow path, then look at ClickHouse and Postgres.",
             board="langsmith_services",
+            explained_by=(Because(("LangSmithClickHouseDown", "LangSmithPostgresDown")),),
         ),
         Alert(
             name="LangSmithRequestsPilingUp",
             query=now.above(site.limit("langsmith_in_progress")).both(
-                (now / now.usual("1d:5m", "10m")).above(site.limit("langsmith_in_progress_growth"))
+                (now / now.usual(site.timing.steps(week, every="1h"), "10m")).above(
+                    site.limit("langsmith_in_progress_growth")
+                )
             ),
             hold="10m",
             severity="warning",
             summary=f"{name}: {{{{ $labels.{labels.role} }}}} is answering {{{{ $value }}}} requests at once, many times the usual number.",
-            description="Requests come in faster than they are answered; the usual number is the mean of the day before.",
+            description="Requests come in faster than they are answered; the usual number is the median of the week before, which days of trouble do not move.",
             action="find the slow dependency: latency by path, then ClickHouse, Postgres, Redis.",
             board="langsmith_services",
+            explained_by=(
+                Because(("LangSmithServiceDegraded",), agree=(labels.role,)),
+                Because(("LangSmithClickHouseDown", "LangSmithPostgresDown")),
+            ),
         ),
     ]
 
@@ -117,6 +140,7 @@ def _work(site: Site) -> list[Alert]:
             description="From samples of the pool, so its worst moment is fuller: requests wait for a connection.",
             action="look for slow statements in Postgres, then at the number of replicas times their pools.",
             board="langsmith_services",
+            explained_by=(Because(("LangSmithPostgresDown",)),),
         ),
         Alert(
             name="LangSmithFeedbackSlow",
@@ -130,5 +154,6 @@ def _work(site: Site) -> list[Alert]:
             description="Feedback is stored beside the traces; nobody waits for it, but evaluations fall behind.",
             action="look at ClickHouse's inserts.",
             board="langsmith_ingest",
+            explained_by=(Because(("LangSmithClickHouseDown",)),),
         ),
     ]

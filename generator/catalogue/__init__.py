@@ -12,9 +12,11 @@ from generator.catalogue.model import (
     Label,
     Matcher,
     Metric,
+    Pods,
     Source,
     System,
 )
+from generator.catalogue.versions import Versions, version_key
 
 __all__ = [
     "SUFFIXES",
@@ -28,7 +30,10 @@ __all__ = [
     "Label",
     "Matcher",
     "Metric",
+    "Pods",
     "Source",
     "System",
+    "Versions",
     "load",
+    "version_key",
 ]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -18,11 +17,13 @@ from generator.catalogue.model import (
     Kind,
     Label,
     Metric,
+    Pods,
     Source,
     System,
 )
+from generator.catalogue.versions import version_key
 from generator.errors import CatalogueError, Problem
-from generator.source import Document, parse, shown, violations
+from generator.source import Document, against, parse, shown
 
 #: The catalogue that the package ships.
 SYSTEMS = Path(__file__).parent / "systems"
@@ -36,16 +37,13 @@ def load(folder: Path = SYSTEMS) -> Catalogue:
         CatalogueError: Something is wrong in some file; carries every problem of every file.
 
     """
-    from jsonschema import Draft202012Validator
-
-    validator = Draft202012Validator(json.loads(SCHEMA.read_text(encoding="utf-8")))
     problems: list[Problem] = []
     systems: dict[str, System] = {}
     for path in sorted(folder.glob("*.yaml")):
         document = _read(path, problems)
         if document.data is None and any(p.path == document.path for p in problems):
             continue
-        found = list(violations(document, validator))
+        found = list(against(document, SCHEMA))
         problems += [problem for _, problem in found]
         places = {place[:2] for place, _ in found}
         if not isinstance(document.data, dict) or any(p[:1] != ("metrics",) or len(p) < 2 for p in places):  # noqa: PLR2004
@@ -99,6 +97,7 @@ def _system(document: Document, broken: set[Any]) -> System:
         alerts=raw.get("alerts", ""),
         prefix=raw["prefix"],
         eras=eras,
+        newest=raw.get("newest", ""),
         runtimes=raw.get("runtimes", {}),
         roles=raw.get("roles", {}),
         switches=raw.get("switches", {}),
@@ -106,6 +105,7 @@ def _system(document: Document, broken: set[Any]) -> System:
         tiers={int(k): v for k, v in raw.get("tiers", {}).items()},
         endpoint=_endpoint(raw.get("scrape", {})),
         pages=tuple(raw.get("pages", ())),
+        pages_since=raw.get("pages_since", {}),
         constant_labels=constant,
         metrics=metrics,
         path=document.path,
@@ -114,7 +114,8 @@ def _system(document: Document, broken: set[Any]) -> System:
 
 def _endpoint(raw: Mapping[str, Any]) -> Endpoint:
     pages = tuple(JsonPage(**page) for page in raw.get("json", ()))
-    return Endpoint(**{**raw, "exporters": tuple(raw.get("exporters", ())), "json": pages})
+    pods = {role: Pods(**one) for role, one in raw.get("pods", {}).items()}
+    return Endpoint(**{**raw, "exporters": tuple(raw.get("exporters", ())), "json": pages, "pods": pods})
 
 
 def _metric(
@@ -177,14 +178,12 @@ def _labels(raw: Mapping[str, Any]) -> dict[str, Label]:
             entry.get("bound", ""),
             entry.get("optional", False),
             entry.get("blank", ""),
+            entry.get("many", False),
+            entry.get("since", ""),
+            entry.get("values_since", {}),
         )
         for name, entry in raw.items()
     }
-
-
-def version_key(version: str) -> tuple[int, ...]:
-    """Return a version as numbers that compare in the order of release; empty is before all others."""
-    return tuple(int(part) for part in version.split(".") if part)
 
 
 def _overlaps(era: Era, since: str, until: str) -> bool:

@@ -37,8 +37,13 @@ class Label:
         name: Its name.
         values: Every value that can occur; empty when only a bound is known.
         bound: What bounds the number of values, in words; empty when `values` says it.
+        many: It has more values than a graph can show, by the bound: routes, paths, models.
         optional: Some series of the metric lack it.
         blank: Text that an earlier era writes where the value is unset; empty where it writes none.
+        since: First version that has it; empty when all have.
+        values_since: Likewise for values that not all versions have.
+        missing: Why no server of the site has it; empty when one may. Set by the site.
+        missing_values: Likewise by value.
 
     """
 
@@ -47,6 +52,11 @@ class Label:
     bound: str = ""
     optional: bool = False
     blank: str = ""
+    many: bool = False
+    since: str = ""
+    values_since: Mapping[str, str] = field(default_factory=dict)
+    missing: str = ""
+    missing_values: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,6 +131,7 @@ class Metric:
         source: How the entry is known.
         path, line: Where the entry stands.
         matchers: Which part of it is meant.
+        held: Which targets are ours: every selector of it carries these. Set by `generator.site`.
         missing: Why the configuration leaves it out; empty when it is there. Set by `generator.site`.
         before: The same measurement on servers of the era before, where the configuration has some. Likewise.
 
@@ -156,6 +167,7 @@ class Metric:
     path: str
     line: int
     matchers: tuple[Matcher, ...] = ()
+    held: tuple[Matcher, ...] = ()
     missing: str = ""
     before: Metric | None = None
 
@@ -169,7 +181,7 @@ class Metric:
 
     @property
     def _key(self) -> tuple[object, ...]:
-        return (self.path, self.line, self.full_name, self.matchers)
+        return (self.path, self.line, self.full_name, self.held, self.matchers)
 
     @property
     def full_name(self) -> str:
@@ -200,7 +212,7 @@ class Metric:
         """Return the part whose labels equal `values`.
 
         Raises:
-            QueryError: No such label, or a value outside the label's closed set.
+            QueryError: No such label, or a value outside the label's closed set, on servers of any configured era.
 
         """
         return self._narrow("=", values)
@@ -223,7 +235,21 @@ class Metric:
             if closed and value and known.values and value not in known.values:
                 what = f"label {name!r} of {self.full_name} ({self.place}) is never {value!r}"
                 raise QueryError(what, f"use one of {', '.join(known.values)}")
-        return replace(self, matchers=(*self.matchers, *(Matcher(n, op, v) for n, v in values.items())))
+        before = self.before and self.before._narrow(op, values, closed=closed)  # noqa: SLF001 - one of its own kind
+        missing = self.missing or (self._lacking(values) if op == "=" else "")
+        return replace(
+            self,
+            before=before,
+            missing=missing,
+            matchers=(*self.matchers, *(Matcher(n, op, v) for n, v in values.items())),
+        )
+
+    def _lacking(self, values: Mapping[str, str]) -> str:
+        """Return why no series of this site has these label values; empty when one may have."""
+        found = ((self.label(name), value) for name, value in values.items() if value)
+        return next(
+            (why for label, value in found if (why := label.missing or label.missing_values.get(value, ""))), ""
+        )
 
     def label(self, name: str) -> Label:
         """Return the label `name`, own or constant.
@@ -276,6 +302,29 @@ class JsonPage:
 
 
 @dataclass(frozen=True, slots=True)
+class Pods:
+    """What the containers of a role are known by in Kubernetes; all that is not empty must hold.
+
+    Attributes:
+        container: Name of the container.
+        port_name, port: Name and number of its port.
+        labels: Labels of the pod, each with an anchored regular expression.
+        component: What follows the chart's fullname and a hyphen in the pod's `app.kubernetes.io/component`: an anchored
+            regular expression.
+        called: What the pod's `app.kubernetes.io/name`, its `app` or the container is called, one of them at least: an
+            anchored regular expression.
+
+    """
+
+    container: str = ""
+    port_name: str = ""
+    port: int = 0
+    labels: Mapping[str, str] = field(default_factory=dict)
+    component: str = ""
+    called: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Endpoint:
     """How a system's page is reached.
 
@@ -283,10 +332,15 @@ class Endpoint:
         port: Port of the page.
         path: Path of the page.
         ports, paths: By role, where roles differ from `port` and `path`.
-        container_ports: Role to the name of its port in Kubernetes.
-        services: Role to what follows the release and a hyphen in the name of its Kubernetes Service, a regular
-            expression; roles are then found by their Services.
-        exporters: Roles that belong to the release of the exporters.
+        pods: Role to what its pods are known by; empty text for a system without roles.
+        deployment: Labels of a pod that name its deployment, narrowest last, each with a regular expression whose first
+            group is the name.
+        chart: Name of the chart whose Services `services` are.
+        services: Role to what follows the chart's fullname and a hyphen in the name of its Kubernetes Service, a regular
+            expression.
+        container_ports: Those roles to the name of the Service's port.
+        exporters: Those of them that belong to the release of the exporters.
+        sample_limit, label_limit: How many samples a page and labels a sample may have; 0 for any number.
         prober: The role of a json_exporter, whose targets are addresses of `json`; empty when there is none.
         json: The JSON pages.
         bearer_token: The page wants a bearer token.
@@ -297,9 +351,14 @@ class Endpoint:
     path: str = "/metrics"
     ports: Mapping[str, int] = field(default_factory=dict)
     paths: Mapping[str, str] = field(default_factory=dict)
-    container_ports: Mapping[str, str] = field(default_factory=dict)
+    pods: Mapping[str, Pods] = field(default_factory=dict)
+    deployment: Mapping[str, str] = field(default_factory=dict)
+    chart: str = ""
     services: Mapping[str, str] = field(default_factory=dict)
+    container_ports: Mapping[str, str] = field(default_factory=dict)
     exporters: tuple[str, ...] = ()
+    sample_limit: int = 0
+    label_limit: int = 0
     prober: str = ""
     json: tuple[JsonPage, ...] = ()
     bearer_token: bool = False
@@ -326,6 +385,7 @@ class System:
     alerts: str
     prefix: str
     eras: Mapping[str, Era]
+    newest: str
     runtimes: Mapping[str, str]
     roles: Mapping[str, str]
     switches: Mapping[str, str]
@@ -333,6 +393,7 @@ class System:
     tiers: Mapping[int, str]
     endpoint: Endpoint
     pages: tuple[str, ...]
+    pages_since: Mapping[str, str]
     constant_labels: Mapping[str, Label]
     metrics: tuple[Metric, ...]
     path: str

@@ -1,7 +1,7 @@
 """Agent Server fleet: is any deployment in trouble, and which one?
 
-For whoever is on call for all of them. Reads recorded series, and gauges of which each process has one series, so it
-stays fast with a thousand servers.
+For whoever is on call for all of them. Draws recorded series alone, and tables read gauges of which each process has one
+series, so it stays fast with a thousand servers.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from generator.site import Site
 def dashboard(site: Site) -> Board:
     """Build the board."""
     by = site.identity
-    now, each = levels(site), levels(site, by=by)
+    now, kept = levels(site), records(site)
     errors, requests = (flow(site, "http_availability", what) for what in ("bad", "total"))
     failed, ended = (flow(site, "run_success", what) for what in ("bad", "total"))
     firing = site.firing("agent_server")
@@ -39,12 +39,10 @@ def dashboard(site: Site) -> Board:
                     "Firing: critical",
                     count(firing.where(severity="critical")).as_unit("alerts").or_zero().about("Alerts that page."),
                     limit=Limit("any", 1, "alerts", "Any."),
-                    graph=False,
                 ),
                 stat(
                     "Firing: warning",
                     count(firing.where(severity="warning")).or_zero().about("Alerts that open a ticket."),
-                    graph=False,
                 ),
                 stat("Processes down", _down(site), limit=Limit("processes_down", 1, "instances", "Any.")),
                 stat("Failed requests", errors / requests, limit=site.limit("http_error_ratio")),
@@ -64,13 +62,17 @@ def dashboard(site: Site) -> Board:
                 lines("Requests", flow(site, "http_availability", "total", by=by)),
                 lines(
                     "Failed share of requests",
-                    error_share(site, "http_availability", site.config.window),
+                    error_share(site, "http_availability", site.timing.window),
                     limit=site.limit("http_error_ratio"),
                 ),
-                lines("Waiting runs", each["pending"]),
-                lines("Free job slots", each["slots_free"]),
+                lines("Waiting runs", recorded(kept["pending"], by=by)),
+                lines("Free job slots", recorded(kept["slots_free"], by=by)),
                 lines("Failed runs by deployment", flow(site, "run_success", "bad", by=by)),
-                lines("Postgres pool in use, fullest process", each["pg_used"], limit=site.limit("pg_pool_used")),
+                lines(
+                    "Postgres pool in use, fullest process",
+                    recorded(kept["pg_used"], by=by),
+                    limit=site.limit("pg_pool_used"),
+                ),
             ),
         ],
     )
@@ -89,12 +91,12 @@ def _columns(site: Site) -> list[Column]:
         Column("Requests/s", flow(site, "http_availability", "total", by=by)),
         Column(
             "Failed requests",
-            error_share(site, "http_availability", site.config.window),
+            error_share(site, "http_availability", site.timing.window),
             limit=site.limit("http_error_ratio"),
         ),
         Column("API p95", recorded(r["latency_p95"], by=by)),
         Column("Runs/s", flow(site, "run_success", "total", by=by)),
-        Column("Failed runs", error_share(site, "run_success", site.config.window)),
+        Column("Failed runs", error_share(site, "run_success", site.timing.window)),
         Column("Waiting", now["pending"]),
         Column("Wait p95", recorded(r["queue_wait_p95"], by=by), limit=site.limit("queue_wait_p95")),
         Column("Slots", now["slots"]),

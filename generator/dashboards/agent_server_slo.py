@@ -10,9 +10,9 @@ from generator.layout import WIDE, Board, Row, board, row
 from generator.panels import Column, lines, stat, table
 from generator.promql import peak
 from generator.query import Query
-from generator.records.agent_server import OBJECTIVES, error_share, flow
+from generator.records.agent_server import OBJECTIVES, drawn, error_share, flow
 from generator.site import Site
-from generator.slo import BURNS
+from generator.timing import words
 
 
 def dashboard(site: Site) -> Board:
@@ -35,11 +35,11 @@ def _left(site: Site) -> Row:
         for slo, name in OBJECTIVES.items()
     ]
     return row(
-        f"How much budget is left of {site.config.slo_period}?",
+        f"How much budget is left of {words(site.timing.period)}?",
         *(
             stat(f"{name}: worst budget", _worst(site, slo), limit=site.limit("budget_left"), bad="below")
             .wide(8)
-            .noting(f"Prometheus must keep samples for {site.config.slo_period}.")
+            .noting(f"Prometheus must keep samples for {words(site.timing.period)}.")
             for slo, name in OBJECTIVES.items()
         ),
         table("Budgets", columns),
@@ -49,14 +49,15 @@ def _left(site: Site) -> Row:
 def _objective(site: Site, slo: str) -> Row:
     objective = site.objective(slo)
     within = f" within {objective.within:g} ms" if objective.within else ""
-    windows = dict.fromkeys(w for burn in BURNS for w in (burn.short, burn.long))
+    possible = [burn.long for burn in site.timing.burns(objective.budget) if not burn.missing]
+    fastest = possible[0] if possible else site.timing.window
     return row(
         f"{OBJECTIVES[slo]}: {objective.objective:g} %{within}",
         lines(
             f"{OBJECTIVES[slo]}: share of bad events by window",
-            *(_share(site, slo, w).named(w) for w in windows),
+            *(_share(site, slo, w).named(w) for w in drawn(site)),
         ).noting(f"The budget is {objective.budget:.4g} of all events."),
-        lines(f"{OBJECTIVES[slo]}: burn rate over an hour", _burn(site, slo, "1h")).noting(
+        lines(f"{OBJECTIVES[slo]}: burn rate over {words(fastest)}", _burn(site, slo, fastest)).noting(
             "1 uses up the budget exactly in the period."
         ),
         lines(
@@ -83,8 +84,8 @@ def _burn(site: Site, slo: str, window: str) -> Query:
 
 
 def _budget_left(site: Site, slo: str) -> Query:
-    return (error_share(site, slo, site.config.slo_period) * (1 / site.objective(slo).budget)).complement()
+    return (error_share(site, slo, site.timing.period) * (1 / site.objective(slo).budget)).complement()
 
 
 def _worst(site: Site, slo: str) -> Query:
-    return (peak(error_share(site, slo, site.config.slo_period)) * (1 / site.objective(slo).budget)).complement()
+    return (peak(error_share(site, slo, site.timing.period)) * (1 / site.objective(slo).budget)).complement()

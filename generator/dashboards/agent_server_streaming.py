@@ -7,7 +7,7 @@ the replay buffer are no loss in themselves; they matter when a client wants to 
 from __future__ import annotations
 
 from generator.layout import Board, Row, board, row
-from generator.panels import heat, lines, stat
+from generator.panels import heat, lines, stat, whole
 from generator.promql import buckets, increase, level, lowest, mean, observations, quantile, rate, volume
 from generator.site import Site
 
@@ -34,7 +34,9 @@ def _now(site: Site) -> Row:
         stat("Lost events", rate(loss).filled(published)),
         stat("Publish p99", quantile(0.99, lg["stream_publish_latency"]), limit=site.limit("stream_publish_p99")),
         stat("Events published", published),
-        stat("Resume gaps", increase(lg["protocol_v2_resume_gap_counter"]).filled(sent)),
+        stat("Resume gaps", whole(increase(lg["protocol_v2_resume_gap_counter"]).filled(sent))).noting(
+            "Within the range of the board."
+        ),
         stat("Broken connections", rate(lg["protocol_v2_transport_send_failure_counter"]).filled(sent)),
         stat("Evicted events", rate(lg["protocol_v2_buffer_evicted_counter"]).filled(sent)),
     )

@@ -11,6 +11,14 @@ from generator.panels import Column, heat, lines, stat, table
 from generator.promql import buckets, level, observations, quantile, rate
 from generator.site import Site
 
+#: Why lines are told apart by address.
+BIND = (
+    "A listener without TLS is chosen by each request, so its connections name no gateway; the address is always known."
+)
+
+#: When bytes are counted.
+CLOSED = "Counted when a connection ends: long streams show as one step then."
+
 
 def dashboard(site: Site) -> Board:
     """Build the board."""
@@ -32,8 +40,8 @@ def _now(site: Site) -> Row:
         stat("New connections", rate(gw["downstream_connections_total"]).otherwise(rate(gw["connections_total"]))),
         stat("Shed connections", rate(gw["downstream_connections_shed_total"])),
         stat("TLS handshake p95", quantile(0.95, tls), limit=site.limit("gateway_tls_p95")),
-        stat("Received", rate(gw["downstream_received_bytes_total"])),
-        stat("Sent", rate(gw["downstream_sent_bytes_total"])),
+        stat("Received", rate(gw["downstream_received_bytes_total"])).noting(CLOSED),
+        stat("Sent", rate(gw["downstream_sent_bytes_total"])).noting(CLOSED),
         stat("Open connections", level(gw["connections_active"])),
     )
 
@@ -44,13 +52,13 @@ def _clients(site: Site) -> Row:
     return row(
         "Clients",
         lines("New connections, all", rate(opened).otherwise(rate(gw["connections_total"])).named("connections")),
-        lines("New connections by gateway", rate(opened, by=("gateway", "protocol"))),
+        lines("New connections by address", rate(opened, by=("bind", "protocol"))).noting(BIND),
         lines("New connections by process", rate(opened, by=by).otherwise(rate(gw["connections_total"], by=by))),
         lines("Shed connections by address", rate(gw["downstream_connections_shed_total"], by=("bind",))).noting(
             "Closed at once by the limit of open connections."
         ),
-        lines("Received by gateway", rate(gw["downstream_received_bytes_total"], by=("gateway",))),
-        lines("Sent by gateway", rate(gw["downstream_sent_bytes_total"], by=("gateway",))),
+        lines("Received by address", rate(gw["downstream_received_bytes_total"], by=("bind",))).noting(CLOSED),
+        lines("Sent by address", rate(gw["downstream_sent_bytes_total"], by=("bind",))).noting(CLOSED),
     )
 
 

@@ -110,5 +110,13 @@ def _memory(site: Site) -> Row:
         lines("What the processes' memory is", *(total(gw[name]).named(word) for name, word in shares.items())).wide(
             24
         ),
+        lines("Page faults that read a disk", total(rate(gw["cgroup_pgmajfault_total"]))),
+        lines(
+            "Pages that had to come back",
+            total(rate(gw["cgroup_workingset_refault_file_total"])).named("files"),
+            total(rate(gw["cgroup_workingset_refault_anon_total"])).named("anonymous"),
+        ).noting(
+            "The kernel gave up what was needed again: the limit of the pod is too low, before anything is killed."
+        ),
         collapsed=True,
     )

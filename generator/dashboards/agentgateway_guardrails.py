@@ -9,10 +9,14 @@ from generator.layout import Board, Row, board, row
 from generator.limits import Limit
 from generator.panels import lines, stat
 from generator.promql import observations, quantile, rate
+from generator.records.agentgateway import REFUSED, limited, refused
 from generator.site import Site
 
-#: Lines of a panel whose label has as many values as somebody configured.
-MOST = 10
+#: How checks are counted.
+PER_GUARD = "Each guard that a request passes is a check of its own."
+
+#: What DirectResponse says, and does not.
+DIRECT = "DirectResponse with 401 or 403 is an external service's refusal, with 429 its rate limit; or an answer that a route is made of."
 
 
 def dashboard(site: Site) -> Board:
@@ -39,14 +43,14 @@ def _now(site: Site) -> Row:
             rate(checks.where(action="FailOpen")).filled(every),
             limit=Limit("unchecked", 0.0001, "checks/s", "Any."),
         ),
-        stat("Rejected share", rate(checks.where(action="Reject")).filled(every) / every),
-        stat("Masked share", rate(checks.where(action="Mask")).filled(every) / every),
+        stat("Rejected checks", rate(checks.where(action="Reject")).filled(every) / every).noting(PER_GUARD),
+        stat("Masked checks", rate(checks.where(action="Mask")).filled(every) / every).noting(PER_GUARD),
         stat(
             "Refused logins",
-            rate(http.matching(reason="JwtAuth|APIKeyAuth|BasicAuth|Oidc|ExtAuth|Authorization")).filled(all_http),
+            refused(rate, http).filled(all_http),
             limit=site.limit("gateway_auth_failures"),
         ),
-        stat("Refused by rate limits", rate(http.where(reason="RateLimit")).filled(all_http)),
+        stat("Refused by rate limits", limited(rate, http).filled(all_http)),
     )
 
 
@@ -67,9 +71,15 @@ def _checks(site: Site) -> Row:
 
 def _refused(site: Site) -> Row:
     http = site.system("agentgateway")["requests_total"]
-    refused = http.matching(reason="JwtAuth|APIKeyAuth|BasicAuth|Oidc|ExtAuth|Authorization|RateLimit|Guardrail")
+    own = http.matching(reason=f"{REFUSED}|RateLimit|Guardrail")
+    direct = http.where(reason="DirectResponse").matching(status="401|403|429")
+    by, where = ("reason", "status"), ("gateway", "route", "reason", "status")
     return row(
         "Who is refused?",
-        lines("Refused requests by reason", rate(refused, by=("reason",)), limit=site.limit("gateway_auth_failures")),
-        lines("Refused requests by route", rate(refused, by=("gateway", "route", "reason")).top(MOST)),
+        lines(
+            "Refused requests by reason",
+            rate(own, by=by).plus(rate(direct, by=by)),
+            limit=site.limit("gateway_auth_failures"),
+        ).noting(DIRECT),
+        lines("Refused requests by route", rate(own, by=where).plus(rate(direct, by=where))).noting(DIRECT),
     )

@@ -10,9 +10,6 @@ from generator.panels import Column, heat, lines, stat, table
 from generator.promql import buckets, mean, observations, quantile, total
 from generator.site import Site
 
-#: Lines of a panel whose label has as many values as somebody configured.
-MOST = 10
-
 
 def dashboard(site: Site) -> Board:
     """Build the board."""
@@ -57,8 +54,8 @@ def _requests(site: Site) -> Row:
         ),
         heat("Spread of plain HTTP", buckets(plain)),
         lines("HTTP p99 by gateway", quantile(0.99, plain, by=("gateway",)), limit=site.limit("gateway_latency_p99")),
-        lines("HTTP p95 by route", quantile(0.95, plain, by=("gateway", "route")).top(MOST)),
-        lines("HTTP p95 by backend", quantile(0.95, plain, by=("gateway", "backend")).top(MOST)),
+        lines("HTTP p95 by route", quantile(0.95, plain, by=("gateway", "route"))),
+        lines("HTTP p95 by backend", quantile(0.95, plain, by=("gateway", "backend"))),
         lines("Mean by protocol", mean(every, by=("protocol",))).noting(
             "Answers of models, MCP streams and TCP sessions count whole: long is not slow."
         ),
@@ -76,7 +73,7 @@ def _overhead(site: Site) -> Row:
         ),
         lines("After the backend answered", *(quantile(q, back) for q in (0.5, 0.95, 0.99)), limit=limit),
         lines("Overhead p99 by gateway", quantile(0.99, own, by=("gateway",)), limit=limit),
-        lines("Overhead p99 by route", quantile(0.99, own, by=("gateway", "route")).top(MOST), limit=limit),
+        lines("Overhead p99 by route", quantile(0.99, own, by=("gateway", "route")), limit=limit),
     )
 
 

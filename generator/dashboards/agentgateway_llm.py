@@ -7,16 +7,17 @@ from __future__ import annotations
 
 from generator.catalogue import Metric
 from generator.layout import Board, Row, board, row
-from generator.panels import Column, heat, lines, stat, table
+from generator.panels import Column, heat, lines, stat, table, whole
 from generator.promql import buckets, increase, mean, observations, quantile, rate, volume
 from generator.query import Query
-from generator.records.agentgateway import INPUT, LLM_FAILED, NEW, OUTPUT
+from generator.records.agentgateway import INPUT, NEW, OUTPUT, answered, llm_failed
 from generator.site import Site
 
-#: Lines of a panel whose label has as many values as there are models or routes.
-MOST = 10
-
 PROVIDER, MODEL = ("gen_ai_system",), ("gen_ai_system", "gen_ai_request_model")
+
+
+#: What plain answers do not tell.
+STREAMED = "Streamed answers only."
 
 
 def dashboard(site: Site) -> Board:
@@ -35,20 +36,22 @@ def _now(site: Site) -> Row:
     gw = site.system("agentgateway")
     http, usage = gw["requests_total"].where(protocol="llm"), gw["gen_ai_client_token_usage"]
     every = rate(http)
-    answered = observations(gw["gen_ai_server_request_duration"], unit="requests")
+    answers = observations(answered(gw["gen_ai_server_request_duration"]), unit="requests")
     first = gw["gen_ai_server_time_to_first_token"]
     return row(
         "Is it bad?",
         stat("Requests", every),
         stat(
             "Failed share",
-            rate(http.matching(status=LLM_FAILED)).filled(every) / every,
+            rate(llm_failed(gw["requests_total"])).filled(every) / every,
             limit=site.limit("gateway_llm_error_ratio"),
         ),
-        stat("Answered requests", answered.otherwise(rate(gw["llm_requests_total"]))).noting(
+        stat("Answered requests", answers.otherwise(rate(gw["llm_requests_total"]))).noting(
             "Requests with an answer of a model that the gateway could read."
         ),
-        stat("First token p95", quantile(0.95, first), limit=site.limit("gateway_first_token_p95")),
+        stat("First token p95", quantile(0.95, first), limit=site.limit("gateway_first_token_p95")).noting(
+            STREAMED
+        ),
         stat("Tokens", volume(usage.matching(**NEW)).otherwise(rate(gw["llm_tokens_total"]))),
         stat("Cost, an hour at this pace", _hourly(gw["gen_ai_client_cost_usd_total"]),
              limit=site.limit("gateway_cost_per_hour")),
@@ -58,42 +61,41 @@ def _now(site: Site) -> Row:
 def _requests(site: Site) -> Row:
     gw = site.system("agentgateway")
     http, duration = gw["requests_total"].where(protocol="llm"), gw["gen_ai_server_request_duration"]
+    well, failed = answered(duration), llm_failed(gw["requests_total"])
     return row(
         "Do providers answer?",
-        lines("Requests by backend", rate(http, by=("gateway", "backend")).top(MOST)),
+        lines("Requests by backend", rate(http, by=("gateway", "backend"))),
         lines("Requests by status", rate(http, by=("status",)), stack=True),
-        lines("Failed requests by backend", rate(http.matching(status=LLM_FAILED), by=("backend", "status")).top(MOST)),
-        lines("Answered requests by provider", observations(duration, by=PROVIDER, unit="requests")),
-        lines("Answered requests by model", observations(duration, by=MODEL, unit="requests").top(MOST)),
+        lines("Failed requests by backend", rate(failed, by=("backend", "status"))),
+        lines("Answered requests by provider", observations(well, by=PROVIDER, unit="requests")),
+        lines("Answered requests by model", observations(well, by=MODEL, unit="requests")),
         lines(
             "Failed operations by model",
-            observations(duration.where(error_type="_OTHER"), by=MODEL, unit="requests").top(MOST),
-        ).noting("Only builds from late 2026 on tell failed operations apart."),
+            observations(duration.where(gen_ai_response_model="unknown"), by=MODEL, unit="requests"),
+        ).noting("Requests that reached a provider and have no answer of a model."),
     )
 
 
 def _speed(site: Site) -> Row:
     gw = site.system("agentgateway")
-    duration, first = gw["gen_ai_server_request_duration"], gw["gen_ai_server_time_to_first_token"]
+    duration, first = answered(gw["gen_ai_server_request_duration"]), gw["gen_ai_server_time_to_first_token"]
     token, chunk = gw["gen_ai_server_time_per_output_token"], gw["gen_ai_server_inter_chunk_latency"]
     documented = gw["llm_request_duration_seconds"]
     limit = site.limit("gateway_first_token_p95")
     return row(
         "Are models slow?",
         lines("Time to first token", *(quantile(q, first) for q in (0.5, 0.95, 0.99)), limit=limit),
-        lines("First token p95 by model", quantile(0.95, first, by=MODEL).top(MOST), limit=limit),
+        lines("First token p95 by model", quantile(0.95, first, by=MODEL), limit=limit).noting(STREAMED),
         lines(
             "Whole answers",
             mean(duration).otherwise(mean(documented)).named("mean"),
             *(quantile(q, duration).otherwise(quantile(q, documented)) for q in (0.5, 0.95, 0.99)),
         ),
-        lines("Whole answers p95 by model", quantile(0.95, duration, by=MODEL).top(MOST)),
-        lines("Time per output token, p50 by model", quantile(0.5, token, by=MODEL).top(MOST)).noting(
-            "0.02 s are 50 tokens a second."
+        lines("Whole answers p95 by model", quantile(0.95, duration, by=MODEL)),
+        lines("Time per output token, p50 by model", quantile(0.5, token, by=MODEL)).noting(
+            f"0.02 s are 50 tokens a second. {STREAMED}"
         ),
-        lines("Time between chunks, p95 by model", quantile(0.95, chunk, by=MODEL).top(MOST)).noting(
-            "Streamed answers only."
-        ),
+        lines("Time between chunks, p95 by model", quantile(0.95, chunk, by=MODEL)).noting(STREAMED),
         heat("Spread of the time to first token", buckets(first)).wide(24),
     )
 
@@ -107,10 +109,10 @@ def _tokens(site: Site) -> Row:
             "Whether cached input is part of input differs by provider: do not add them up."
         ),
         lines("Tokens by provider", volume(usage.matching(**NEW), by=PROVIDER)),
-        lines("Tokens by model", volume(usage.matching(**NEW), by=MODEL).top(MOST)),
-        lines("Tokens by route", volume(usage.matching(**NEW), by=("gateway", "route")).top(MOST)),
-        lines("Input of a request, mean by model", mean(usage.where(**INPUT), by=MODEL).top(MOST)),
-        lines("Output of a request, mean by model", mean(usage.where(**OUTPUT), by=MODEL).top(MOST)),
+        lines("Tokens by model", volume(usage.matching(**NEW), by=MODEL)),
+        lines("Tokens by route", volume(usage.matching(**NEW), by=("gateway", "route"))),
+        lines("Input of a request, mean by model", mean(usage.where(**INPUT), by=MODEL)),
+        lines("Output of a request, mean by model", mean(usage.where(**OUTPUT), by=MODEL)),
     )
 
 
@@ -121,18 +123,18 @@ def _cost(site: Site) -> Row:
     return row(
         "What does it cost?",
         lines("Cost by provider", _hourly(cost, PROVIDER)).noting(note),
-        lines("Cost by model", _hourly(cost, MODEL).top(MOST)).noting(note),
-        lines("Cost by route", _hourly(cost, ("gateway", "route")).top(MOST)).noting(note),
+        lines("Cost by model", _hourly(cost, MODEL)).noting(note),
+        lines("Cost by route", _hourly(cost, ("gateway", "route"))).noting(note),
         lines("Prices that were looked up", rate(lookups, by=("status",))).noting(
             "Exact is a price. NoCatalog: no list of prices is configured; Missing and Unpriced: the list lacks the model."
         ),
-        lines("Models without a price", rate(lookups.matching(status="Unpriced|Missing"), by=MODEL).top(MOST)).wide(24),
+        lines("Models without a price", rate(lookups.matching(status="Unpriced|Missing"), by=MODEL)).wide(24),
     )
 
 
 def _models(site: Site) -> Row:
     gw, by = site.system("agentgateway"), (*MODEL, "gen_ai_response_model")
-    duration, usage = gw["gen_ai_server_request_duration"], gw["gen_ai_client_token_usage"]
+    duration, usage = answered(gw["gen_ai_server_request_duration"]), gw["gen_ai_client_token_usage"]
     return row(
         "Every model",
         table(
@@ -144,7 +146,7 @@ def _models(site: Site) -> Row:
                        limit=site.limit("gateway_first_token_p95")),
                 Column("Input tokens/s", volume(usage.where(**INPUT), by=by)),
                 Column("Output tokens/s", volume(usage.where(**OUTPUT), by=by)),
-                Column("USD in window", increase(gw["gen_ai_client_cost_usd_total"], by=by)),
+                Column("USD in range", whole(increase(gw["gen_ai_client_cost_usd_total"], by=by))),
             ],
             sort="Answers/s",
         ).wide(24, 12),

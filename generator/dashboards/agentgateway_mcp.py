@@ -7,12 +7,10 @@ messages that carry them.
 from __future__ import annotations
 
 from generator.layout import Board, Row, board, row
-from generator.panels import Column, lines, stat, table
+from generator.panels import Column, lines, stat, table, whole
 from generator.promql import increase, level, mean, quantile, rate
+from generator.records.agentgateway import mcp_failed
 from generator.site import Site
-
-#: Lines of a panel whose label has as many values as servers offer tools.
-MOST = 10
 
 
 def dashboard(site: Site) -> Board:
@@ -31,15 +29,16 @@ def _now(site: Site) -> Row:
     gw = site.system("agentgateway")
     calls, posts = gw["mcp_requests_total"], gw["requests_total"].where(protocol="mcp", method="POST")
     every = rate(posts)
-    failed = posts.matching(status="4..|5..").not_matching(status="40[1345]")
     return row(
         "Is it bad?",
         stat("MCP requests", rate(calls)),
         stat("Tool calls", rate(calls.where(method="tools/call"))),
         stat("Messages", every),
         stat(
-            "Failed share of messages", rate(failed).filled(every) / every, limit=site.limit("gateway_mcp_error_ratio")
-        ),
+            "Failed share of messages",
+            mcp_failed(rate, posts).filled(every) / every,
+            limit=site.limit("gateway_mcp_error_ratio"),
+        ).noting("Without logins, ended sessions, and tools that do not exist or that an agent may not use."),
         stat("Refused logins", rate(posts.matching(status="401|403")).filled(every)),
         stat("Open sessions", level(gw["mcp_sessions_active"])),
     )
@@ -50,7 +49,7 @@ def _methods(site: Site) -> Row:
     return row(
         "What do agents ask for?",
         lines("Requests by method", rate(calls, by=("method",))),
-        lines("Requests by server", rate(calls, by=("gateway", "server")).top(MOST)).noting(
+        lines("Requests by server", rate(calls, by=("gateway", "server"))).noting(
             "unknown: requests to the gateway itself, such as initialize. A server whose line ends is not asked any more."
         ),
         lines("Requests by kind of resource", rate(calls, by=("resource_type",))),
@@ -63,12 +62,12 @@ def _tools(site: Site) -> Row:
     tools, by = calls.where(method="tools/call"), ("server", "resource")
     return row(
         "Which tools?",
-        lines("Tool calls, the most used tools", rate(tools, by=by).top(MOST)).wide(24),
+        lines("Tool calls, the most used tools", rate(tools, by=by)).wide(24),
         table(
             "Tools",
             [
                 Column("Calls/s", rate(tools, by=by).top(100)),
-                Column("Calls in window", increase(tools, by=by).top(100)),
+                Column("Calls in range", whole(increase(tools, by=by).top(100))),
             ],
             sort="Calls/s",
         ).noting("Clients can name tools that do not exist; the 100 most used are shown."),
@@ -86,10 +85,10 @@ def _messages(site: Site) -> Row:
         lines("Messages by verb and status", rate(http, by=("method", "status"))),
         lines(
             "Failed messages by backend",
-            rate(http.matching(status="4..|5.."), by=("backend", "status", "reason")).top(MOST),
+            rate(http.matching(status="4..|5.."), by=("backend", "status", "reason")),
         ),
         lines(
             "Time of a message", mean(duration).named("mean"), *(quantile(q, duration) for q in (0.5, 0.95, 0.99))
         ).noting("POST only: GET holds a stream open."),
-        lines("Message p95 by backend", quantile(0.95, duration, by=("gateway", "backend")).top(MOST)),
+        lines("Message p95 by backend", quantile(0.95, duration, by=("gateway", "backend"))),
     )

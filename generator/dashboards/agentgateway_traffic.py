@@ -7,12 +7,10 @@ drawn: their labels multiply.
 from __future__ import annotations
 
 from generator.layout import Board, Row, board, row
-from generator.panels import Column, lines, stat, table
+from generator.panels import Column, lines, stat, table, whole
 from generator.promql import increase, quantile, rate, volume
+from generator.records.agentgateway import unreached
 from generator.site import Site
-
-#: Lines of a panel whose label has as many values as somebody configured.
-MOST = 10
 
 
 def dashboard(site: Site) -> Board:
@@ -41,7 +39,7 @@ def _now(site: Site) -> Row:
         ),
         stat("4xx share", rate(http.matching(status="4..")).filled(every) / every),
         stat("No healthy backend", rate(http.where(reason="NoHealthyBackend")).filled(every)).noting(
-            "Requests that were answered with an error because every endpoint is gone."
+            "Requests that were answered with an error: every endpoint is gone, its name does not resolve, or the route has no backend."
         ),
         stat("Tried again", rate(gw["retries_total"]).filled(every.as_unit("retries/s"))),
         stat("Shed requests", rate(gw["requests_shed_total"])),
@@ -69,14 +67,17 @@ def _routes(site: Site) -> Row:
     gw = site.system("agentgateway")
     http = gw["requests_total"]
     bad = http.matching(status="5..")
-    unreached = http.matching(reason="UpstreamFailure|Timeout|NoHealthyBackend")
+    gone, by = http.where(reason="NoHealthyBackend"), ("backend", "reason")
     return row(
         "Which route, which backend?",
-        lines("Requests by route", rate(http, by=("gateway", "route")).top(MOST)),
-        lines("Failed requests by route", rate(bad, by=("gateway", "route", "status")).top(MOST)),
-        lines("Failed requests by backend", rate(bad, by=("gateway", "backend", "status")).top(MOST)),
-        lines("Backends that are not reached", rate(unreached, by=("backend", "reason")).top(MOST)),
-        lines("Tried again, by backend", rate(gw["retries_total"], by=("gateway", "backend")).top(MOST)),
+        lines("Requests by route", rate(http, by=("gateway", "route"))),
+        lines("Failed requests by route", rate(bad, by=("gateway", "route", "status"))),
+        lines("Failed requests by backend", rate(bad, by=("gateway", "backend", "status"))),
+        lines(
+            "Backends that are not reached",
+            unreached(lambda part: rate(part, by=by), http).plus(rate(gone, by=by)),
+        ).noting("The reason MCP with a 5xx status is an MCP server that is gone."),
+        lines("Tried again, by backend", rate(gw["retries_total"], by=("gateway", "backend"))),
         lines("Shed requests by address", rate(gw["requests_shed_total"], by=("bind",))).noting(
             "Refused by the limit of requests in flight, before any route was chosen."
         ),
@@ -100,7 +101,7 @@ def _table(site: Site) -> Row:
                 ),
                 Column("4xx", rate(http.matching(status="4.."), by=by).filled(every) / every),
                 Column("HTTP p95", quantile(0.95, plain, by=by)),
-                Column("Failed in window", increase(http.matching(status="5.."), by=by)),
+                Column("Failed in range", whole(increase(http.matching(status="5.."), by=by))),
             ],
             sort="Requests/s",
         ).wide(24, 12),
@@ -114,6 +115,6 @@ def _volume(site: Site) -> Row:
     return row(
         "How much?",
         lines("Bytes of answers", sent.named("answers")),
-        lines("Bytes of answers by route", rate(gw["response_bytes_total"], by=("gateway", "route")).top(MOST)),
+        lines("Bytes of answers by route", rate(gw["response_bytes_total"], by=("gateway", "route"))),
         lines("Bytes of requests", volume(gw["request_size_bytes"]).named("requests")),
     )

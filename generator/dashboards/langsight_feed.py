@@ -11,7 +11,7 @@ from generator.promql import distinct, increase, peak, present, rate, total
 from generator.site import Site
 
 #: Why the panels of health checks are empty, which is the usual state.
-BLIND = "Empty with current code, which defines the metric and counts nothing: LangSightHealthMetricMissing says so. GET /api/health/servers has the results."
+BLIND = "Empty with every known version, which defines the metric and counts nothing. GET /api/health/servers has the results."
 
 
 def dashboard(site: Site) -> Board:
@@ -31,13 +31,16 @@ def _now(site: Site) -> Row:
     checks, limit = ls["health_checks_total"], site.limit("langsight_feed_clients")
     return row(
         "Is it bad?",
-        stat("Failed checks", increase(checks.where(status="down")), limit=site.limit("langsight_failed_checks"))
-        .noting(f"Within the rate interval. {BLIND}"),
+        stat(
+            f"Failed checks in {site.timing.said()}",
+            increase(checks.where(status="down")).over(site.timing.window),
+            limit=site.limit("langsight_failed_checks"),
+        ).noting(BLIND),
         stat("Servers checked", distinct(checks, "server")).noting(BLIND),
         stat("Checks", rate(checks)).noting(BLIND),
         stat("Active SSE clients", total(ls["active_sse_connections"])),
         stat("Fullest process", peak(ls["active_sse_connections"]), limit=limit).noting(
-            "The cap is per process: 200 by documentation, LANGSIGHT_SSE_MAX_CLIENTS (1,000) by current code."
+            "The cap is per process: LANGSIGHT_SSE_MAX_CLIENTS, 1,000 unless set; 200 by documentation."
         ),
         stat("Events dropped", rate(ls["sse_events_dropped_total"]), limit=site.limit("langsight_feed_drops")),
     )  # fmt: skip
@@ -75,7 +78,7 @@ def _clients(site: Site) -> Row:
         bars("SSE clients now", peak(ls["active_sse_connections"], by=each), limit=limit),
         lines("SSE clients over time", peak(ls["active_sse_connections"], by=each), limit=limit).wide(16),
         lines("Events dropped by process", rate(ls["sse_events_dropped_total"], by=each)).noting(
-            "The oldest event of a slow client goes. Events lost between processes are counted nowhere."
+            "The oldest event of a client goes whose buffer is full: it is slow, or a batch has more spans than the buffer holds. Events lost between processes are counted nowhere."
         ),
         lines("Streams opened", rate(ls["http_requests_total"].where(path="/api/live/events"), by=("status",))).noting(
             "Many more than clients: they connect again and again. A client above the cap is answered 200 too."

@@ -78,7 +78,7 @@ def _api(site: Site) -> Row:
         ),
         lines(
             "Batches rejected by path",
-            rate(http.matching(path=INGESTION, status="5.."), by=("path", "status")),
+            rate(http.matching(path=INGESTION, status="5..|429"), by=("path", "status")),
         ),
     )
 

@@ -64,5 +64,5 @@ def _turns(site: Site) -> Shown:
         "Several processes at one address",
         falls(started, by=(site.labels.instance,)).over("15m"),
     ).noting(
-        "How often a start time fell within 15 minutes. Above 0: LANGSIGHT_WORKERS is above 1, or a load balancer."
+        f"How often a start time fell within {site.timing.said('15m')}. Above 0: LANGSIGHT_WORKERS is above 1, or a load balancer."
     )

@@ -28,18 +28,16 @@ def _now(site: Site) -> Row:
     failed, every = ls["ClickHouseProfileEvents_FailedQuery"], ls["ClickHouseProfileEvents_Query"]
     return row(
         "Is it bad?",
-        stat("Servers up", total(up.where(**{site.labels.role: "clickhouse"})), graph=False),
+        stat("Servers up", total(up.where(**{site.labels.role: "clickhouse"}))),
         stat("Failed queries", rate(failed) / rate(every), limit=site.limit("clickhouse_failed_ratio")),
         stat(
-            "Inserts refused in 5 minutes",
-            increase(ls["ClickHouseProfileEvents_RejectedInserts"]).over("5m"),
+            f"Inserts refused in {site.timing.said()}",
+            increase(ls["ClickHouseProfileEvents_RejectedInserts"]).over(site.timing.window),
             limit=site.limit("clickhouse_rejected_inserts"),
         ),
-        stat("Read-only tables", total(ls["ClickHouseMetrics_ReadonlyReplica"]), graph=False),
+        stat("Read-only tables", total(ls["ClickHouseMetrics_ReadonlyReplica"])),
         stat("Memory in use", total(ls["ClickHouseMetrics_MemoryTracking"])),
-        stat("Runs since", peak(ls["ClickHouseAsyncMetrics_Uptime"]), graph=False).noting(
-            "The server that runs longest."
-        ),
+        stat("Runs since", peak(ls["ClickHouseAsyncMetrics_Uptime"])).noting("The server that runs longest."),
     )
 
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from generator.layout import Board, Row, board, row
 from generator.panels import lines, stat
-from generator.promql import growth, increase, level, peak, quantile, rate, volume
+from generator.promql import growth, increase, level, observations, peak, quantile, rate, volume
 from generator.site import Site
 
 
@@ -19,7 +19,7 @@ def dashboard(site: Site) -> Board:
         "LangSmith / Ingest queue",
         system="langsmith",
         about=__doc__ or "",
-        rows=[_queues(site), _path(site), _feedback(site)],
+        rows=[_queues(site), _delay(site), _path(site), _feedback(site)],
     )
 
 
@@ -32,12 +32,28 @@ def _queues(site: Site) -> Row:
         stat("Waiting by queue", level(pending, by=("queue",)), limit=site.limit("langsmith_queue_pending")).wide(12),
         stat("Waiting for backend's workers", level(queued, by=("queue",))).wide(12),
         lines("Waiting", level(pending, by=("queue",)), limit=site.limit("langsmith_queue_pending")).noting(note),
-        lines("Growth in a quarter of an hour", growth(pending, by=("queue",)).over("15m"), floor=False,
+        lines(f"Growth in {site.timing.said('15m')}", growth(pending, by=("queue",)).over("15m"), floor=False,
               limit=site.limit("langsmith_queue_growth")),
         lines("Waiting for workers", level(queued, by=("queue",))).noting(note),
         lines("Runs taken in", volume(ls["langsmith_runs_batch_count"], by=("type",))).noting(
             "By type of batch. The vendor's own board calls the same figure the size of a batch."
         ),
+    )  # fmt: skip
+
+
+def _delay(site: Site) -> Row:
+    ls, by = site.system("langsmith", on="langsmith"), ("store",)
+    whole = ls["langsmith_ingestion_e2e_latency_seconds"]
+    waits = ls["langsmith_ingestion_api_to_worker_latency_seconds"]
+    stores = ls["langsmith_ingestion_worker_to_store_latency_seconds"]
+    return row(
+        "How late are they stored?",
+        lines("From taken in to stored, p95", quantile(0.95, whole, by=by)).noting("By store; told by ingest-queue."),
+        lines("Waiting for a worker, p95", quantile(0.95, waits, by=by)),
+        lines("From worker to store, p95", quantile(0.95, stores, by=by)),
+        lines("Runs stored", observations(whole, by=by, unit="runs")),
+        lines("Waiting, as platform-backend tells", peak(ls["langsmith_asynq_ingestion_queue_pending"]),
+              limit=site.limit("langsmith_queue_pending")).noting("The highest of all replicas, which all see one queue."),
     )  # fmt: skip
 
 
@@ -52,12 +68,12 @@ def _path(site: Site) -> Row:
         lines("Keys that Redis threw away", increase(ls["redis_evicted_keys_total"], by=by).over("10m")),
         lines(
             "Inserts refused by ClickHouse",
-            increase(ls["ClickHouseProfileEvents_RejectedInserts"], by=by).over("5m"),
+            increase(ls["ClickHouseProfileEvents_RejectedInserts"], by=by).over(site.timing.window),
             limit=site.limit("clickhouse_rejected_inserts"),
         ),
         lines(
             "Inserts slowed down by ClickHouse",
-            increase(ls["ClickHouseProfileEvents_DelayedInserts"], by=by).over("5m"),
+            increase(ls["ClickHouseProfileEvents_DelayedInserts"], by=by).over(site.timing.window),
             limit=site.limit("clickhouse_delayed_inserts"),
         ),
     )

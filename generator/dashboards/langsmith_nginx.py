@@ -30,7 +30,7 @@ def _now(site: Site) -> Row:
     accepted, handled = ls["nginx_connections_accepted"], ls["nginx_connections_handled"]
     return row(
         "Does it answer?",
-        stat("Status page", level(ls["nginx_up"]), limit=targets.THERE, bad="below", graph=False).noting(
+        stat("Status page", level(ls["nginx_up"]), limit=targets.THERE, bad="below").noting(
             "Later exporters say 1 even when the page answers with an error: then the other figures are missing."
         ),
         stat("Requests", rate(ls["nginx_http_requests_total"])),

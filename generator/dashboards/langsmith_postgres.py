@@ -37,12 +37,12 @@ def _now(site: Site) -> Row:
     ls, by = site.system("langsmith", on="langsmith"), (site.labels.instance,)
     return row(
         "Is it there?",
-        stat("Postgres", level(ls["pg_up"]), limit=targets.THERE, bad="below", graph=False),
+        stat("Postgres", level(ls["pg_up"]), limit=targets.THERE, bad="below"),
         stat("Connections in use", _used(site), limit=site.limit("postgres_connections")),
         stat("Connections", total(ls["pg_stat_activity_count"])),
-        stat("Most allowed", total(ls["pg_settings_max_connections"]), graph=False),
+        stat("Most allowed", total(ls["pg_settings_max_connections"])),
         stat(
-            "Deadlocks in 10 minutes",
+            f"Deadlocks in {site.timing.said('10m')}",
             increase(ls["pg_stat_database_deadlocks"]).over("10m"),
             limit=site.limit("postgres_deadlocks"),
         ),

@@ -36,10 +36,13 @@ def _now(site: Site) -> Row:
     ls, by = site.system("langsmith", on="langsmith"), (site.labels.instance,)
     return row(
         "Is it there?",
-        stat("Redis", level(ls["redis_up"]), limit=targets.THERE, bad="below", graph=False),
+        stat("Redis", level(ls["redis_up"]), limit=targets.THERE, bad="below"),
         stat("Memory in use", _memory_used(site), limit=site.limit("redis_memory")),
-        stat("Keys thrown away in 10 minutes", increase(ls["redis_evicted_keys_total"]).over("10m")),
-        stat("Connections refused in 5 minutes", increase(ls["redis_rejected_connections_total"]).over("5m")),
+        stat(f"Keys thrown away in {site.timing.said('10m')}", increase(ls["redis_evicted_keys_total"]).over("10m")),
+        stat(
+            f"Connections refused in {site.timing.said()}",
+            increase(ls["redis_rejected_connections_total"]).over(site.timing.window),
+        ),
         stat("Clients", peak(ls["redis_connected_clients"])),
         stat("Clients that wait", peak(ls["redis_blocked_clients"])).noting("Consumers of a queue wait like this."),
         table(

@@ -45,11 +45,10 @@ def _now(site: Site) -> Row:
             lowest(up.where(**{site.labels.role: "clickhouse"})),
             limit=targets.THERE,
             bad="below",
-            graph=False,
         ),
-        stat("Postgres up", level(ls["pg_up"]), limit=targets.THERE, bad="below", graph=False),
-        stat("Redis up", level(ls["redis_up"]), limit=targets.THERE, bad="below", graph=False),
-        stat("Frontend's nginx up", level(ls["nginx_up"]), limit=targets.THERE, bad="below", graph=False),
+        stat("Postgres up", level(ls["pg_up"]), limit=targets.THERE, bad="below"),
+        stat("Redis up", level(ls["redis_up"]), limit=targets.THERE, bad="below"),
+        stat("Frontend's nginx up", level(ls["nginx_up"]), limit=targets.THERE, bad="below"),
         stat(
             "Entries waiting", peak(ls["langsmith_queue_pending"]), limit=site.limit("langsmith_queue_pending")
         ).noting("The longest queue."),

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from generator import targets
+from generator import scraped, targets
 from generator.alerts.langsight_api import WAITING
 from generator.catalogue import Metric
 from generator.layout import WIDE, Board, Row, board, row
@@ -18,6 +18,7 @@ from generator.panels import Column, Shown, stat, table, text
 from generator.promql import count, distinct, level, peak, quantile, rate, total
 from generator.query import Query
 from generator.records.agent_server import error_share, flow, levels, records
+from generator.records.agentgateway import records as gateway_records
 from generator.rules import board_uid, recorded
 from generator.site import Site
 
@@ -57,17 +58,16 @@ def dashboard(site: Site) -> Board:
 
 
 def _everything(site: Site, here: list[Part]) -> Row:
-    system = {site.labels.system: "|".join(part.system for part in here)}
-    up = site.system("prometheus")["up"].matching(**system)
+    up = scraped.up(site, [part.system for part in here])
     firing = site.firing()
     return row(
         "Is anything wrong anywhere?",
-        stat("Systems scraped", distinct(up, site.labels.system), graph=False),
-        stat("Targets", count(up), graph=False),
+        stat("Systems scraped", distinct(up, site.labels.system)),
+        stat("Targets", count(up)),
         stat("Targets down", _down(up), limit=ANY),
-        stat("Firing: critical", _number(firing, "critical"), limit=_alerts(ANY), graph=False),
-        stat("Firing: warning", _number(firing, "warning"), graph=False),
-        stat("Firing: info", _number(firing, "info"), graph=False),
+        stat("Firing: critical", _number(firing, "critical"), limit=_alerts(ANY)),
+        stat("Firing: warning", _number(firing, "warning")),
+        stat("Firing: info", _number(firing, "info")),
         targets.alerts(site),
     )
 
@@ -80,10 +80,10 @@ def _row(site: Site, part: Part) -> Row:
     absent = f"Empty when no {title} is scraped: set `systems: {{{part.system}: {{enabled: false}}}}` in bundle.yaml where there is none."
     return row(
         title,
-        stat(f"{name}: targets", count(up), graph=False).noting(absent),
+        stat(f"{name}: targets", count(up)).noting(absent),
         stat(f"{name}: down", _down(up), limit=ANY).noting(absent),
-        stat(f"{name}: critical", _number(firing, "critical"), limit=_alerts(ANY), graph=False),
-        stat(f"{name}: warnings", _number(firing, "warning"), graph=False),
+        stat(f"{name}: critical", _number(firing, "critical"), limit=_alerts(ANY)),
+        stat(f"{name}: warnings", _number(firing, "warning")),
         _link(site, part, name, absent).wide(8, 4),
         table(f"{name}: deployments", part.signals(site), link=_open(site, part)).wide(24, 6).noting(absent),
     )
@@ -98,7 +98,7 @@ def _alerts(limit: Limit) -> Limit:
     return Limit(limit.name, limit.value, "alerts", limit.why)
 
 
-def _down(up: Metric, by: tuple[str, ...] = ()) -> Query:
+def _down(up: Metric | Query, by: tuple[str, ...] = ()) -> Query:
     return (count(up, by=by).as_unit("none") - total(up, by=by)).about("Targets whose last scrape failed.")
 
 
@@ -127,7 +127,7 @@ def _failed(http: Metric, by: tuple[str, ...]) -> Query:
 
 def _agent_server(site: Site) -> list[Column]:
     r, by, now = records(site), site.identity, levels(site, by=site.identity)
-    window = site.config.window
+    window = site.timing.window
     return [
         Column("Targets", now["targets"]),
         Column("Down", now["targets"] - now["targets_up"], limit=Limit("any", 1, "instances", "Any.")),
@@ -156,17 +156,16 @@ def _langsight(site: Site) -> list[Column]:
 
 
 def _agentgateway(site: Site) -> list[Column]:
-    gw, by = site.system("agentgateway"), site.identity
-    http = gw["requests_total"]
-    plain = gw["request_duration_seconds"].where(protocol="http")
+    r, by = gateway_records(site), site.identity
+    requests, llm = recorded(r["requests"], by=by), recorded(r["llm"], by=by)
     return [
         *_targets(site, "agentgateway"),
-        Column("Requests/s", rate(http, by=by)),
-        Column("Failed requests", _failed(http, by)),
-        Column("HTTP p99", quantile(0.99, plain, by=by)),
-        Column("To models/s", rate(http.where(protocol="llm"), by=by)),
-        Column("Failed to models", _failed(http.where(protocol="llm"), by)),
-        Column("To tools/s", rate(http.where(protocol="mcp"), by=by)),
+        Column("Requests/s", requests),
+        Column("Failed requests", recorded(r["errors"], by=by) / requests, limit=site.limit("gateway_error_ratio")),
+        Column("HTTP p99, slowest gateway", recorded(r["latency"], by=by), limit=site.limit("gateway_latency_p99")),
+        Column("To models/s", llm),
+        Column("Failed to models", recorded(r["llm_errors"], by=by) / llm, limit=site.limit("gateway_llm_error_ratio")),
+        Column("To tools/s", recorded(r["mcp"], by=by)),
     ]
 
 

@@ -7,7 +7,8 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from generator.lint import coverage, dashboards, queries, rules, scrape
+from generator.errors import GeneratorError, Problem
+from generator.lint import coverage, dashboards, durations, figures, held, queries, rules, scrape
 from generator.lint.finding import Files, Finding, read
 from generator.site import Site
 
@@ -43,6 +44,10 @@ CHECKS: tuple[Check, ...] = (
     Check("dashboard/links", dashboards.links),
     Check("dashboard/annotated", dashboards.annotated),
     Check("dashboard/size", dashboards.size),
+    Check("dashboard/now", figures.now),
+    Check("dashboard/intervals", figures.intervals),
+    Check("dashboard/greatest", figures.greatest),
+    Check("dashboard/durations", durations.shown),
     Check("promql/syntax", queries.syntax),
     Check("promql/functions", queries.functions),
     Check("promql/series", queries.series),
@@ -57,6 +62,7 @@ CHECKS: tuple[Check, ...] = (
     Check("promql/held", queries.held),
     Check("promql/sums", queries.sums),
     Check("promql/selectors", queries.selectors),
+    Check("rule/held", held.ours),
     Check("rule/schema", rules.schema),
     Check("rule/duplicates", rules.duplicates),
     Check("rule/names", rules.names),
@@ -68,6 +74,7 @@ CHECKS: tuple[Check, ...] = (
     Check("alert/comparison", rules.comparison),
     Check("alert/boards", rules.boards),
     Check("alert/kept", rules.kept),
+    Check("alert/durations", durations.alerts),
     Check("scrape/labels", scrape.labels),
     Check("scrape/jobs", scrape.jobs),
 )
@@ -77,8 +84,21 @@ def run(site: Site, root: Path, checks: Iterable[Check] = CHECKS) -> list[Findin
     """Run `checks` over the files below `root`; what the configuration suppresses is left out.
 
     A suppression that suppresses nothing is a finding itself: `lint/suppressions`.
+
+    Raises:
+        GeneratorError: There is nothing to look at.
+
     """
     files = read(root)
+    if not (files.boards or files.rules or files.scrape or files.broken):
+        what = (
+            "holds no dashboards/*.json, no alerts/*.rules.yaml and no scrape/*.yml"
+            if root.is_dir()
+            else "is no folder"
+        )
+        raise GeneratorError(
+            [Problem(str(root), 1, what, "name the folder that `agentobs generate` writes with --out")]
+        )
     if files.broken:
         return [Finding(p.path, p.line, "file/parse", p.what, p.fix) for p in files.broken]
     findings = sorted({f for check in checks for f in check.find(files, site)})

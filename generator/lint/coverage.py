@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 
+from generator.catalogue import Versions
 from generator.lint.finding import Files, Finding
 from generator.site import Site
 
@@ -20,7 +21,7 @@ def shown(_: Files, site: Site) -> Iterator[Finding]:
         name: replace(
             c, eras=tuple(site.catalogue.systems[name].eras) or c.eras, exposure="internal", tier=4,
             runtimes=tuple(site.catalogue.systems[name].runtimes), roles=tuple(site.catalogue.systems[name].roles),
-            switches=tuple(site.catalogue.systems[name].switches),
+            switches=tuple(site.catalogue.systems[name].switches), versions=Versions(),
         )
         for name, c in site.config.systems.items()
     }  # fmt: skip

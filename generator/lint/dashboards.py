@@ -5,16 +5,16 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator
-from functools import cache
 from pathlib import Path
 from typing import Any
 
 from generator.lint.expression import VARIABLE
 from generator.lint.finding import Files, Finding, panels, strings, targets
 from generator.site import Site
-from generator.source import Document, Place
+from generator.source import Document, Place, fits, validator
 
 _HERE = Path(__file__).parent
+_SCHEMA = _HERE / "dashboard.schema.json"
 _BUILTIN = frozenset(
     ["__interval", "__interval_ms", "__range", "__range_s", "__range_ms", "__rate_interval", "__rate_interval_ms", "__from", "__to", "__dashboard", "__org", "__user", "__name", "timeFilter", "__timeFilter", "__url_time_range", "__all_variables", "__data", "__field", "__value", "__series", "__cell", "__auto"]
 )  # fmt: skip
@@ -28,17 +28,12 @@ def _at(board: Document, place: Place, check: str, what: str, fix: str) -> Findi
     return Finding(board.path, board.line(*place), check, what, fix)
 
 
-@cache
-def _validator() -> Any:
-    from jsonschema import Draft7Validator
-
-    return Draft7Validator(json.loads((_HERE / "dashboard.schema.json").read_text(encoding="utf-8")))
-
-
 def schema(files: Files, _: Site) -> Iterator[Finding]:
     """A dashboard is what Grafana 10.4 to 13 load unmigrated: known keys, right types, nothing null."""
     for board in files.boards:
-        for error in _validator().iter_errors(board.data):
+        if fits(_SCHEMA, board.data):
+            continue
+        for error in validator(_SCHEMA).iter_errors(board.data):
             while error.context:
                 error = max(error.context, key=lambda e: len(e.absolute_path))  # noqa: PLW2901 - down to the culprit
             yield _at(
@@ -86,7 +81,9 @@ def variables(files: Files, _: Site) -> Iterator[Finding]:
 
 
 def _names(text: str) -> set[str]:
-    return {next(filter(None, groups)) for groups in VARIABLE.findall(text)} - {str(n) for n in range(100)}
+    if "$" not in text and "[[" not in text:
+        return set()
+    return {name for groups in VARIABLE.findall(text) if not (name := next(filter(None, groups))).isdigit()}
 
 
 def identity(files: Files, _: Site) -> Iterator[Finding]:

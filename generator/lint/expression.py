@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from functools import cache
+from functools import lru_cache
 from typing import Any
 
 import promql_parser as pp
@@ -19,7 +19,7 @@ MACROS: Mapping[str, str] = {
     "__range_s": "4033",
     "__range_ms": "4033000",
 }
-RATE_INTERVAL = 433.0
+RATE_INTERVAL, RANGE = 433.0, 4033.0
 VARIABLE = re.compile(r"\$\{(\w+)(?::\w+)?\}|\$(\w+)|\[\[(\w+)(?::\w+)?\]\]")
 
 #: Aggregations that keep series as they are; what they group by only says among which to choose.
@@ -70,7 +70,11 @@ def concrete(text: str) -> str:
     return VARIABLE.sub(lambda m: MACROS.get(m[1] or m[2] or m[3], m[0] if (m[2] or "").isdigit() else "x"), text)
 
 
-@cache
+#: More than one installation has of queries and parts of them, and fewer than would fill a memory.
+_KEPT = 3000
+
+
+@lru_cache(maxsize=_KEPT)
 def parsed(text: str) -> Any:
     """Return the syntax tree of a query.
 
@@ -81,9 +85,10 @@ def parsed(text: str) -> Any:
     return pp.parse(concrete(text))
 
 
-def selectors(tree: Any) -> list[Selector]:
+@lru_cache(maxsize=_KEPT)  # a tree is the same one only when it was parsed once: a dozen checks ask for the same
+def selectors(tree: Any) -> tuple[Selector, ...]:
     """Return every selector of an expression, in the order of the text."""
-    return list(_walk(tree, (), (), 0.0, 0.0))
+    return tuple(_walk(tree, (), (), 0.0, 0.0))
 
 
 def _walk(
@@ -177,6 +182,14 @@ def _labels_of_call(node: Any) -> frozenset[str] | None:
 def functions(tree: Any) -> set[str]:
     """Return the names of all functions that an expression calls."""
     return {node.func.name for node in _nodes(tree) if isinstance(node, pp.Call)}
+
+
+def durations(tree: Any) -> set[float]:
+    """Return every range and offset of an expression in seconds, those of subqueries included."""
+    out = set()
+    for node in _nodes(tree):
+        out |= {part.total_seconds() for name in ("range", "offset") if (part := getattr(node, name, None))}
+    return out
 
 
 def quantiles_without_le(tree: Any) -> bool:

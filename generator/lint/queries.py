@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -12,9 +14,9 @@ import promql_parser as pp
 
 from generator.catalogue import Kind, Metric
 from generator.lint import expression
-from generator.lint.expression import ANY, RATE_INTERVAL, Selector
+from generator.lint.expression import ANY, RANGE, RATE_INTERVAL, Matcher, Selector
 from generator.lint.finding import Files, Finding, rules, targets
-from generator.site import Site
+from generator.site import SERVERS, Site
 from generator.source import Document, Place
 from generator.units import seconds
 
@@ -48,11 +50,11 @@ def texts(files: Files) -> Iterator[Text]:
             yield Text(board, place, str(target.get("expr", "")), board=True)
         for number, variable in enumerate(board.data.get("templating", {}).get("list", ())):
             inner = re.fullmatch(
-                r"label_values\((.*), *\w+\)",
+                r"label_values\((.*), *\w+\)|query_result\((.*)\)",
                 str((variable.get("query") or {}).get("query", "")) if isinstance(variable.get("query"), dict) else "",
             )
             if inner:
-                yield Text(board, ("templating", "list", number, "query"), inner[1], board=True)
+                yield Text(board, ("templating", "list", number, "query"), inner[1] or inner[2], board=True)
         for number, annotation in enumerate(board.data.get("annotations", {}).get("list", ())):
             if "expr" in annotation:
                 yield Text(board, ("annotations", "list", number), annotation["expr"], board=True)
@@ -61,7 +63,8 @@ def texts(files: Files) -> Iterator[Text]:
             yield Text(document, place, str(rule.get("expr", "")), board=False)
 
 
-def _trees(files: Files) -> Iterator[tuple[Text, Any]]:
+def trees(files: Files) -> Iterator[tuple[Text, Any]]:
+    """Yield every query that is PromQL, with its syntax tree."""
     for text in texts(files):
         try:
             yield text, expression.parsed(text.text)
@@ -71,14 +74,14 @@ def _trees(files: Files) -> Iterator[tuple[Text, Any]]:
 
 def _selections(files: Files) -> Iterator[tuple[Text, Selector]]:
     """Every selector of every query."""
-    for text, tree in _trees(files):
+    for text, tree in trees(files):
         for selector in expression.selectors(tree):
             yield text, selector
 
 
 def _readings(files: Files, site: Site) -> Iterator[tuple[Text, Selector, Metric]]:
     """Every selector of a catalogue metric."""
-    known = _known(site)
+    known = catalogued(site)
     for text, selector in _selections(files):
         if selector.name in known:
             yield text, selector, known[selector.name]
@@ -96,7 +99,7 @@ def syntax(files: Files, _: Site) -> Iterator[Finding]:
 def functions(files: Files, _: Site) -> Iterator[Finding]:
     """Every function exists in the oldest Prometheus that is supported, 2.42, and in 3.x."""
     known = set(_FUNCTIONS.read_text(encoding="utf-8").split()) - {"holt_winters"}
-    for text, tree in _trees(files):
+    for text, tree in trees(files):
         for name in sorted(expression.functions(tree) - known):
             yield text.finding(
                 "promql/functions", f"{name}() is not in every Prometheus from 2.42 on", "use an older function"
@@ -105,8 +108,8 @@ def functions(files: Files, _: Site) -> Iterator[Finding]:
 
 def series(files: Files, site: Site) -> Iterator[Finding]:
     """Every series that is read is in the catalogue or recorded by a rule."""
-    known, recorded = _known(site), _recorded(files)
-    for text, tree in _trees(files):
+    known, recorded = catalogued(site), _recorded(files)
+    for text, tree in trees(files):
         for name in sorted({s.name for s in expression.selectors(tree) if not _there(s, known, recorded)}):
             yield text.finding(
                 "promql/series",
@@ -116,10 +119,18 @@ def series(files: Files, site: Site) -> Iterator[Finding]:
 
 
 def _there(selector: Selector, known: Mapping[str, Metric], recorded: set[str]) -> bool:
-    """A selector without a name is meant for any series; it must demand the value of some label."""
+    """A selector without a name is meant for any series; it must demand some label, whichever value an expression asks for."""
     if not selector.name:
-        return any(m.op == "Equal" and m.value for m in selector.matchers)
+        return any(_demands(m) for m in selector.matchers if m.label != "__name__")
     return selector.name in known or selector.name in recorded
+
+
+def _demands(matcher: Matcher) -> bool:
+    """Say whether what has no such label is left out; what RE2 alone reads was looked at when the configuration was."""
+    if matcher.op == "Re":
+        with suppress(re.error):
+            return not re.fullmatch(matcher.value, "")
+    return matcher.op in {"Equal", "Re"} and bool(matcher.value)
 
 
 def labels(files: Files, site: Site) -> Iterator[Finding]:
@@ -167,14 +178,14 @@ def counters(files: Files, site: Site) -> Iterator[Finding]:
 
 
 def _born(text: str, selector: Selector) -> bool:
-    """The birth clause compares the raw counter with 0, beside an increase of the same."""
-    return f"increase({selector.name}" in text
+    """The birth clause takes a new counter raw, one that was not there a window ago, beside a rate or increase of the same."""
+    return f"unless {selector.name}" in text and any(f"{name}({selector.name}" in text for name in ("increase", "rate"))
 
 
 def rate_interval(files: Files, _: Site) -> Iterator[Finding]:
-    """In a panel, the range of rate() is $__rate_interval, so that it holds at every zoom and scrape interval."""
+    """In a panel, the range of rate() is $__rate_interval, or all that is shown: it holds at every zoom and scrape interval."""
     for text, selector in _selections(files):
-        if text.board and {"rate", "irate"} & set(selector.calls) and selector.seconds not in (0, RATE_INTERVAL):
+        if text.board and {"rate", "irate"} & set(selector.calls) and selector.seconds not in (0, RATE_INTERVAL, RANGE):
             yield text.finding(
                 "promql/rate-interval", f"rate over a fixed {selector.seconds:g} s", "use $__rate_interval"
             )
@@ -182,31 +193,31 @@ def rate_interval(files: Files, _: Site) -> Iterator[Finding]:
 
 def ranges(files: Files, site: Site) -> Iterator[Finding]:
     """In a rule, the range of rate() holds at least four scrapes, so that one failed scrape does no harm."""
-    least = 4 * seconds(site.config.scrape_interval)
+    least = 4 * seconds(site.timing.scrape)
     for text, selector in _selections(files):
         if not text.board and {"rate", "increase"} & set(selector.calls) and 0 < selector.seconds < least:
             yield text.finding(
                 "promql/ranges",
-                f"a range of {selector.seconds:g} s with scrapes every {site.config.scrape_interval}",
+                f"a range of {selector.seconds:g} s with scrapes every {site.timing.scrape}",
                 f"use at least {least:g} s",
             )
 
 
 def retention(files: Files, site: Site) -> Iterator[Finding]:
     """No query looks back further than Prometheus keeps samples, ranges, subqueries and offsets added up."""
-    kept = seconds(site.config.retention)
+    kept = seconds(site.timing.retention)
     for text, selector in _selections(files):
         if selector.back > kept:
             yield text.finding(
                 "promql/retention",
-                f"{selector.name} is read {selector.back / 86_400:g} days back, and samples are kept for {site.config.retention}",
-                f"use a window of at most {site.config.retention}, or set evaluation.retention in bundle.yaml",
+                f"{selector.name} is read {selector.back / 86_400:g} days back, and samples are kept for {site.timing.retention}",
+                f"use a window of at most {site.timing.retention}, or set evaluation.retention in bundle.yaml",
             )
 
 
 def buckets(files: Files, _: Site) -> Iterator[Finding]:
     """`le` survives up to histogram_quantile(), and a bucket is matched in both spellings, `1000` and `1000.0`."""
-    for text, tree in _trees(files):
+    for text, tree in trees(files):
         if expression.quantiles_without_le(tree):
             yield text.finding("promql/buckets", "histogram_quantile() of a vector without 'le'", "group by le too")
         for selector in expression.selectors(tree):
@@ -221,8 +232,8 @@ def buckets(files: Files, _: Site) -> Iterator[Finding]:
 
 def reach(files: Files, site: Site) -> Iterator[Finding]:
     """A quantile is compared with a bucket edge below the last one; else the comparison is a guess, or never true."""
-    known = _known(site)
-    for text, tree in _trees(files):
+    known = catalogued(site)
+    for text, tree in trees(files):
         for left, _, value in expression.comparisons(tree):
             if not (isinstance(left, pp.Call) and left.func.name == "histogram_quantile"):
                 continue
@@ -237,14 +248,18 @@ def reach(files: Files, site: Site) -> Iterator[Finding]:
                     )
 
 
-def literals(files: Files, _: Site) -> Iterator[Finding]:
-    """No query names a job, an instance or a pod: these are the operator's own."""
+def literals(files: Files, site: Site) -> Iterator[Finding]:
+    """No query names a job, an instance or a pod: these are the operator's own, who says so where they tell a system."""
+    held = [m for name in site.config.systems for m in site.held(name)]
+    said = {(m.label, m.value) for m in (*held, *site.alertmanager, *site.selectors)}
+    fixed = {"job", "instance", "pod"} - {site.labels.system, site.labels.role}
     for text, selector in _selections(files):
         for matcher in selector.matchers:
             if (
-                matcher.label in ("job", "instance", "pod")
+                matcher.label in fixed
                 and matcher.value not in ("x", ".*", ".+")
                 and "$" not in matcher.value
+                and (matcher.label, matcher.value) not in said
             ):
                 yield text.finding(
                     "promql/literals",
@@ -255,8 +270,8 @@ def literals(files: Files, _: Site) -> Iterator[Finding]:
 
 def held(files: Files, site: Site) -> Iterator[Finding]:
     """Every selector of a panel is held to the board's cluster, namespace and deployment."""
-    known = _known(site)
-    for text, tree in _trees(files):
+    known = catalogued(site)
+    for text, tree in trees(files):
         if not text.board or text.place[0] != "panels":
             continue
         for selector in expression.selectors(tree):
@@ -279,12 +294,12 @@ def sums(files: Files, site: Site) -> Iterator[Finding]:
 
 
 def selectors(files: Files, site: Site) -> Iterator[Finding]:
-    """Every selector carries the matchers that the configuration demands of all."""
-    wanted = site.config.selectors
+    """Every selector carries the matchers that the configuration demands of all; servers of rules have no installation."""
     for text, selector in _selections(files):
-        lacking = [
-            label for label in wanted if label not in {m.label for m in selector.matchers} and ":" not in selector.name
-        ]
+        if selector.name.startswith(SERVERS):
+            continue
+        wanted = site.installation if selector.name.startswith("ALERTS") else site.config.selectors
+        lacking = [label for label in wanted if label not in {m.label for m in selector.matchers}]
         if lacking:
             yield text.finding(
                 "promql/selectors",
@@ -293,7 +308,8 @@ def selectors(files: Files, site: Site) -> Iterator[Finding]:
             )
 
 
-def _known(site: Site) -> Mapping[str, Metric]:
+@lru_cache(maxsize=1)  # a site is the same one only when it is one: half of the checks ask for it
+def catalogued(site: Site) -> Mapping[str, Metric]:
     """Every series that a scrape can bring, both eras, under this site's prefixes."""
     return {series: m for name in site.catalogue.systems for m in site.system(name) for series in m.series}
 

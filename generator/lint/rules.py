@@ -11,8 +11,10 @@ from generator.bundle import system_of
 from generator.lint import expression
 from generator.lint.finding import Files, Finding, rules
 from generator.lint.queries import result_labels, texts
+from generator.rules import GROUP_PREFIX, RECORD_PREFIX
 from generator.site import OBSERVABILITY, Site
 from generator.source import Document, Place
+from generator.units import seconds
 
 #: What Prometheus 2.42 accepts; an unknown field makes a whole file fail.
 _GROUP = frozenset({"name", "interval", "limit", "rules"})
@@ -129,7 +131,7 @@ def templates(files: Files, _: Site) -> Iterator[Finding]:
                         f"it keeps {', '.join(sorted(there)) or 'none'}",
                     )
         for key, text in rule.get("labels", {}).items():
-            if "$value" in str(text):
+            if re.search(r"\{\{[^}]*\$value", str(text)):
                 yield _at(
                     document,
                     (*place, "labels", key),
@@ -157,16 +159,34 @@ def comparison(files: Files, _: Site) -> Iterator[Finding]:
 
 
 def names(files: Files, site: Site) -> Iterator[Finding]:
-    """Alerts are CamelCase and begin with their system; records are `level:metric:operation`, in characters that Prometheus 2 knows."""
+    """Alerts are CamelCase and begin with their system; records are `agentobs_<level>:<metric>:<operation>_<window>`."""
     for document in files.rules:
+        for number, group in enumerate(document.data.get("groups", ())):
+            if not str(group.get("name")).startswith(GROUP_PREFIX):
+                what, fix = f"group {group.get('name')!r}", f"begin it with {GROUP_PREFIX}: failures are told by group"
+                yield _at(document, ("groups", number, "name"), "rule/names", what, fix)
         system = system_of(Path(document.path).name)
         first = site.catalogue.systems[system].alerts if system else OBSERVABILITY
         for place, _group, rule in rules(document):
             if "alert" in rule and not re.fullmatch(rf"{first}[A-Z][A-Za-z0-9]+", str(rule["alert"])):
                 fix = f"use CamelCase after {first}: boards find their alerts by it"
                 yield _at(document, place, "rule/names", f"alert {rule['alert']!r}", fix)
-            if "record" in rule and not re.fullmatch(r"[a-z_]+:[a-zA-Z0-9_]+:[a-z0-9_]+", str(rule["record"])):
-                yield _at(document, place, "rule/names", f"record {rule['record']!r}", "call it level:metric:operation")
+            if "record" in rule:
+                yield from _record_name(document, place, str(rule["record"]), str(rule.get("expr", "")))
+
+
+def _record_name(document: Document, place: Place, name: str, text: str) -> Iterator[Finding]:
+    """A record has our prefix, and the window that its expression looks back for and no other; in characters of Prometheus 2."""
+    if not re.fullmatch(rf"{RECORD_PREFIX}[a-z_]+:[a-zA-Z0-9_]+:[a-z0-9_]+", name):
+        fix = f"call it {RECORD_PREFIX}<level>:<metric>:<operation>_<window>: others record series too"
+        yield _at(document, place, "rule/names", f"record {name!r}", fix)
+        return
+    back = max((s.back for s in _selectors(text)), default=0.0)
+    told = re.search(r"_((?:\d+[smhdwy])+)$", name)
+    if (seconds(told[1]) if told else 0.0) != back:
+        what = f"record {name!r} looks back for {back:g} s" if back else f"record {name!r} looks at this moment only"
+        fix = "end its name in that window, such as _5m" if back else "leave the window out of its name"
+        yield _at(document, place, "rule/names", what, fix)
 
 
 def used(files: Files, _: Site) -> Iterator[Finding]:
@@ -180,11 +200,11 @@ def used(files: Files, _: Site) -> Iterator[Finding]:
                 )
 
 
-def _selectors(text: str) -> list[expression.Selector]:
+def _selectors(text: str) -> tuple[expression.Selector, ...]:
     try:
         return expression.selectors(expression.parsed(text))
     except ValueError:
-        return []
+        return ()
 
 
 def order(files: Files, _: Site) -> Iterator[Finding]:

@@ -9,6 +9,9 @@ from generator.lint.finding import Files, Finding
 from generator.site import Site
 from generator.source import Document, Place
 
+#: Jobs that are about no system: their series are Prometheus' and Alertmanager's own.
+OWN = ("prometheus", "alertmanager")
+
 
 def _jobs(files: Files) -> Iterator[tuple[Document, Place, Mapping[str, Any]]]:
     for document in files.scrape:
@@ -20,6 +23,8 @@ def labels(files: Files, site: Site) -> Iterator[Finding]:
     """Every job sets the system label, and the deployment label unless target files bring it."""
     wanted = site.labels
     for document, place, job in _jobs(files):
+        if job.get("job_name") in OWN:
+            continue
         set_ = {rule.get("target_label") for rule in job.get("relabel_configs", ())}
         groups = [group.get("labels", {}) for group in job.get("static_configs", ())]
         if wanted.system not in set_:

@@ -1,7 +1,8 @@
 """PromQL from catalogue metrics: metrics in, `Query` out. Refuses what has no meaning. No Grafana and no YAML."""
 
+from generator.promql.births import events
 from generator.promql.compare import surged
-from generator.promql.counters import happened, increase, moved, rate, spikes, starts
+from generator.promql.counters import gains, happened, increase, moved, rate, spikes, starts
 from generator.promql.gauges import (
     absent,
     age,
@@ -13,13 +14,16 @@ from generator.promql.gauges import (
     earlier,
     falls,
     growth,
+    latest,
     least,
     level,
     lowest,
     peak,
     present,
     restarts,
+    samples,
     total,
+    typical,
 )
 from generator.promql.histograms import (
     amount,
@@ -35,7 +39,7 @@ from generator.promql.histograms import (
     volume,
     within,
 )
-from generator.promql.series import marked, relabelled, select
+from generator.promql.series import labelled, marked, relabelled, select
 
 __all__ = [
     "absent",
@@ -48,11 +52,15 @@ __all__ = [
     "distinct",
     "each",
     "earlier",
+    "events",
     "exceeded",
     "falls",
+    "gains",
     "growth",
     "happened",
     "increase",
+    "labelled",
+    "latest",
     "least",
     "level",
     "lowest",
@@ -68,6 +76,7 @@ __all__ = [
     "rate",
     "relabelled",
     "restarts",
+    "samples",
     "select",
     "share_above",
     "share_within",
@@ -75,6 +84,7 @@ __all__ = [
     "starts",
     "surged",
     "total",
+    "typical",
     "volume",
     "within",
 ]

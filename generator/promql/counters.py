@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from generator.catalogue import Kind, Metric
 from generator.promql.series import added, aggregate, both, need, plain, query, select, target_labels
 from generator.query import Query, Scope, indented
-from generator.units import number, seconds
+from generator.units import number, period, seconds
 
 COUNTERS = (Kind.COUNTER,)
 
@@ -62,7 +62,7 @@ def moved(metric: Metric, *, by: Sequence[str] = ()) -> Query:
 
     def inner(part: Metric, scope: Scope) -> str:
         return " and ".join(
-            f"{function}({select(part, scope)}[{scope.window}]){test}"
+            f"{function}({select(part, scope)}{scope.range}){test}"
             for function, test in (("increase", ""), ("rate", " > 0"))
         )
 
@@ -120,7 +120,32 @@ def spikes(metric: Metric, *, by: Sequence[str] = ()) -> Query:
     need(metric, COUNTERS, "spikes")
 
     def build(scope: Scope) -> str:
-        return aggregate("sum", by, f"max_over_time({select(metric, scope)}[{scope.window}])", metric)
+        return aggregate("sum", by, f"max_over_time({select(metric, scope)}{scope.range})", metric)
+
+    return query(metric, by, metric.unit, build)
+
+
+def gains(metric: Metric, step: str, *, by: Sequence[str] = ()) -> Query:
+    """Events within the window by a counter that is born when its process stops and goes with it, again and again at one address.
+
+    `increase()` sees none of them: the series never has a value before. So what each series gains from step to step is added
+    up, and what it is born with is a gain.
+
+    Args:
+        metric: The counter.
+        step: Seconds between two looks, as a duration: a scrape, which is as long as the shortest life of such a series.
+        by: Labels to keep.
+
+    Raises:
+        QueryError: Not a counter, or a label is unknown.
+
+    """
+    need(metric, COUNTERS, "gains")
+
+    def build(scope: Scope) -> str:
+        seen = f"max_over_time({select(metric, scope)}[{period(2 * seconds(step))}]"  # a scrape that fails is no end
+        gained = aggregate("sum", by, f"clamp_min({seen}) - ({seen} offset {step}) or {seen}) * 0), 0)", metric)
+        return f"sum_over_time(({gained})[{scope.window}:{step}])"
 
     return query(metric, by, metric.unit, build)
 

@@ -60,8 +60,13 @@ def lowest(metric: Metric | Query, *, by: Sequence[str] = ()) -> Query:
     return _extreme(metric, by, "min")
 
 
-def count(metric: Metric, *, by: Sequence[str] = ()) -> Query:
-    """Number of series of a gauge: with one series per process, the number of processes. Never 0: nothing when there is none."""
+def count(metric: Metric | Query, *, by: Sequence[str] = ()) -> Query:
+    """Number of series of a gauge, or of a query made by `each`: with one series per process, the number of processes.
+
+    Never 0: nothing when there is none.
+    """
+    if isinstance(metric, Query):
+        return replace(_put_together(metric, by, "count"), unit="instances")
     need(metric, GAUGES, "count")
     return replace(_gauge(metric, by, "count"), unit="instances")
 
@@ -93,6 +98,12 @@ def average(metric: Metric, *, by: Sequence[str] = ()) -> Query:
     return _over_time(metric, by, "avg", "avg_over_time")
 
 
+def typical(metric: Metric, *, by: Sequence[str] = ()) -> Query:
+    """Median of a gauge over the window, the greatest one over series: a few values that are far off do not count."""
+    need(metric, GAUGES, "typical")
+    return _over_time(metric, by, "max", "quantile_over_time", "0.5, ")
+
+
 def least(metric: Metric, *, by: Sequence[str] = ()) -> Query:
     """Least value of a gauge within the window, the greatest one over series: what it never fell below."""
     need(metric, GAUGES, "least")
@@ -105,12 +116,24 @@ def growth(metric: Metric, *, by: Sequence[str] = ()) -> Query:
     return _over_time(metric, by, "max", "delta")
 
 
+def latest(metric: Metric, *, by: Sequence[str] = ()) -> Query:
+    """Newest value within the window, also of a series that ended since, summed over series."""
+    need(metric, GAUGES, "latest")
+    return _over_time(metric, by, "sum", "last_over_time")
+
+
+def samples(metric: Metric, *, by: Sequence[str] = ()) -> Query:
+    """How many samples a gauge had within the window, of the series with most: for how long it was there."""
+    need(metric, GAUGES, "samples")
+    return replace(_over_time(metric, by, "max", "count_over_time"), unit="samples")
+
+
 def age(start_time: Metric, *, by: Sequence[str] = ()) -> Query:
     """Seconds since the youngest process started, by its newest start time within the window: failed scrapes do not hide it."""
     need(start_time, GAUGES, "age")
 
     def build(scope: Scope) -> str:
-        newest = f"max_over_time({select(start_time, scope)}[{scope.window}])"
+        newest = f"max_over_time({select(start_time, scope)}{scope.range})"
         return f"time() - {aggregate('max', by, newest, start_time)}"
 
     return replace(
@@ -140,13 +163,15 @@ def present(metric: Metric, *, by: Sequence[str] = ()) -> Query:
     return query(metric, by, "series", lambda scope: aggregate("count", by, select(metric, scope, suffix), metric))
 
 
-def distinct(metric: Metric, label: str, *, by: Sequence[str] = ()) -> Query:
-    """How many values `label` has on the series of a metric of any kind, by `by`.
+def distinct(metric: Metric | Query, label: str, *, by: Sequence[str] = ()) -> Query:
+    """How many values `label` has on the series of a metric of any kind, or of a query made by `each`, by `by`.
 
     Raises:
         QueryError: A label is unknown.
 
     """
+    if isinstance(metric, Query):
+        return replace(_put_together(_put_together(metric, (*by, label), "count"), by, "count"), unit="series")
     known(metric, (label,))
     suffix = "_count" if "_count" in metric.parts else ""
 
@@ -161,15 +186,15 @@ def restarts(start_time: Metric, *, by: Sequence[str] = ()) -> Query:
     need(start_time, GAUGES, "restarts")
 
     def build(scope: Scope) -> str:
-        return aggregate("sum", by, f"changes({select(start_time, scope)}[{scope.window}])", start_time)
+        return aggregate("sum", by, f"changes({select(start_time, scope)}{scope.range})", start_time)
 
     return replace(query(start_time, by, "restarts", build), help="Restarts of processes at an unchanged address.")
 
 
-def _over_time(metric: Metric, by: Sequence[str], outer: str, function: str) -> Query:
+def _over_time(metric: Metric, by: Sequence[str], outer: str, function: str, first: str = "") -> Query:
     def build(scope: Scope) -> str:
         return aggregate(
-            outer, by, both(metric, lambda part: f"{function}({select(part, scope)}[{scope.window}])"), metric
+            outer, by, both(metric, lambda part: f"{function}({first}{select(part, scope)}{scope.range})"), metric
         )
 
     return query(metric, by, metric.unit, build)

@@ -160,12 +160,24 @@ def _edge(metric: Metric, edge: float) -> None:
         )
 
 
+def at_edge(metric: Metric, edge: float, part: Metric) -> Matcher:
+    """Return the matcher of one bucket of `part`, the metric or its older half; `edge` is in the metric's own unit.
+
+    Prometheus 2 keeps `1000`, 3 makes it `1000.0`, and the server itself writes both.
+
+    Raises:
+        QueryError: It is no bucket edge below the last one.
+
+    """
+    _edge(metric, edge)
+    text = number(edge if part is not metric.before else edge / metric.factor)
+    return Matcher("le", "=~", text.replace(".", "\\.") + ("" if "." in text else "(\\.0)?"))
+
+
 def _within(metric: Metric, edge: float, by: Sequence[str], scope: Scope, function: str = "rate") -> str:
-    """Bucket rate (or increase) at one edge. Prometheus 2 keeps `1000`, 3 makes it `1000.0`, and the server itself writes both."""
+    """Bucket rate (or increase) at one edge."""
 
     def inner(part: Metric) -> str:
-        text = number(edge if part is not metric.before else edge / metric.factor)
-        pattern = text.replace(".", "\\.") + ("" if "." in text else "(\\.0)?")
-        return f"{function}({select(part, scope, '_bucket', Matcher('le', '=~', pattern))}[{scope.window}])"
+        return f"{function}({select(part, scope, '_bucket', at_edge(metric, edge, part))}{scope.range})"
 
     return aggregate("sum", by, both(metric, inner), metric)

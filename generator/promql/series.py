@@ -16,17 +16,18 @@ from generator.units import number
 
 
 def select(metric: Metric, scope: Scope, suffix: str = "", *extra: Matcher) -> str:
-    """Return the selector of one series of `metric` with its own and the scope's matchers."""
+    """Return the selector of one series of `metric` at our targets, with its own and the scope's matchers."""
     ours = tuple(m for m in scope.matchers if m.label in metric.constant_labels or m.label in metric.labels)
-    matchers = ", ".join(map(str, (*ours, *metric.matchers, *extra)))
+    matchers = ", ".join(map(str, (*ours, *metric.held, *metric.matchers, *extra)))
     return f"{metric.full_name}{suffix}" + (f"{{{matchers}}}" if matchers else "")
 
 
 def marked(metric: Metric, by: Sequence[str], *matchers: Matcher) -> Query:
-    """Number of series of any name that carry `matchers`; `metric` only says which labels a series of its system has."""
+    """Number of series of any name that carry `matchers`, at the targets that `metric` is held to."""
 
     def build(scope: Scope) -> str:
-        text = ", ".join(map(str, (*(m for m in scope.matchers if m.label in metric.constant_labels), *matchers)))
+        ours = (*(m for m in scope.matchers if m.label in metric.constant_labels), *metric.held)
+        text = ", ".join(map(str, (*ours, *matchers)))
         return f"count by ({', '.join(by)}) ({{{text}}})"
 
     return query(metric, by, "series", build)
@@ -37,7 +38,7 @@ def added(metric: Metric, by: Sequence[str], scope: Scope, function: str, suffix
     offset = f" offset {ago}" if ago else ""
 
     def inner(part: Metric) -> str:
-        return f"{function}({select(part, scope, suffix)}[{scope.window}]{offset})"
+        return f"{function}({select(part, scope, suffix)}{scope.range}{offset})"
 
     older = metric.before
     if older is None or (metric.factor == 1 and suffix != "_bucket"):
@@ -101,6 +102,21 @@ def relabelled(found: Query, label: str, name: str) -> Query:
     return replace(found, build=build, labels=(name,), legend=legend((name,)), compound=False)
 
 
+def labelled(found: Query, label: str, value: str) -> Query:
+    """Return a query each of whose series has `value` in `label`.
+
+    Raises:
+        QueryError: The query does not keep the label.
+
+    """
+    if label not in found.labels:
+        raise QueryError(f"a query by ({', '.join(found.labels)}) gets the label {label!r}", "group by it first")
+    inner = found.build
+    return replace(
+        found, build=lambda scope: f'label_replace({inner(scope)}, "{label}", "{value}", "", "")', compound=False
+    )
+
+
 def query(metric: Metric, by: Sequence[str], unit: str, build: Callable[[Scope], str], *, check: bool = True) -> Query:
     """Return a query of one metric. It is missing when neither era has the metric at this site."""
     if check:
@@ -144,5 +160,6 @@ def target_labels(metric: Metric) -> tuple[str, ...]:
 
 def plain(name: str, metric: Metric, scope: Scope) -> str:
     """Return the selector of a series that every target has, held to the same targets as `metric`."""
-    matchers = ", ".join(str(m) for m in scope.matchers if m.label in metric.constant_labels)
+    ours = (*(m for m in scope.matchers if m.label in metric.constant_labels), *metric.held)
+    matchers = ", ".join(map(str, ours))
     return f"{name}{{{matchers}}}" if matchers else name

@@ -1,12 +1,18 @@
 """Recorded series of the Agent Server: what many series of each process feed, and what looks back over hours.
 
 Every series carries the identity labels (cluster, namespace, deployment). Recorded is what a board or alert could not
-read at once from a thousand servers: requests by route, histograms, and objectives over long windows. A level, a gauge
-of which each process has one series, is read as it is (`levels`): a record would only be one more series.
+read at once from a thousand servers: requests by route, histograms, objectives over long windows, and the few levels that a
+board draws over hours (`DRAWN`). Other levels, gauges of which each process has one series, are read as they are (`levels`):
+a record would only be one more series.
 
-An objective is kept as two rates over five minutes, bad and total; their quotient is its share of bad events. Longer
-windows are added up from these rates, bad and total separately, so that a quiet hour weighs as much as its traffic, and
-a gap of Prometheus takes from both alike.
+An objective is kept as two rates over the window of the configuration, bad and total; their quotient is its share of bad
+events. Longer windows are added up from these, bad and total separately, so that a quiet hour weighs as much as its
+traffic, and a gap of Prometheus takes from both alike.
+
+A month of rounds is too much to add up: 86,400 samples of every deployment and objective. So the events of some minutes are
+recorded as one sample (`tally`), and windows of a day and more add up these. Their newest minutes are not in yet; what
+was counted before a gap and not yet recorded is lost with it, a few minutes at most. Only what a board draws is recorded;
+what nobody but an alert reads, the alert adds up itself.
 """
 
 from __future__ import annotations
@@ -15,19 +21,27 @@ from collections.abc import Mapping
 from functools import lru_cache
 from typing import Literal
 
+from generator import presence
 from generator.catalogue import Metric
-from generator.promql import count, each, level, observations, peak, quantile, rate, total, within
+from generator.promql import count, each, events, level, peak, quantile, total
 from generator.query import Query
 from generator.rules import Group, Record, record, recorded
 from generator.site import Site
-from generator.slo import LONG_WINDOWS, PERIOD_INTERVAL, SHORT_WINDOWS, SLOW_INTERVAL
 from generator.units import seconds
 
 #: Routes that hold their connection for a whole run; their latency is the run's, not the API's.
 RUN_HOLDING = "|/|.*/(wait|stream|join|stream/events|commands)|/mcp.*|/a2a.*|/ui.*"
 
-#: How often each group of rules is evaluated; empty: as often as the configuration says.
-INTERVALS = {"": "", "slow": SLOW_INTERVAL, "period": PERIOD_INTERVAL}
+#: How often each group of rules is evaluated, at most; empty: at every round, or as often as events are tallied. Well below
+#: the five minutes after which Prometheus takes a sample for gone, but for the tallies, which nobody reads as present values.
+#: The period of an objective costs most, and only boards read it.
+INTERVALS = {"": "", "tally": "", "slow": "2m", "period": "4m"}
+
+#: Levels that the fleet board draws: what they are called, by their short name.
+DRAWN = {"pending": "num_pending_runs:max", "slots_free": "workers_available:sum", "pg_used": "pg_pool_used:max"}
+
+#: The first window that moves so slowly that fewer rounds will do.
+SLOW = "1d"
 
 OBJECTIVES = {
     "http_availability": "HTTP availability",
@@ -44,20 +58,23 @@ def served(http: Metric) -> Metric:
 @lru_cache(maxsize=1)  # a dozen boards and topics of one site ask for the same
 def records(site: Site) -> Mapping[str, Record]:
     """Return every recorded series by a short name of our own, in the order of evaluation."""
-    return {**_quantiles(site), **_objectives(site)}
+    return {**_quantiles(site), **_drawn_levels(site), **_objectives(site)}
 
 
 def groups(site: Site) -> list[Group]:
-    """Return the rule groups: the fast one, the one that adds up long windows, and the one of the objectives' period."""
+    """Return the rule groups: the fast one, the one that tallies, the one of long windows, the one of the objectives' period."""
     made: dict[str, list[Record]] = {speed: [] for speed in INTERVALS}
     for name, rule in records(site).items():
         speed = name.partition(" ")[0]
         made[speed if speed in INTERVALS else ""].append(rule)
+    made[""].append(presence.found(site, "agent_server"))
     return [
         Group(
             f"agent_server.records.{speed}".rstrip("."),
             tuple(rules),
-            interval=INTERVALS[speed] or site.config.evaluation_interval,
+            interval=site.timing.tally
+            if speed == "tally"
+            else site.timing.rounds(INTERVALS[speed] or site.timing.evaluation),
         )
         for speed, rules in made.items()
         if rules
@@ -67,17 +84,18 @@ def groups(site: Site) -> list[Group]:
 def levels(site: Site, *, by: tuple[str, ...] = ()) -> Mapping[str, Query]:
     """Return the levels of whole deployments by a short name of our own, put together over every label not in `by`.
 
-    Runs and slots are added up, of pools the fullest counts. `by` is the identity labels, or fewer of them.
+    Runs and slots are added up, of pools the fullest counts. `by` is the identity labels, fewer of them, or what records keep.
     """
     lg, up = site.system("agent_server"), site.system("prometheus", on="agent_server")["up"]
     pg_used = (each(lg["pg_pool_size"]) - each(lg["pg_pool_available"])) / each(lg["pg_pool_max"]).above(0)
     redis_used = each(lg["redis_pool_size"]) / each(lg["redis_pool_max"]).above(0)
-    pending, running = (level(lg[name], by=site.identity) for name in ("num_pending_runs", "num_running_runs"))
+    whole = by if set(by) >= set(site.identity) else site.identity
+    pending, running = (level(lg[name], by=whole) for name in ("num_pending_runs", "num_running_runs"))
     return {
         "targets": count(up, by=by).about("Processes that are scraped."),
         "targets_up": total(up, by=by).as_unit("instances").about("Processes that answered the last scrape."),
-        "pending": pending if by == site.identity else total(pending, by=by),
-        "running": running if by == site.identity else total(running, by=by),
+        "pending": pending if by == whole else total(pending, by=by),
+        "running": running if by == whole else total(running, by=by),
         "slots": total(lg["workers_max"], by=by).about("Job slots of all processes."),
         "slots_busy": total(lg["workers_active"], by=by).about("Job slots that execute a run."),
         "slots_free": total(lg["workers_available"], by=by).about("Job slots that are free."),
@@ -93,41 +111,69 @@ def flow(site: Site, slo: str, what: Literal["bad", "total"], *, by: tuple[str, 
 
 def error_share(site: Site, slo: str, window: str) -> Query:
     """Return the share of bad events of one objective over one of its windows, by deployment. NaN without events."""
-    by = site.identity
-    if window in ("5m", site.config.window):
+    by, rules = site.identity, records(site)
+    if window == site.timing.window:
         return (flow(site, slo, "bad", by=by) / flow(site, slo, "total", by=by)).about(_share(slo))
-    rules = records(site)
-    return recorded(next(r for name, r in rules.items() if name.endswith(f"{slo} {window}")), by=by)
+    found = next((r for name, r in rules.items() if name.endswith(f"{slo} {window}")), None)
+    return recorded(found, by=by) if found else _added_share(site, rules, slo, window, by=by)
+
+
+def happenings(site: Site, slo: str, what: Literal["bad", "total"], window: str) -> Query:
+    """Return the events of one objective within a window, by deployment."""
+    return _added(site, records(site), slo, what, window, by=site.identity)
+
+
+def drawn(site: Site) -> tuple[str, ...]:
+    """Return the windows over which boards show the share of bad events, the shortest first: all but the first recorded.
+
+    They are those of pages, the longest one of tickets, and the period. The others only end an alert in time, or move like
+    the longest.
+    """
+    burns = [burn for burn in site.timing.burns(1) if not burn.missing]
+    pages = {burn.long for burn in burns if burn.severity == "critical"}
+    longest = {max((burn.long for burn in burns), key=seconds)} if burns else set()
+    return tuple(sorted({site.timing.window, *pages, *longest, site.timing.period}, key=seconds))
 
 
 def _quantiles(site: Site) -> dict[str, Record]:
-    lg, identity, window = site.system("agent_server"), site.identity, site.config.window
+    lg, kept = site.system("agent_server"), site.kept
     latency, wait = lg["http_requests_latency"].not_matching(path=RUN_HOLDING), lg["run_queue_wait_time_1st_attempt"]
     return {
         key: record(
             site,
-            f"deployment:{metric.prefix}{metric.name}:p95_{window}",
-            quantile(0.95, metric, by=identity),
+            f"deployment:{metric.prefix}{metric.name}:p95",
+            quantile(0.95, metric, by=kept),
             aggregate="max",
         )
         for key, metric in (("latency_p95", latency), ("queue_wait_p95", wait))
     }
 
 
+def _drawn_levels(site: Site) -> dict[str, Record]:
+    found, prefix = levels(site, by=site.kept), site.system("agent_server")["num_pending_runs"].prefix
+    return {
+        key: record(site, f"deployment:{prefix}{name}", found[key], aggregate=name.partition(":")[2])
+        for key, name in DRAWN.items()
+    }
+
+
 def _objectives(site: Site) -> dict[str, Record]:
-    lg, identity = site.system("agent_server"), site.identity
+    lg, kept = site.system("agent_server"), site.kept
     http = served(lg["http_requests_total"])
-    requests = rate(http, by=identity)
-    errors = rate(http.matching(status="5.."), by=identity).filled(requests)
-    good, bad = rate(lg["run_success_counter"], by=identity), rate(lg["run_failed_after_retry_counter"], by=identity)
+    requests = events(http, by=kept)
+    errors = events(http.matching(status="5.."), by=kept)
+    good, bad = (
+        events(lg["run_success_counter"], by=kept),
+        events(lg["run_failed_after_retry_counter"], by=kept),
+    )
     ended = good.filled(bad) + bad.filled(good)
     wait, edge = lg["run_queue_wait_time_1st_attempt"], site.objective("queue_wait").within
-    waited = observations(wait, by=identity, unit="runs")
-    late = waited - within(wait, edge, by=identity, unit="runs")
+    waited = events(wait, by=kept, unit="runs")
+    late = waited - events(wait, by=kept, unit="runs", within=edge)
     out: dict[str, Record] = {}
     for slo, failed, everything in (
         ("http_availability", errors, requests),
-        ("run_success", bad.filled(good), ended),
+        ("run_success", bad, ended),
         ("queue_wait", late, waited),
     ):
         out |= _windows(site, slo, failed, everything)
@@ -135,31 +181,63 @@ def _objectives(site: Site) -> dict[str, Record]:
 
 
 def _windows(site: Site, slo: str, bad: Query, whole: Query) -> Mapping[str, Record]:
-    """Return bad and total rates of one objective, and its share of bad events over every longer window."""
-    labels, window = {"slo": slo}, site.config.window
-    rates = [
-        record(
-            site,
-            f"deployment:slo_{what}:rate{window}",
-            query.about(f"{OBJECTIVES[slo]}: {what} events."),
-            labels=labels,
+    """Return total and bad rates of one objective, their tallies, and its share of bad events over longer windows.
+
+    Where there are events and no bad one yet, there are 0 bad ones: the total is recorded first, and read for that.
+    """
+    labels = {"slo": slo}
+    out: dict[str, Record] = {}
+
+    def keep(what: str, query: Query) -> Query:
+        told = query.about(f"{OBJECTIVES[slo]}: {what} events.")
+        out[f"{slo} {what}"] = record(site, f"deployment:slo_{what}:rate", told, labels=labels)
+        return recorded(out[f"{slo} {what}"], by=site.kept)
+
+    keep("bad", bad.filled(keep("total", whole)))
+    for what in ("bad", "total"):
+        counted = _rounds(site, out[f"{slo} {what}"], by=site.kept)
+        out[f"tally {slo} {what}"] = record(
+            site, f"deployment:slo_{what}:increase", counted, window=site.timing.tally, labels=labels
         )
-        for what, query in (("bad", bad), ("total", whole))
-    ]
-    failed, everything = (recorded(r, by=site.identity, over_time="sum_over_time") for r in rates)
-    share = (failed / everything).about(_share(slo))
-    out = {f"{slo} bad": rates[0], f"{slo} total": rates[1]}
-    speeds = {
-        site.config.slo_period: "period ",
-        **dict.fromkeys(LONG_WINDOWS, "slow "),
-        **dict.fromkeys(SHORT_WINDOWS, ""),
-    }
-    for longer, speed in sorted(speeds.items(), key=lambda item: seconds(item[0])):
-        if longer != window:
-            out[f"{speed}{slo} {longer}"] = record(
-                site, f"deployment:slo_error:ratio{longer}", share, aggregate="none", window=longer, labels=labels
-            )
+    for longer in drawn(site)[1:]:
+        speed = "period " if longer == site.timing.period else "slow " if _tallied(longer) else ""
+        share = _added_share(site, out, slo, longer, by=site.kept)
+        out[f"{speed}{slo} {longer}"] = record(
+            site, "deployment:slo_error:ratio", share, aggregate="none", window=longer, labels=labels
+        )
     return out
+
+
+def _tallied(window: str) -> bool:
+    """Say whether a window is added up from tallies."""
+    return seconds(window) >= seconds(SLOW)
+
+
+def _added_share(site: Site, rules: Mapping[str, Record], slo: str, window: str, *, by: tuple[str, ...]) -> Query:
+    if _tallied(window):
+        bad, everything = (_added(site, rules, slo, what, window, by=by) for what in ("bad", "total"))
+    else:
+        bad, everything = (_summed(rules[f"{slo} {what}"], by=by).over(window) for what in ("bad", "total"))
+    return (bad / everything).about(_share(slo))
+
+
+def _added(site: Site, rules: Mapping[str, Record], slo: str, what: str, window: str, *, by: tuple[str, ...]) -> Query:
+    """Return the events within a window: of a long one the tallies, or until there is one, what came since the start."""
+    rounds = _rounds(site, rules[f"{slo} {what}"], by=by)
+    if not _tallied(window):
+        return rounds.over(window)
+    tallies = recorded(rules[f"tally {slo} {what}"], by=by, over_time="sum_over_time")
+    return tallies.over(window).otherwise(rounds.over(site.timing.tally))
+
+
+def _rounds(site: Site, rates: Record, *, by: tuple[str, ...]) -> Query:
+    """Return the events within the scope's window: each round of evaluation counts for its length."""
+    summed = _summed(rates, by=by)
+    return (summed * seconds(site.timing.evaluation)).as_unit(summed.unit.removesuffix("/s"))
+
+
+def _summed(rates: Record, *, by: tuple[str, ...]) -> Query:
+    return recorded(rates, by=by, over_time="sum_over_time")
 
 
 def _share(slo: str) -> str:

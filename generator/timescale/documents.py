@@ -46,7 +46,7 @@ def _field(document: dict[str, Any], key: str, scale: float) -> Any:
 
 def problem(config: Config, scale: float) -> Problem | None:
     """Say why a site's files cannot be scaled so far, or nothing when they can."""
-    shortest = min(seconds(config.scrape_interval), seconds(config.evaluation_interval))
+    shortest = min(seconds(config.timing.scrape), seconds(config.timing.evaluation))
     if shortest * 1000 / scale >= LEAST_MILLISECONDS:
         return None
     what = f"at {scale:g} virtual seconds per second an interval of {shortest:g} s is {shortest * 1000 / scale:.3g} ms"

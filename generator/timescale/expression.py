@@ -35,6 +35,8 @@ CALENDAR = frozenset({"day_of_month", "day_of_week", "day_of_year", "days_in_mon
 KEEPING = frozenset({"max", "min", "avg"})
 KEEPING_OVER_TIME = frozenset({"max_over_time", "min_over_time", "avg_over_time", "last_over_time"})
 
+WALL_OVER_TIME = KEEPING_OVER_TIME | {"quantile_over_time"}
+
 #: Series of Prometheus' own that hold seconds of the wall.
 MEASURED = frozenset({"scrape_duration_seconds"})
 
@@ -112,8 +114,6 @@ class _Printer:
 
     def _matrix(self, node: Any) -> str:
         inner = node.vector_selector
-        if inner.name in MEASURED and self._scale != 1:
-            raise QueryError(f"a range of {inner.name}, which is measured on the wall", "use its newest value")
         return f"{self._selector(inner)}[{_duration(node.range.total_seconds(), self._scale)}]{self._shift(inner)}"
 
     def _subquery(self, node: Any) -> str:
@@ -133,10 +133,16 @@ class _Printer:
         name = node.func.name
         if name in CLOCKS | CALENDAR and self._scale != 1:
             raise QueryError(f"{name}() outside of a difference of two times", "subtract: time() - x is an age")
+        measured = [a for a in node.args if isinstance(a, pp.MatrixSelector) and a.vector_selector.name in MEASURED]
+        if measured and self._scale != 1 and name not in WALL_OVER_TIME:
+            what = f"{name}() of {measured[0].vector_selector.name}, which is measured on the wall"
+            raise QueryError(what, f"use {', '.join(sorted(WALL_OVER_TIME))}, or its newest value")
         arguments = [self.text(a) for a in node.args]
         if name == "predict_linear" and self._scale != 1:
             arguments[1] = f"({arguments[1]}) / {self._factor}"
         text = f"{name}({', '.join(arguments)})"
+        if measured and self._scale != 1:
+            return f"({self._factor} * {text})"
         return f"({text} / {self._factor})" if name in PER_SECOND and self._scale != 1 else text
 
     def _aggregate(self, node: Any) -> str:

@@ -56,7 +56,7 @@ CHECKS: tuple[Check, ...] = (
 
 
 def run(context: Context, checks: Sequence[Check] = CHECKS) -> Iterator[Verdict]:
-    """Yield one verdict after another, without any secret.
+    """Yield one verdict after another, fit to be shown: without secrets and control characters.
 
     Raises:
         GoneError: A server stopped answering; what was judged so far stands.
@@ -65,8 +65,8 @@ def run(context: Context, checks: Sequence[Check] = CHECKS) -> Iterator[Verdict]
     for check in checks:
         try:
             for verdict in check.judge(context):
-                yield verdict.changed(context.hide)
+                yield verdict.changed(context.clean)
         except GoneError:
             raise
         except ProbeError as error:
-            yield wrong(error.what, error.fix).of(check.category, f"all {check.category}").changed(context.hide)
+            yield wrong(error.what, error.fix).of(check.category, f"all {check.category}").changed(context.clean)

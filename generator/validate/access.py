@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import base64
+import os
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import urlsplit
 
 from generator.errors import GeneratorError, Problem
-
-#: What stands in the place of a secret.
-HIDDEN = "***"
+from generator.validate import secrecy
 
 #: Options by which one logs in, as an advice names them.
 TOKEN_FLAG = "--bearer-token-file or --basic-auth-file"  # noqa: S105 - the name of an option
@@ -35,10 +35,8 @@ class Access:
     token_flag: str = TOKEN_FLAG
 
     def hide(self, text: str) -> str:
-        """Return the text with every secret replaced."""
-        for secret in sorted(self.secrets, key=len, reverse=True):
-            text = text.replace(secret, HIDDEN)
-        return text
+        """Return the text without any part of a secret, and without a login within an address."""
+        return secrecy.hide(text, self.secrets)
 
 
 def access(
@@ -73,7 +71,7 @@ def access(
             raise _problem("--header", "a header is not NAME=VALUE", "write NAME=VALUE or NAME=@FILE")
         if value.startswith("@"):
             value = secret(Path(value[1:]), "--header")
-            secrets.append(value)
+        secrets.append(value)
         made[name.strip()] = value
     for name, value in made.items():
         if not (value.isprintable() and value.isascii() and name.isprintable() and name.isascii()):
@@ -107,6 +105,9 @@ def secret(path: Path, flag: str) -> str:
     try:
         text = path.read_text(encoding="utf-8").strip()
     except (OSError, UnicodeDecodeError) as error:
+        if not os.path.lexists(path):
+            # What is given instead of a file's name may be the secret itself.
+            raise _problem(flag, "the file that it names is not there", "name a file that holds the secret") from None
         raise _problem(
             str(path), f"{flag} cannot be read: {type(error).__name__}", "name a readable text file"
         ) from error
@@ -128,10 +129,11 @@ def address(text: str, flag: str) -> str:
         _ = parts.port
     except ValueError:
         raise _problem(flag, "the address cannot be read", "write http://host:port") from None
-    if parts.username is not None or parts.password is not None:
+    if "@" in text:
         raise _problem(flag, "the address has a user or a password in it", "put it into a file: --basic-auth-file")
     if parts.scheme not in ("http", "https") or not parts.hostname or parts.query or parts.fragment:
-        raise _problem(flag, f"{text!r} is no address of a server", "write http://host:port")
+        shown = re.split(r"[?#]", text.rpartition("@")[2])[0]
+        raise _problem(flag, f"{shown!r} is no address of a server", "write http://host:port")
     return text.rstrip("/")
 
 

@@ -14,8 +14,8 @@ from generator.render import FORMATS
 from generator.rules import Record
 from generator.site import Site
 from generator.source import parse
+from generator.terminal import fold
 from generator.units import seconds
-from generator.validate.access import Access
 from generator.validate.evidence import Evidence
 from generator.validate.explain import Evaluated
 from generator.validate.probe import Probe
@@ -55,7 +55,7 @@ class Context:
         scale: Virtual seconds per second that the loaded rules are made for.
         evaluated: Tells when the rule of a recorded series was evaluated last, and its interval; both in seconds.
         driven: Scenarios to drive, if any.
-        hidden: Accesses whose secrets no verdict may show.
+        clean: Makes a text fit to be shown: on one line, without secrets or control characters.
         told: Is told what is being waited for.
 
     """
@@ -73,14 +73,8 @@ class Context:
     scale: float = 1.0
     evaluated: Evaluated = lambda _: None
     driven: Driven | None = None
-    hidden: tuple[Access, ...] = ()
+    clean: Callable[[str], str] = fold
     told: Callable[[str], None] = lambda _: None
-
-    def hide(self, text: str) -> str:
-        """Return a text without any secret."""
-        for one in self.hidden:
-            text = one.hide(text)
-        return text
 
     @property
     def site(self) -> Site:
@@ -90,12 +84,12 @@ class Context:
     @property
     def scrape_seconds(self) -> float:
         """Seconds between two scrapes."""
-        return seconds(self.site.config.scrape_interval) / self.scale
+        return seconds(self.site.timing.scrape) / self.scale
 
     @property
     def evaluation_seconds(self) -> float:
         """Seconds between two evaluations of a rule group that has no interval of its own."""
-        return seconds(self.site.config.evaluation_interval) / self.scale
+        return seconds(self.site.timing.evaluation) / self.scale
 
     @property
     def systems(self) -> tuple[str, ...]:

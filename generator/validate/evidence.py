@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
-from generator.catalogue import Metric
+from generator.catalogue import Kind, Label, Matcher, Metric, version_key
 from generator.promql import select
 from generator.query import Scope
 from generator.site import Site
 from generator.units import seconds
+from generator.validate.forms import NO_FORMS, Forms
 from generator.validate.pool import spread
+from generator.validate.probe import AbsentError
 from generator.validate.prometheus import Prometheus
 from generator.validate.verdict import Finding, empty, pending, wrong
 
@@ -46,6 +48,9 @@ class Evidence:
         reached: By system.
         counts: Series of each metric, by system whose targets were asked and series name.
         ages: Seconds since the youngest process of a system started; nothing where no process says so.
+        scale: Virtual seconds per second.
+        forms: What is there in another form.
+        young: That it is too early to miss something, as a sentence says it; empty where it is not.
 
     """
 
@@ -54,6 +59,8 @@ class Evidence:
     counts: Mapping[tuple[str, str], int] = field(repr=False)
     ages: Mapping[str, float]
     scale: float = 1.0
+    forms: Forms = NO_FORMS
+    young: str = ""
 
     def seen(self, metric: Metric, on: str = "") -> int:
         """Return the number of its series, at the targets of the system `on` where others have it too."""
@@ -71,7 +78,31 @@ class Evidence:
         reached = self.reached.get(system)
         if reached is None or not reached.scraped:
             return empty(f"no target of the system {system} is scraped")
-        return self._unreached(metric, reached) or self._gated(metric) or self._unborn(metric, system)
+        return (
+            self._unreached(metric, reached)
+            or self.forms.of(metric, system)
+            or self._gated(metric)
+            or (self.partial(metric, on) if on else None)
+            or self._unborn(metric, system)
+        )
+
+    def lacking(self, why: str, fix: str = "") -> Finding:
+        """Say that something is missing that should be there: wrong, unless it is too early to say so."""
+        return pending(f"{why}; {self.young}") if self.young else wrong(why, fix)
+
+    def partial(self, metric: Metric, on: str = "") -> Finding | None:
+        """Say of a metric that only some of the versions in the field have it."""
+        name = on or metric.system
+        config = self.site.config.systems.get(name)
+        if config is None:
+            return None
+        system = self.site.catalogue.systems[name]
+        title, since = system.title, system.pages_since.get(metric.system, metric.since)
+        if config.versions.partly(since):
+            return empty(f"only {title} {since} and later has it (versions: {config.versions})")
+        if metric.until and config.versions.has(metric.until):
+            return empty(f"only {title} before {metric.until} has it (versions: {config.versions})")
+        return None
 
     def _unreached(self, metric: Metric, reached: Reached) -> Finding | None:
         """Say that nobody who emits it is scraped, or answers."""
@@ -94,7 +125,7 @@ class Evidence:
         return frozenset(found - {*metric.hidden_roles})
 
     def _gated(self, metric: Metric) -> Finding | None:
-        """Say which era, runtime, switch or tier seems not to be there: nothing that needs it is seen."""
+        """Say which era, version, runtime, switch or tier seems not to be there: nothing that needs it is seen."""
         return next((empty(text) for gate, text in self.closed(metric.system) if gate.holds(metric)), None)
 
     def closed(self, system: str) -> list[tuple[Gate, str]]:
@@ -132,7 +163,7 @@ class Evidence:
             return empty("no known version increments it")
         if "unknown" in born:
             return empty("when it first appears is not known")
-        return self.unticked(metric, system) or wrong(
+        return self.unticked(metric, system) or self.lacking(
             f"no series of {metric.full_name}, although the configuration promises it",
             "look at the server's /metrics; correct versions, roles, tier or exposure in bundle.yaml",
         )
@@ -144,7 +175,7 @@ class Gate:
 
     Attributes:
         system: Whose metrics.
-        kind: era, runtime, exposure, tier or switch.
+        kind: era, version, runtime, exposure, tier or switch.
         name: Which one.
         text: What is said when nothing behind it is seen.
         eras: Eras in the field.
@@ -164,6 +195,8 @@ class Gate:
         match self.kind:
             case "era":
                 return set(metric.emission) == {self.name}
+            case "version":
+                return version_key(metric.since) >= version_key(self.name)
             case "runtime":
                 return all(set(e.roles) == {self.name} for era, e in metric.emission.items() if era in self.eras)
             case "exposure":
@@ -182,6 +215,9 @@ def gates(site: Site, name: str) -> Iterator[Gate]:
     if len(config.eras) > 1:
         for era in config.eras:
             yield Gate(name, "era", era, f"no server is {system.eras[era].title}")
+    for since in sorted({m.since for m in system.metrics if config.versions.partly(m.since)}, key=version_key):
+        text = f"only {system.title} {since} and later has it, and nothing that only these have is seen"
+        yield Gate(name, "version", since, text, silent=True)
     if len(config.runtimes) > 1:
         for runtime in config.runtimes:
             others = " or ".join(r for r in config.runtimes if r != runtime)
@@ -210,18 +246,30 @@ def metrics_of(site: Site, name: str) -> Iterator[tuple[Metric, str]]:
             yield metric, name
 
 
+def demanded(metric: Metric, label: Label) -> bool:
+    """Say whether some series must have a label. An empty value is no label, and what a process is may be unset."""
+    return not label.optional and "" not in label.values and metric.kind is not Kind.INFO
+
+
 def counted(site: Site, metric: Metric, scale: float = 1.0) -> str:
     """Return a query for the number of series of a metric within the last scrapes; of a histogram, of its children.
 
     Within several: what one target has alone is not there for a moment when a single scrape of it is late.
     """
     part = "_count" if "_count" in metric.parts else metric.parts[0]
-    recent = SCRAPES * seconds(site.config.scrape_interval) / scale
+    recent = SCRAPES * seconds(site.timing.scrape) / scale
     return f"count(last_over_time({select(metric, Scope('', site.selectors), part)}[{recent * 1000:.0f}ms]))"
 
 
-def gather(site: Site, prometheus: Prometheus, *, scale: float = 1.0) -> Evidence:
-    """Ask what is there: two small queries per system and one per metric; none returns more than a few series.
+def gather(site: Site, prometheus: Prometheus, *, scale: float = 1.0, since: float = 0.0, young: str = "") -> Evidence:
+    """Ask what is there: a few small queries per system and one per metric; none returns more than a few series.
+
+    Args:
+        site: The installation.
+        prometheus: Whom to ask.
+        scale: Virtual seconds per second.
+        since: Unix seconds from which on names of series are of interest.
+        young: That it is too early to miss something; empty where it is not.
 
     Raises:
         ProbeError: Prometheus does not answer.
@@ -235,11 +283,43 @@ def gather(site: Site, prometheus: Prometheus, *, scale: float = 1.0) -> Evidenc
     counts = {(name, m.full_name): n for (m, name), n in zip(wanted, numbers, strict=True)}
     reached = dict(zip(on, spread(lambda name: _reached(site, prometheus, name), on), strict=True))
     ages = dict(zip(on, spread(lambda name: _age(site, prometheus, name), on), strict=True))
-    return Evidence(site, reached, counts, {k: a for k, a in ages.items() if a is not None}, scale)
+    seen = Evidence(site, reached, counts, {k: a for k, a in ages.items() if a is not None}, scale, young=young)
+    here = [name for name in on if reached[name].scraped]
+    return replace(
+        seen, forms=_forms(seen, prometheus, {name: [m for m, o in wanted if o == name] for name in here}, since)
+    )
+
+
+def _forms(seen: Evidence, prometheus: Prometheus, wanted: Mapping[str, list[Metric]], since: float) -> Forms:
+    """Return the names of all series at the targets of each system; of those that may be a reason, only what is there now."""
+    site = seen.site
+
+    def held(name: str, series: str = "") -> str:
+        # One edge of a histogram stands for all.
+        edge = (Matcher("le", "=", "+Inf"),) if series.endswith("_bucket") else ()
+        return f"{series}{{{', '.join(map(str, (*site.selectors, *site.held(name), *edge)))}}}"
+
+    def listed(name: str) -> frozenset[str]:
+        try:
+            return frozenset(prometheus.label_values("__name__", [held(name)], since))
+        except AbsentError:
+            return frozenset()
+
+    known = frozenset(s for system in site.catalogue.systems for m in site.system(system) for s in m.series)
+    names = dict(zip(wanted, spread(listed, list(wanted)), strict=True))
+    forms = Forms(names, known)
+    doubts = sorted(
+        {(n, s) for n, ms in wanted.items() for m in ms for s in forms.doubtful(m, n, seen=bool(seen.seen(m, n)))}
+    )
+    # Twice as far back as what was counted before: nothing may seem to be gone because the one was asked later.
+    recent = 2 * SCRAPES * seconds(site.timing.scrape) / seen.scale
+    queries = [f"count(last_over_time({held(n, s)}[{recent * 1000:.0f}ms]))" for n, s in doubts]
+    gone = {pair for pair, n in zip(doubts, spread(lambda q: _number(prometheus, q), queries), strict=True) if not n}
+    return Forms({n: frozenset(s for s in found if (n, s) not in gone) for n, found in names.items()}, known)
 
 
 def _number(prometheus: Prometheus, query: str) -> int:
-    return int(sum(s.values[0] for s in prometheus.query(query)))
+    return int(sum(s.values[0] for s in prometheus.numbers(query)))
 
 
 def _reached(site: Site, prometheus: Prometheus, name: str) -> Reached:
@@ -247,7 +327,7 @@ def _reached(site: Site, prometheus: Prometheus, name: str) -> Reached:
     role = site.labels.role
 
     def by(expr: str) -> dict[str, int]:
-        return {s.labels.get(role, ""): int(s.values[0]) for s in prometheus.query(f"{expr} by ({role}) ({up})")}
+        return {s.labels.get(role, ""): int(s.values[0]) for s in prometheus.numbers(f"{expr} by ({role}) ({up})")}
 
     return Reached(by("count"), by("sum"))
 
@@ -256,14 +336,15 @@ def _age(site: Site, prometheus: Prometheus, name: str) -> float | None:
     if "process" not in site.catalogue.systems[name].pages:
         return None
     started = select(site.system("process", on=name)["process_start_time_seconds"], Scope("", site.selectors))
-    return next((s.values[0] for s in prometheus.query(f"time() - max({started})")), None)
+    return next((s.values[0] for s in prometheus.numbers(f"time() - max({started})")), None)
 
 
 def _of_servers(name: str) -> str:
-    """Say why a series of the servers that evaluate rules is not there; nothing for those that every target has."""
+    """Say why a series of the servers that evaluate rules and notify is not there; nothing for those that every target has."""
     starts = {
         "ALERTS": "no alert is pending or firing",
         "prometheus_": "Prometheus does not scrape itself",
         "vmalert_": "no vmalert is scraped",
+        "alertmanager_": "no Alertmanager is scraped",
     }
     return next((why for start, why in starts.items() if name.startswith(start)), "")

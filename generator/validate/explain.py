@@ -6,8 +6,10 @@ condition that nothing fulfils. Where all parts give something and the whole doe
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 
 import promql_parser as pp
 
@@ -15,7 +17,10 @@ from generator.catalogue import Metric
 from generator.lint.expression import Matcher, Selector
 from generator.rules import Record
 from generator.site import Site
-from generator.validate.evidence import CERTAIN, Evidence
+from generator.timing import LOOK_BACK
+from generator.units import seconds
+from generator.validate.evidence import CERTAIN, Evidence, demanded
+from generator.validate.forms import DROPPED
 from generator.validate.prometheus import Prometheus
 from generator.validate.syntax import COMPARISONS, Tree, nodes, tree
 from generator.validate.verdict import Finding, State, empty, pending, wrong
@@ -30,6 +35,9 @@ _ALWAYS = frozenset({"vector", "time", "scalar", "pi"})
 
 #: When the rule of a recorded series was evaluated last, in unix seconds (0 for never), and its interval; None if unknown.
 Evaluated = Callable[[str], tuple[float, float] | None]
+
+#: Seconds in which a sample may still be on its way from a scrape into an answer.
+ARRIVAL = 1.0
 
 UNEXPLAINED = wrong(
     "it gives nothing, although everything that it reads is there",
@@ -65,6 +73,7 @@ class Explainer:
         for record, _ in records:
             self._records.setdefault(record.name, []).append(record)
         self._there: dict[tuple[str, float | None], bool] = {}
+        self._telling = {m.label for name in site.config.systems for m in site.held(name)}
 
     def nothing(self, expr: str, at: float | None = None) -> Finding:
         """Say why an expression gives no series.
@@ -82,6 +91,8 @@ class Explainer:
         except ValueError as error:
             return wrong(f"it is not PromQL: {error}", "correct the query")
         found = self._why(whole, at) or UNEXPLAINED
+        if found is UNEXPLAINED:
+            found = self._evidence.lacking(found.why, found.fix)
         if found.state is State.WRONG and self._drops_nan():
             return self._hollow(whole, at) or found
         return found
@@ -99,18 +110,40 @@ class Explainer:
         """
         return self._hollow(tree(expr), at) or wrong("it gives NaN without a reason", "look at the query")
 
-    def _hollow(self, whole: Tree, at: float | None) -> Finding | None:
-        """Say which division or quantile has nothing below it, if one has."""
+    def _hollow(self, whole: Tree, at: float | None, through: frozenset[str] = frozenset()) -> Finding | None:
+        """Say which division or quantile has nothing below it, if one has; also in what a rule recorded."""
         for node in nodes(whole.node):
             if isinstance(node, pp.BinaryExpr) and str(node.op) == "/":
                 below = whole.of(node.rhs)
-                if below.selectors() and not self._any(f"({below.text}) != 0", at):
-                    return empty(f"nothing happened in the window: {_names(below)} gives 0 to divide by")
+                if below.selectors() and not self._any(f"({below.text}) > 0 or ({below.text}) < 0", at):
+                    found = self._recorded(below, at, through)
+                    return found or empty(f"nothing happened in the window: {_names(below)} gives 0 to divide by")
             if isinstance(node, pp.Call) and node.func.name == "histogram_quantile":
                 buckets = whole.of(node.args[1])
                 if not self._any(f"({buckets.text}) > 0", at):
                     return empty(f"nothing was observed in the window: {_names(buckets)}")
+        return self._recorded(whole, at, through)
+
+    def _recorded(self, part: Tree, at: float | None, through: frozenset[str]) -> Finding | None:
+        """Say why what a part reads was recorded without a number, if a rule did so."""
+        for node in nodes(part.node):
+            if not isinstance(node, pp.VectorSelector):
+                continue
+            ((selector,), text) = part.of(node).selectors(), part.of(node).text
+            matchers = [Matcher(m.label, m.op, part.literal(m.value)) for m in selector.matchers]
+            for record in _meant(self._records.get(selector.name, []), matchers):
+                expr = self._expressions[record.name, tuple(record.labels.items())]
+                if expr in through or self._any(f"{text} == {text}", at):
+                    continue
+                found = self._hollow(tree(expr), self._moment(record, at), through | {expr})
+                if found:
+                    return replace(found, why=f"{record.name} has no value: {found.why}")
         return None
+
+    def _moment(self, record: Record, at: float | None) -> float | None:
+        """Return when a record was evaluated last, where that is known and before the time that is asked about."""
+        known = self._evaluated(record.name)
+        return known[0] if known and known[0] and (at is None or known[0] <= at) else at
 
     def _any(self, expr: str, at: float | None) -> bool:
         """Say whether an instant vector has a series."""
@@ -158,7 +191,7 @@ class Explainer:
                 return empty(f"{_names(part)} has fewer than two samples within the range")
         return UNEXPLAINED
 
-    def _joined(self, part: Tree, at: float | None) -> Finding:  # noqa: PLR0911 - one per reason
+    def _joined(self, part: Tree, at: float | None) -> Finding | None:  # noqa: PLR0911 - one per reason
         node, op = part.node, str(part.node.op)
         left, right = part.of(node.lhs), part.of(node.rhs)
         if op == "or":
@@ -177,7 +210,9 @@ class Explainer:
         if op in COMPARISONS:
             limit = right.text if isinstance(right.bare().node, pp.NumberLiteral) else _names(right)
             return empty(f"no value of {_names(left)} is {op} {limit}")
-        return wrong(
+        if any(isinstance(side.bare().node, pp.NumberLiteral) for side in (left, right)):
+            return None  # a number fits every series, so what was looked for came meanwhile
+        return self._evidence.lacking(
             f"{_names(left)} and {_names(right)} both have series, but none with the same labels",
             "look at the labels of both sides",
         )
@@ -203,15 +238,31 @@ class Explainer:
         return self._filtered(metric, selector, matchers, at)
 
     def _unseen(self, metric: Metric, matchers: Sequence[Matcher]) -> Finding:
-        system = next((m.value for m in matchers if m.label == self._site.labels.system and m.op == "Equal"), "")
+        system = self._of(matchers)
         if metric.system == "process" and not system:
             system = next(
                 (name for name in self._evidence.reached if "process" in self._site.catalogue.systems[name].pages), ""
             )
         if metric.system == "prometheus" and metric.name != "ALERTS" and not system:
             system = next(iter(self._evidence.reached), "")
-        found = self._evidence.reason(metric, system)
+        found = self._evidence.forms.dropped(metric, system or metric.system) or self._evidence.reason(metric, system)
         return Finding(found.state, f"{metric.full_name}: {found.why}", found.fix)
+
+    def lately(self, record: Record) -> tuple[float, float] | None:
+        """Return how many series its last two evaluations recorded, and its interval in seconds; None for no series.
+
+        Asked of what is recorded less often than the look-back is long, and so is not there in between; None for all else.
+
+        Raises:
+            ProbeError: Prometheus does not answer.
+
+        """
+        known = self._evaluated(record.name)
+        if not known or known[1] * self._evidence.scale <= seconds(LOOK_BACK):
+            return None
+        reach = math.ceil(2000 * known[1]) + 1
+        found = self._prometheus.query(f"count(last_over_time({_own(record)}[{reach}ms]))")
+        return (found[0].values[0], known[1]) if found else None
 
     def unrecorded(self, record: Record, at: float | None = None) -> Finding:
         """Say why a recorded series is not there.
@@ -220,6 +271,7 @@ class Explainer:
             ProbeError: Prometheus does not answer.
 
         """
+        at = at or time.time() - ARRIVAL  # one moment for all that is asked: series are born meanwhile
         known = self._evaluated(record.name)
         if known and not known[0]:
             return pending(f"{record.name}: its rule has not been evaluated yet; its interval is {known[1]:g} s")
@@ -229,26 +281,27 @@ class Explainer:
             # What it records may have come after its last evaluation before that time, or have been written only then
             # with a time before it. What was there a whole interval earlier was not missed.
             last, interval = known
-            now = at or time.time()
-            times = (last, last - interval) if last <= now else (now - interval,)
+            times = (last, last - interval) if last <= at else (at - interval,)
             found = next((f for one in times if (f := self._why(expr, one))), None)
             if found:
                 return empty(f"{record.name}: there was nothing to record yet at its last evaluation")
         if found is None and self._prometheus.query(f"count({_own(record)})"):
             return empty(f"{record.name} was recorded for the first time just now")
+        if found is None and (lately := self.lately(record)):
+            return empty(f"{record.name} is recorded every {lately[1]:g} s, and read over ranges of more than that")
         if found is None:
-            return wrong(
+            return self._evidence.lacking(
                 f"{record.name} is not recorded, although its rule would give something", "see rules and records"
             )
         return Finding(found.state, f"{record.name} is recorded from nothing: {found.why}", found.fix)
 
     def _filtered(self, metric: Metric, selector: Selector, matchers: Sequence[Matcher], at: float | None) -> Finding:
         """Say which matchers leave nothing of a metric that is there."""
-        absent = next((m.value for m in matchers if m.label == self._site.labels.system and self._absent(m)), "")
-        if absent:
-            return empty(f"no target of the system {absent} is scraped")
+        system = self._of(matchers)
+        if system and not self._evidence.reached[system].scraped:
+            return empty(f"no target of the system {system} is scraped")
         name = selector.name
-        of_target = {*self._site.labels.every, *self._site.config.selectors}
+        of_target = {*self._site.labels.every, *self._site.config.selectors, *self._telling}
         own = [m for m in matchers if m.label not in of_target]
         chosen = [m for m in matchers if m.label in of_target]
         strange = [
@@ -259,23 +312,34 @@ class Explainer:
                 f"{name} has no label {strange[0]!r}", f"it has {', '.join(metric.labels) or 'none of its own'}"
             )
         if own and self._any(_text(name, chosen), at):
-            return self._unmatched(metric, name, own)
+            return self._unmatched(metric, name, own, chosen, at)
+        if metric.emission and not self._any(_text(name, [m for m in chosen if m.label in self._telling]), at):
+            return self._unseen(metric, matchers)
         return self._unchosen(metric, name, chosen, at)
 
-    def _absent(self, matcher: Matcher) -> bool:
-        """Say whether a matcher asks for one system of which nothing is scraped."""
-        reached = self._evidence.reached.get(matcher.value)
-        return matcher.op == "Equal" and reached is not None and not reached.scraped
+    def _of(self, matchers: Sequence[Matcher]) -> str:
+        """Return the system to whose targets these matchers hold a selector; empty for none of those that are judged."""
+        asked = {(m.label, _SIGNS[m.op], m.value) for m in matchers}
+        return next(
+            (n for n in self._evidence.reached if {(m.label, m.op, m.value) for m in self._site.held(n)} <= asked), ""
+        )
 
-    @staticmethod
-    def _unmatched(metric: Metric, name: str, own: Sequence[Matcher]) -> Finding:
+    def _unmatched(
+        self, metric: Metric, name: str, own: Sequence[Matcher], chosen: Sequence[Matcher], at: float | None
+    ) -> Finding:
         for matcher in own:
             if matcher.label == "le":
-                return wrong(f"no bucket of {name} has {_shown([matcher])}", "compare its edges with the catalogue")
+                return wrong(f"no bucket of {name} has {_shown([matcher])}", DROPPED)
             label = metric.labels.get(matcher.label) or metric.constant_labels[matcher.label]
             if matcher.op == "Equal" and matcher.value and label.values and matcher.value not in label.values:
                 return wrong(
                     f"{matcher.label} of {name} is never {matcher.value!r}", f"use one of {', '.join(label.values)}"
+                )
+            some = Matcher(matcher.label, "NotEqual", "")
+            if demanded(metric, label) and not self._any(_text(name, [*chosen, some]), at):
+                return wrong(
+                    f"no series of {name} has the label {matcher.label}",
+                    "see whether metric_relabel_configs of its scrape job drops the label",
                 )
         if name == "ALERTS":
             return empty(f"no alert is there with {_shown(own)}")
@@ -294,10 +358,11 @@ class Explainer:
                     f"{name} comes from the role {' or '.join(sorted(emitters))}, and none is chosen: {_shown(chosen)}"
                 )
         if metric.emission and {e.born for e in metric.emission.values()} <= CERTAIN:
-            young = self._evidence.unticked(metric, metric.system)
+            on = next((m.value for m in chosen if m.label == self._site.labels.system), "")
+            young = self._evidence.unticked(metric, metric.system) or self._evidence.partial(metric, on)
             if young:
                 return Finding(young.state, f"{name} is not there for {_shown(chosen)}: {young.why}")
-            return wrong(
+            return self._evidence.lacking(
                 f"{name} is missing for {_shown(chosen)}, although other targets have it",
                 "look at the /metrics of these targets",
             )

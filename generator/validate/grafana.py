@@ -8,19 +8,41 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
+from urllib.parse import quote
 
 from generator.layout import Board
 from generator.units import seconds
+from generator.validate.answer import Answer
 from generator.validate.context import Context
 from generator.validate.panels import Judge, Shot, shots, window
 from generator.validate.pool import spread
-from generator.validate.probe import AbsentError, DeniedError, GoneError, Probe, ProbeError
-from generator.validate.variables import PIXELS, Choice, choices, filled
+from generator.validate.probe import AbsentError, DeniedError, GoneError, Probe, ProbeError, RefusedError
+from generator.validate.variables import Choice, choices, filled
 from generator.validate.verdict import Finding, State, Verdict, empty, ok, warning, wrong
 
 #: The oldest Grafana whose boards are these.
 OLDEST = (10, 4)
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """A data source; `interval` is its scrape interval as it is set."""
+
+    name: str
+    uid: str
+    default: bool
+    interval: str
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """A board that is there."""
+
+    uid: str
+    title: str
+    folder: str
 
 
 def grafana(context: Context) -> Iterator[Verdict]:
@@ -36,48 +58,49 @@ def grafana(context: Context) -> Iterator[Verdict]:
         )
     else:
         yield from _judged_source(context, probe, source)
-    found = probe.get("/api/search", {"type": "dash-db", "limit": 5000})
-    listed = [d for d in found if isinstance(d, dict)] if isinstance(found, list) else []
+    listed = [
+        Stored(d.get("uid").text(), d.get("title").text(), d.get("folderUid").text())
+        for d in probe.get("/api/search", {"type": "dash-db", "limit": 5000}).items()
+    ]
     for board in context.boards():
         yield from _board(context, probe, board, listed)
     if source is not None:
-        yield from _panels(context, probe, str(source.get("uid", "")), {str(d.get("uid")) for d in listed})
+        yield from _panels(context, probe, source.uid, {d.uid for d in listed})
 
 
 def _health(probe: Probe) -> Finding:
     told = probe.get("/api/health")
-    database = told.get("database") if isinstance(told, dict) else None
+    database, version = told.get("database").text(), told.get("version").text()
     if database != "ok":
         return wrong(f"its database is {database or 'not told'}", "see the log of Grafana")
-    version = str(told.get("version", ""))
     numbers = tuple(int(n) for n in version.split("-", maxsplit=1)[0].split(".")[:2] if n.isdecimal())
     if numbers and numbers < OLDEST:
         return wrong(f"it is version {version}", "the boards are for 10.4 and later")
     return ok(f"version {version}" if version else "")
 
 
-def _source(probe: Probe) -> Mapping[str, Any] | None:
+def _source(probe: Probe) -> Source | None:
     """Return what the boards' variable `datasource` opens with: the default one, or the first by name."""
     try:
-        found = probe.get("/api/datasources")
+        found = [(s.get("name").text(), s) for s in probe.get("/api/datasources").items()]
     except DeniedError:
         # Listing needs a permission that viewers lack; this is what the pages themselves read.
-        told = probe.get("/api/frontend/settings")
-        found = [{"name": name, **one} for name, one in (told.get("datasources") or {}).items()]
-    fitting = (
-        [s for s in found if isinstance(s, dict) and s.get("type") == "prometheus"] if isinstance(found, list) else []
-    )
-    ordered = sorted(fitting, key=lambda s: (not s.get("isDefault"), str(s.get("name", "")).lower()))
-    return next(iter(ordered), None)
+        found = list(probe.get("/api/frontend/settings").get("datasources").fields().items())
+    fitting = [
+        Source(name, s.get("uid").text(), s.get("isDefault").flag(), s.get("jsonData", "timeInterval").text())
+        for name, s in found
+        if s.get("type").text() == "prometheus"
+    ]
+    return min(fitting, key=lambda s: (not s.default, s.name.lower()), default=None)
 
 
-def _judged_source(context: Context, probe: Probe, source: Mapping[str, Any]) -> Iterator[Verdict]:
-    name, uid = source.get("name"), source.get("uid")
-    item = f"data source {name}"
+def _judged_source(context: Context, probe: Probe, source: Source) -> Iterator[Verdict]:
+    item = f"data source {source.name}"
     try:
-        told = probe.get(f"/api/datasources/uid/{uid}/health")
-        good = isinstance(told, dict) and told.get("status") == "OK"
-        finding = ok() if good else wrong(f"its health check says {told}", "correct its address and its login")
+        told = probe.get(f"/api/datasources/uid/{quote(source.uid, safe='')}/health")
+        good = told.get("status").text() == "OK"
+        says = told.get("message").text() or told.get("status").text() or "nothing"
+        finding = ok() if good else wrong(f"its health check says {says}", "correct its address and its login")
     except AbsentError:
         finding = empty("it has no health check")
     except GoneError:
@@ -85,7 +108,7 @@ def _judged_source(context: Context, probe: Probe, source: Mapping[str, Any]) ->
     except ProbeError as error:
         finding = wrong(f"its health check fails: {error.what}", "correct its address and its login")
     yield finding.of("grafana", item)
-    told_interval = str((source.get("jsonData") or {}).get("timeInterval") or "15s")
+    told_interval = source.interval or "15s"
     try:
         interval = seconds(told_interval)
     except ValueError:
@@ -97,9 +120,9 @@ def _judged_source(context: Context, probe: Probe, source: Mapping[str, Any]) ->
         ).of("grafana", f"{item} interval")
 
 
-def _board(context: Context, probe: Probe, board: Board, listed: Sequence[Mapping[str, Any]]) -> Iterator[Verdict]:
+def _board(context: Context, probe: Probe, board: Board, listed: Sequence[Stored]) -> Iterator[Verdict]:
     item = f"board {board.uid}"
-    titles = Counter((d.get("folderUid", ""), d.get("title")) for d in listed)
+    titles = Counter((d.folder, d.title) for d in listed)
     twins = [key for key, count in titles.items() if key[1] == board.title and count > 1]
     if twins:
         yield wrong(
@@ -119,13 +142,13 @@ def _board(context: Context, probe: Probe, board: Board, listed: Sequence[Mappin
     except ProbeError as error:
         yield wrong(error.what, error.fix).of("grafana", item)
         return
-    stored, meta = (told.get("dashboard") or {}, told.get("meta") or {}) if isinstance(told, dict) else ({}, {})
-    different = _different(context.files[f"dashboards/{board.stem}.json"], stored)
+    different = _different(context.files[f"dashboards/{board.stem}.json"], told.get("dashboard"))
+    provisioned = told.get("meta", "provisioned")
     if different:
         yield wrong(f"it is not the generated one: {different}", "provision the generated file again").of(
             "grafana", item
         )
-    elif meta.get("provisioned") is False:
+    elif provisioned and not provisioned.flag():
         yield warning(
             "it was imported by hand, so the next version does not reach it", "provision dashboards/ from files"
         ).of("grafana", item)
@@ -133,9 +156,9 @@ def _board(context: Context, probe: Probe, board: Board, listed: Sequence[Mappin
         yield ok().of("grafana", item)
 
 
-def _different(wanted: Mapping[str, Any], stored: Mapping[str, Any]) -> str:
+def _different(wanted: Mapping[str, Any], stored: Answer) -> str:
     """Say in what a stored board differs where it matters: panels by title, their kind and queries, variables."""
-    here, there = _content(wanted), _content(stored)
+    here, there = _content(Answer(wanted, "", stored.odd)), _content(stored)
     for what in here:
         if what not in there:
             return f"{what} is missing"
@@ -145,20 +168,21 @@ def _different(wanted: Mapping[str, Any], stored: Mapping[str, Any]) -> str:
     return f"{strange} was added" if strange else ""
 
 
-def _content(board: Mapping[str, Any]) -> Mapping[str, Any]:
-    panels = [
-        p for top in board.get("panels") or () for p in (top, *(top.get("panels") or ())) if p.get("type") != "row"
-    ]
-    out: dict[str, Any] = {
-        f"panel {p.get('title')!r}": (
-            p.get("type"),
-            [(t.get("refId"), t.get("expr"), bool(t.get("instant"))) for t in p.get("targets") or ()],
-        )
-        for p in panels
-    }
-    for variable in (board.get("templating") or {}).get("list") or ():
+def _content(board: Answer) -> Mapping[str, Any]:
+    listed = [p for top in board.get("panels").items() for p in (top, *top.get("panels").items())]
+    out: dict[str, Any] = {}
+    for panel in listed:
+        kind = panel.get("type").text()
+        if kind != "row":
+            asked = [
+                (t.get("refId").text(), t.get("expr").text(), t.get("instant").flag())
+                for t in panel.get("targets").items()
+            ]
+            out[f"panel {panel.get('title').text()!r}"] = (kind, asked)
+    for variable in board.get("templating", "list").items():
         query = variable.get("query")
-        out[f"variable {variable.get('name')!r}"] = query.get("query") if isinstance(query, dict) else query
+        text = query.get("query") if isinstance(query.told, dict) else query
+        out[f"variable {variable.get('name').text()!r}"] = text.text()
     return out
 
 
@@ -181,19 +205,19 @@ def _panels(context: Context, probe: Probe, uid: str, there: set[str]) -> Iterat
 
 
 def _asked(context: Context, probe: Probe, uid: str, judge: Judge, shot: Shot, chosen: list[Choice]) -> Verdict:
-    span = window(context)
+    span = window(context).asked(shot.interval, shot.points)
     # Grafana itself fills in $__rate_interval and the like; the board's variables are the browser's business.
     query = {
         "refId": "A", "datasource": {"type": "prometheus", "uid": uid}, "instant": shot.instant, "range": not shot.instant,
         "expr": filled(shot.expr, {c.name: c.value for c in chosen}), "format": "time_series",
-        "intervalMs": round(span.interval * 1000), "maxDataPoints": PIXELS,
+        "interval": shot.interval, "intervalMs": round(span.interval * 1000), "maxDataPoints": shot.points,
     }  # fmt: skip
     body = {"queries": [query], "from": str(round((span.end - span.length) * 1000)), "to": str(round(span.end * 1000))}
     try:
         rows = answered(probe.post("/api/ds/query", body=body))
     except GoneError:
         raise
-    except (ProbeError, ValueError) as error:
+    except ProbeError as error:
         return wrong(f"the query fails in Grafana: {error}", "see the data source").of("grafana", shot.item)
     if rows:
         return ok(f"{rows} values").of("grafana", shot.item)
@@ -204,22 +228,23 @@ def _asked(context: Context, probe: Probe, uid: str, judge: Judge, shot: Shot, c
     return Verdict("grafana", shot.item, direct.state, direct.why, direct.fix)
 
 
-def answered(told: Any) -> int:
+def answered(told: Answer) -> int:
     """Return the number of values in an answer of /api/ds/query to the query A.
 
     Raises:
-        ValueError: The query failed, with Grafana's text; or the answer has another shape.
+        ProbeError: The query failed, with Grafana's text; or the answer has another shape, or no result.
 
     """
-    result = (told.get("results") or {}).get("A") if isinstance(told, dict) else None
-    if not isinstance(result, dict):
-        raise ValueError("the answer has no result A")  # noqa: TRY004 - what matters is the value
-    if result.get("error"):
-        raise ValueError(str(result["error"]))
+    result = told.get("results", "A")
+    if not result:
+        raise result.wrong("not there")
+    if error := result.get("error").text():
+        raise RefusedError(error)
     rows = 0
-    for frame in result.get("frames") or ():
-        fields = frame.get("schema", {}).get("fields", [])
-        values = frame.get("data", {}).get("values", [])
-        numbers = [column for field, column in zip(fields, values, strict=False) if field.get("type") == "number"]
-        rows += sum(v is not None for column in numbers for v in column)
+    for frame in result.get("frames").items():
+        fields, values = frame.get("schema", "fields").items(), frame.get("data", "values").items()
+        numbers = [
+            column for field, column in zip(fields, values, strict=False) if field.get("type").text() == "number"
+        ]
+        rows += sum(bool(value) for column in numbers for value in column.items())
     return rows

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-from generator.catalogue import Kind, Label, Metric
+from generator.catalogue import Kind, Metric
 from generator.promql import select
 from generator.query import Scope
 from generator.validate.context import Context
-from generator.validate.evidence import metrics_of
+from generator.validate.evidence import demanded, metrics_of
+from generator.validate.forms import DROPPED
 from generator.validate.pool import spread
 from generator.validate.probe import AbsentError, GoneError, ProbeError
 from generator.validate.prometheus import MOST_VALUES
@@ -69,7 +71,12 @@ def _verdict(context: Context, known: Known, metric: Metric, system: str) -> Ver
             "correct versions, roles, tier, exposure or switches in bundle.yaml, and its panels appear",
         ).of("metrics", item)
     try:
-        finding = _typed(known, metric) or _labelled(context, known, metric) or _edged(context, metric)
+        finding = (
+            context.evidence.forms.dropped(metric, system)
+            or _typed(known, metric)
+            or _labelled(context, known, metric)
+            or _edged(context, metric)
+        )
     except GoneError:
         raise
     except ProbeError as error:
@@ -86,7 +93,7 @@ def _typed(known: Known, metric: Metric) -> Finding | None:
     if strange:
         return wrong(
             f"it is a {strange[0]}, and the catalogue says {metric.kind}",
-            f"correct {metric.place}, or see which server exposes it",
+            "see which server exposes it, and whether something on the way changes types",
         )
     return None
 
@@ -96,10 +103,11 @@ def _labelled(context: Context, known: Known, metric: Metric) -> Finding | None:
     series = select(metric, Scope("", context.site.selectors), suffix)
     since = context.now - RECENT
     names = context.prometheus.label_names([series], since)
-    lacking = sorted(n for n, label in metric.labels.items() if n not in names and _demanded(metric, label))
+    lacking = sorted(n for n, label in metric.labels.items() if n not in names and demanded(metric, label))
     if lacking:
         return wrong(
-            f"no series has the label {', '.join(lacking)}", f"correct {metric.place}, or see which server exposes it"
+            f"no series has the label {', '.join(lacking)}",
+            "see which server exposes it, and whether metric_relabel_configs of its scrape job drops the label",
         )
     strange = sorted(names - {*metric.labels, *metric.constant_labels, *COMMON, *known.of_targets})
     if strange:
@@ -118,21 +126,30 @@ def _labelled(context: Context, known: Known, metric: Metric) -> Finding | None:
     return None
 
 
-def _demanded(metric: Metric, label: Label) -> bool:
-    """Say whether some series must have a label. An empty value is no label, and what a process is may be unset."""
-    return not label.optional and "" not in label.values and metric.kind is not Kind.INFO
-
-
 def _edged(context: Context, metric: Metric) -> Finding | None:
     """Compare a histogram's edges: limits stand on them."""
     if metric.kind is not Kind.HISTOGRAM or not metric.buckets:
         return None
     series = select(metric, Scope("", context.site.selectors), "_bucket")
-    found = {float(v) for v in context.prometheus.label_values("le", [series], context.now - RECENT)}
+    found, strange = set(), []
+    for edge in context.prometheus.label_values("le", [series], context.now - RECENT):
+        try:
+            found.add(float(edge))
+        except ValueError:
+            strange.append(edge)
+    if strange:
+        return wrong(f"it has a bucket edge that is no number: {strange[0]!r}", "see which target exposes it")
     lacking = [e for e in metric.buckets if e not in found]
     if lacking:
         edges = ", ".join(f"{e:g}" for e in lacking[:5])
-        return wrong(f"it has no bucket edge {edges}", f"correct {metric.place}, or see which server exposes it")
+        others = sorted(e for e in found - {*metric.buckets} if math.isfinite(e))
+        if others:
+            told = ", ".join(f"{e:g}" for e in others[:5])
+            return wrong(
+                f"it has no bucket edge {edges}, and others instead: {told}",
+                "see which server exposes it, and who sets its edges",
+            )
+        return wrong(f"it has no bucket edge {edges}, and others are there: something drops single ones", DROPPED)
     return None
 
 

@@ -15,10 +15,10 @@ from generator.units import seconds
 from generator.validate.context import Context
 from generator.validate.explain import Explainer, catalogued
 from generator.validate.pool import spread
-from generator.validate.probe import AbsentError, GoneError, ProbeError
+from generator.validate.probe import AbsentError, GoneError, ProbeError, SlowError
 from generator.validate.prometheus import Series
 from generator.validate.syntax import Tree, tree
-from generator.validate.variables import Choice, Window, choices, filled
+from generator.validate.variables import PIXELS, Choice, Window, choices, filled
 from generator.validate.verdict import Finding, Verdict, empty, ok, wrong
 
 #: Values that are asked for of a graph: enough to see whether there are any, over the whole range of the board.
@@ -42,6 +42,8 @@ class Shot:
         instant: It asks for the newest value only.
         query: What it was built from; None for an annotation.
         floor: Negative values are implausible.
+        interval: Least step of its own, a duration; without, the time between two scrapes.
+        points: By which Grafana divides the range.
 
     """
 
@@ -51,6 +53,8 @@ class Shot:
     instant: bool
     query: Query | None
     floor: bool = True
+    interval: str = ""
+    points: int = PIXELS
 
 
 def variables(context: Context) -> Iterator[Verdict]:
@@ -128,12 +132,15 @@ def shots(board: Board, data: Mapping[str, Any]) -> Iterator[Shot]:
                 bool(target.get("instant")),
                 query,
                 floor,
+                str(target.get("interval") or ""),
+                int(panel.get("maxDataPoints") or PIXELS),
             )
     for annotation in data["annotations"]["list"]:
         if "expr" in annotation:
             yield Shot(
-                "annotations", f"{board.title} / {annotation['name']}", annotation["expr"], instant=False, query=None
-            )
+                "annotations", f"{board.title} / {annotation['name']}", annotation["expr"], instant=False, query=None,
+                interval=str(annotation.get("target", {}).get("interval") or ""),
+            )  # fmt: skip
 
 
 def _executed(context: Context, category: str) -> Iterator[Verdict]:
@@ -176,29 +183,45 @@ class Judge:
             raise
         except AbsentError:
             raise
+        except SlowError as error:
+            return wrong(f"the query takes too long: {error.what}", error.fix).of(shot.category, shot.item)
         except (ProbeError, ValueError) as error:
             return wrong(f"the query fails: {error}", "look at the query").of(shot.category, shot.item)
 
     def _finding(self, shot: Shot, chosen: Sequence[Choice]) -> Finding:
-        expr = filled(shot.expr, {c.name: c.value for c in chosen}, self._window)
+        expr = filled(shot.expr, {c.name: c.value for c in chosen}, self._over(shot))
         series = self._run(shot, expr)
-        values = [v for s in series for v in s.values]
-        if not series:
+        now = self._newest(shot, series)
+        if not now:
             return self._blank(shot, expr, chosen)
-        if all(math.isnan(v) for v in values):
+        if all(math.isnan(v) for v in now):
             return self._explainer.no_number(expr, self._window.end)
-        return self._plausible(shot, expr, values) or ok(f"{len(series)} series")
+        return self._plausible(shot, expr, [v for s in series for v in s.values]) or ok(f"{len(series)} series")
+
+    def _newest(self, shot: Shot, series: Sequence[Series]) -> list[float]:
+        """Return what is shown of now: the values at the end of the window. An annotation is about the whole of it."""
+        if shot.category == "annotations":
+            return [v for s in series for v in s.values]
+        return [s.values[-1] for s in series if s.newest > self._window.end - self._step / 2]
+
+    @property
+    def _step(self) -> float:
+        """Seconds between two values of a graph, in whole milliseconds: the last one is at the end of the window."""
+        return max(1, math.floor(self._window.length * 1000 / POINTS)) / 1000
+
+    def _over(self, shot: Shot) -> Window:
+        return self._window.asked(shot.interval, shot.points)
 
     def _run(self, shot: Shot, expr: str) -> list[Series]:
         prometheus, end = self._context.prometheus, self._window.end
         if shot.instant:
             return prometheus.query(expr, end)
-        return prometheus.query_range(expr, end - self._window.length, end, self._window.length / POINTS)
+        return prometheus.query_range(expr, end - self._step * POINTS, end, self._step)
 
     def _blank(self, shot: Shot, expr: str, chosen: Sequence[Choice]) -> Finding:
         finding = self._explainer.nothing(expr, self._window.end)
-        wide = filled(shot.expr, {c.name: c.every for c in chosen}, self._window)
-        if wide != expr and self._run(shot, wide):
+        wide = filled(shot.expr, {c.name: c.every for c in chosen}, self._over(shot))
+        if wide != expr and self._newest(shot, self._run(shot, wide)):
             narrow = ", ".join(f"{c.name} {c.value}" for c in chosen if c.value != c.every)
             return replace(finding, why=f"for {narrow}: {finding.why}; others show data")
         return finding

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from urllib.parse import quote
 
-from generator.validate.probe import AbsentError, Probe, SilentError
+from generator.validate.probe import AbsentError, Probe
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,18 +67,16 @@ def read(reference: Probe, name: str) -> Play:
             f"the reference server at {reference.url} has no scenario {name!r}",
             "`agent-reference-server scenarios` lists them",
         ) from error
-    try:
-        here = told["deployments"][0]
-        fire = [e for e in told["fire"] if e["deployment"] in ("", here)]
-        return Play(
-            str(told["id"]), float(told["duration"]),
-            tuple(Expected(str(e["alert"]), float(e["since"]) + float(e["within"])) for e in fire),
-            tuple(str(e["alert"]) for e in told["fire"] if e not in fire),
-            frozenset({*(str(e["alert"]) for e in told["fire"]), *map(str, told["allow"])}), frozenset(map(str, told["silent"])),
-            float(told["past"]), str(told["system"]),
-        )  # fmt: skip
-    except (KeyError, TypeError, ValueError, IndexError):
-        raise SilentError(
-            f"{reference.name} at {reference.url} describes {name} in another way",
-            "use a reference server of the same version",
-        ) from None
+    here, lasts = told.get("deployments").one(0).text(), told.get("duration")
+    if lasts.number() <= 0:
+        raise lasts.wrong(f"{lasts.number():g}", "how many seconds it lasts")
+    listed = told.get("fire").items()
+    fire = [e for e in listed if e.get("deployment").text() in ("", here)]
+    elsewhere = [e for e in listed if e.get("deployment").text() not in ("", here)]
+    return Play(
+        told.get("id").text(), lasts.number(),
+        tuple(Expected(e.get("alert").text(), e.get("since").number() + e.get("within").number()) for e in fire),
+        tuple(e.get("alert").text() for e in elsewhere),
+        frozenset({*(e.get("alert").text() for e in listed), *told.get("allow").texts()}),
+        frozenset(told.get("silent").texts()), told.get("past").number(), told.get("system").text(),
+    )  # fmt: skip

@@ -8,17 +8,29 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
 from generator.bundle import Bundle
+from generator.terminal import fold
+from generator.timing import Timing
+from generator.units import seconds
 from generator.validate.access import Access
 from generator.validate.context import Context, Driven, documents
 from generator.validate.evidence import gather
-from generator.validate.probe import Probe, ProbeError
+from generator.validate.probe import AbsentError, DeniedError, Probe, ProbeError, RefusedError
 from generator.validate.prometheus import Prometheus
 from generator.validate.rules import Evaluations
 from generator.validate.settle import settle
 
+#: How far back the names of series are looked up.
+RECENT_SECONDS = 300.0
+
+#: How often Prometheus hands over what it discovered.
+DISCOVERY_SECONDS = 5.0
+
 #: A ruler of its own evaluates for a time that is so long ago.
 #: Source: vmalert's -rule.evalDelay, https://docs.victoriametrics.com/victoriametrics/vmalert/
 DELAY_SECONDS = 30.0
+
+#: Most characters of one text that are looked at and shown: a server can send megabytes for the name of a thing.
+MOST_CHARACTERS = 4_096
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +67,12 @@ class Options:
     scenarios: tuple[str, ...] = ()
     webhook: tuple[str, int] = ("127.0.0.1", 0)
 
+    def clean(self, text: str) -> str:
+        """Return a text on one line, without any secret, with control characters shown as escapes, and not without an end."""
+        if len(text) > MOST_CHARACTERS:
+            text = f"{text[:MOST_CHARACTERS]} ..."
+        return fold(self.grafana_access.hide(self.access.hide(text)))
+
 
 @contextlib.contextmanager
 def prepared(bundle: Bundle, options: Options, told: Callable[[str], None]) -> Iterator[Context]:
@@ -82,10 +100,15 @@ def prepared(bundle: Bundle, options: Options, told: Callable[[str], None]) -> I
             ruler = Prometheus(probe("the ruler", options.rules, "--rules-url", options.access))
         told("reaching Prometheus")
         _reach(prometheus, options.wait, told)
-        if options.wait and not settle(prometheus, ruler, options.wait, told):
+        settled = bool(options.wait) and settle(prometheus, ruler, options.wait, told)
+        if options.wait and not settled:
             told("not settled in time; judging what is there")
         told("asking what is there")
-        evidence = gather(bundle.site, prometheus, scale=options.scale)
+        started, now = _started(prometheus), time.time()
+        evidence = gather(
+            bundle.site, prometheus, scale=options.scale, since=now - RECENT_SECONDS,
+            young="" if settled else _young(bundle.site.timing, options.scale, now - started),
+        )  # fmt: skip
         yield Context(
             bundle=bundle,
             files=documents(bundle),
@@ -97,7 +120,7 @@ def prepared(bundle: Bundle, options: Options, told: Callable[[str], None]) -> I
             grafana=probe("Grafana", options.grafana, "--grafana", options.grafana_access) if options.grafana else None,
             evidence=evidence,
             now=time.time(),
-            started=_started(prometheus),
+            started=started,
             chosen=options.systems,
             scale=options.scale,
             evaluated=Evaluations(ruler, 0.0 if ruler is prometheus else DELAY_SECONDS).of,
@@ -108,7 +131,7 @@ def prepared(bundle: Bundle, options: Options, told: Callable[[str], None]) -> I
             )
             if options.scenarios
             else None,
-            hidden=(options.access, options.grafana_access),
+            clean=options.clean,
             told=told,
         )
 
@@ -119,8 +142,8 @@ def _reach(prometheus: Prometheus, limit: float, told: Callable[[str], None]) ->
     while True:
         try:
             prometheus.query("vector(1)")
-        except ProbeError:
-            if time.monotonic() >= end:
+        except ProbeError as error:
+            if isinstance(error, DeniedError) or time.monotonic() >= end:
                 raise
             told("waiting for Prometheus to answer")
             time.sleep(0.5)
@@ -128,8 +151,17 @@ def _reach(prometheus: Prometheus, limit: float, told: Callable[[str], None]) ->
             return
 
 
+def _young(timing: Timing, scale: float, age: float) -> str:
+    """Say that a Prometheus started so few seconds ago that what is missing may still come; nothing where it is old enough.
+
+    It discovers, scrapes twice for a rate, and evaluates twice: what a rule records may be read by another one.
+    """
+    needed = DISCOVERY_SECONDS + 2 * (seconds(timing.scrape) + seconds(timing.evaluation)) / scale
+    return f"Prometheus started, or was configured, {age:.0f} s ago" if age < needed else ""
+
+
 def _started(prometheus: Prometheus) -> float:
     try:
         return prometheus.started()
-    except ProbeError:
+    except (AbsentError, DeniedError, RefusedError):
         return 0.0

@@ -4,28 +4,44 @@ from __future__ import annotations
 
 import contextlib
 import json
+import re
 import threading
-import time
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+import requests
+import urllib3
+
+from generator.terminal import fold
 from generator.validate.access import Access
+from generator.validate.answer import Answer
+from generator.validate.exchange import Exchange, LateError, session
 
-if TYPE_CHECKING:
-    import requests
-
-#: Largest answer that is read: a list of all targets of a large fleet is some ten megabytes.
-MOST_BYTES = 256 * 1024 * 1024
+#: Largest answer that is read. A list of all targets of a large fleet is some ten megabytes; results of queries are small.
+MOST_BYTES = 64 * 1024 * 1024
 CHUNK_BYTES = 65_536
+
+#: Most values of an answer, each up to a hundred bytes once parsed. A list of all targets of a large fleet has a million;
+#: a graph of three hundred series with a point for each pixel has as many.
+MOST_VALUES = 3_000_000
+
+#: Answers above this size are parsed one at a time.
+LARGE_BYTES = 1024 * 1024
+
+#: How an answer may be compressed: in one step, of which no more is unpacked at once than is read.
+ENCODINGS = ("", "identity", "gzip", "deflate")
 
 #: So many requests in a row without an answer, and the server is taken for gone.
 PATIENCE = 5
 
-#: Most characters of a server's own error text that are shown.
-SHOWN = 300
+#: Most characters of a server's own error text that are shown, and most bytes of it that are looked at.
+SHOWN, READ_BYTES = 300, 16_384
 
 #: Grafana answers 207 where some queries of a request work and others do not.
 OK, MULTI_STATUS, MULTIPLE, UNAUTHORIZED, FORBIDDEN = 200, 207, 300, 401, 403
+#: What answers that way, and says that it took too long: Prometheus itself, or a proxy before it.
+UNAVAILABLE, GATEWAY = 503, 504
+TIMED_OUT = re.compile("tim(?:ed|e)[ -]?out", re.IGNORECASE)
 #: The server has no such endpoint. VictoriaMetrics answers 400 with `unsupported path`.
 ABSENT = (404, 405, 501)
 
@@ -54,6 +70,10 @@ class SilentError(ProbeError):
     """There was no answer that could be used: no connection, no end, or not JSON."""
 
 
+class SlowError(SilentError):
+    """The server, or the one behind it, does not answer in time."""
+
+
 class GoneError(ProbeError):
     """The server stopped answering; it makes no sense to go on."""
 
@@ -75,7 +95,7 @@ class Probe:
         self.name, self.url, self.access = name, url, access
         self._timeout, self._flag = timeout, flag
         self._own = threading.local()
-        self._lock = threading.Lock()
+        self._lock, self._parsing = threading.Lock(), threading.Lock()
         self._sessions: list[requests.Session] = []
         self._failures = 0
 
@@ -86,7 +106,7 @@ class Probe:
                 session.close()
             self._sessions.clear()
 
-    def get(self, path: str, params: Any = None) -> Any:
+    def get(self, path: str, params: Any = None) -> Answer:
         """Return the JSON that a GET of `path` answers.
 
         Raises:
@@ -95,7 +115,7 @@ class Probe:
         """
         return self._json("GET", path, params=params)
 
-    def post(self, path: str, *, form: Any = None, body: Any = None) -> Any:
+    def post(self, path: str, *, form: Any = None, body: Any = None) -> Answer:
         """Return the JSON that a POST of a form, or of a JSON body, answers.
 
         Raises:
@@ -104,82 +124,100 @@ class Probe:
         """
         return self._json("POST", path, data=form, json=body)
 
-    def _json(self, method: str, path: str, **sent: Any) -> Any:
+    def odd(self, path: str, what: str) -> SilentError:
+        """Return the error for an answer of another shape than the server's API has."""
+        return self._silent(f"answers {path} in another shape than its API: {what}")
+
+    def _json(self, method: str, path: str, **sent: Any) -> Answer:
         status, headers, text = self._ask(method, path, sent)
-        if status in (OK, MULTI_STATUS):
-            try:
-                return json.loads(text)
-            except (ValueError, RecursionError):
-                self._failed()
-                kind = headers.get("Content-Type", "no type")
-                raise self._silent(f"answers {path} with something that is not JSON ({kind})") from None
-        raise self._refusal(status, headers, path, text)
+        if status not in (OK, MULTI_STATUS):
+            raise self._refusal(status, headers, path, text)
+        if sum(map(text.count, (b",", b"[", b"{"))) > MOST_VALUES:
+            self._failed()
+            raise self._silent(f"answers {path} with more than {MOST_VALUES:,} values")
+        try:
+            with self._parsing if len(text) > LARGE_BYTES else contextlib.nullcontext():
+                told = json.loads(text)
+        except (ValueError, RecursionError):
+            self._failed()
+            kind = headers.get("Content-Type", "no type")
+            raise self._silent(f"answers {path} with something that is not JSON ({self._cut(kind)})") from None
+        self._failures = 0
+        return Answer(told, "", lambda what: self.odd(path, what))
 
     def _refusal(self, status: int, headers: Mapping[str, str], path: str, text: bytes) -> ProbeError:
-        told = self.access.hide(_told(text))
+        self._failures = 0
+        told = self._cut(_told(text)) or "no text"
         if status in (UNAUTHORIZED, FORBIDDEN):
             fix = f"check {self.access.token_flag}" if self.access.headers else f"give {self.access.token_flag}"
             return DeniedError(f"{self.name} at {self.url} refuses {path} with status {status}", fix)
         if status in ABSENT or "unsupported path" in told:
             return AbsentError(f"{self.name} at {self.url} has no {path} (status {status})")
         if MULTIPLE <= status < 400:  # noqa: PLR2004 - the end of the redirects
-            place = self.access.hide(headers.get("Location", "somewhere else").partition("?")[0])
+            place = self._cut(headers.get("Location", "somewhere else").partition("?")[0])
             return DeniedError(
                 f"{self.name} at {self.url} sends {path} on to {place}",
                 f"name the final address with {self._flag}, or log in",
             )
+        if status in (UNAVAILABLE, GATEWAY) and TIMED_OUT.search(told):
+            return SlowError(
+                f"{self.name} gave up on {path} after its own time-out: {told}",
+                "see its load and its --query.timeout, or the time-out of the proxy before it",
+            )
         return RefusedError(f"{self.name} answers {path} with status {status}: {told}")
 
-    def _ask(self, method: str, path: str, sent: Mapping[str, Any]) -> tuple[int, Mapping[str, str], bytes]:
-        import requests
-        import urllib3
+    def _cut(self, told: str) -> str:
+        """Return a server's own words without any secret, on one line, and no more than fit there."""
+        return fold(self.access.hide(told))[:SHOWN]
 
-        end = time.monotonic() + self._timeout
-        try:
+    def _ask(self, method: str, path: str, sent: Mapping[str, Any]) -> tuple[int, Mapping[str, str], bytes]:
+        asks = self._session()
+
+        def work(exchange: Exchange[Any]) -> tuple[int, Mapping[str, str], bytes]:
             # Redirects are not followed: they would carry headers to another host.
-            response = self._session().request(
+            response = asks.request(
                 method, self.url + path, timeout=self._timeout, stream=True, allow_redirects=False,
                 verify=self.access.ca_file or True, **sent,
             )  # fmt: skip
             with contextlib.closing(response):
-                body = self._body(response, path, end)
+                return response.status_code, response.headers, self._body(response, path, exchange)
+
+        try:
+            answered = Exchange[tuple[int, Mapping[str, str], bytes]](work).within(self._timeout)
+        except LateError:
+            self._own.session = None
+            raise self._late(path) from None
         except requests.exceptions.SSLError as error:
             raise self._unreachable(
                 f"TLS fails: {_tls(error)}", "name the authority's certificates with --ca-file"
             ) from None
         except (requests.exceptions.Timeout, urllib3.exceptions.TimeoutError):
-            raise self._unreachable(
-                f"no answer to {path} within {self._timeout:g} s", "see whether it hangs, or raise --timeout"
-            ) from None
+            raise self._late(path) from None
         except (requests.exceptions.ConnectionError, urllib3.exceptions.HTTPError) as error:
             raise self._unreachable(_broken(error), f"start it, or name its address with {self._flag}") from None
         except (requests.exceptions.RequestException, ValueError, OSError) as error:
             raise self._unreachable(
                 f"the request fails: {type(error).__name__}", f"check {self._flag} and --ca-file"
             ) from None
-        self._failures = 0
-        return response.status_code, response.headers, body
+        return answered
 
-    def _body(self, response: requests.Response, path: str, end: float) -> bytes:
+    def _body(self, response: requests.Response, path: str, exchange: Exchange[Any]) -> bytes:
+        encoding = response.headers.get("Content-Encoding", "").strip().lower()
+        if encoding not in ENCODINGS:
+            raise self._silent(f"answers {path} in an encoding that nobody asked for ({self._cut(encoding)})")
         chunks = bytearray()
         # Whatever has arrived, at once: a read of a whole chunk would wait for bytes that drip.
-        while chunk := response.raw.read1(CHUNK_BYTES, decode_content=True):
+        while not exchange.over and (chunk := response.raw.read1(CHUNK_BYTES, decode_content=True)):
             chunks += chunk
             if len(chunks) > MOST_BYTES:
                 raise self._silent(f"answers {path} with more than {MOST_BYTES >> 20} MiB")
-            if time.monotonic() > end:
-                raise self._unreachable(
-                    f"the answer to {path} does not end within {self._timeout:g} s", "raise --timeout"
-                )
         return bytes(chunks)
 
     def _session(self) -> requests.Session:
-        import requests
-
         found: requests.Session | None = getattr(self._own, "session", None)
         if found is None:
-            found = requests.Session()
-            found.headers.update(self.access.headers)
+            found = session()
+            found.headers.update({"Accept-Encoding": "gzip, deflate", **self.access.headers})
             # Set, so that no password of ~/.netrc takes the place of ours.
             found.auth = _unchanged
             self._own.session = found
@@ -192,6 +230,12 @@ class Probe:
             self._failures += 1
             if self._failures > PATIENCE:
                 raise GoneError(f"{self.name} at {self.url} stopped answering", "see why, then validate again")
+
+    def _late(self, path: str) -> SlowError:
+        told = self._unreachable(
+            f"no whole answer to {path} within {self._timeout:g} s", "see whether it hangs, or raise --timeout"
+        )
+        return SlowError(told.what, told.fix)
 
     def _unreachable(self, what: str, fix: str) -> SilentError:
         self._failed()
@@ -206,9 +250,9 @@ def _unchanged(request: requests.PreparedRequest) -> requests.PreparedRequest:
 
 
 def _told(text: bytes) -> str:
-    """Return the server's own words about an error."""
+    """Return the server's own words about an error, as far as they are looked at."""
     try:
-        found = json.loads(text)
+        found = json.loads(text) if len(text) <= LARGE_BYTES else None
     except (ValueError, RecursionError):
         found = None
     words = None
@@ -217,8 +261,7 @@ def _told(text: bytes) -> str:
         results = found.get("results")
         inner = [r.get("error") for r in results.values() if isinstance(r, dict)] if isinstance(results, dict) else []
         words = found.get("error") or next((w for w in inner if w), None) or found.get("message")
-    told = str(words) if words else text[: 4 * SHOWN].decode(errors="replace")
-    return " ".join(told.split())[:SHOWN] or "no text"
+    return str(words)[:READ_BYTES] if words else text[:READ_BYTES].decode(errors="replace")
 
 
 def _tls(error: BaseException) -> str:

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from generator.validate.probe import Probe, SilentError
+from generator.validate.answer import Answer
+from generator.validate.probe import Probe
 
 #: Most names or values that are taken from one index: more than that is no closed set.
 MOST_VALUES = 1_000
@@ -16,10 +17,72 @@ MOST_VALUES = 1_000
 
 @dataclass(frozen=True, slots=True)
 class Series:
-    """One series of a result: its labels, and its values in order of time (one for an instant query)."""
+    """One series of a result: its labels, its values in order of time (one for an instant query), and the last one's unix time."""
 
     labels: Mapping[str, str]
     values: tuple[float, ...]
+    newest: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Scraped:
+    """An active target as the server describes it.
+
+    Attributes:
+        labels: Its labels.
+        url: What is scraped.
+        pool: The job that found it.
+        health: up, down or unknown.
+        error: Why the last scrape failed.
+        scraped: Unix seconds of the last scrape; 0 for never.
+
+    """
+
+    labels: Mapping[str, str]
+    url: str
+    pool: str
+    health: str
+    error: str
+    scraped: float
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """A loaded rule; `kind` is alerting, recording or empty where a server does not say; times are in (unix) seconds.
+
+    `kept` is how long it keeps firing; None where the server does not know of such.
+    """
+
+    kind: str
+    name: str
+    query: str
+    labels: Mapping[str, str]
+    annotations: Mapping[str, str]
+    duration: float
+    kept: float | None
+    health: str
+    error: str
+    evaluated: float
+
+
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """One loaded group: its name, file, interval in seconds, last evaluation, how long it took, and its rules."""
+
+    name: str
+    file: str
+    interval: float
+    evaluated: float
+    took: float
+    rules: tuple[Rule, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Alert:
+    """An alert that is pending or firing."""
+
+    labels: Mapping[str, str]
+    state: str
 
 
 class Prometheus:
@@ -40,7 +103,19 @@ class Prometheus:
 
         """
         form = {"query": expr} | ({} if at is None else {"time": f"{at:.3f}"})
-        return _series(self.data("query", form), self.probe)
+        return _series(self.data("query", form))
+
+    def numbers(self, expr: str) -> list[Series]:
+        """Run an instant query for counts and the like: every value is a number.
+
+        Raises:
+            ProbeError: It fails, or gives something else.
+
+        """
+        found = self.query(expr)
+        if not all(math.isfinite(v) for s in found for v in s.values):
+            raise self.probe.odd("/api/v1/query", f"{expr} is no finite number")
+        return found
 
     def query_range(self, expr: str, start: float, end: float, step: float) -> list[Series]:
         """Run a range query; times are unix seconds, both ends included.
@@ -50,7 +125,7 @@ class Prometheus:
 
         """
         form = {"query": expr, "start": f"{start:.3f}", "end": f"{end:.3f}", "step": f"{step:.3f}"}
-        return _series(self.data("query_range", form), self.probe)
+        return _series(self.data("query_range", form))
 
     def label_names(self, matches: Sequence[str], since: float) -> set[str]:
         """Return the names of all labels of the series that some selector matches.
@@ -59,7 +134,7 @@ class Prometheus:
             ProbeError: It fails.
 
         """
-        return set(_texts(self._get("labels", {"match[]": list(matches), "start": f"{since:.3f}"}), self.probe))
+        return set(self._get("labels", {"match[]": list(matches), "start": f"{since:.3f}"}).texts())
 
     def label_values(self, label: str, matches: Sequence[str], since: float) -> list[str]:
         """Return the values that a label has on the series that some selector matches, sorted.
@@ -69,7 +144,7 @@ class Prometheus:
 
         """
         found = self._get(f"label/{label}/values", {"match[]": list(matches), "start": f"{since:.3f}"})
-        return sorted(_texts(found, self.probe))
+        return sorted(found.texts())
 
     def metadata(self) -> Mapping[str, frozenset[str]]:
         """Return the types that targets give to each metric family.
@@ -79,49 +154,46 @@ class Prometheus:
 
         """
         found = self._get("metadata")
-        if not isinstance(found, dict):
-            raise _odd(self.probe, "metadata")
         return {
-            str(name): frozenset(str(e.get("type", "")) for e in entries if isinstance(e, dict))
-            for name, entries in found.items()
-            if isinstance(entries, list)
+            name: frozenset(e.get("type").text() for e in entries.items()) for name, entries in found.fields().items()
         }
 
-    def targets(self) -> list[Mapping[str, Any]]:
-        """Return the active targets as Prometheus describes them.
+    def targets(self) -> list[Scraped]:
+        """Return the active targets.
 
         Raises:
             ProbeError: It fails.
 
         """
-        return _list(self._get("targets", {"state": "active"}), "activeTargets", self.probe)
+        return [_target(t) for t in self._get("targets", {"state": "active"}).get("activeTargets").items()]
 
-    def groups(self) -> list[Mapping[str, Any]]:
-        """Return the loaded rule groups as Prometheus describes them.
-
-        Raises:
-            ProbeError: It fails.
-
-        """
-        return _list(self._get("rules"), "groups", self.probe)
-
-    def alertmanagers(self) -> list[Mapping[str, Any]]:
-        """Return the Alertmanagers that it tells.
+    def groups(self) -> list[Loaded]:
+        """Return the loaded rule groups.
 
         Raises:
             ProbeError: It fails.
 
         """
-        return _list(self._get("alertmanagers"), "activeAlertmanagers", self.probe)
+        return [_group(g) for g in self._get("rules").get("groups").items()]
 
-    def alerts(self) -> list[Mapping[str, Any]]:
+    def alertmanagers(self) -> list[str]:
+        """Return the addresses of the Alertmanagers that it tells.
+
+        Raises:
+            ProbeError: It fails.
+
+        """
+        return [a.get("url").text() for a in self._get("alertmanagers").get("activeAlertmanagers").items()]
+
+    def alerts(self) -> list[Alert]:
         """Return what is pending or firing.
 
         Raises:
             ProbeError: It fails.
 
         """
-        return _list(self._get("alerts"), "alerts", self.probe)
+        found = self._get("alerts").get("alerts").items()
+        return [Alert(a.get("labels").labels(), a.get("state").text()) for a in found]
 
     def started(self) -> float:
         """Return when it started or read its configuration last, in unix seconds.
@@ -131,77 +203,83 @@ class Prometheus:
 
         """
         found = self._get("status/runtimeinfo")
-        times = [unix(found.get(k, "")) for k in ("startTime", "lastConfigTime")] if isinstance(found, dict) else []
+        times = [unix(found.get(k)) for k in ("startTime", "lastConfigTime")]
         if not any(times):
-            raise _odd(self.probe, "status/runtimeinfo")
+            raise found.wrong("without a time of the start")
         return max(times)
 
-    def data(self, name: str, form: Mapping[str, str]) -> Any:
+    def data(self, name: str, form: Mapping[str, str]) -> Answer:
         """Return the data of a POST, which has no limit of length."""
-        return self._data(name, self.probe.post(f"/api/v1/{name}", form=form))
+        return _data(self.probe.post(f"/api/v1/{name}", form=form))
 
-    def _get(self, name: str, params: Any = None) -> Any:
-        return self._data(name, self.probe.get(f"/api/v1/{name}", params))
-
-    def _data(self, name: str, answer: Any) -> Any:
-        if not isinstance(answer, dict) or answer.get("status") != "success":
-            raise _odd(self.probe, name)
-        # VictoriaMetrics leaves out what is empty.
-        return answer.get("data") if answer.get("data") is not None else {}
+    def _get(self, name: str, params: Any = None) -> Answer:
+        return _data(self.probe.get(f"/api/v1/{name}", params))
 
 
-def unix(text: object) -> float:
-    """Return the unix seconds of an RFC 3339 time; 0 for a time that never was, and for what is no time."""
-    if not isinstance(text, str):
+def unix(given: Answer) -> float:
+    """Return the unix seconds of an RFC 3339 time; 0 for a time that never was, and where there is none.
+
+    Raises:
+        ProbeError: It is no time.
+
+    """
+    text = given.text()
+    if not text:
         return 0.0
     try:
+        # Nanoseconds, as Go writes them, are more than Python 3.11 keeps, and cut.
         at = datetime.fromisoformat(text)
-    except ValueError:
-        return 0.0
-    return max(0.0, at.timestamp()) if at.tzinfo and at.year > 1 else 0.0
+        return max(0.0, at.timestamp()) if at.tzinfo and at.year > 1 else 0.0
+    except (ValueError, OverflowError, OSError):
+        raise given.wrong("no time", "a time") from None
 
 
-def value(text: object) -> float:
-    """Return a sample's value; NaN for what is none."""
-    try:
-        return float(text)  # type: ignore[arg-type]  # whatever cannot be read is NaN
-    except (TypeError, ValueError):
-        return math.nan
+def _data(answer: Answer) -> Answer:
+    status = answer.get("status")
+    if status.text() != "success":
+        raise status.wrong("no success")
+    return answer.get("data")
 
 
-def _series(data: Any, probe: Probe) -> list[Series]:
-    kind, result = (data.get("resultType"), data.get("result")) if isinstance(data, dict) else (None, None)
-    try:
-        if kind == "scalar" and result is not None:
-            return [Series({}, (value(result[1]),))]
-        if kind == "vector":
-            return [Series(dict(one.get("metric", {})), (value(one["value"][1]),)) for one in result or ()]
-        if kind == "matrix":
-            return [
-                Series(dict(one.get("metric", {})), tuple(value(v) for _, v in one["values"])) for one in result or ()
-            ]
-    except (AttributeError, KeyError, IndexError, TypeError, ValueError):
-        pass
-    raise _odd(probe, "query")
+def _series(data: Answer) -> list[Series]:
+    kind, result = data.get("resultType"), data.get("result")
+    match kind.text():
+        case "scalar":
+            return [Series({}, (result.one(1).sample(),), result.one(0).number())]
+        case "vector":
+            return [_of(r, [r.get("value")], [r.get("histogram")]) for r in result.items()]
+        case "matrix":
+            return [_of(r, r.get("values").items(), r.get("histograms").items()) for r in result.items()]
+    raise kind.wrong("no kind of result", "vector or matrix")
 
 
-def _texts(data: Any, probe: Probe) -> list[str]:
-    if not isinstance(data, list):
-        if data == {}:
-            return []
-        raise _odd(probe, "labels")
-    return [str(text) for text in data]
+def _of(series: Answer, pairs: Sequence[Answer], histograms: Sequence[Answer]) -> Series:
+    """Return a series of pairs of time and value. A native histogram is no number."""
+    labels, native = series.get("metric").labels(), [h for h in histograms if h]
+    if native:
+        return Series(labels, (math.nan,), native[-1].one(0).number())
+    return Series(labels, tuple(p.one(1).sample() for p in pairs), pairs[-1].one(0).number() if pairs else 0.0)
 
 
-def _list(data: Any, key: str, probe: Probe) -> list[Mapping[str, Any]]:
-    found = data.get(key) if isinstance(data, dict) else None
-    if not isinstance(found or [], list) or not isinstance(data, dict):
-        raise _odd(probe, key)
-    return [one for one in found or [] if isinstance(one, dict)]
+def _target(told: Answer) -> Scraped:
+    labels = told.get("labels").labels()
+    return Scraped(
+        labels, told.get("scrapeUrl").text(), told.get("scrapePool").text() or labels.get("job", ""),
+        told.get("health").text(), told.get("lastError").text(), unix(told.get("lastScrape")),
+    )  # fmt: skip
 
 
-def _odd(probe: Probe, name: str) -> SilentError:
-    return SilentError(
-        f"{probe.name} at {probe.url} answers {name} with another shape than Prometheus' API has",
-        "see whether the address is the one of a Prometheus API",
-    )
+def _group(told: Answer) -> Loaded:
+    return Loaded(
+        told.get("name").text(), told.get("file").text(), told.get("interval").number(), unix(told.get("lastEvaluation")),
+        told.get("evaluationTime").number(), tuple(_rule(r) for r in told.get("rules").items()),
+    )  # fmt: skip
+
+
+def _rule(told: Answer) -> Rule:
+    kept = told.get("keepFiringFor") or told.get("keep_firing_for")
+    return Rule(
+        told.get("type").text(), told.get("name").text(), told.get("query").text(), told.get("labels").labels(),
+        told.get("annotations").labels(), told.get("duration").number(), kept.number() if kept else None,
+        told.get("health").text(), told.get("lastError").text(), unix(told.get("lastEvaluation")),
+    )  # fmt: skip

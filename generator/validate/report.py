@@ -59,13 +59,8 @@ def text(outcome: Outcome) -> str:
 
 
 def _line(verdict: Verdict, width: int) -> str:
-    why = "; ".join(_flat(part) for part in (verdict.why, verdict.fix) if part)
-    return f"  {verdict.state:7}  {_flat(verdict.item):{width}}  {why}".rstrip()
-
-
-def _flat(words: str) -> str:
-    """Return a text on one line, without characters that would move a terminal's cursor."""
-    return "".join(c if c.isprintable() else " " for c in " ".join(words.split()))
+    why = "; ".join(part for part in (verdict.why, verdict.fix) if part)
+    return f"  {verdict.state:7}  {verdict.item:{width}}  {why}".rstrip()
 
 
 def _sums(verdicts: Sequence[Verdict]) -> str:

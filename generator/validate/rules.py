@@ -6,7 +6,6 @@ import contextlib
 import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from generator.bundle import system_of
@@ -17,7 +16,7 @@ from generator.validate.explain import Explainer
 from generator.validate.panels import explainer
 from generator.validate.pool import spread
 from generator.validate.probe import AbsentError, GoneError, ProbeError
-from generator.validate.prometheus import Prometheus, unix, value
+from generator.validate.prometheus import Loaded, Prometheus, Rule
 from generator.validate.syntax import same
 from generator.validate.verdict import Finding, State, Verdict, empty, ok, pending, warning, wrong
 
@@ -28,34 +27,6 @@ LATE_INTERVALS = 2
 GRACE = 2.0
 
 RELOAD = "load the files that `agentobs generate` writes, and reload"
-
-
-@dataclass(frozen=True, slots=True)
-class Loaded:
-    """One loaded group: its name, file, interval in seconds, last evaluation, how long it took, and its rules."""
-
-    name: str
-    file: str
-    interval: float
-    evaluated: float
-    took: float
-    rules: tuple[Mapping[str, Any], ...]
-
-
-def loaded(ruler: Prometheus) -> list[Loaded]:
-    """Return the groups that a server has loaded.
-
-    Raises:
-        ProbeError: It does not say.
-
-    """
-    return [
-        Loaded(
-            str(g.get("name", "")), str(g.get("file", "")), _number(g.get("interval")), unix(g.get("lastEvaluation")),
-            _number(g.get("evaluationTime")), tuple(r for r in g.get("rules") or () if isinstance(r, dict)),
-        )
-        for g in ruler.groups()
-    ]  # fmt: skip
 
 
 class Evaluations:
@@ -82,10 +53,10 @@ class Evaluations:
             if time.monotonic() - self._asked > self.FRESH:
                 with contextlib.suppress(AbsentError):
                     self._times = {
-                        str(r.get("name")): (max(0.0, g.evaluated - self._delay), g.interval)
-                        for g in loaded(self._ruler)
+                        r.name: (max(0.0, g.evaluated - self._delay), g.interval)
+                        for g in self._ruler.groups()
                         for r in g.rules
-                        if r.get("type") == "recording"
+                        if r.kind == "recording"
                     }
                 self._asked = time.monotonic()
             return self._times.get(name)
@@ -95,7 +66,7 @@ def rules(context: Context) -> Iterator[Verdict]:
     """Every rule is loaded as generated, healthy, and evaluated within its interval."""
     name = context.ruler.probe.name
     try:
-        groups = loaded(context.ruler)
+        groups = context.ruler.groups()
     except AbsentError as error:
         yield empty(f"{error.what}; rules are not judged: name who evaluates them with --rules-url").of(
             "rules", "/api/v1/rules"
@@ -121,7 +92,7 @@ def _healthy(verdicts: Iterator[Verdict], found: Sequence[Loaded]) -> Finding:
     of_group = next(verdicts)
     if of_group.state in (State.WRONG, State.PENDING):
         return Finding(of_group.state, of_group.why, of_group.fix)
-    failing = next((r for g in found for r in g.rules if r.get("health") == "err" or r.get("lastError")), None)
+    failing = next((r for g in found for r in g.rules if r.health == "err" or r.error), None)
     return _failing(failing) if failing else ok("loaded and healthy; its system is not judged")
 
 
@@ -147,7 +118,7 @@ def _group(context: Context, wanted: Mapping[str, Any], found: Sequence[Loaded])
     for rule in left:
         yield warning(
             "it is loaded, and the bundle does not make it", "move rules of your own to a group of your own"
-        ).of("rules", f"{name} / {rule.get('name')}")
+        ).of("rules", f"{name} / {rule.name}")
 
 
 def _timely(context: Context, wanted: Mapping[str, Any], group: Loaded) -> Finding:
@@ -176,21 +147,20 @@ def _timely(context: Context, wanted: Mapping[str, Any], group: Loaded) -> Findi
 
 
 def _rule(  # noqa: PLR0911 - one per reason
-    context: Context, wanted: Mapping[str, Any], found: Mapping[str, Any] | None, group: Loaded
+    context: Context, wanted: Mapping[str, Any], found: Rule | None, group: Loaded
 ) -> Finding:
     if found is None:
         return wrong("it is not loaded", RELOAD)
-    if not same(str(found.get("query", "")), wanted["expr"]):
-        return wrong(f"its expression differs from the generated one: {_shown(str(found.get('query', '')))}", RELOAD)
+    if not same(found.query, wanted["expr"]):
+        return wrong(f"its expression differs from the generated one: {_shown(found.query)}", RELOAD)
     for what, here, there in _differences(wanted, found):
         if here != there:
             return wrong(f"its {what} is {told(there)}, and {told(here)} is generated", RELOAD)
-    if found.get("health") == "err" or found.get("lastError"):
+    if found.health == "err" or found.error:
         return _failing(found)
-    evaluated = unix(found.get("lastEvaluation")) or group.evaluated
-    if not evaluated or found.get("health") == "unknown":
+    if not (found.evaluated or group.evaluated) or found.health == "unknown":
         return _unevaluated(context, group)
-    notes = dict(found.get("annotations") or {})
+    notes = found.annotations
     if "alert" in wanted and notes != wanted["annotations"]:
         changed = sorted(k for k in {*notes, *wanted["annotations"]} if notes.get(k) != wanted["annotations"].get(k))
         return warning(f"its annotations differ: {', '.join(changed)}", RELOAD)
@@ -207,34 +177,33 @@ def _unevaluated(context: Context, group: Loaded) -> Finding:
     return wrong("it was never evaluated", "see the log of the server")
 
 
-def _failing(rule: Mapping[str, Any]) -> Finding:
-    return wrong(f"it fails: {_shown(str(rule.get('lastError') or 'no reason is told'))}", "see the log of the server")
+def _failing(rule: Rule) -> Finding:
+    return wrong(f"it fails: {_shown(rule.error or 'no reason is told')}", "see the log of the server")
 
 
-def _differences(wanted: Mapping[str, Any], found: Mapping[str, Any]) -> Iterator[tuple[str, Any, Any]]:
+def _differences(wanted: Mapping[str, Any], found: Rule) -> Iterator[tuple[str, Any, Any]]:
     """Yield what can differ beside the expression: its name, as generated, as loaded."""
-    labels = dict(found.get("labels") or {})
-    here = {str(k): str(v) for k, v in (wanted.get("labels") or {}).items()}
-    for name in sorted({*labels, *here}):
-        yield f"label {name}", here.get(name), labels.get(name)
+    here = _labels(wanted)
+    for name in sorted({*found.labels, *here}):
+        yield f"label {name}", here.get(name), found.labels.get(name)
     if "alert" in wanted:
-        yield "for", _length(wanted.get("for")), _number(found.get("duration"))
-        if "keepFiringFor" in found or "keep_firing_for" in found:
-            yield (
-                "keep_firing_for",
-                _length(wanted.get("keep_firing_for")),
-                _number(found.get("keepFiringFor", found.get("keep_firing_for"))),
-            )
+        yield "for", _length(wanted.get("for")), found.duration
+        if found.kept is not None:
+            yield "keep_firing_for", _length(wanted.get("keep_firing_for")), found.kept
 
 
-def _named(found: Mapping[str, Any], wanted: Mapping[str, Any]) -> bool:
+def _labels(wanted: Mapping[str, Any]) -> dict[str, str]:
+    return {str(k): str(v) for k, v in (wanted.get("labels") or {}).items()}
+
+
+def _named(found: Rule, wanted: Mapping[str, Any]) -> bool:
     kind = "alerting" if "alert" in wanted else "recording"
-    return found.get("type", kind) == kind and found.get("name") == (wanted.get("alert") or wanted.get("record"))
+    return found.kind in (kind, "") and found.name == (wanted.get("alert") or wanted.get("record"))
 
 
-def _is(found: Mapping[str, Any], wanted: Mapping[str, Any]) -> bool:
+def _is(found: Rule, wanted: Mapping[str, Any]) -> bool:
     """Tell rules of one name apart by their labels."""
-    return _named(found, wanted) and dict(found.get("labels") or {}) == dict(wanted.get("labels") or {})
+    return _named(found, wanted) and found.labels == _labels(wanted)
 
 
 def _title(rule: Mapping[str, Any]) -> str:
@@ -258,6 +227,8 @@ def _record(context: Context, says: Explainer, record: Record) -> Verdict:
         found = context.prometheus.query(f"count({record.name}{{{matchers}}})")
         if found:
             return ok(f"{found[0].values[0]:g} series").of("records", item)
+        if lately := says.lately(record):
+            return ok(f"{lately[0]:g} series; recorded every {lately[1]:g} s").of("records", item)
         return says.unrecorded(record).of("records", item)
     except GoneError:
         raise
@@ -270,11 +241,6 @@ def told(setting: object) -> str:
     if isinstance(setting, (int, float)):
         return f"{setting:g} s" if setting else "not set"
     return ", ".join(map(str, setting)) if isinstance(setting, list) else str(setting or "nothing")
-
-
-def _number(given: object) -> float:
-    found = value(given)
-    return found if found == found else 0.0  # noqa: PLR0124 - NaN is not itself
 
 
 def _length(duration: object) -> float:

@@ -9,8 +9,7 @@ import time
 from collections.abc import Callable, Iterator
 
 from generator.validate.probe import AbsentError, ProbeError
-from generator.validate.prometheus import Prometheus, unix
-from generator.validate.rules import Loaded, loaded
+from generator.validate.prometheus import Loaded, Prometheus
 
 #: Seconds between two looks.
 LOOK_SECONDS = 0.5
@@ -56,14 +55,14 @@ def _unsettled(
         if targets and not found:
             # Prometheus hands over what it discovered every five seconds only.
             yield "the first target"
-        yield from (f"the first scrape of {t.get('scrapeUrl')}" for t in found if not unix(t.get("lastScrape")))
+        yield from (f"the first scrape of {t.url}" for t in found if not t.scraped)
     except AbsentError:
         pass
     except ProbeError as error:
         yield error.what
     try:
         since = _since(ruler)
-        for group in loaded(ruler):
+        for group in ruler.groups():
             if group.interval > LONGEST_SECONDS:
                 continue
             times = seen.setdefault((group.file, group.name), set())

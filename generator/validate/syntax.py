@@ -54,7 +54,7 @@ class Tree:
 
     def selectors(self) -> list[Selector]:
         """Return every selector in it."""
-        return selectors(self.node)
+        return list(selectors(self.node))
 
     def bare(self) -> Tree:
         """Return it without the parentheses around it."""

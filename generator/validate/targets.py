@@ -8,13 +8,38 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
+from generator.validate import deployments
 from generator.validate.context import Context
+from generator.validate.evidence import CERTAIN
 from generator.validate.probe import AbsentError
-from generator.validate.prometheus import unix
-from generator.validate.verdict import Finding, Verdict, empty, ok, warning, wrong
+from generator.validate.prometheus import Scraped
+from generator.validate.verdict import Finding, Verdict, empty, ok, pending, warning, wrong
+
+#: What a target label is called elsewhere, by what it is called in `labels:` of bundle.yaml.
+#: Sources: labels of the usual charts and operators, and what the OpenTelemetry Collector writes.
+CONVENTIONS: Mapping[str, tuple[str, ...]] = {
+    "cluster": ("k8s_cluster_name", "cluster_name", "kubernetes_cluster", "k8s_cluster"),
+    "namespace": ("kubernetes_namespace", "k8s_namespace_name", "exported_namespace", "k8s_namespace", "ns"),
+    "deployment": (
+        "k8s_deployment_name", "app_kubernetes_io_instance", "app_kubernetes_io_name", "service_name", "service", "app",
+        "workload", "release", "application",
+    ),
+    "role": ("app_kubernetes_io_component", "component", "process_role", "tier"),
+    "instance": ("pod", "k8s_pod_name", "kubernetes_pod_name", "service_instance_id"),
+}  # fmt: skip
+
+#: What Prometheus says of a page whose type it does not take, and of one that comes too late.
+CONTENT_TYPES = ("Content-Type", "fallback_scrape_protocol")
+LATE = ("deadline exceeded", "Client.Timeout", "i/o timeout")
+
+#: So many names or jobs stand for all.
+MARKS = 3
 
 #: A target that was not scraped for so many intervals is stuck.
 STUCK_INTERVALS = 3
+
+#: What Prometheus says of a page that it refuses for its size, and the key that has the limit.
+LIMITS = {"sample limit exceeded": "sample_limit", "label_limit exceeded": "label_limit"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,25 +91,20 @@ def targets(context: Context) -> Iterator[Verdict]:
                     "find it in one way only",
                 ).of("targets", item)
             continue
-        yield _target(context, target).of("targets", item)
+        yield judge(context, target).of("targets", item)
     yield from _roles(context, found)
     yield from _configured(context, found)
+    yield from deployments.mixed(context)
 
 
-def _ours(context: Context, listed: list[Mapping[str, Any]]) -> Iterator[Target]:
-    """Yield the targets of the enabled systems: by their label, and those that lack it by their job."""
-    label = context.site.labels.system
-    jobs = _jobs(context)
-    on = context.systems
+def _ours(context: Context, listed: list[Scraped]) -> Iterator[Target]:
+    """Yield the targets of the enabled systems: by what tells them, and those that lack the system label by their job."""
+    jobs, site = _jobs(context), context.site
     for one in listed:
-        labels = {str(k): str(v) for k, v in (one.get("labels") or {}).items()}
-        pool = str(one.get("scrapePool") or labels.get("job", ""))
-        system = labels.get(label) or jobs.get(pool, "")
-        if system in on:
-            yield Target(
-                system, labels, str(one.get("scrapeUrl", "")), pool, one.get("health") == "up",
-                str(one.get("lastError") or ""), unix(one.get("lastScrape")),
-            )  # fmt: skip
+        system = next((name for name in context.systems if site.finds(name, one.labels)), "")
+        system = system or ("" if one.labels.get(site.labels.system) else jobs.get(one.pool, ""))
+        if system in context.systems:
+            yield Target(system, one.labels, one.url, one.pool, one.health == "up", one.error, one.scraped)
 
 
 def _jobs(context: Context) -> Mapping[str, str]:
@@ -99,13 +119,14 @@ def _jobs(context: Context) -> Mapping[str, str]:
     return out
 
 
-def _target(context: Context, target: Target) -> Finding:  # noqa: PLR0911 - one per reason
+def judge(context: Context, target: Target) -> Finding:  # noqa: PLR0911 - one per reason
+    """Say how one target is."""
     labels = context.site.labels
     if not target.up and target.scraped:
-        return wrong(f"it is down: {target.error or 'no reason is told'}", "start it, or open the way to its /metrics")
+        return _down(target)
     if not target.scraped:
-        return empty("it has not been scraped yet")
-    wanted = [labels.deployment, labels.instance, labels.system]
+        return pending("it has not been scraped yet")
+    wanted = [labels.deployment, labels.instance, *(m.label for m in context.site.held(target.system))]
     system = context.site.catalogue.systems[target.system]
     if system.roles:
         wanted.append(labels.role)
@@ -115,7 +136,7 @@ def _target(context: Context, target: Target) -> Finding:  # noqa: PLR0911 - one
         wanted.append(labels.namespace)
     lacking = [name for name in wanted if not target.labels.get(name)]
     if lacking:
-        return wrong(f"it lacks the label {', '.join(lacking)}", f"take the job from scrape/{target.system}.*.yml")
+        return _unlabelled(target, lacking, {getattr(labels, kind): kind for kind in CONVENTIONS})
     role = target.labels.get(labels.role, "")
     if system.roles and role not in system.roles:
         return wrong(f"its {labels.role} is {role!r}", f"use one of {', '.join(system.roles)}")
@@ -132,6 +153,46 @@ def _target(context: Context, target: Target) -> Finding:  # noqa: PLR0911 - one
     return ok()
 
 
+def _down(target: Target) -> Finding:
+    """Say why a target is down, and what to do. Prometheus refuses a page that is too large as a whole."""
+    error = target.error
+    refused = next((key for words, key in LIMITS.items() if words in error), "")
+    if refused:
+        return wrong(
+            f"Prometheus refuses its whole page: {error}",
+            f"see what makes so many, then raise systems.{target.system}.scrape.{refused} in bundle.yaml and load the job again",
+        )
+    if any(sign in error for sign in CONTENT_TYPES):
+        return wrong(
+            f"Prometheus refuses what it serves: {error}",
+            "see that its address and path are those of a page of metrics; if they are, set fallback_scrape_protocol: "
+            "PrometheusText0.0.4 in its scrape job",
+        )
+    if any(sign in error for sign in LATE):
+        return wrong(f"it does not answer in time: {error}", "see its load, or raise scrape_timeout of its scrape job")
+    return wrong(f"it is down: {error or 'no reason is told'}", "start it, or open the way to its /metrics")
+
+
+def _unlabelled(target: Target, lacking: list[str], kinds: Mapping[str, str]) -> Finding:
+    """Say which labels a target lacks, and which of its own may be what they are called there."""
+    why = f"it lacks the label {', '.join(lacking)}"
+    meant = {
+        kinds[name]: other
+        for name in lacking
+        if name in kinds
+        for other in [next((c for c in CONVENTIONS[kinds[name]] if target.labels.get(c)), "")]
+        if other
+    }
+    if not meant:
+        return wrong(why, f"take the job from scrape/{target.system}.*.yml")
+    told = ", ".join(f'{other}="{target.labels[other]}"' for other in meant.values())
+    said = ", ".join(f"{kind}: {other}" for kind, other in meant.items())
+    return wrong(
+        f"{why}, and has {told}",
+        f"if that is what it is called here, say so in bundle.yaml: labels: {{{said}}}; or take the job from scrape/{target.system}.*.yml",
+    )
+
+
 def _roles(context: Context, found: list[Target]) -> Iterator[Verdict]:
     """Every role of every enabled system has a target, where it has to have one."""
     for name in context.systems:
@@ -145,9 +206,9 @@ def _roles(context: Context, found: list[Target]) -> Iterator[Verdict]:
             if role in here:
                 yield ok().of("targets", f"{name} role {role}")
             elif role in promised:
-                yield wrong("it is configured, and no target has it", "see whether its discovery finds anything").of(
-                    "targets", f"{name} role {role}"
-                )
+                yield context.evidence.lacking(
+                    "it is configured, and no target has it", "see whether its discovery finds anything"
+                ).of("targets", f"{name} role {role}")
             else:
                 yield empty("no target has it, and none has to").of("targets", f"{name} role {role}")
 
@@ -155,10 +216,34 @@ def _roles(context: Context, found: list[Target]) -> Iterator[Verdict]:
 def _absent(context: Context, name: str, *, others: bool) -> Finding:
     """Say of a system that none of it is found. One that only the defaults enable may be missing beside others."""
     demanded = context.chosen or name in _systems(context)
+    if context.evidence.young:
+        return context.evidence.lacking("no target of the system is found yet")
+    strangers = _strangers(context, name)
+    if strangers:
+        held = ", ".join(map(str, context.site.held(name)))
+        jobs = " and ".join(f'"{job}"' for job in strangers)
+        return wrong(
+            f"its series are here, scraped by the job {jobs}, and its targets lack {held}",
+            f"set that label on them, or say what stands for it in bundle.yaml: systems: {{{name}: {{match: {{job: {strangers[0]}}}}}}}",
+        )
     return (warning if others and not demanded else wrong)(
         "the system is enabled, and no target of it is found",
         f"disable it in bundle.yaml (systems: {{{name}: {{enabled: false}}}}), or include scrape/{name}.*.yml and start it",
     )
+
+
+def _strangers(context: Context, name: str) -> list[str]:
+    """Return the jobs, three at most, whose targets have series of a system without being held for its targets."""
+    sure = [
+        m.series[0]
+        for m in context.site.system(name)
+        if not m.missing and m.prefix and m.parts == ("",) and {e.born for e in m.emission.values()} <= CERTAIN
+    ]
+    if not sure:
+        return []
+    pattern = "|".join(sure[:MARKS])
+    found = context.prometheus.query(f'count by (job) ({{__name__=~"{pattern}"}})')
+    return sorted({job for s in found if (job := s.labels.get("job", ""))})[:MARKS]
 
 
 def _systems(context: Context) -> Mapping[str, Any]:
@@ -218,3 +303,4 @@ def _by_up(context: Context) -> Iterator[Verdict]:
                 wrong(f"{down} of {count} targets are down", "ask for up == 0") if down else ok(f"{count} targets")
             )
             yield finding.of("targets", item)
+    yield from deployments.mixed(context)

@@ -4,14 +4,19 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from generator.lint.expression import VARIABLE
-from generator.validate.prometheus import Prometheus
+from generator.units import seconds
+from generator.validate.prometheus import Prometheus, Series
 
 #: What Grafana's form of a variable by label values looks like.
 LABEL_VALUES = re.compile(r"label_values\((?:(?P<selector>.*), *)?(?P<label>\w+)\)", re.DOTALL)
+
+#: And of one by the result of a query; its regular expression takes the label out of each series as Grafana writes it.
+QUERY_RESULT = re.compile(r"query_result\((?P<expr>.*)\)", re.DOTALL)
+OF_LABEL = re.compile(r'/(?P<label>\w+)="')
 
 #: Width in pixels of a graph: Grafana asks for about one value per pixel.
 PIXELS = 1_000
@@ -30,16 +35,28 @@ _SPECIAL = re.compile(r"[\\^$*+?.()|\[\]{}]")
 
 @dataclass(frozen=True, slots=True)
 class Window:
-    """What a board is looked at over: its end, its length, and the time between two scrapes; all in seconds."""
+    """What a board is looked at over.
+
+    Attributes:
+        end, length: In seconds, the end since 1970.
+        scrape: Seconds between two scrapes, which is the least interval.
+        points: By which Grafana divides its length.
+
+    """
 
     end: float
     length: float
     scrape: float
+    points: int = PIXELS
+
+    def asked(self, interval: str, points: int) -> Window:
+        """Return what a query is asked over that has an interval of its own, or none, and a panel with so many points."""
+        return replace(self, scrape=seconds(interval) if interval else self.scrape, points=points)
 
     @property
     def interval(self) -> float:
-        """`$__interval`: one value per pixel, rounded, never less than the time between two scrapes."""
-        wanted = self.length / PIXELS
+        """`$__interval`: one value per point, rounded, never less than the least interval."""
+        wanted = self.length / self.points
         return max(next((float(step) for below, step in ROUNDED if wanted < below), DAY), self.scrape)
 
     @property
@@ -64,7 +81,7 @@ class Choice:
     Attributes:
         name: Of the variable.
         query: What its values come from, with the variables before it filled in; empty for one that asks nothing.
-        selector, label: Of which series which label.
+        selector, label: Of which series which label; of a query's result the query.
         values: What there is to choose from.
         value: What stands for it in an expression.
         every: What stands for it when All is chosen.
@@ -100,19 +117,30 @@ def choices(board: Mapping[str, Any], prometheus: Prometheus, window: Window) ->
 def _choice(variable: Mapping[str, Any], chosen: Mapping[str, str], prometheus: Prometheus, window: Window) -> Choice:
     name, query = str(variable["name"]), variable.get("query")
     text = str(query.get("query", "")) if isinstance(query, Mapping) else str(query or "")
-    found = LABEL_VALUES.fullmatch(text)
-    if variable["type"] != "query" or not found:
+    regex = str(variable.get("regex") or "")
+    listed: Sequence[str]
+    if variable["type"] == "query" and (found := LABEL_VALUES.fullmatch(text)):
+        label, asked = found["label"], filled(found["selector"] or "", chosen, window)
+        listed = prometheus.label_values(label, [asked] if asked else [], window.end - window.length)
+    elif variable["type"] == "query" and (found := QUERY_RESULT.fullmatch(text)) and (taken := OF_LABEL.match(regex)):
+        label, asked = taken["label"], filled(found["expr"], chosen, window)
+        listed = sorted(_written(series) for series in prometheus.query(asked, window.end))
+    else:
         raise ValueError(f"the variable {name!r} is of a form that is not known here: {text}")
-    selector = filled(found["selector"] or "", chosen, window)
-    listed = prometheus.label_values(found["label"], [selector] if selector else [], window.end - window.length)
-    values = tuple(_kept(listed, str(variable.get("regex") or "")))
+    values = tuple(dict.fromkeys(_kept(listed, regex)))
     every = str(variable.get("allValue") or "") or any_of(values)
     current = (variable.get("current") or {}).get("value")
     if current and "$__all" not in current:
         value = any_of(current if isinstance(current, list) else [current])
     else:
         value = every if current or not values else any_of(values[:1])
-    return Choice(name, filled(text, chosen, window), selector, found["label"], values, value, every)
+    return Choice(name, filled(text, chosen, window), asked, label, values, value, every)
+
+
+def _written(series: Series) -> str:
+    """Return a series as Grafana writes it for the regular expression of a variable, less its value and time."""
+    labels = ",".join(f'{k}="{v}"' for k, v in series.labels.items() if k != "__name__")
+    return f"{series.labels.get('__name__', '')}{{{labels}}}"
 
 
 def _kept(values: Sequence[str], pattern: str) -> Iterator[str]:
@@ -138,6 +166,6 @@ def filled(expr: str, chosen: Mapping[str, str], window: Window | None = None) -
     return VARIABLE.sub(lambda m: known.get(m[1] or m[2] or m[3], m[0]), expr)
 
 
-def _duration(seconds: float) -> str:
-    milliseconds = max(1, round(seconds * 1000))
+def _duration(length: float) -> str:
+    milliseconds = max(1, round(length * 1000))
     return f"{milliseconds}ms" if milliseconds % 1000 else f"{milliseconds // 1000}s"

@@ -86,6 +86,6 @@ def wrong(why: str, fix: str = "") -> Finding:
     return Finding(State.WRONG, why, fix)
 
 
-def failed(verdicts: Iterable[Verdict]) -> bool:
-    """Say whether something is wrong."""
-    return any(v.state is State.WRONG for v in verdicts)
+def failed(verdicts: Iterable[Verdict], *, pending: bool = False) -> bool:
+    """Say whether something is wrong; with `pending`, also whether something has not come yet."""
+    return any(v.state is State.WRONG or (pending and v.state is State.PENDING) for v in verdicts)

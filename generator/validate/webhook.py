@@ -11,6 +11,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, Self
 
 from generator.errors import GeneratorError, Problem
+from generator.validate.answer import Answer
 from generator.validate.prometheus import unix
 
 #: Largest notification that is read.
@@ -97,19 +98,14 @@ class Webhook:
 
     def take(self, body: bytes) -> bool:
         """Remember a notification; False when it is none."""
+        now = time.time()
         try:
-            alerts = json.loads(body)["alerts"]
-            now = time.time()
+            alerts = Answer(json.loads(body), "", ValueError).get("alerts")
             made = [
-                Delivery(
-                    {str(k): str(v) for k, v in a["labels"].items()},
-                    a["status"] == "firing",
-                    unix(a.get("startsAt")),
-                    now,
-                )
-                for a in alerts
+                Delivery(a.get("labels").labels(), a.get("status").text() == "firing", unix(a.get("startsAt")), now)
+                for a in alerts.items()
             ]
-        except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
+        except (ValueError, RecursionError):
             return False
         with self._told:
             self._deliveries += made

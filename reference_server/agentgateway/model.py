@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import functools
+import re
 from collections.abc import Mapping
 from dataclasses import replace
 
 from generator.catalogue import Kind, Metric
 from reference_server.agentgateway import page, traffic
-from reference_server.agentgateway.traffic import BIND, PLACE
+from reference_server.agentgateway.traffic import BIND, PLACE, PLAIN
 from reference_server.agentgateway.workload import CODE, DOCUMENTED, Work
 from reference_server.services.draw import observe, times
 from reference_server.services.model import Model, Process
@@ -17,11 +18,19 @@ from reference_server.settings import SettingsError
 #: Which names the page has.
 ERA = "AGENT_REFERENCE_ERA"
 
-TAG = "1.5.0"
+#: Which version the gateway is: its page lacks what came later.
+VERSION = "AGENT_REFERENCE_VERSION"
+
 THREADS = 4
 
 #: Edges of the documentation's histograms, of which it gives none: assumed, as those of the code's nearest metric.
 _ASSUMED = {"bytes": tuple(float(4**n) for n in range(14)), "seconds": tuple(0.01 * 2**n for n in range(14))}
+
+#: Listeners and their shares of the connections. One without TLS is chosen by each request, not by the connection.
+LISTENERS = (
+    ({**PLACE, "protocol": "https"}, 0.7),
+    ({"bind": PLAIN, "gateway": "unknown", "listener": "unknown", "protocol": "http"}, 0.3),
+)
 
 #: Type of an xDS resource to its share of the messages, and the bytes of one.
 _RESOURCES = {
@@ -31,34 +40,51 @@ _RESOURCES = {
 
 #: What the memory of a process is made of, as shares of its resident memory, and of the container's.
 _PROCESS = {
-    "process_rss": 1.0, "process_pss": 0.97, "process_private_dirty": 0.7, "process_private_clean": 0.2,
-    "process_shared_clean": 0.06, "process_swap": 0.0,
+    "process_size": 0.0, "process_rss": 1.0, "process_pss": 0.97, "process_pss_dirty": 0.7, "process_private_dirty": 0.7,
+    "process_private_clean": 0.2, "process_shared_clean": 0.06, "process_shared_dirty": 0.0, "process_referenced": 0.95,
+    "process_anonymous": 0.7, "process_lazy_free": 0.0, "process_anon_huge_pages": 0.0, "process_shmem_huge_pages": 0.0,
+    "process_shmem_pmd_mapped": 0.0, "process_file_pmd_mapped": 0.0, "process_shared_hugetlb": 0.0,
+    "process_private_hugetlb": 0.0, "process_swap": 0.0, "process_swap_pss": 0.0, "process_locked": 0.0,
 }  # fmt: skip
 _CGROUP = {
-    "cgroup_usage": 1.25, "cgroup_working_set": 1.1, "cgroup_anon": 0.75, "cgroup_file": 0.3, "cgroup_kernel": 0.12,
-    "cgroup_sock": 0.02, "cgroup_slab": 0.06,
+    "cgroup_usage": 1.25, "cgroup_working_set": 1.1, "cgroup_anon": 0.75, "cgroup_inactive_anon": 0.6,
+    "cgroup_active_anon": 0.15, "cgroup_file": 0.3, "cgroup_file_mapped": 0.08, "cgroup_active_file": 0.15,
+    "cgroup_inactive_file": 0.15, "cgroup_shmem": 0.0, "cgroup_kernel": 0.12, "cgroup_kernel_stack": 0.01,
+    "cgroup_pagetables": 0.02, "cgroup_percpu": 0.001, "cgroup_sock": 0.02, "cgroup_slab": 0.06,
+    "cgroup_slab_reclaimable": 0.03, "cgroup_slab_unreclaimable": 0.03,
+}  # fmt: skip
+
+#: What the kernel counts for the container, a second: pages are mapped as tasks come, few files leave the cache.
+_FAULTS = {
+    "cgroup_pgfault_total": 40.0, "cgroup_pgmajfault_total": 0.002, "cgroup_workingset_refault_anon_total": 0.0,
+    "cgroup_workingset_refault_file_total": 0.01, "cgroup_workingset_activate_anon_total": 0.0,
+    "cgroup_workingset_activate_file_total": 0.002, "cgroup_workingset_restore_anon_total": 0.0,
+    "cgroup_workingset_restore_file_total": 0.0,
 }  # fmt: skip
 
 
 def begin(process: Process, work: Work) -> None:
     """Put on the page what is there from the start: the build, the configuration, the process, limits that turned nobody away."""
-    process.state["era"] = work.era
+    process.state.update(era=work.era, version=work.version)
     if work.era != CODE:
         process.instruments.set("connections_active", 0)
         process.instruments.set("mcp_sessions_active", 0)
         return
     own = process.instruments
-    own.set("build_info", 1, tag=TAG)
+    own.set("build_info", 1, tag=work.version)
     own.set("config_synchronized", 1)
     own.set("substrate_request_parking_active", 0)
     own.add("requests_shed_total", 0, bind=BIND)
     own.add("downstream_connections_shed_total", 0, bind=BIND)
-    _runtime(process, work, 0.5)
+    _runtime(process, work, 0.0, 0.5)
 
 
 def tick(process: Process, work: Work, seconds: float, share: float) -> None:
     """Let a slice of time pass."""
-    process.state["era"] = work.era
+    if work.era == CODE and process.state.get("version") != work.version:
+        process.instruments.drop("build_info")
+        process.instruments.set("build_info", 1, tag=work.version)
+    process.state.update(era=work.era, version=work.version)
     traffic.plain(process, work, seconds, share)
     traffic.models(process, work, seconds, share)
     traffic.mcp(process, work, seconds, share)
@@ -66,7 +92,7 @@ def tick(process: Process, work: Work, seconds: float, share: float) -> None:
         _connected(process, work, seconds, share)
         _controlled(process, work, seconds, share)
         _routed(process, work, seconds, share)
-        _runtime(process, work, share)
+        _runtime(process, work, seconds, share)
     else:
         process.instruments.add("connections_total", times(process, work.connections, seconds, share))
         process.instruments.set("connections_active", round(work.connections * share * 12))
@@ -74,14 +100,20 @@ def tick(process: Process, work: Work, seconds: float, share: float) -> None:
 
 
 def _connected(process: Process, work: Work, seconds: float, share: float) -> None:
-    own, where = process.instruments, {**PLACE, "protocol": "https"}
-    count = times(process, work.connections, seconds, share)
-    if count:
-        own.add("downstream_connections_total", count, **where)
-        observe(process, "tls_handshake_duration_seconds", count, work.tls_seconds, 0.5, **where)
+    own = process.instruments
     load = sum((*work.http.values(), *work.mcp.values())) + 20 * sum(work.llm.values())
-    own.add("downstream_received_bytes_total", round(load * seconds * share * 1_200), **where)
-    own.add("downstream_sent_bytes_total", round(load * seconds * share * 3_500), **where)
+    carried: dict[str, float] = process.state.setdefault("carried", {})
+    for where, ratio in LISTENERS:
+        carried[where["bind"]] = carried.get(where["bind"], 0.0) + load * ratio * seconds * share
+        count = times(process, work.connections * ratio, seconds, share)
+        if not count:
+            continue  # what open connections carry is counted when they end
+        passed = carried.pop(where["bind"])
+        own.add("downstream_connections_total", count, **where)
+        own.add("downstream_received_bytes_total", round(passed * 1_200), **where)
+        own.add("downstream_sent_bytes_total", round(passed * 3_500), **where)
+        if where["protocol"] == "https":
+            observe(process, "tls_handshake_duration_seconds", count, work.tls_seconds, 0.5, **where)
     own.add("requests_shed_total", times(process, work.shed_requests, seconds, share), bind=BIND)
     own.add("downstream_connections_shed_total", times(process, work.shed_connections, seconds, share), bind=BIND)
 
@@ -110,7 +142,7 @@ def _routed(process: Process, work: Work, seconds: float, share: float) -> None:
         observe(process, "atenet_router_route_duration_seconds", count, 0.02, 0.6, **labels)
 
 
-def _runtime(process: Process, work: Work, share: float) -> None:
+def _runtime(process: Process, work: Work, seconds: float, share: float) -> None:
     """Set what the runtime and the kernel show: tasks follow the open connections, memory follows the tasks."""
     own = process.instruments
     open_ = (work.connections * 12 + sum(work.llm.values()) * 10 + sum(work.mcp.values()) * 3) * share
@@ -121,6 +153,8 @@ def _runtime(process: Process, work: Work, share: float) -> None:
     resident = 45_000_000 + tasks * 40_000
     for name, ratio in {**_PROCESS, **_CGROUP}.items():
         own.set(name, round(resident * ratio))
+    for name, rate in _FAULTS.items():
+        own.add(name, times(process, rate, seconds))
     own.set("process_swap", 4096 * round(process.chance.random() * 3))
 
 
@@ -137,16 +171,19 @@ def metrics(_: str, known: tuple[Metric, ...]) -> tuple[Metric, ...]:
 
 
 def adapt(work: Work, environment: Mapping[str, str]) -> Work:
-    """Return the workload in the era that the environment wants.
+    """Return the workload in the era and the version that the environment wants.
 
     Raises:
-        SettingsError: There is no such era.
+        SettingsError: There is no such era, or the version is none.
 
     """
-    era = environment.get(ERA, "")
-    if era not in ("", CODE, DOCUMENTED):
-        raise SettingsError([f"{ERA} is {era!r}; wanted: {CODE} or {DOCUMENTED}"])
-    return replace(work, era=era) if era else work
+    era, version = environment.get(ERA, "") or work.era, environment.get(VERSION, "") or work.version
+    wrong = [] if era in (CODE, DOCUMENTED) else [f"{ERA} is {era!r}; wanted: {CODE} or {DOCUMENTED}"]
+    if not re.fullmatch(r"\d+(\.\d+)+", version):
+        wrong.append(f"{VERSION} is {version!r}; wanted: a version such as 1.4.1")
+    if wrong:
+        raise SettingsError(wrong)
+    return replace(work, era=era, version=version)
 
 
 MODEL = Model(

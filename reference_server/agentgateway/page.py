@@ -18,8 +18,8 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 
-from generator.catalogue import Kind, Metric
-from reference_server.agentgateway.workload import CODE
+from generator.catalogue import Kind, Metric, version_key
+from reference_server.agentgateway.workload import CODE, NEWEST
 from reference_server.services import page as pages
 from reference_server.services.model import Process
 
@@ -66,10 +66,11 @@ STYLE = pages.Style(
 
 
 def write(process: Process) -> bytes:
-    """Write the page of a process: the metrics of its era."""
-    era = process.state.get("era", CODE)
+    """Write the page of a process: the metrics of its era that its version has."""
+    era, version = process.state.get("era", CODE), version_key(process.state.get("version", NEWEST))
     found = dict.fromkeys(metric for metric, _, _ in process.instruments.points())
-    shown = sorted((m for m in found if era in m.emission), key=lambda m: m.line)
+    had = (m for m in found if era in m.emission and (era != CODE or version_key(m.since) <= version))
+    shown = sorted(had, key=lambda m: m.line)
     return pages.write(STYLE, shown, process.instruments)
 
 

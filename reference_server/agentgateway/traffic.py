@@ -7,16 +7,18 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
+from generator.catalogue import version_key
 from reference_server.agentgateway.workload import CODE, Work
 from reference_server.services.draw import observe, part, times
 from reference_server.services.model import Process
 
 #: The gateway as it is called on Kubernetes.
-BIND, GATEWAY, LISTENER = "8080/agents/ai-gateway", "agents/ai-gateway", "http"
+BIND, GATEWAY, LISTENER = "8443/agents/ai-gateway", "agents/ai-gateway", "https"
+PLAIN = "8080/agents/ai-gateway"
 PLACE = {"bind": BIND, "gateway": GATEWAY, "listener": LISTENER}
 
 #: What a client gets when it is not let in.
-STATUS = {"Authorization": "403", "ExtAuth": "403", "RateLimit": "429", "Guardrail": "403"}
+STATUS = {"Authorization": "403", "ExtAuth": "403", "DirectResponse": "403", "RateLimit": "429", "Guardrail": "403"}
 
 #: USD for a million input tokens, and for a million output tokens.
 PRICES = {
@@ -70,9 +72,14 @@ def plain(process: Process, work: Work, seconds: float, share: float) -> None:
             )  # fmt: skip
             if work.era == CODE:
                 _handled(process, work, count, "Http", work.http_seconds, f"agents/{name}", routed(name))
-    for reason, rate in {**work.refused, "RateLimit": work.limited}.items():
+    for reason, rate in {**work.refused, "DirectResponse": work.denied, "RateLimit": work.limited}.items():
         count = times(process, rate, seconds, share)
-        where = {"backend": "unknown", "protocol": "unknown", "method": "POST", **routed("shop")}
+        where = {
+            "backend": "unknown",
+            "protocol": "http",
+            "method": "POST",
+            **routed("shop"),
+        }  # no backend was chosen yet
         answered(process, work, count, 0.002, **where, status=STATUS.get(reason, "401"), reason=reason)
 
 
@@ -106,7 +113,7 @@ def _handled(process: Process, work: Work, count: int, subtype: str, lasts: floa
 def models(process: Process, work: Work, seconds: float, share: float) -> None:
     """Let requests to language models pass or fail."""
     for name, rate in work.llm.items():
-        provider, _, model = name.partition("/")
+        provider = name.partition("/")[0]
         where = {"backend": f"agents/{provider}", "protocol": "llm", "method": "POST", **routed(provider)}
         left = count = times(process, rate, seconds, share)
         for status, bad in (
@@ -116,23 +123,53 @@ def models(process: Process, work: Work, seconds: float, share: float) -> None:
             failed = min(left, part(process.chance, count, bad))
             left -= failed
             answered(process, work, failed, 0.4, **where, status=status, reason="Upstream")
-            if work.era == CODE and failed and status == "503":
-                labels = _model(provider, model)
-                observe(process, "gen_ai_server_request_duration", failed, 0.4, 0.5, **labels, error_type="_OTHER")
+            if work.era == CODE:
+                _unanswered(process, name, failed, "Missing" if name in work.unpriced else "Exact")
         lasts = work.first_token_seconds + work.output_tokens * work.token_seconds
         answered(process, work, left, lasts, 0.5, **where, status="200", reason="Upstream")
         if left and work.era == CODE:
-            _generated(process, work, left, name, lasts)
+            streamed = part(process.chance, left, work.streamed)
+            _generated(process, work, left, streamed, name, lasts)
             again = part(process.chance, left, work.retried)
             if again:
                 process.instruments.add("retries_total", again, **where, status="200", reason="Upstream")
             _handled(process, work, count, "Llm", lasts, f"agents/{provider}", routed(provider))
-            _checked(process, work, left)
+            _checked(process, work, {"Request": left, "Response": left - streamed})
         elif left:
             observe(process, "llm_request_duration_seconds", left, lasts, 0.5)
             process.instruments.add("llm_tokens_total", round(left * (work.input_tokens + work.output_tokens)))
         if work.era != CODE:
             process.instruments.add("llm_requests_total", count)
+
+    if work.era == CODE:
+        _clients_at_fault(process, work, seconds, share)
+
+
+def _clients_at_fault(process: Process, work: Work, seconds: float, share: float) -> None:
+    """Record requests that no model can answer: bodies that cannot be read, names that nobody has."""
+    first = next(iter(work.llm), "openai/gpt-4o").partition("/")[0]
+    where = {"backend": f"agents/{first}", "protocol": "llm", "method": "POST", **routed(first)}
+    count = times(process, work.malformed, seconds, share)
+    answered(process, work, count, 0.002, **where, status="503", reason="Internal")
+    for name, rate in work.invented.items():
+        provider = name.partition("/")[0]
+        count = times(process, rate, seconds, share)
+        where = {"backend": f"agents/{provider}", "protocol": "llm", "method": "POST", **routed(provider)}
+        answered(process, work, count, 0.2, **where, status="404", reason="Upstream")
+        _unanswered(process, name, count, "Missing")
+
+
+#: The first version that says of a request to a model that it failed.
+ERROR_TYPE = (1, 5)
+
+
+def _unanswered(process: Process, name: str, count: int, price: str) -> None:
+    """Record requests that no model answered: their time is observed, their price looked up, and no token counted."""
+    if count:
+        labels = _model(*name.split("/", 1)) | {"gen_ai_response_model": "unknown"}
+        told = {"error_type": "_OTHER"} if version_key(process.state["version"]) >= ERROR_TYPE else {}
+        observe(process, "gen_ai_server_request_duration", count, 0.4, 0.5, **labels, **told)
+        process.instruments.add("cost_catalog_lookups_total", count, **labels, status=price)
 
 
 def _model(provider: str, model: str) -> dict[str, str]:
@@ -142,15 +179,20 @@ def _model(provider: str, model: str) -> dict[str, str]:
     }  # fmt: skip
 
 
-def _generated(process: Process, work: Work, count: int, name: str, lasts: float) -> None:
+def _generated(process: Process, work: Work, count: int, streamed: int, name: str, lasts: float) -> None:
     """Record answers of a model: tokens, times, price."""
     own = process.instruments
     labels = _model(*name.split("/", 1))
     observe(process, "gen_ai_server_request_duration", count, lasts, 0.5, **labels)
-    observe(process, "gen_ai_server_time_to_first_token", count, work.first_token_seconds, 0.5, **labels)
-    observe(process, "gen_ai_server_time_per_output_token", count, work.token_seconds, 0.3, **labels)
+    observe(process, "gen_ai_server_time_to_first_token", streamed, work.first_token_seconds, 0.5, **labels)
+    observe(process, "gen_ai_server_time_per_output_token", streamed, work.token_seconds, 0.3, **labels)
     observe(
-        process, "gen_ai_server_inter_chunk_latency", count * 10, work.token_seconds * TOKENS_PER_CHUNK, 0.4, **labels
+        process,
+        "gen_ai_server_inter_chunk_latency",
+        streamed * 10,
+        work.token_seconds * TOKENS_PER_CHUNK,
+        0.4,
+        **labels,
     )
     kinds = {
         "input": work.input_tokens, "output": work.output_tokens, "input_cache_read": work.input_tokens * 0.3,
@@ -166,10 +208,10 @@ def _generated(process: Process, work: Work, count: int, name: str, lasts: float
         own.add("gen_ai_client_cost_usd_total", count * each, **labels)
 
 
-def _checked(process: Process, work: Work, count: int) -> None:
-    """Record the guardrails' checks of prompts and of answers."""
-    for phase in ("Request", "Response"):
-        left = count
+def _checked(process: Process, work: Work, passed: Mapping[str, int]) -> None:
+    """Record the guardrails' checks of prompts and of answers: each guard's, of as many as passed in each phase."""
+    for phase, number in passed.items():
+        left = count = number * work.guards
         for action, share in (
             ("FailOpen", work.guardrail_open),
             ("Mask", work.guardrail_masked),
@@ -181,7 +223,8 @@ def _checked(process: Process, work: Work, count: int) -> None:
                 process.instruments.add("guardrail_checks_total", found, phase=phase, action=action)
         if left:
             process.instruments.add("guardrail_checks_total", left, phase=phase, action="Allow")
-    observe(process, "upstream_call_duration_seconds", 2 * count, 0.08, 0.4, kind="Policy", subtype="Guardrail")
+    calls = sum(passed.values()) * work.guards
+    observe(process, "upstream_call_duration_seconds", calls, 0.08, 0.4, kind="Policy", subtype="Guardrail")
 
 
 def mcp(process: Process, work: Work, seconds: float, share: float) -> None:
@@ -190,8 +233,11 @@ def mcp(process: Process, work: Work, seconds: float, share: float) -> None:
         where = {"backend": f"agents/{server}", "protocol": "mcp", **routed("mcp")}
         count = times(process, rate, seconds, share)
         failed = part(process.chance, count, work.mcp_errors.get(server, 0.0))
-        answered(process, work, failed, 0.05, **where, method="POST", status="502", reason="MCP")
-        answered(process, work, count - failed, 0.15, **where, method="POST", status="200", reason="Upstream")
+        refused = min(count - failed, part(process.chance, count, work.mcp_forbidden.get(server, 0.0)))
+        well = count - failed - refused
+        answered(process, work, failed, 0.05, **where, method="POST", status="500", reason="MCP")
+        answered(process, work, refused, 0.002, **where, method="POST", status="400", reason="MCP")
+        answered(process, work, well, 0.15, **where, method="POST", status="200", reason="Upstream")
         _called(process, count, server)
         if work.era == CODE:
             _handled(process, work, count, "Mcp", 0.15, f"agents/{server}", routed("mcp"))

@@ -8,6 +8,9 @@ from dataclasses import dataclass, field
 #: The names of the metrics: those of the code, or those of the documentation.
 CODE, DOCUMENTED = "code", "documented"
 
+#: The first version that has everything in the catalogue; the vendor's sources call it the next one.
+NEWEST = "1.5.0"
+
 
 @dataclass(frozen=True, slots=True)
 class Work:
@@ -15,6 +18,7 @@ class Work:
 
     Attributes:
         era: Which names the page has: `code` or `documented`.
+        version: Which version it is; the page lacks what came later.
         http: Plain requests a second, by route; each has a backend of its own.
         http_errors: Share of a route's requests that the backend answers with 500.
         gone: Share of a route's requests that find no healthy backend.
@@ -23,20 +27,26 @@ class Work:
         overhead_seconds: Median time of the gateway itself before it calls the backend.
         policy_seconds: Median time of one call of a policy.
         refused: Requests a second that are not let in, by reason.
+        denied: Requests a second that an external authorization service refuses; the gateway answers them directly.
         limited: Requests a second that a rate limit refuses.
         shed_requests, shed_connections: What the limits of the gateway turn away a second.
         llm: Requests a second by `provider/model`.
         llm_errors: Share of a provider's requests that end in 503.
         llm_limited: Share of a provider's requests that end in 429.
+        malformed: Requests to models a second whose body the gateway cannot read.
+        invented: Requests a second by `provider/model` for models that the provider does not have.
         retried: Share of the requests to models that succeed at a second try.
+        streamed: Share of the answers that are streamed: the others have no time to the first token, and none of a token.
         first_token_seconds: Median time to the first token.
         token_seconds: Median time of an output token.
         input_tokens, output_tokens: Median tokens of a request.
         unpriced: Models without a price, as `provider/model`.
         mcp: MCP requests a second by server.
-        mcp_errors: Share of a server's messages that end in 502.
+        mcp_errors: Share of a server's messages that end in 500, because the server is gone.
+        mcp_forbidden: Share of a server's messages that the gateway refuses: tools that the client may not use.
         mcp_streams: Streams of server-sent events that end, a second; each lasts `stream_seconds`.
         stream_seconds: Median length of a stream.
+        guards: Guards that each prompt passes, and each answer that is not streamed; each is a check of its own.
         guardrail_open, guardrail_masked, guardrail_rejected: Shares of the checks.
         connections: New connections a second.
         tls_seconds: Median time of a TLS handshake.
@@ -48,6 +58,7 @@ class Work:
     """
 
     era: str = CODE
+    version: str = NEWEST
     http: Mapping[str, float] = field(default_factory=lambda: {"shop": 12.0, "search": 6.0, "docs": 2.0})
     http_errors: Mapping[str, float] = field(default_factory=dict)
     gone: Mapping[str, float] = field(default_factory=dict)
@@ -56,6 +67,7 @@ class Work:
     overhead_seconds: float = 0.0004
     policy_seconds: float = 0.002
     refused: Mapping[str, float] = field(default_factory=lambda: {"JwtAuth": 0.05, "Authorization": 0.02})
+    denied: float = 0.02
     limited: float = 0.05
     shed_requests: float = 0.0
     shed_connections: float = 0.0
@@ -64,7 +76,10 @@ class Work:
     )
     llm_errors: Mapping[str, float] = field(default_factory=dict)
     llm_limited: Mapping[str, float] = field(default_factory=lambda: {"openai": 0.005})
+    malformed: float = 0.0
+    invented: Mapping[str, float] = field(default_factory=dict)
     retried: float = 0.01
+    streamed: float = 0.8
     first_token_seconds: float = 0.6
     token_seconds: float = 0.018
     input_tokens: float = 1200.0
@@ -72,8 +87,10 @@ class Work:
     unpriced: tuple[str, ...] = ()
     mcp: Mapping[str, float] = field(default_factory=lambda: {"github": 3.0, "files": 2.0, "web": 1.0})
     mcp_errors: Mapping[str, float] = field(default_factory=dict)
+    mcp_forbidden: Mapping[str, float] = field(default_factory=dict)
     mcp_streams: float = 0.02
     stream_seconds: float = 40.0
+    guards: int = 1
     guardrail_open: float = 0.0
     guardrail_masked: float = 0.02
     guardrail_rejected: float = 0.005

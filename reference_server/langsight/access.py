@@ -8,14 +8,14 @@ from __future__ import annotations
 import hmac
 import ipaddress
 import time
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 
 from starlette.datastructures import Headers
-from starlette.responses import JSONResponse
+from starlette.responses import JSONResponse, PlainTextResponse
 from starlette.routing import Match, Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from reference_server.langsight.paths import SKIPPED
+from reference_server.langsight.paths import SKIPPED, parsed
 from reference_server.langsight.settings import LangSight
 from reference_server.langsight.work import answered
 from reference_server.services.hosting import Hosting
@@ -23,11 +23,17 @@ from reference_server.services.model import Process
 
 UNAUTHORISED, FORBIDDEN, TOO_LARGE, UNAVAILABLE = 401, 403, 413, 503
 
+#: Set in the scope of a request whose handler failed: its 500 is made outside of the real counting, too.
+FAILED = "langsight.failed"
+
 #: Answers of layers that stand around the real counting: it does not see them.
 OUTSIDE = frozenset({TOO_LARGE})
 
-#: Label sets that requests over HTTP can make: the real server has no bound, and runs out of memory.
-MOST_SERIES = 10_000
+
+def failed(scope: Scope) -> PlainTextResponse:
+    """Return the answer to a request whose handler failed, which nothing counts."""
+    scope[FAILED] = True
+    return PlainTextResponse("Internal Server Error", 500)
 
 
 class Counted:
@@ -37,7 +43,6 @@ class Counted:
         """Wrap `app`; requests count on the first process of the deployment."""
         self._app = app
         self._hosting = hosting
-        self._seen: set[tuple[str, str, int]] = set()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve and count; a process that is down answers nothing."""
@@ -50,45 +55,55 @@ class Counted:
         begun = time.perf_counter()
 
         async def watch(message: Message) -> None:
-            if message["type"] == "http.response.start":
+            if message["type"] == "http.response.start" and FAILED not in scope:
                 self._count(process, scope, message["status"], time.perf_counter() - begun)
             await send(message)
 
         await self._app(scope, receive, send if scope["path"] in SKIPPED else watch)
 
     def _count(self, process: Process, scope: Scope, status: int, seconds: float) -> None:
-        asked = (scope["method"], scope["path"], status)
-        if status in OUTSIDE or (asked not in self._seen and len(self._seen) >= MOST_SERIES):
+        if status in OUTSIDE:
             return
-        self._seen.add(asked)
         documented: bool = self._hosting.service.workload.documented_paths
         answered(
             process,
             documented=documented,
             method=scope["method"],
-            path=scope["path"],
+            path=parsed(scope["path"]),
             status=status,
             seconds=seconds,
         )
 
 
 class Authenticated:
-    """Wants an API key, or the headers of a trusted dashboard; without configured keys everybody is let in."""
+    """Wants an API key, or the headers of a trusted dashboard; without configured keys everybody is let in.
 
-    def __init__(self, app: ASGIApp, own: LangSight, guarded: Collection[Route]) -> None:
-        """Wrap `app`; a request for one of the `guarded` routes needs a key."""
+    Keys are in Postgres: without it no request gets so far.
+    """
+
+    def __init__(self, app: ASGIApp, own: LangSight, guarded: Collection[Route], broken: Callable[[], bool]) -> None:
+        """Wrap `app`; a request for one of the `guarded` routes needs a key, and a Postgres that is not `broken`."""
         self._app = app
+        self._broken = broken
         self._own = own
         self._guarded = guarded
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Let in, or refuse: 401 without a key, 403 with a wrong one. A URL that does not exist needs none."""
         wanted = any(route.matches(scope)[0] is Match.FULL for route in self._guarded)
+        if wanted and self._broken():
+            await failed(scope)(scope, receive, send)
+            return
         refusal = self._refusal(scope) if wanted else None
         await (refusal or self._app)(scope, receive, send)
 
     def _refusal(self, scope: Scope) -> JSONResponse | None:
         headers = Headers(scope=scope)
+        claimed = headers.get("x-user-id") and headers.get("x-user-role")
+        if (
+            claimed and not self._own.documented
+        ):  # the code wants them signed, with a secret that is not configured here
+            return JSONResponse({"detail": "Invalid proxy signature"}, UNAUTHORISED)
         if not self._own.api_keys or self._session(scope, headers):
             return None
         key = headers.get("x-api-key") or headers.get("authorization", "").removeprefix("Bearer ").strip()

@@ -19,16 +19,26 @@ KEEPALIVE_SECONDS = 15.0
 
 KEEPALIVE = b": keepalive\n\n"
 
+#: Bytes that wait for one slow client, unless a single event has more; the real buffer counts events alone.
+MOST_BYTES = 4 * 1024 * 1024
+
 
 class _Client:
     """One connection: events that it has not taken, and a bell."""
 
-    __slots__ = ("bell", "buffer", "gone")
+    __slots__ = ("bell", "buffer", "gone", "size")
 
-    def __init__(self, buffer: int) -> None:
-        self.buffer: deque[bytes] = deque(maxlen=buffer)
+    def __init__(self) -> None:
+        self.buffer: deque[bytes] = deque()
         self.bell = asyncio.Event()
         self.gone = False
+        self.size = 0
+
+    def take(self) -> bytes:
+        """Return the oldest event that waits."""
+        event = self.buffer.popleft()
+        self.size -= len(event)
+        return event
 
 
 class Feed:
@@ -42,6 +52,7 @@ class Feed:
         taken: Callable[[], int] = lambda: 0,
         counted: Callable[[int], None] = lambda _: None,
         dropped: Callable[[], None] = lambda: None,
+        documented: bool = True,
     ) -> None:
         """Start without clients.
 
@@ -51,9 +62,10 @@ class Feed:
             taken: How many of `most` are taken by clients that are only simulated.
             counted: Told how many clients there are, whenever that changes.
             dropped: Told of each event that a client lost.
+            documented: The event `error` has a message alone; in the code it tells the cap, too.
 
         """
-        self._most, self._buffer = most, buffer
+        self._most, self._buffer, self._documented = most, buffer, documented
         self._taken, self._counted, self._dropped = taken, counted, dropped
         self._clients: list[_Client] = []
         self._connections = 0
@@ -69,9 +81,11 @@ class Feed:
             return
         event = message(kind, data)
         for client in self._clients:
-            if len(client.buffer) == self._buffer:
+            while client.buffer and (len(client.buffer) >= self._buffer or client.size + len(event) > MOST_BYTES):
+                client.take()
                 self._dropped()
             client.buffer.append(event)
+            client.size += len(event)
             client.bell.set()
 
     def cut(self) -> None:
@@ -85,9 +99,11 @@ class Feed:
         self._count(1)
         try:
             if len(self._clients) + self._taken() >= self._most:
-                yield message("error", {"message": "Too many connections"})
+                yield message(
+                    "error", {"message": "Too many connections", **({} if self._documented else {"max": self._most})}
+                )
                 return
-            client = _Client(self._buffer)
+            client = _Client()
             self._clients.append(client)
             try:
                 yield f": connected at {datetime.now(UTC).isoformat()}\n\n".encode()
@@ -106,7 +122,7 @@ class Feed:
 async def _followed(client: _Client) -> AsyncIterator[bytes]:
     while not client.gone:
         while client.buffer:
-            yield client.buffer.popleft()
+            yield client.take()
         client.bell.clear()
         try:
             await asyncio.wait_for(client.bell.wait(), KEEPALIVE_SECONDS)

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import Any
 
 from reference_server.langsight import settings
 from reference_server.langsight.page import CONTENT_TYPE, write
 from reference_server.langsight.routes import routes
-from reference_server.langsight.work import Workload, begin, tick
+from reference_server.langsight.work import Workload, begin, ready, tick
 from reference_server.services.model import Model
 
 #: Of the API, which has the page. Source: seed 002.
@@ -18,8 +17,10 @@ PORT = 8000
 
 def adapt(workload: Workload, environment: Mapping[str, str]) -> Workload:
     """Let the environment decide what the code counts."""
-    switches: Mapping[str, Any] = settings.read(environment).switches
-    return replace(workload, **switches)
+    own = settings.read(environment)
+    if own.feed_buffer != settings.FEED[True][1]:
+        workload = replace(workload, sse_buffer=own.feed_buffer)
+    return replace(workload, **own.switches)
 
 
 MODEL = Model(
@@ -35,4 +36,5 @@ MODEL = Model(
     content_type=CONTENT_TYPE,
     routes=routes,
     adapt=adapt,
+    probes=ready,
 )

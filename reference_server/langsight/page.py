@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from generator.catalogue import Kind, Metric
-from reference_server.exposition import real_help
+from reference_server.exposition import labelled, real_help
 from reference_server.services import page
 from reference_server.services.model import Process
 
@@ -45,10 +45,10 @@ def write(process: Process) -> bytes:
 def _created(process: Process, metric: Metric, series: list[dict[str, str]]) -> page.Line:
     """Return when each series began: the start of the process, or for one with labels the first page that has it."""
     born = process.state["born"]
-    times = []
-    for labels in series:
-        pairs = tuple(labels.items())
-        first = process.wall(process.started + (process.state["age"] if pairs else 0.0))
-        times.append((pairs, born.setdefault((metric.name, pairs), first)))
     name = process.instruments.prefix + metric.base.removesuffix("_total") + "_created"
-    return page.Line(name, Kind.GAUGE, HELP[metric.name], tuple(times))
+    for labels in series:
+        key = (metric.name, *labels.values())
+        if key not in born:
+            first = process.wall(process.started + (process.state["age"] if labels else 0.0))
+            born[key] = f"{labelled(name, labels.items())} {STYLE.number(first)}\n"
+    return page.Line(name, Kind.GAUGE, HELP[metric.name], tuple(born[metric.name, *own.values()] for own in series))

@@ -2,34 +2,41 @@
 
 from __future__ import annotations
 
+import contextlib
+import functools
 import hmac
-from collections.abc import Callable, Mapping, Sequence
+from collections import Counter
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from time import monotonic as now
 from typing import Any
 
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
-from starlette.responses import JSONResponse, Response
+from starlette.responses import JSONResponse, RedirectResponse, Response
 from starlette.routing import BaseRoute, Mount, Route
 
 from reference_server.bodies import body, told
 from reference_server.langsight import settings
-from reference_server.langsight.access import Authenticated, Counted
+from reference_server.langsight.access import Authenticated, Counted, failed
 from reference_server.langsight.feed import Feed
 from reference_server.langsight.spans import MalformedError, extracted, read
 from reference_server.langsight.stream import Stream
-from reference_server.langsight.work import checked, clients, latency, publish
+from reference_server.langsight.work import checked, clients, latency, publish, shown, unready
 from reference_server.services.app import page
 from reference_server.services.hosting import Hosting
 from reference_server.services.model import Process
 
-ACCEPTED, UNAUTHORISED, NOT_FOUND, UNPROCESSABLE, UNAVAILABLE = 202, 401, 404, 422, 503
+ACCEPTED, MOVED, UNAUTHORISED, NOT_FOUND, UNPROCESSABLE, LIMITED, UNAVAILABLE = 202, 307, 401, 404, 422, 429, 503
 
-#: Version that /api/status tells: that of the repository looked at.
-VERSION = "0.14.0"
+#: Version that /api/status tells.
+VERSION = "0.15.0"
 
 #: Longest body of a batch of spans.
-MOST_BYTES = 8 * 1024 * 1024
+MOST_BYTES = 10 * 1024 * 1024
+
+#: Requests a minute that one key may make of a way in.
+LIMITS = {"/api/traces/otlp": 60, "/api/traces/spans": 10_000}
 
 
 def routes(hosting: Hosting, environment: Mapping[str, str]) -> list[BaseRoute]:
@@ -49,11 +56,15 @@ def routes(hosting: Hosting, environment: Mapping[str, str]) -> list[BaseRoute]:
         Route("/api/health/check", api.check, methods=["POST"]),
         Route("/api/live/events", api.events),
         Route("/api/agents/sessions", _nothing),
-        Route("/api/agents/sessions/{session_id}", _nothing),
-        Route("/api/projects/{project}/members", _nothing),
+        Route("/api/agents/sessions/{session_id}", api.unknown),
+        Route("/api/projects", _nothing),
+        Route("/api/projects/{project}/members", api.unknown),
+        Route("/api/investigate", api.investigate, methods=["POST"]),
     ]
-    inner = Starlette(routes=[*public, *guarded], exception_handlers={HTTPException: told})
-    return [Route("/metrics", api.metrics), Mount("/", Counted(Authenticated(inner, own, guarded), hosting))]
+    slash = Route("/metrics/", _without_slash)
+    inner = Starlette(routes=[*public, slash, *guarded], exception_handlers={HTTPException: told})
+    pages = [Route(path, api.metrics) for path in ("/metrics", "/processes/{name}/metrics")]
+    return [*pages, Mount("/", Counted(Authenticated(inner, own, guarded, api.broken), hosting))]
 
 
 class _Api:
@@ -61,8 +72,11 @@ class _Api:
         self._hosting = hosting
         self._own = own
         self._feed = Feed(
-            own.feed_clients, own.feed_buffer, taken=self._simulated, counted=self._counted, dropped=self._dropped
-        )
+            own.feed_clients, own.feed_buffer, taken=self._simulated, counted=self._counted, dropped=self._dropped,
+            documented=own.documented,
+        )  # fmt: skip
+        self._asked: Counter[tuple[str, str]] = Counter()
+        self._minute = 0
         hosting.at_close.append(self._feed.cut)
         hosting.watch(self._starts)
 
@@ -92,14 +106,14 @@ class _Api:
         self._process.instruments.add("sse_events_dropped_total")
 
     async def metrics(self, request: Request) -> Response:
-        """Write the page to whoever has the token; without one configured, to everybody or to nobody."""
+        """Write a page to whoever has the token; without one configured, to everybody or to nobody."""
         token = self._own.metrics_token
         if not token and not self._own.open_metrics:
             return Response(status_code=NOT_FOUND)
         given = request.headers.get("authorization", "").removeprefix("Bearer ").strip()
         if token and not hmac.compare_digest(given.encode(), token.encode()):
             return Response("Unauthorized", UNAUTHORISED)
-        return await page(self._hosting, self._hosting.process())
+        return await page(self._hosting, self._hosting.process(request.path_params.get("name", "")))
 
     async def status(self, _: Request) -> Response:
         return JSONResponse({"status": "ok", "version": VERSION})
@@ -109,27 +123,35 @@ class _Api:
 
     async def readiness(self, _: Request) -> Response:
         """Say whether the databases answer; ClickHouse without memory does not."""
-        well = self._workload.rejected_ratio < 1
-        storage = {"postgres": "ok", "clickhouse": "ok" if well else "error"}
+        states = dict(zip(("postgres", "clickhouse"), unready(self._workload), strict=True))
+        well = not any(states.values())
+        storage = {name: "error" if bad else "ok" for name, bad in states.items()}
         body = {"status": "ready" if well else "not_ready", "version": VERSION, "storage": storage}
         return JSONResponse(body, 200 if well else UNAVAILABLE)
 
     async def spans(self, request: Request) -> Response:
         """Store a batch of spans, count them, and tell the live feed of each."""
-        batch = await _read(request, read)
-        self._store()
-        self._process.instruments.add("spans_ingested_total", len(batch))
-        for span in batch:
-            publish(self._process, "span:new", span)
-        return JSONResponse({"accepted": len(batch)}, ACCEPTED)
+        if self._limited(request):
+            return JSONResponse({"error": "Rate limit exceeded"}, LIMITED)
+        async with _read(request, functools.partial(read, documented=self._own.documented)) as batch:
+            if batch is None or self._fails():
+                return failed(request.scope)
+            self._process.instruments.add("spans_ingested_total", len(batch))
+            for span in batch:
+                event = shown(span, documented=self._workload.documented_spans)
+                publish(self._process, "span:new", event)
+            return JSONResponse({"accepted": len(batch)}, ACCEPTED)
 
     async def otlp(self, request: Request) -> Response:
         """Store the tool calls of an OTLP export. The documentation counts them; neither feed nor code does."""
-        batch = await _read(request, extracted)
-        self._store()
-        if self._workload.counts_otlp:
-            self._process.instruments.add("spans_ingested_total", len(batch))
-        return JSONResponse({"accepted": len(batch)}, ACCEPTED)
+        if self._limited(request):
+            return JSONResponse({"error": "Rate limit exceeded"}, LIMITED)
+        async with _read(request, extracted, fails=not self._own.documented) as batch:
+            if batch is None or self._fails():
+                return failed(request.scope)
+            if self._workload.counts_otlp:
+                self._process.instruments.add("spans_ingested_total", len(batch))
+            return JSONResponse({"accepted": len(batch)}, ACCEPTED)
 
     async def servers(self, _: Request) -> Response:
         """List the status of every MCP server."""
@@ -159,17 +181,58 @@ class _Api:
             "error": None,
         }
 
-    def _store(self) -> None:
-        """Fail as often as the scenario says that ClickHouse does."""
+    def broken(self) -> bool:
+        """Whether Postgres is gone."""
+        return bool(self._workload.postgres_gone)
+
+    async def unknown(self, request: Request) -> Response:
+        """Answer for a session or a project: the documentation has some of each, a real server without any has none."""
+        if self._own.documented:
+            return await _nothing(request)
+        raise HTTPException(NOT_FOUND, "Not found")
+
+    async def investigate(self, request: Request) -> Response:
+        """Refuse: nobody here has a language model to ask."""
+        del request
+        raise HTTPException(UNPROCESSABLE, "Field required")
+
+    def _limited(self, request: Request) -> bool:
+        """Count a batch of a key against its limit, minute by minute; only the code has one."""
+        if self._own.documented:
+            return False
+        if (minute := int(now() / 60)) != self._minute:
+            self._minute = minute
+            self._asked.clear()
+        path = request.url.path
+        asked = path, request.headers.get("x-api-key", "") if self._own.api_keys else ""  # only keys that were let in
+        self._asked[asked] += 1
+        return self._asked[asked] > LIMITS[path]
+
+    def _fails(self) -> bool:
+        """Fail as often as the scenario says that ClickHouse does: without memory it is told, else it is an error."""
         if self._process.chance.random() < self._workload.rejected_ratio:
             raise HTTPException(UNAVAILABLE, "Storage temporarily unavailable: ClickHouse memory limit exceeded")
+        failing: bool = self._process.chance.random() < self._workload.insert_errors
+        return failing
 
 
-async def _read(request: Request, reader: Callable[[bytes], Sequence[Any]]) -> Sequence[Any]:
-    try:
-        return reader(await body(request, MOST_BYTES))
-    except MalformedError as error:
-        raise HTTPException(UNPROCESSABLE, str(error)) from None
+@contextlib.asynccontextmanager
+async def _read(
+    request: Request, reader: Callable[[bytes], Sequence[Any]], *, fails: bool = False
+) -> AsyncIterator[Sequence[Any] | None]:
+    """Read a batch; None for a malformed one where the handler `fails` on it."""
+    async with body(request, MOST_BYTES) as raw:
+        batch: Sequence[Any] | None = None
+        try:
+            batch = reader(raw)
+        except MalformedError as error:
+            if not fails:
+                raise HTTPException(UNPROCESSABLE, str(error)) from None
+        yield batch
+
+
+async def _without_slash(_: Request) -> Response:
+    return RedirectResponse("/metrics", MOVED)
 
 
 async def _nothing(_: Request) -> Response:

@@ -5,8 +5,10 @@ from __future__ import annotations
 import ipaddress
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
+from reference_server import secret
 from reference_server.settings import SettingsError
 
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
@@ -27,6 +29,9 @@ SWITCHES: Mapping[str, str] = {
 }
 METRICS = "AGENT_REFERENCE_METRICS"
 
+#: File with the token, for itself and its group; it is made where there is none yet. A token in the environment wins.
+TOKEN_FILE = "AGENT_REFERENCE_METRICS_TOKEN_FILE"  # noqa: S105 - where it is, not what it is
+
 _WORDS = {"documented": True, "code": False}
 
 
@@ -41,6 +46,7 @@ class LangSight:
         proxies: Networks whose X-User-* headers are believed.
         feed_clients: Clients of the live feed at once.
         feed_buffer: Events that wait for one slow client.
+        documented: Answers are as documented where no switch of their own says otherwise; else as version 0.15.0 gives them.
         created_series: The page has the `_created` gauges of prometheus_client.
         switches: Fields of the workload that the environment decides.
 
@@ -52,8 +58,9 @@ class LangSight:
     proxies: tuple[Network, ...] = ()
     feed_clients: int = FEED[True][0]
     feed_buffer: int = FEED[True][1]
+    documented: bool = True
     created_series: bool = True
-    switches: Mapping[str, bool] = field(default_factory=dict)
+    switches: Mapping[str, Any] = field(default_factory=dict)
 
 
 def read(environment: Mapping[str, str]) -> LangSight:
@@ -71,7 +78,7 @@ def read(environment: Mapping[str, str]) -> LangSight:
             return otherwise
         try:
             return reader(text)
-        except (ValueError, KeyError):
+        except (ValueError, KeyError, OSError):
             problems.append(f"{name} is {text!r}; wanted: {wanted}")
             return otherwise
 
@@ -81,20 +88,26 @@ def read(environment: Mapping[str, str]) -> LangSight:
 
     every = behaves(BEHAVIOUR, None)
     clients, buffer = FEED[every is not False]
-    switches = {name: behaves(variable, every) for name, variable in SWITCHES.items()}
+    switches: dict[str, Any] = {name: behaves(variable, every) for name, variable in SWITCHES.items()}
+    switches |= dict.fromkeys(("tells_checks", "documented_spans"), every)
     made = LangSight(
-        metrics_token=environment.get("LANGSIGHT_METRICS_TOKEN", ""),
+        metrics_token=environment.get("LANGSIGHT_METRICS_TOKEN", "") or value(TOKEN_FILE, "a file", _token, ""),
         open_metrics=behaves(METRICS, every) is not False,
         api_keys=tuple(filter(None, (k.strip() for k in environment.get("LANGSIGHT_API_KEYS", "").split(",")))),
         proxies=value("LANGSIGHT_TRUSTED_PROXY_CIDRS", "networks such as 10.0.0.0/8", _networks, _networks(PROXIES)),
         feed_clients=value("LANGSIGHT_SSE_MAX_CLIENTS", "a whole number of at least 1", _positive, clients),
         feed_buffer=value("LANGSIGHT_SSE_CLIENT_BUFFER", "a whole number of at least 1", _positive, buffer),
+        documented=every is not False,
         created_series=environment.get("PROMETHEUS_DISABLE_CREATED_SERIES", "").lower() not in {"1", "t", "true"},
         switches={name: chosen for name, chosen in switches.items() if chosen is not None},
     )
     if problems:
         raise SettingsError(problems)
     return made
+
+
+def _token(path: str) -> str:
+    return secret.made(Path(path), secret.GROUP)
 
 
 def _positive(text: str) -> int:

@@ -5,15 +5,21 @@ Source: `api/routers/traces.py` of LangSight; https://opentelemetry.io/docs/spec
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping
 from typing import Any
+from uuid import UUID
+
+from reference_server import strict
 
 #: What an event of the live feed says about a span, in its order.
 FIELDS = ("session_id", "agent_name", "server_name", "tool_name", "status", "latency_ms")
 
-#: Without these a span is refused.
+#: The same in the code.
+FIELDS_OF_CODE = ("project_id", *FIELDS, "started_at")
+
+#: Without these a span is refused; the code wants more of them, and a session that is a UUID.
 REQUIRED = ("server_name", "tool_name")
+REQUIRED_OF_CODE = (*REQUIRED, "started_at", "ended_at", "status")
 
 #: Attributes that make an OTLP span a tool call or a model's answer.
 _TELLING = (
@@ -29,8 +35,12 @@ class MalformedError(ValueError):
     """The body is no batch."""
 
 
-def read(body: bytes) -> list[dict[str, Any]]:
-    """Read a batch of the SDK; each span has `FIELDS` and no others.
+def read(body: bytes, *, documented: bool = True) -> list[dict[str, Any]]:
+    """Read a batch of the SDK; each span has `FIELDS_OF_CODE` and no others.
+
+    Args:
+        body: As it was sent.
+        documented: Which fields a span must have: those of the documentation, or those of the code.
 
     Raises:
         MalformedError: No JSON list of spans.
@@ -39,17 +49,26 @@ def read(body: bytes) -> list[dict[str, Any]]:
     given = _parsed(body)
     if not isinstance(given, list):
         raise MalformedError("Input should be a valid list")
-    return [_span(span) for span in given]
+    return [_span(span, documented=documented) for span in given]
 
 
-def _span(given: Any) -> dict[str, Any]:
+def _span(given: Any, *, documented: bool) -> dict[str, Any]:
     if not isinstance(given, dict):
         raise MalformedError("Input should be a valid dictionary or object to extract fields from")
-    for name in REQUIRED:
+    for name in REQUIRED if documented else REQUIRED_OF_CODE:
         if not isinstance(given.get(name), str):
             raise MalformedError(f"{name}: Field required")
-    defaults = {"status": "success"}
-    return {name: given.get(name, defaults.get(name)) for name in FIELDS}
+    if not documented and given.get("session_id") is not None and not _is_uuid(given["session_id"]):
+        raise MalformedError("session_id: Input should be a valid UUID")
+    defaults = {"status": "success", "project_id": ""}
+    return {name: given.get(name, defaults.get(name)) for name in FIELDS_OF_CODE}
+
+
+def _is_uuid(value: Any) -> bool:
+    try:
+        return bool(UUID(value))
+    except (ValueError, AttributeError, TypeError):
+        return False
 
 
 def extracted(body: bytes) -> list[Mapping[str, Any]]:
@@ -83,6 +102,6 @@ def _tells(span: Mapping[str, Any]) -> bool:
 
 def _parsed(body: bytes) -> Any:
     try:
-        return json.loads(body)
-    except (ValueError, RecursionError):
+        return strict.parse(body)
+    except ValueError:
         raise MalformedError("JSON decode error") from None

@@ -8,7 +8,7 @@ from dataclasses import replace
 from generator.catalogue import Kind, Metric
 from reference_server.langsmith.databases import clickhouse, nginx, postgres, redis
 from reference_server.langsmith.page import CONTENT_TYPE, write
-from reference_server.langsmith.queues import queues
+from reference_server.langsmith.queues import ingest, queues
 from reference_server.langsmith.routes import routes
 from reference_server.langsmith.services import service
 from reference_server.langsmith.workload import Workload
@@ -20,6 +20,7 @@ PORTS = {
     "platform-backend": 1986,
     "playground": 1988,
     "host-backend": 1985,
+    "ingest-queue": 1989,
     "frontend-nginx": 9113,
     "postgres": 9187,
     "redis": 9121,
@@ -30,6 +31,7 @@ PORTS = {
 #: What moves the pages of a role: process, workload, seconds, the process's share.
 ROLES = {
     **dict.fromkeys(("backend", "platform-backend", "playground", "host-backend"), service),
+    "ingest-queue": ingest,
     "frontend-nginx": nginx,
     "postgres": postgres,
     "redis": redis,
@@ -65,8 +67,8 @@ def labels(process: Process) -> Mapping[str, str]:
 MODEL = Model(
     system="langsmith",
     roles={
-        "backend": 2, "platform-backend": 2, "playground": 1, "host-backend": 1, "frontend-nginx": 1, "postgres": 1,
-        "redis": 1, "clickhouse": 1, "queue-depth": 3,
+        "backend": 2, "platform-backend": 2, "playground": 1, "host-backend": 1, "ingest-queue": 2, "frontend-nginx": 1,
+        "postgres": 1, "redis": 1, "clickhouse": 1, "queue-depth": 3,
     },
     workload=Workload,
     begin=begin,

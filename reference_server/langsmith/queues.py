@@ -1,9 +1,9 @@
-"""The depths of LangSmith's queues, as a json_exporter shows them: one target per JSON page."""
+"""LangSmith's queues: their depths, as a json_exporter shows them with one target per JSON page, and what workers tell."""
 
 from __future__ import annotations
 
 from reference_server.langsmith.workload import Workload
-from reference_server.services.draw import times
+from reference_server.services.draw import observe, times
 from reference_server.services.model import Process
 
 #: Metric and queues of each page, in the order of the processes of the role.
@@ -15,6 +15,28 @@ PAGES: tuple[tuple[str, tuple[str, ...]], ...] = (
 
 #: An entry that is worked on at once still waits for so long.
 _TURN_SECONDS = 0.05
+
+
+#: Median time that a worker takes to store a run.
+_STORE_SECONDS = 0.4
+
+
+def ingest(process: Process, workload: Workload, seconds: float, share: float) -> None:
+    """Store what was taken in; what waits in the queue is late by as long as the queue is."""
+    come, gone = workload.arrivals.get("ingestion", 0.0), workload.capacity.get("ingestion", 0.0)
+    left = pending(process, workload, seconds)
+    wait = _TURN_SECONDS + (left / gone if gone else 0.0)
+    count = times(process, gone if left else min(come, gone), seconds, share)
+    for name, median in (("api_to_worker", wait), ("worker_to_store", _STORE_SECONDS), ("e2e", wait + _STORE_SECONDS)):
+        observe(process, f"langsmith_ingestion_{name}_latency_seconds", count, median, store="clickhouse")
+
+
+def pending(process: Process, workload: Workload, seconds: float) -> float:
+    """Return how many entries of the queue of ingestion are left over, as this process has followed it."""
+    come, gone = workload.arrivals.get("ingestion", 0.0), workload.capacity.get("ingestion", 0.0)
+    left: float = max(0.0, process.state.get("ingestion", 0.0) + (come - gone) * seconds)
+    process.state["ingestion"] = left
+    return left
 
 
 def queues(process: Process, workload: Workload, seconds: float, _: float) -> None:

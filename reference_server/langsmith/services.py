@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from reference_server.langsmith.queues import pending
 from reference_server.langsmith.workload import Workload
 from reference_server.services.draw import observe, part, times
 from reference_server.services.model import Process
@@ -32,6 +33,8 @@ def service(process: Process, workload: Workload, seconds: float, share: float) 
             count = times(process, rate * part_of, seconds, share)
             observe(process, "langsmith_http_requests_latency_seconds", count, latency, workload.latency_spread,
                     app_name=role, path=path)  # fmt: skip
+    if role == "platform-backend":
+        own.set("langsmith_asynq_ingestion_queue_pending", round(pending(process, workload, seconds)))
     if role == "backend":
         _backend(process, workload, seconds, share)
 

@@ -7,7 +7,6 @@ reference server (`switch`). The model adds the routes of the system itself.
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Callable, Mapping
 from typing import Any
@@ -18,7 +17,8 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from reference_server import systems
-from reference_server.app import Receive, Scope, Send
+from reference_server.asgi import Receive, Scope, Send, address_of
+from reference_server.background import Background
 from reference_server.services.hosting import Hosting
 from reference_server.services.model import Process
 from reference_server.switch import SCENARIO, SCENARIOS, expectations, switch
@@ -29,8 +29,9 @@ NOT_FOUND, UNAUTHORISED, DOWN = 404, 401, 503
 class App(Starlette):
     """An app that can be told to end: answers that never end by themselves then do."""
 
-    def __init__(self, closing: Callable[[], None], **options: Any) -> None:
+    def __init__(self, closing: Callable[[], None], background: Background, **options: Any) -> None:
         self.closing = closing
+        self.background = background
         super().__init__(**options)
 
 
@@ -43,14 +44,14 @@ def build(hosting: Hosting, environment: Mapping[str, str]) -> App:
     """
     model = systems.model(hosting.settings.system)
     hosting.use(environment)
+    background = Background()
 
     @contextlib.asynccontextmanager
     async def live(_: Starlette) -> AsyncIterator[None]:
-        clock = asyncio.create_task(hosting.pace.run())
+        background.start("the clock", hosting.pace.run())
         yield
         hosting.close()
-        clock.cancel()
-        await asyncio.gather(clock, return_exceptions=True)
+        await background.end()
 
     own = model.routes(hosting, environment)
     taken = {route.path for route in own if isinstance(route, Route)}
@@ -61,7 +62,7 @@ def build(hosting: Hosting, environment: Mapping[str, str]) -> App:
         Route(SCENARIO, _Switch(hosting)),
         Route(SCENARIOS + "{name:path}", _Switch(hosting)),
     ]
-    return App(hosting.close, routes=[*(r for r in shared if r.path not in taken), *own], lifespan=live)
+    return App(hosting.close, background, routes=[*(r for r in shared if r.path not in taken), *own], lifespan=live)
 
 
 async def page(hosting: Hosting, process: Process | None) -> Response:
@@ -75,7 +76,8 @@ async def page(hosting: Hosting, process: Process | None) -> Response:
         return JSONResponse({"detail": "Unauthorized"}, UNAUTHORISED)
     await hosting.pace.sleep(process.faults.slow_seconds)
     model = hosting.service.model
-    return Response(model.page(process), headers={"content-type": model.content_type})
+    body = await hosting.pages.get(id(process), lambda: model.page(process))
+    return Response(body, headers={"content-type": model.content_type})
 
 
 class _Page:
@@ -91,7 +93,7 @@ class _Page:
         for target in self._hosting.service.targets():
             path = f"/processes/{target.processes[0].name}/metrics"
             own = {"__metrics_path__": path, "instance": target.instance, "system": self._hosting.service.system}
-            groups.append({"targets": [request.url.netloc], "labels": {**own, **target.labels}})
+            groups.append({"targets": [address_of(request.scope["server"])], "labels": {**own, **target.labels}})
         return JSONResponse(groups)
 
 

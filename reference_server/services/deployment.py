@@ -14,7 +14,7 @@ from reference_server.agenda import Agenda
 from reference_server.changes import Change
 from reference_server.instruments import Instruments
 from reference_server.monitoring import BASE_SECONDS, SERIES_SECONDS, TIMEOUT_SECONDS, Scrape, Target
-from reference_server.services.model import Model, Process
+from reference_server.services.model import Model, Probe, Process
 from reference_server.world import same
 
 #: Length of a slice of work; rates are even within one.
@@ -213,9 +213,9 @@ class Service:
         """Write a process's page."""
         return self.model.page(process)
 
-    def probes(self) -> Iterator[tuple[tuple[str, str], str, float | None]]:
-        """Yield what exporters in front of the system show: none; those that there are have roles of their own."""
-        yield from ()
+    def probes(self) -> Iterator[Probe]:
+        """Yield what exporters in front of the system show, which are no targets of its own."""
+        yield from self.model.probes([p for p in self.processes if p.up], self.workload)
 
 
 @functools.cache

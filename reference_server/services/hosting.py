@@ -13,6 +13,7 @@ from reference_server.services.deployment import Service
 from reference_server.services.model import Process
 from reference_server.services.scenario import Part
 from reference_server.services.settings import Settings
+from reference_server.sharing import Shared
 
 #: The word for an ordinary day, without any fault.
 ORDINARY = "calm"
@@ -39,10 +40,11 @@ class Hosting:
 
         """
         self.settings = settings
+        self.pages = Shared()
         self.environment: Mapping[str, str] = {}
         self.at_close: list[Callable[[], None]] = []
         self._at_start: list[Callable[[Process], None]] = []
-        self.scenario = self.find(settings.scenario or ORDINARY)
+        self.scenario = self._found(settings.scenario or ORDINARY, scenarios.find)
         self.pace = Pace(time.time(), settings.time_scale, wall)
         self.service = self._deploy(self.pace.now())
         self.pace.follow(self.service)
@@ -63,15 +65,18 @@ class Hosting:
         self.service.workload = self.service.model.adapt(self.service.workload, environment)
 
     def find(self, word: str) -> Scenario:
-        """Return the scenario of that name; `calm` is this system's own.
+        """Return the shipped scenario of that name; `calm` is this system's own.
 
         Raises:
             ScenarioError: There is none, or it is another system's.
 
         """
+        return self._found(word, scenarios.named)
+
+    def _found(self, word: str, find: Callable[[str], Scenario]) -> Scenario:
         if word == ORDINARY:
             return ordinary(self.settings.system)
-        found = scenarios.find(word)
+        found = find(word)
         if found.system != self.settings.system:
             fix = f"use one of the scenarios of {self.settings.system}"
             raise ScenarioError([Problem(word, 1, f"this scenario is about {found.system}", fix)])

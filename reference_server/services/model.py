@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from random import Random
 from typing import Any
@@ -12,6 +12,9 @@ from starlette.routing import BaseRoute
 from generator.catalogue import Metric
 from reference_server.instruments import Instruments
 from reference_server.world import same
+
+#: Job and instance of an exporter's target, a metric, and its value; None when the exporter had no answer.
+Probe = tuple[tuple[str, str], str, float | None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +84,8 @@ class Model:
         routes: What the system answers beside its page: given the hosting and the environment. The last one may
             answer all that nobody else does.
         adapt: What the environment makes of a scenario's workload when the process serves.
+        probes: What exporters in front of the system show, given the processes that run and the workload: job and instance
+            of the target, the metric, and its value; None when the exporter had no answer.
 
     """
 
@@ -98,3 +103,4 @@ class Model:
     content_type: str = "text/plain; version=0.0.4; charset=utf-8"
     routes: Callable[[Any, Mapping[str, str]], Sequence[BaseRoute]] = lambda _, __: ()
     adapt: Callable[[Any, Mapping[str, str]], Any] = lambda workload, _: workload
+    probes: Callable[[Sequence[Process], Any], Iterable[Probe]] = lambda _, __: ()

@@ -13,8 +13,6 @@ from generator.catalogue import Kind, Metric
 from reference_server.exposition import TYPES, labelled, number
 from reference_server.instruments import Buckets, Instruments
 
-Pair = tuple[str, str]
-
 
 @dataclass(frozen=True, slots=True)
 class Style:
@@ -57,12 +55,12 @@ class Style:
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """A family that is no metric of the catalogue, such as the `_created` gauges of prometheus_client."""
+    """A family that is no metric of the catalogue, such as the `_created` gauges of prometheus_client, as it is written."""
 
     name: str
     kind: Kind
     help: str
-    series: tuple[tuple[tuple[Pair, ...], float], ...]
+    samples: tuple[str, ...]
 
 
 def write(
@@ -80,9 +78,14 @@ def write(
         after: Families that follow one metric, given the labels of its series.
 
     """
-    found: dict[str, list[tuple[dict[str, str], float | Buckets]]] = {}
-    for metric, labels, value in instruments.points():
-        found.setdefault(metric.name, []).append((labels, value))
+
+    def spelled(metric: Metric, labels: dict[str, str], value: float | Buckets) -> str:
+        name = (instruments.prefix if metric.prefix else "") + metric.base
+        return "".join(_series(style, name, metric, labels, value))
+
+    found: dict[str, list[tuple[dict[str, str], str]]] = {}
+    for metric, labels, text in instruments.written(spelled):
+        found.setdefault(metric.name, []).append((labels, text))
     known = sorted(metrics, key=lambda m: m.full_name) if style.by_name else list(metrics)
     out: list[str] = []
     for metric in known:
@@ -94,11 +97,10 @@ def write(
         out += _head(style, family, metric.kind, style.help.get(metric.name, metric.help))
         if unit := style.unit(metric):
             out.append(f"# UNIT {family} {unit}\n")
-        for labels, value in series:
-            out += _series(style, name, metric, labels, value)
+        out += [text for _, text in series]
         for line in after(metric, [labels for labels, _ in series]):
             out += _head(style, line.name, line.kind, line.help)
-            out += [f"{labelled(line.name, pairs)} {style.number(value)}\n" for pairs, value in line.series]
+            out += line.samples
     return ("".join(out) + style.end).encode()
 
 

@@ -13,7 +13,7 @@ from reference_server import settings, systems
 from reference_server.settings import SettingsError
 
 #: Fields that mean here what they mean to the Agent Server's process.
-SHARED = ("host", "port", "scenario", "time_scale", "seed")
+SHARED = ("host", "port", "scenario", "time_scale", "seed", "hosts")
 
 ROLE = ("--role", "AGENT_REFERENCE_ROLE")
 
@@ -29,6 +29,7 @@ class Settings:
         scenario: Name of a shipped scenario of the system, or path of a file; empty for an ordinary day.
         time_scale: Virtual seconds per second.
         seed: Of every random number.
+        hosts: Names under which requests that change something may call it, beside loopback's.
 
     """
 
@@ -39,6 +40,7 @@ class Settings:
     scenario: str = ""
     time_scale: float = 1.0
     seed: int = 1
+    hosts: tuple[str, ...] = ()
 
 
 def read(system: str, flags: Mapping[str, str], environment: Mapping[str, str]) -> Settings:

@@ -1,12 +1,12 @@
 """Virtual environments with a real Agent Server in them, one per era, made once.
 
-What goes in is pinned to the last package in `requirements-<era>.txt`. To move an era on, install
-the new `langgraph-api` with `langgraph-cli[inmem]` into an empty environment and freeze it there.
+What goes in is pinned to the last package in `requirements-<era>.txt`. `make newest` moves the new era on.
 """
 
 import functools
 import hashlib
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -18,9 +18,6 @@ from tests.servers.debian import Found
 
 Era: TypeAlias = Literal["new", "old"]
 
-#: Era to the version of `langgraph-api` that stands for it. The border is 0.11.0: these are the
-#: newest one at the time of writing, and the last one before the border that was tried.
-ERAS: dict[Era, str] = {"new": "0.16.7", "old": "0.10.3"}
 
 #: An installation takes 20 s with a near index; ten minutes mean that nothing arrives any more.
 INSTALL_SECONDS = 600
@@ -32,6 +29,17 @@ COMPLETE = "complete"
 def requirements(era: Era) -> Path:
     """File with every package of an era's environment, pinned exactly."""
     return Path(__file__).with_name(f"requirements-{era}.txt")
+
+
+def _pinned(era: Era) -> str:
+    """Version of `langgraph-api` among an era's pins."""
+    (found,) = re.findall(r"^langgraph-api==(.+)$", requirements(era).read_text(encoding="utf-8"), re.MULTILINE)
+    return str(found)
+
+
+#: Era to the version of `langgraph-api` that stands for it. The border is 0.11.0: the newest one when it was pinned, and the
+#: last one before the border that was tried.
+ERAS: dict[Era, str] = {"new": _pinned("new"), "old": _pinned("old")}
 
 
 @functools.cache

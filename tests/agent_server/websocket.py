@@ -35,6 +35,9 @@ class Conversation(Protocol):
     def send(self, message: object) -> None:
         """Send `message` as JSON."""
 
+    def write(self, data: bytes) -> None:
+        """Send bytes that need not be a message, nor a frame."""
+
     def receive(self) -> Any:
         """Next message, parsed.
 
@@ -83,7 +86,10 @@ class _Open:
         length = bytes((len(body),)) if short else struct.pack(">BH", TWO_BYTES, len(body))
         # A client has to mask; a mask of zeros changes nothing.
         head = bytes((TEXT, length[0] | MASKED)) + length[1:] + bytes(4)
-        self._link.sendall(head + body)
+        self.write(head + body)
+
+    def write(self, data: bytes) -> None:
+        self._link.sendall(data)
 
     def receive(self) -> Any:
         while True:

@@ -15,6 +15,7 @@ from typing import Any
 import yaml
 
 from tests.compose.engine import Engine, EngineError, run
+from tests.compose.stand_ins import python_tag, undigested
 from tests.servers.cache import REPOSITORY, cache_root, locked
 from tests.servers.debian import fetch, missing
 from tests.servers.loopback import ask, free_port, text_of
@@ -75,7 +76,7 @@ class Stack:
         }
         self._command = [*compose_command(engine), f"--project-name={PROJECT}", f"--file={COMPOSE}"]
         if engine.ours:
-            self._command.append(f"--file={OFFLINE}")
+            self._command += [f"--file={OFFLINE}", f"--file={_write_images(folder)}"]
             _write_secrets(folder)
 
     def compose(self, *words: str) -> str:
@@ -143,6 +144,17 @@ def compose_command(engine: Engine) -> list[str]:
     if reason:
         missing(f"no Compose v2 from Debian {COMPOSE_SUITE}: {reason}")
     return [str(folder / "docker-compose")]
+
+
+def _write_images(folder: Path) -> Path:
+    """Write a Compose file that names the images without digests, so that stand-ins can be meant."""
+    services: dict[str, dict[str, Any]] = {
+        name: {"image": undigested(one["image"])} for name, one in compose_file()["services"].items()
+    }
+    services["agent-api"]["build"] = {"args": {"PYTHON": python_tag()}}
+    path = folder / "images.yml"
+    path.write_text(yaml.safe_dump({"services": services}), encoding="utf-8")
+    return path
 
 
 def _write_secrets(folder: Path) -> None:

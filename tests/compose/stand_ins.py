@@ -30,8 +30,13 @@ FOLDER = Path(__file__).parent
 
 def python_tag() -> str:
     """Name and version of the Dockerfile's base image; every stage has the same one."""
-    (tag,) = set(re.findall(r"^FROM (python:\S+)", (REPOSITORY / "Dockerfile").read_text("utf-8"), re.MULTILINE))
+    (tag,) = re.findall(r"^ARG PYTHON=(python:[^@\s]+)", (REPOSITORY / "Dockerfile").read_text("utf-8"), re.MULTILINE)
     return str(tag)
+
+
+def undigested(image: str) -> str:
+    """Name and version of an image without its digest, which no stand-in can have."""
+    return image.partition("@")[0]
 
 
 def make(engine: Engine, images: dict[str, str]) -> None:
@@ -65,7 +70,7 @@ def make(engine: Engine, images: dict[str, str]) -> None:
         )
         environment = {**engine.environment, "DOCKER_BUILDKIT": "0"}  # the client may lack its plugin
         for program, tag in images.items():
-            command = ["docker", *words, f"--target={program}", f"--tag={tag}", str(context)]
+            command = ["docker", *words, f"--target={program}", f"--tag={undigested(tag)}", str(context)]
             run(command, environment, limit_seconds=300)
 
 

@@ -5,9 +5,9 @@ A file has `cases`, and `shapes`: series that recur, under one name, with parame
     name        a sentence: what is true, and what follows
     duration    how long the history is
     targets     `[CLUSTER/]WHO-NUMBER`: what the target exposes; see below. WHO is a role of the Agent Server, another
-                system, a role of one (`SYSTEM:ROLE`), or `prometheus`
+                system, a role of one (`SYSTEM:ROLE`), or `prometheus`, `vmalert`, `alertmanager`
     fires       alert: earliest..latest time at which it starts to fire
-    clears      alert: earliest..latest time at which it stops; without an entry it may go on
+    clears      alert: earliest..latest time at which it stops, or `never`; without an entry it may go on
     quiet       alerts that never fire
     where       labels that everything which fires has
     each        a list of parameters: the case is repeated with each, `$name` or `$(name)` replaced everywhere
@@ -56,6 +56,9 @@ FOLDER = Path(__file__).parent
 #: What a deployment is called unless a case says otherwise.
 HOME = {"cluster": "main", "namespace": "agents", "deployment": "shop"}
 TARGET_LABELS = (*HOME, "role", "instance", "system")
+
+#: Servers of rules and notifications, which are no system of ours and are told apart by their jobs.
+SERVERS = ("prometheus", "vmalert", "alertmanager")
 
 #: Labels that the catalogue does not have, because no series carries them unless something is wrong.
 STRANGE = ("otel_metric_overflow",)
@@ -197,7 +200,10 @@ class _Reader:
             scrape=self.time(raw.get("scrape", "30s"), (*place, "scrape")),
             targets=tuple(self.target(name, t, (*place, "targets", name)) for name, t in raw["targets"].items()),
             fires={a: self.range(text, duration, (*place, "fires", a)) for a, text in raw.get("fires", {}).items()},
-            clears={a: self.range(text, duration, (*place, "clears", a)) for a, text in raw.get("clears", {}).items()},
+            clears={
+                a: (math.inf, math.inf) if text == "never" else self.range(text, duration, (*place, "clears", a))
+                for a, text in raw.get("clears", {}).items()
+            },
             quiet=tuple(raw.get("quiet", ())),
             where={k: str(v) for k, v in raw.get("where", {}).items()},
             outages=tuple(self.range(r, duration, (*place, "prometheus_down")) for r in raw.get("prometheus_down", ())),
@@ -210,6 +216,8 @@ class _Reader:
         first = self.catalogue.systems["agent_server"]
         if word in first.roles:
             return first, word
+        if word in SERVERS:
+            return self.catalogue.systems["prometheus"], ""
         name, _, role = word.partition(":")
         system = self.catalogue.systems.get(name)
         known = system is not None and system is not first and (role in system.roles or not role)
@@ -219,13 +227,13 @@ class _Reader:
         cluster, _, short = name.rpartition("/")
         found, role = self.who(short.rpartition("-")[0])
         if found is None:
-            known = [*self.catalogue.systems["agent_server"].roles, "langsight", "prometheus"]
+            known = [*self.catalogue.systems["agent_server"].roles, "langsight", *SERVERS]
             self.wrong(place, f"target {name!r} has no role", f"call it {' or '.join(f'{r}-1' for r in known)}")
         system = found or self.catalogue.systems["agent_server"]
         labels = {"instance": short, **HOME} | ({"cluster": cluster} if cluster else {})
         labels |= {"system": system.name} | ({"role": role} if role else {})
         if system.name == "prometheus":
-            labels = {"instance": short, "system": "prometheus"}
+            labels = {"instance": short, "job": short.rpartition("-")[0]}
         given = {k: str(v) for k, v in raw.get("labels", {}).items()}
         if strange := set(given) - {*TARGET_LABELS, *system.constant_labels}:
             fix = nearest(min(strange), (*TARGET_LABELS, *system.constant_labels), otherwise="use a target label")
@@ -284,7 +292,7 @@ class _Reader:
 
     def metric(self, name: str, who: tuple[System, str], place: Place) -> Metric | None:
         system, role = who
-        pages = {system.name: None, **dict.fromkeys(system.pages), "prometheus": None}
+        pages = {system.name: None, **dict.fromkeys(system.pages), "prometheus": None, "exporters": None}
         known = {m.base: m for page in pages for m in self.catalogue.systems[page].metrics}
         metric = known.get(name)
         if metric is None:

@@ -5,6 +5,7 @@ It talks to nobody but the receivers of its configuration; there is no cluster.
 
 import json
 import tempfile
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -67,6 +68,15 @@ class Alertmanager:
         """Alerts that the server holds, each as it describes them."""
         alerts: list[dict[str, Any]] = self.get("/api/v2/alerts")
         return alerts
+
+    def post(self, alerts: Iterable[Mapping[str, str]]) -> None:
+        """Tell the server of alerts that fire from now on, each by its labels.
+
+        Raises:
+            ServerError: The server refuses one.
+        """
+        body = json.dumps([{"labels": dict(labels)} for labels in alerts]).encode()
+        text_of(*ask(self.port, "POST", "/api/v2/alerts", body, {"Content-Type": "application/json"}))
 
     def get(self, path: str) -> Any:
         """Answer to a GET, as parsed JSON.

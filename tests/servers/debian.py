@@ -18,13 +18,14 @@ from urllib.parse import urlsplit
 
 import pytest
 
+from tests.servers import pins
 from tests.servers.cache import cache_root, locked
 
 Program: TypeAlias = Literal["prometheus", "alertmanager", "victoria-metrics", "vmalert", "vmagent"]
 Age: TypeAlias = Literal["oldest", "middle", "newest"]
 
 #: Age to Debian suite. Bookworm's Prometheus 2.42 is the oldest that the bundle promises to serve,
-#: trixie has the last 2.x, sid the newest 3.x.
+#: trixie has the last 2.x, sid the newest 3.x, which `newest.json` names.
 AGES: dict[Age, str] = {"oldest": "bookworm", "middle": "trixie", "newest": "sid"}
 
 #: Debian's Alertmanager of every version reads its default templates from here and nowhere else.
@@ -112,7 +113,8 @@ def find(program: Program, age: Age) -> Found:
         return Found(installed)
     suite = AGES[age]
     batch = next(b for b in BATCHES if program in b.programs)
-    folder = cache_root() / "servers" / f"{suite}{batch.suffix}"
+    of = pins.suffix(batch.packages) if age == "newest" else ""
+    folder = cache_root() / "servers" / f"{suite}{batch.suffix}{of}"
     with locked(folder):
         if not folder.is_dir():
             paths = [f"usr/bin/{FILES.get(program, program)}" for program in batch.programs]
@@ -187,6 +189,7 @@ def fetch(suite: str, packages: Iterable[str], paths: Iterable[str], folder: Pat
         for package in (work / "packages").glob("victoria-metrics_*.deb"):
             number = ".".join(package.name.split("_")[1].split(".")[:2])
             (work / "complete" / "victoria-metrics.version").write_text(number, encoding="utf-8")
+        pins.note(work / "complete", (work / "packages").glob("*.deb"))
         (work / "complete").rename(folder)
     return ""
 
@@ -215,18 +218,24 @@ def _installed(program: Program) -> Path | None:
 
 
 def _download(suite: str, archive: Archive, packages: Iterable[str], work: Path) -> None:
+    apt = updated(suite, archive, work)
+    _run(["apt-get", *apt, "download", *packages], work / "packages")
+    for package in (work / "packages").glob("*.deb"):
+        _run(["dpkg", "-x", str(package), str(work / "files")], work)
+
+
+def updated(suite: str, archive: Archive, work: Path) -> list[str]:
+    """Lay out a private apt of one suite in `work`, its index fetched; return the options that make apt use it."""
     for name in ("state/lists/partial", "cache/archives/partial", "files", "packages"):
         (work / name).mkdir(parents=True)
     line = f"deb {archive.options} {archive.address} {suite} main\n"
     (work / "sources.list").write_text(line, encoding="utf-8")
     text = CONFIGURATION.format(folder=work, seconds=MIRROR_SECONDS)
     (work / "apt.conf").write_text(text, encoding="utf-8")
-    apt = ["apt-get", f"-c={work / 'apt.conf'}", "-q"]
+    options = [f"-c={work / 'apt.conf'}", "-q"]
     # Without this, a mirror that does not answer is a warning and apt goes on with nothing.
-    _run([*apt, "update", "--error-on=any"], work)
-    _run([*apt, "download", *packages], work / "packages")
-    for package in (work / "packages").glob("*.deb"):
-        _run(["dpkg", "-x", str(package), str(work / "files")], work)
+    _run(["apt-get", *options, "update", "--error-on=any"], work)
+    return options
 
 
 def _run(command: list[str], folder: Path) -> None:

@@ -40,6 +40,7 @@ class Prometheus:
         files: Mapping[str, str] | None = None,
         history: bool = False,
         flags: Sequence[str] = (),
+        port: int | None = None,
     ) -> None:
         """Start the server and wait until it answers.
 
@@ -52,6 +53,7 @@ class Prometheus:
             history: Take samples of any past, going back by 50 days at most from the newest one.
                 Prometheus 3 takes none that lies over ten minutes in the future.
             flags: Further command-line flags.
+            port: Where to listen; a free port when left out.
 
         Raises:
             StartError: The server ended, for example because the configuration does not load, or
@@ -62,7 +64,7 @@ class Prometheus:
         self.folder = Path(self._temporary.name)
         self._child: Child | None = None
         self._command = (binary, [*(HISTORY_FLAGS if history else ()), *flags])
-        self.port = free_port()
+        self.port = port or free_port()
         try:
             for name, text in (files or {}).items():
                 self._write(name, text)

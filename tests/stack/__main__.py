@@ -33,10 +33,13 @@ SCENARIOS = ("F10", "F18", "L01", "G09", "S03")
 SCALE = 60.0
 
 #: How long `agentobs validate` may wait until everything is scraped and evaluated.
-WAIT_SECONDS = 60
+WAIT_SECONDS = 120
 
 #: Between two looks at what runs.
 LOOK_SECONDS = 0.5
+
+#: How often a machine that misses scrapes gets half the scale before what it says is believed.
+SLOWER = 2
 
 
 class Ended(BaseException):
@@ -57,7 +60,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             return (
                 _keep(args.scenario, args.time_scale)
                 if args.keep
-                else _validate(args.scenario, args.time_scale, args.markdown)
+                else _proved(args.scenario, args.time_scale, args.markdown)
             )
     except Ended:
         print("ended; nothing is left running", file=sys.stderr)
@@ -145,8 +148,8 @@ def _stack(scale: float, webhook: str) -> Iterator[Stack]:
         processes = start(TABLE, scale, open_)
         count = follow(processes, folder)
         monitoring = open_.enter_context(Monitoring(programs, config(processes, folder), scale=scale, webhook=webhook))
-        up = f"sum(up) == {count}"
-        wait_until(lambda: monitoring.prometheus.query(up), what=f"{count} targets", limit_seconds=WAIT_SECONDS)
+        once = f'count(max_over_time(up{{system!=""}}[1h]) == 1) >= {count}'
+        wait_until(lambda: monitoring.prometheus.query(once), what=f"{count} targets", limit_seconds=WAIT_SECONDS)
         since = time.time()
         wait_until(
             lambda: all(evaluated(group, since) for group in monitoring.prometheus.rules()),
@@ -156,7 +159,19 @@ def _stack(scale: float, webhook: str) -> Iterator[Stack]:
         yield Stack(processes, monitoring, folder)
 
 
-def _validate(names: Sequence[str], scale: float, page: Path | None = None) -> int:
+def _proved(names: Sequence[str], scale: float, page: Path | None) -> int:
+    """Validate; where something is wrong and the machine missed scrapes, it was too slow for the scale: again, slower."""
+    for _ in range(SLOWER):
+        code, late = _validate(names, scale, page)
+        if not code or not late:
+            return code
+        scale /= 2
+        print(f"{late} targets took too long to scrape for this machine: once more, at {scale:g}", file=sys.stderr)
+    return _validate(names, scale, page)[0]
+
+
+def _validate(names: Sequence[str], scale: float, page: Path | None) -> tuple[int, int]:
+    """Return the exit code of `agentobs validate`, and for how many targets this machine was too slow."""
     webhook = f"127.0.0.1:{free_port()}"
     with _stack(scale, f"http://{webhook}/") as stack:
         monitoring = stack.monitoring
@@ -176,7 +191,7 @@ def _validate(names: Sequence[str], scale: float, page: Path | None = None) -> i
                 time.sleep(LOOK_SECONDS)
         if page and report.exists():
             page.write_text(markdown(json.loads(report.read_text(encoding="utf-8")), _titles()), encoding="utf-8")
-        return child.returncode
+        return child.returncode, monitoring.late() if child.returncode else 0
 
 
 def _titles() -> list[str]:

@@ -152,10 +152,9 @@ def config(processes: Iterable[Process], folder: Path) -> Mapping[str, Any]:
         if one.roles:
             groups[one.system][one.name, process.role].append(address)
         else:
-            scrape |= {"discovery": ["file"], "files": [f"{folder}/{one.name}.json"]}
+            scrape["files"] = [f"{folder}/{one.name}.json"]
         scrape |= keyed(one.system, address, one.token, folder)
     for system, found in groups.items():
-        scrapes[system]["discovery"] = ["static"]
         scrapes[system]["static"] = [
             {"deployment": name, **({"role": role} if role else {}), "targets": targets}
             for (name, role), targets in found.items()

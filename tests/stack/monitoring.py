@@ -14,6 +14,7 @@ import yaml
 
 from generator.cli import main
 from generator.timescale import duration
+from generator.units import seconds
 from tests.servers import Alertmanager, Prometheus, find, free_port
 from tests.servers.debian import Age
 
@@ -46,7 +47,7 @@ class Monitoring:
 
         Args:
             programs: Prometheus and Alertmanager.
-            config: bundle.yaml but for `rule_files` and `alertmanager`, which are ours.
+            config: bundle.yaml but for `rule_files`, `alertmanager` and the address of Prometheus, which are ours.
             scale: Virtual seconds per second of the targets.
             webhook: Where Alertmanager posts to.
 
@@ -57,8 +58,9 @@ class Monitoring:
         self._open = contextlib.ExitStack()
         try:
             self.folder = Path(self._open.enter_context(tempfile.TemporaryDirectory(prefix="agentobs-stack-")))
-            port = free_port()
+            port, itself = free_port(), free_port()
             own = {
+                "scrape": {**config.get("scrape", {}), "prometheus": [f"127.0.0.1:{itself}"]},
                 "rule_files": [f"{self.folder}/out/alerts/*.rules.yaml"],
                 "alertmanager": {"targets": [f"127.0.0.1:{port}"], "webhook_url": webhook},
             }
@@ -71,7 +73,7 @@ class Monitoring:
                 Alertmanager(alertmanager, self._text("alerts/alertmanager.yml"), port=port)
             )
             self.prometheus = self._open.enter_context(
-                Prometheus(prometheus, self._text("scrape/prometheus.yml"), flags=flags)
+                Prometheus(prometheus, self._text("scrape/prometheus.yml"), flags=flags, port=itself)
             )
         except BaseException:
             self.close()
@@ -84,6 +86,15 @@ class Monitoring:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
+
+    def late(self) -> int:
+        """Return how many targets this machine was too slow for: a scrape of theirs took all the time that it has.
+
+        A server that is down or refuses answers at once; none that is played here keeps a scrape waiting.
+        """
+        limit = seconds(yaml.safe_load(self._text("scrape/prometheus.yml"))["global"]["scrape_timeout"])
+        found = self.prometheus.query(f'count(max_over_time(scrape_duration_seconds{{system!=""}}[1h]) >= {limit:g})')
+        return int(found[0].value) if found else 0
 
     def close(self) -> None:
         """Kill both servers and remove their files; harmless when repeated."""

@@ -1,0 +1,239 @@
+"""A past for Prometheus: blocks of its database, written directly, as a month of samples cannot be pushed in a minute.
+
+Series that run alike share their chunks, which the format allows: what a query costs is reading and decoding them. Nothing
+here knows what the series mean.
+
+Source: https://github.com/prometheus/prometheus/tree/main/tsdb/docs/format
+"""
+
+from __future__ import annotations
+
+import json
+import random
+import struct
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from pathlib import Path
+from typing import NamedTuple
+
+#: Samples of a chunk, as Prometheus cuts them.
+CHUNK = 120
+
+#: Length of a block, in milliseconds: what Prometheus makes of a month's retention.
+BLOCK = 3 * 86_400_000
+
+#: A series is found by the place of its entry in units of so many bytes.
+ALIGNED = 16
+
+_CHUNK_MAGIC, _INDEX_MAGIC = 0x85BD40DD, 0xBAAAD700
+
+Labels = tuple[tuple[str, str], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Course:
+    """How the samples of a series run.
+
+    Attributes:
+        every: Milliseconds between two of them.
+        since: Of the first one, in milliseconds since 1970.
+        value: Value that stays, or lowest one of those that change.
+        kind: `constant`; `counter`, which grows by 0 to 3 each time; `noise`, with all digits of a float.
+
+    """
+
+    every: int
+    since: int
+    value: float = 0.0
+    kind: str = "constant"
+
+    def chunk(self, times: Sequence[int]) -> bytes:
+        """Return the samples of these times as a chunk's data."""
+        chance = random.Random(times[0])  # noqa: S311 - a seeded workload
+        if self.kind == "noise":
+            values = [self.value + chance.random() for _ in times]
+        elif self.kind == "counter":
+            # Begins anew with each chunk, so that none depends on the one before: a restart, to Prometheus.
+            values = [self.value]
+            while len(values) < len(times):
+                values.append(values[-1] + chance.randrange(4))
+        else:
+            values = [self.value] * len(times)
+        return _xor(times, values)
+
+
+class _Meta(NamedTuple):
+    first: int
+    last: int
+    ref: int
+
+
+def write(folder: Path, series: Mapping[Labels, Course], start: int, end: int) -> int:
+    """Write blocks from `start` to `end`, in milliseconds since 1970, and return how many samples they have.
+
+    Args:
+        folder: Folder of the database; Prometheus must not run.
+        series: Labels in order of their names, `__name__` among them.
+        start: Time of the first sample.
+        end: Time that no sample reaches.
+
+    """
+    written = 0
+    for number, first in enumerate(range(start, end, BLOCK)):
+        name = f"01BENCH{number:019d}"
+        written += _block(folder / name, name, series, (first, min(first + BLOCK, end)))
+    return written
+
+
+def _block(folder: Path, name: str, series: Mapping[Labels, Course], span: tuple[int, int]) -> int:
+    (folder / "chunks").mkdir(parents=True)
+    here = {labels: course for labels, course in series.items() if course.since < span[1]}
+    segment = bytearray(struct.pack(">IB3x", _CHUNK_MAGIC, 1))
+    chunks = {course: _chunks(course, segment, span) for course in dict.fromkeys(here.values())}
+    (folder / "chunks" / "000001").write_bytes(segment)
+    with (folder / "index").open("wb") as file:
+        file.write(_index(here, {course: metas for course, (metas, _) in chunks.items()}))
+    samples = sum(chunks[course][1] for course in here.values())
+    stats = {
+        "numSamples": samples,
+        "numSeries": len(here),
+        "numChunks": sum(len(chunks[c][0]) for c in here.values()),
+    }
+    meta = {
+        "ulid": name,
+        "minTime": span[0],
+        "maxTime": span[1],
+        "stats": stats,
+        "compaction": {"level": 1, "sources": [name]},
+        "version": 1,
+    }
+    (folder / "meta.json").write_text(json.dumps(meta), encoding="utf-8")
+    return samples
+
+
+def _chunks(course: Course, segment: bytearray, span: tuple[int, int]) -> tuple[list[_Meta], int]:
+    """Append the chunks of a course within a span, and return where they are and how many samples they have."""
+    begin = max(course.since, span[0])
+    times = range(begin + (course.since - begin) % course.every, span[1], course.every)
+    metas = []
+    for at in range(0, len(times), CHUNK):
+        own = times[at : at + CHUNK]
+        data = course.chunk(own)
+        metas.append(_Meta(own[0], own[-1], len(segment)))
+        body = b"\x01" + data
+        segment += _uvarint(len(data)) + body + _crc(body)
+    return metas, len(times)
+
+
+def _index(series: Mapping[Labels, Course], chunks: Mapping[Course, Sequence[_Meta]]) -> bytes:
+    out = bytearray(struct.pack(">IB", _INDEX_MAGIC, 2))
+    ordered = sorted(series)
+    symbols = sorted({text for labels in ordered for pair in labels for text in pair})
+    number = {text: _uvarint(n) for n, text in enumerate(symbols)}
+    toc = [len(out)]
+    listed = b"".join(_uvarint(len(text.encode())) + text.encode() for text in symbols)
+    out += _sized(struct.pack(">I", len(symbols)) + listed)
+
+    toc.append(len(out))
+    where = {course: _places(metas) for course, metas in chunks.items()}
+    postings: dict[tuple[str, str], list[int]] = {("", ""): []}
+    for labels in ordered:
+        out += bytes(-len(out) % ALIGNED)
+        place = len(out) // ALIGNED
+        entry = b"".join([_uvarint(len(labels)), *(number[text] for pair in labels for text in pair)])
+        entry += where[series[labels]]
+        out += _uvarint(len(entry)) + entry + _crc(entry)
+        for pair in (("", ""), *labels):
+            postings.setdefault(pair, []).append(place)
+
+    toc += [0, 0, len(out)]  # two tables that no reader asks for
+    offsets = []
+    for (label, value), places in sorted(postings.items()):
+        out += bytes(-len(out) % 4)
+        names = b"".join(_uvarint(len(text.encode())) + text.encode() for text in (label, value))
+        offsets.append(b"\x02" + names + _uvarint(len(out)))
+        out += _sized(struct.pack(f">I{len(places)}I", len(places), *places))
+    toc.append(len(out))
+    out += _sized(struct.pack(">I", len(offsets)) + b"".join(offsets))
+    end = struct.pack(">6Q", *toc)
+    return bytes(out + end + _crc(end))
+
+
+def _places(metas: Sequence[_Meta]) -> bytes:
+    """Return the list of chunks as an entry of the index has it: each relative to the one before."""
+    first = metas[0]
+    parts = [_uvarint(len(metas)), _varint(first.first), _uvarint(first.last - first.first), _uvarint(first.ref)]
+    for before, meta in pairwise(metas):
+        parts += [_uvarint(meta.first - before.last), _uvarint(meta.last - meta.first), _varint(meta.ref - before.ref)]
+    return b"".join(parts)
+
+
+def _sized(content: bytes) -> bytes:
+    return struct.pack(">I", len(content)) + content + _crc(content)
+
+
+def _xor(times: Sequence[int], values: Sequence[float]) -> bytes:
+    """Return a chunk of samples that are evenly apart, each but the first as its difference from the one before."""
+    head = struct.pack(">H", len(times)) + _varint(times[0]) + struct.pack(">d", values[0])
+    if len(times) == 1:
+        return head
+    head += _uvarint(times[1] - times[0])
+    bits = "".join(_bits(values, first=True))
+    whole = bits + "0" * (-len(bits) % 8)
+    return head + int(whole, 2).to_bytes(len(whole) // 8, "big")
+
+
+def _bits(values: Sequence[float], *, first: bool) -> Iterator[str]:
+    """Yield the bits after the second sample's time: of each value, and between two a 0 for a time that is no surprise."""
+    leading, trailing = -1, 0
+    whole = struct.unpack(f">{len(values)}Q", struct.pack(f">{len(values)}d", *values))
+    for before, value in pairwise(whole):
+        time = "" if first else "0"
+        first = False
+        changed = before ^ value
+        if not changed:
+            yield time + "0"
+            continue
+        front = min(64 - changed.bit_length(), 31)
+        back = (changed & -changed).bit_length() - 1
+        if leading >= 0 and front >= leading and back >= trailing:
+            yield f"{time}10{changed >> trailing:0{64 - leading - trailing}b}"
+            continue
+        leading, trailing = front, back
+        size = 64 - front - back
+        yield f"{time}11{front:05b}{size & 63:06b}{changed >> back:0{size}b}"
+
+
+def _uvarint(number: int) -> bytes:
+    out = bytearray()
+    while number > 0x7F:  # noqa: PLR2004 - seven bits of a byte
+        out.append(number & 0x7F | 0x80)
+        number >>= 7
+    out.append(number)
+    return bytes(out)
+
+
+def _varint(number: int) -> bytes:
+    return _uvarint(number << 1 if number >= 0 else (-number << 1) - 1)
+
+
+def _table() -> list[int]:
+    out = []
+    for byte in range(256):
+        crc = byte
+        for _ in range(8):
+            crc = crc >> 1 ^ (0x82F63B78 if crc & 1 else 0)
+        out.append(crc)
+    return out
+
+
+_CRC = _table()
+
+
+def _crc(content: bytes) -> bytes:
+    """Return the checksum of Castagnoli, which the standard library lacks."""
+    crc, table = 0xFFFFFFFF, _CRC
+    for byte in content:
+        crc = table[(crc ^ byte) & 0xFF] ^ (crc >> 8)
+    return struct.pack(">I", crc ^ 0xFFFFFFFF)

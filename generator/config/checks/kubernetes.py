@@ -1,0 +1,32 @@
+"""Names of Kubernetes: namespaces, labels and releases that an API server would take."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from generator.catalogue import Catalogue
+from generator.errors import Problem
+from generator.source import Document, short
+
+_NAMESPACE = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
+_VALUE = re.compile(r"[A-Za-z0-9]([A-Za-z0-9_.-]{0,61}[A-Za-z0-9])?")
+_LABEL = re.compile(rf"([a-z0-9]([a-z0-9.-]{{0,251}}[a-z0-9])?/)?{_VALUE.pattern}")
+
+
+def kubernetes(document: Document, catalogue: Catalogue) -> Iterator[Problem]:  # noqa: ARG001 - a check's signature
+    """Yield names that nothing in Kubernetes can have."""
+    for name, system in document.data.get("systems", {}).items():
+        own, where = system.get("scrape", {}).get("kubernetes", {}), ("systems", name, "scrape", "kubernetes")
+        for number, namespace in enumerate(own.get("namespaces", ())):
+            if not _NAMESPACE.fullmatch(namespace):
+                what, fix = f"{short(namespace)} is no namespace", "write lower-case letters, digits and -"
+                yield document.problem((*where, "namespaces", number), what, fix)
+        label = own.get("deployment_label")
+        if label and not _LABEL.fullmatch(label):
+            what = f"'deployment_label' is {short(label)}, which is no label of Kubernetes"
+            yield document.problem((*where, "deployment_label"), what, "write one such as app.kubernetes.io/instance")
+        for key in ("release", "exporters", "fullname"):
+            if (value := own.get(key)) and not _VALUE.fullmatch(value):
+                what = f"{key!r} is {short(value)}, which is no name of a release"
+                yield document.problem((*where, key), what, "write its name, not a pattern: letters, digits, - and .")

@@ -1,0 +1,106 @@
+"""From the file to the configuration, or to all its problems at once."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+from generator.catalogue import Catalogue
+from generator.config.checks import CHECKS
+from generator.config.plain import unplain
+from generator.config.values import config
+from generator.errors import ConfigError, Problem
+from generator.settings import Config
+from generator.source import Document, Place, parse, shown, violations
+
+SCHEMA = Path(__file__).parent / "schema.json"
+
+#: Bytes of a configuration at most: a large one has ten thousand.
+LARGEST = 1_000_000
+
+#: Problems of one run at most: nobody reads more.
+MOST = 200
+
+
+def read(catalogue: Catalogue, path: Path | None = None) -> Config:
+    """Read `path`, or return the defaults.
+
+    Raises:
+        ConfigError: The file cannot be read or is wrong; carries every problem, and what is left of the configuration
+            without what is wrong, for those who look further.
+
+    """
+    if path is None:
+        return config({}, catalogue, None)
+    problems: list[Problem] = []
+    document = parse(shown(path), _text(path), problems)
+    if problems and document.data is None:
+        raise ConfigError(problems)
+    document = replace(document, data={} if document.data is None else document.data)
+    for find in (unplain, _against_schema):
+        found = list(islice(find(document), MOST))
+        problems += [problem for _, problem in found]
+        document = replace(document, data=without(document.data, [place for place, _ in found]))
+    if isinstance(document.data, dict):
+        problems += islice((p for check in CHECKS for p in check(document, catalogue)), MOST)
+    if problems:
+        left = config(document.data, catalogue, document) if isinstance(document.data, dict) else None
+        raise ConfigError(_first(problems), left)
+    return config(document.data, catalogue, document)
+
+
+def _text(path: Path) -> str:
+    try:
+        with path.open("rb") as file:
+            raw = file.read(LARGEST + 1)
+        text = raw.decode("utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError([Problem(str(path), 1, f"cannot be read: {error}", "name a readable UTF-8 file")]) from error
+    if len(raw) > LARGEST:
+        what = f"has more than {LARGEST:,} bytes"
+        raise ConfigError([Problem(shown(path), 1, what, "name the bundle.yaml of one installation")])
+    return text
+
+
+def _against_schema(document: Document) -> Iterator[tuple[Place, Problem]]:
+    from jsonschema import Draft202012Validator
+    from jsonschema.validators import extend
+
+    # The standard takes 8000.0 for an integer; what is written from it would be a float, which no server takes for a port.
+    whole = Draft202012Validator.TYPE_CHECKER.redefine("integer", lambda _, value: type(value) is int)
+    strict = extend(Draft202012Validator, type_checker=whole)  # type: ignore[no-untyped-call]
+    return violations(document, strict(json.loads(SCHEMA.read_text(encoding="utf-8"))))
+
+
+def without(data: Any, places: Iterable[Place]) -> Any:
+    """Return `data` without what stands at `places`, and None where it stands itself.
+
+    What stands in a list takes the outermost list around it with it: the places of the other items would change.
+    """
+    for place in places:
+        inner = next((n for n, step in enumerate(place) if isinstance(step, int)), len(place))
+        data = _without(data, place[:inner])
+    return data
+
+
+def _without(data: Any, place: Place) -> Any:
+    if not place:
+        return None
+    first, *rest = place
+    if not isinstance(data, dict) or first not in data:
+        return data
+    others = {key: value for key, value in data.items() if key != first}
+    return others if not rest else {**data, first: _without(data[first], tuple(rest))}
+
+
+def _first(problems: list[Problem]) -> list[Problem]:
+    """Return as many problems as somebody reads, and how many more there are."""
+    found = sorted(set(problems))
+    if len(found) <= MOST:
+        return found
+    last = found[MOST]
+    return [*found[:MOST], Problem(last.path, last.line, f"{len(found) - MOST} problems more", "mend these first")]

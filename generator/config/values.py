@@ -1,0 +1,110 @@
+"""A checked bundle.yaml as values, with the defaults where it says nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+from generator.catalogue import Catalogue, System, Versions
+from generator.config.defaults import DISCOVERY, ENABLED, KINDS, SLO
+from generator.config.versions import in_the_field
+from generator.settings import Access, Config, Discovery, Labels, Objective, Suppression, SystemConfig
+from generator.source import Document
+from generator.timing import LONGEST_INTERVAL, Timing
+from generator.units import seconds
+
+
+def config(data: Mapping[str, Any], catalogue: Catalogue, document: Document | None) -> Config:
+    """Return the configuration that `data` says; it was checked before."""
+    scrape = data.get("scrape", {})
+    boards, alerts, alertmanager = data.get("dashboards", {}), data.get("alerts", {}), data.get("alertmanager", {})
+    flat = {
+        "external_labels": scrape.get("external_labels"), "cluster": scrape.get("cluster"), "selectors": data.get("selectors"),
+        "prometheus_targets": scrape.get("prometheus"),
+        "thresholds": data.get("thresholds"), "tags": boards.get("tags"), "folder": boards.get("folder"),
+        "refresh": boards.get("refresh"), "time_from": boards.get("time_from"), "uid_prefix": boards.get("uid_prefix"),
+        "runbook_base_url": _base(alerts.get("runbook_base_url")), "grafana_url": _base(alerts.get("grafana_url")),
+        "alert_labels": alerts.get("labels"), "disabled": alerts.get("disable"), "enabled": alerts.get("enable"),
+        "alertmanagers": alertmanager.get("targets"), "webhook_url": alertmanager.get("webhook_url"),
+        "replica_labels": alertmanager.get("replica_labels"), "alertmanager_match": alertmanager.get("match"),
+        "alertmanager_access": _access(alertmanager, ""), "webhook_access": _access(alertmanager, "webhook_"),
+        "rule_files": data.get("rule_files"),
+    }  # fmt: skip
+    given: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in flat.items() if v is not None}
+    slo = {
+        k: Objective(**{"objective": o.objective, "within": o.within, **data.get("slo", {}).get(k, {})})
+        for k, o in SLO.items()
+    }
+    return Config(
+        systems={
+            name: _system(name, catalogue, data.get("systems", {}).get(name, {}))
+            for name in DISCOVERY
+            if name in catalogue.systems
+        },
+        timing=timing(data),
+        labels=Labels(**data.get("labels", {})),
+        slo=slo,
+        suppressions=tuple(Suppression(**s) for s in data.get("lint", {}).get("suppress", ())),
+        document=document,
+        **given,
+    )
+
+
+def _base(url: str | None) -> str | None:
+    """Return an address to which `/NAME` can be added; none where none is given."""
+    return url.rstrip("/") if url else url
+
+
+def _access(raw: Mapping[str, Any], prefix: str) -> Access:
+    """Return how a server is asked; keys about it begin with `prefix`."""
+    keys = ("https", "path_prefix", "bearer_token_file")
+    given = {key: raw[prefix + key] for key in keys if prefix + key in raw}
+    return Access(**given, **raw.get(f"{prefix}basic_auth", {}))
+
+
+def timing(data: Mapping[str, Any]) -> Timing:
+    """Return what `data` says about time. What it leaves out follows the interval of scrapes where that is unusual."""
+    scrape, evaluation = data.get("scrape", {}), data.get("evaluation", {})
+    given = {
+        "scrape": scrape.get("interval"),
+        "timeout": scrape.get("timeout"),
+        "evaluation": evaluation.get("interval"),
+        "window": evaluation.get("window"),
+        "retention": evaluation.get("retention"),
+        "period": data.get("slo_period"),
+    }
+    made = Timing(**{key: value for key, value in given.items() if value is not None})
+    usable = seconds(made.scrape) <= seconds(LONGEST_INTERVAL)
+    timeout = scrape.get("timeout", min(made.timeout, made.scrape, key=seconds))
+    return replace(made, timeout=timeout, window=evaluation.get("window", made.over() if usable else made.window))
+
+
+def _system(name: str, catalogue: Catalogue, raw: Mapping[str, Any]) -> SystemConfig:
+    system = catalogue.systems[name]
+    eras, versions = in_the_field(system, raw.get("versions", "")) or ((), Versions())
+    return SystemConfig(
+        enabled=raw.get("enabled", name in ENABLED),
+        prefix=raw.get("prefix", system.prefix),
+        eras=eras,
+        versions=versions,
+        exposure=raw.get("exposure", "internal"),
+        tier=raw.get("tier", 4),
+        runtimes=tuple(raw.get("runtimes", system.runtimes)),
+        roles=tuple(raw.get("roles", system.roles)),
+        switches=tuple(raw.get("switches", system.switches)),
+        discovery=_discovery(system, DISCOVERY[name], raw.get("scrape", {})),
+        match=raw.get("match", {}),
+        scale_to_zero=tuple(raw.get("scale_to_zero", ())),
+    )
+
+
+def _discovery(system: System, default: Discovery, raw: Mapping[str, Any]) -> Discovery:
+    given: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in raw.items()}
+    given["kinds"] = given.pop("discovery", tuple(kind for kind, key in KINDS.items() if raw.get(key) is not None))
+    if "kubernetes" in given:
+        own: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in raw["kubernetes"].items()}
+        given["kubernetes"] = replace(default.kubernetes, **own)
+    values: dict[str, Any] = {name: getattr(default, name) for name in Discovery.__slots__}
+    values |= {name: getattr(system.endpoint, name) for name in ("sample_limit", "label_limit")}
+    return Discovery(**(values | given))

@@ -1,0 +1,7 @@
+"""Files that are written and compared as one set: all old or all new, whatever comes between."""
+
+from generator.writing.exchange import Exchange
+from generator.writing.leftovers import OWNED, mend
+from generator.writing.places import differences, strangers
+
+__all__ = ["OWNED", "Exchange", "differences", "mend", "strangers"]

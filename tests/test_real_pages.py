@@ -1,0 +1,133 @@
+"""Pages of real servers of many versions, served as they were saved and scraped by a real Prometheus: `agentobs validate`
+finds nothing wrong where the configuration fits, and names what differs where it does not.
+
+The pages were saved while the servers ran traffic of every kind: the Agent Server with the in-memory runtime, agentgateway
+built from its tag, LangSight from its source.
+"""
+
+from __future__ import annotations
+
+import gzip
+import re
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from generator.validate import CHECKS, Options, Verdict, prepared, run
+from generator.validate.verdict import State
+from reference_server.agentgateway.page import OPEN_METRICS
+from reference_server.langsight.page import CONTENT_TYPE
+from reference_server.meta import CONTENT_TYPES
+from tests.servers import missing
+from tests.stack.monitoring import Monitoring, binaries
+from tests.validating import SCALE, Fake, bundled
+
+ROOT = Path(__file__).parent.parent
+PAGES = Path(__file__).parent / "data" / "pages"
+
+#: Content type of the page of each.
+TYPES = {
+    "agent_server_0.9.1": CONTENT_TYPES["old"],
+    "agent_server_0.10.3": CONTENT_TYPES["old"],
+    "agent_server_0.11.0": CONTENT_TYPES["new"],
+    "agent_server_0.12.12": CONTENT_TYPES["new"],
+    "agent_server_0.16.7": CONTENT_TYPES["new"],
+    "agentgateway_1.4.1": OPEN_METRICS,
+    "langsight_0.15.0": CONTENT_TYPE,
+}
+
+#: What is judged: all that does not ask an Alertmanager, a Grafana or the clock of a server that runs.
+JUDGED = ("targets", "metrics", "panels", "records")
+
+
+@dataclass(frozen=True, slots=True)
+class Fit:
+    """A configuration, and the pages that it is for."""
+
+    systems: Mapping[str, Mapping[str, Any]]
+    pages: tuple[str, ...]
+
+
+def page(name: str) -> bytes:
+    return gzip.decompress((PAGES / f"{name}.prom.gz").read_bytes())
+
+
+FITS = {
+    "new": Fit(
+        {"agent_server": {"versions": "0.11.0 - 0.16.7", "runtimes": ["inmem"], "roles": ["combined"]}, "agentgateway": {"versions": "1.4.1"}, "langsight": {}},
+        ("agent_server_0.11.0", "agent_server_0.12.12", "agent_server_0.16.7", "agentgateway_1.4.1", "langsight_0.15.0"),
+    ),
+    "mixed": Fit(
+        {"agent_server": {"versions": "0.9.1 - 0.16.7", "runtimes": ["inmem"], "roles": ["combined"]}},
+        ("agent_server_0.9.1", "agent_server_0.10.3", "agent_server_0.16.7"),
+    ),
+    "old": Fit(
+        {"agent_server": {"versions": "0.9.1 - 0.10.3", "runtimes": ["inmem"], "roles": ["combined"]}},
+        ("agent_server_0.9.1", "agent_server_0.10.3"),
+    ),
+    "names of today": Fit({"agent_server": {"versions": "new"}, "agentgateway": {}}, ("agent_server_0.16.7", "agentgateway_1.4.1")),
+}  # fmt: skip
+
+
+@contextmanager
+def judged(fit: Fit, folder: Path) -> Iterator[list[Verdict]]:
+    """Serve the pages, scrape them with the bundle of the configuration, and judge."""
+    programs = binaries()
+    if isinstance(programs, str):
+        missing(programs)
+    with ExitStack() as stack:
+        groups: dict[str, list[dict[str, Any]]] = {}
+        for name in fit.pages:
+            system, version = name.rsplit("_", 1)
+            answer = (200, {"Content-Type": TYPES[name]}, page(name))
+            fake = stack.enter_context(Fake(lambda *_, answer=answer: answer))
+            group = {"deployment": f"v{version.replace('.', '-')}", "targets": [fake.url.removeprefix("http://")]}
+            groups.setdefault(system, []).append(group | ({"role": "combined"} if system == "agent_server" else {}))
+        token = folder / "token"
+        token.write_text("t", encoding="utf-8")
+        scrapes: dict[str, dict[str, Any]] = {name: {"static": found} for name, found in groups.items()}
+        if "langsight" in scrapes:
+            scrapes["langsight"]["bearer_token_file"] = str(token)
+        off = {name: {"enabled": False} for name in ("agent_server", "agentgateway", "langsight", "langsmith")}
+        on = {name: {**own, "scrape": scrapes[name]} for name, own in fit.systems.items()}
+        made = Monitoring(programs, {"systems": {**off, **on}}, scale=SCALE, webhook="http://127.0.0.1:9/")
+        monitoring = stack.enter_context(made)
+        options = Options(prometheus=monitoring.prometheus.url, scale=SCALE, wait=120.0)
+        with prepared(bundled(monitoring.config), options, lambda _: None) as context:
+            yield list(run(context, [c for c in CHECKS if c.category in JUDGED]))
+
+
+@pytest.mark.real
+@pytest.mark.parametrize("name", FITS)
+def test_nothing_is_wrong_with_a_real_page_where_the_configuration_fits(name: str, tmp_path: Path) -> None:
+    """No verdict is wrong or a warning, and everything that is not there has a reason."""
+    with judged(FITS[name], tmp_path) as verdicts:
+        found = {v.item: f"{v.state.value}: {v.why}" for v in verdicts if v.state in (State.WRONG, State.WARNING)}
+
+    assert found == {}
+    assert {v.category for v in verdicts} == set(JUDGED)
+    assert sum(v.state is State.OK for v in verdicts) > 100
+
+
+@pytest.mark.real
+def test_what_differs_is_named_where_the_configuration_does_not_fit(tmp_path: Path) -> None:
+    """A gateway that is older than the configuration says lacks what came later, and that is said by name."""
+    fit = Fit({"agentgateway": {"versions": "1.5"}}, ("agentgateway_1.4.1",))
+    with judged(fit, tmp_path) as verdicts:
+        found = {v.item: v for v in verdicts if v.state is State.WRONG}
+
+    assert "agentgateway agentgateway_requests_shed_total" in found
+
+
+def test_the_page_of_versions_has_every_saved_page() -> None:
+    """As "page", and no other."""
+    text = (ROOT / "docs" / "versions.md").read_text(encoding="utf-8")
+    told = {
+        version for versions in re.findall(r"\| ([\d., ]+) \| [^|]*\bpage\b", text) for version in versions.split(", ")
+    }
+
+    assert told == {name.rsplit("_", 1)[1] for name in TYPES}

@@ -10,6 +10,9 @@ INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --co
 # A module of tests stays in one process, whose servers it shares; four at once want 4 GB.
 PYTEST := $(BIN)/python -m pytest --numprocesses=auto --maxprocesses=4 --dist=loadfile --no-loadscope-reorder
 
+# What runs on real Agent Servers of more versions than `make test` takes.
+SERVERS := tests/test_truth.py
+
 .DEFAULT_GOAL := help
 .PHONY: help dashboards check lint test configurations unit matrix types docs render reference truth fidelity validate demo up down compose lock newest bench clean
 
@@ -41,8 +44,8 @@ configurations: $(VENV)/.dev ## thousands of configurations, others at every run
 unit: $(VENV)/.dev ## the fast tests only, no real servers
 	@$(PYTEST) -m "not real" $(ARGS)
 
-matrix: $(VENV)/.dev ## the whole proof on every Prometheus, Alertmanager and VictoriaMetrics (ten minutes)
-	@$(BIN)/python -m pytest tests/test_matrix.py -m "real or matrix" -p tests.matrix.table $(ARGS)
+matrix: $(VENV)/.dev ## the whole proof on every Prometheus, Alertmanager, VictoriaMetrics and Agent Server (a quarter of an hour)
+	@$(BIN)/python -m pytest tests/test_matrix.py $(SERVERS) -m "real or matrix" -p tests.matrix.table $(ARGS)
 
 types: $(VENV)/.dev ## type check and style only
 	@$(BIN)/ruff check .
@@ -71,8 +74,8 @@ compose: $(VENV)/.dev ## run docker-compose.yml for real and check it, beside a 
 lock: $(VENV)/.dev ## take newer versions of what the image and the development environment install
 	@$(BIN)/python tools/lock.py
 
-newest: $(VENV)/.dev ## name the newest Prometheus, Alertmanager, VictoriaMetrics and Agent Server for the tests
-	@PYTHONPATH=. $(BIN)/python tools/newest.py
+newest: $(VENV)/.dev ## name the newest Prometheus, Alertmanager, VictoriaMetrics and Agent Server for the tests (VERSIONS=0.15.9 pins that one)
+	@PYTHONPATH=. $(BIN)/python tools/newest.py $(VERSIONS)
 
 truth: $(VENV)/.dev ## hold a real page against the catalogue (PAGE=file or address SYSTEM=agentgateway VERSION=1.4.1)
 	@PYTHONPATH=. $(BIN)/python tools/truth.py "$(PAGE)" "$(SYSTEM)" "$(VERSION)"

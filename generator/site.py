@@ -185,7 +185,7 @@ class View:
     def _label(self, label: Label) -> Label:
         """Return a label with what its servers lack of it."""
         values = {value: why for value, since in label.values_since.items() if (why := self._too_old(since))}
-        missing = self._too_old(label.since)
+        missing = self._too_old(label.since, label.until)
         return replace(label, missing=missing, missing_values=values) if missing or values else label
 
     def _too_old(self, since: str, until: str = "") -> str:

@@ -1,15 +1,18 @@
-"""The catalogue against the real Agent Server of both eras: what it says is there is there, and nothing else is.
+"""The catalogue against real Agent Servers: what it says of their version is there, and nothing else is.
 
-The server runs the in-memory runtime in one process: the catalogue's runtime `inmem`, role `combined`.
+`make test` takes one of each era; `make matrix` those between them as well. The server runs the in-memory runtime in one process: the catalogue's runtime `inmem`, role `combined`.
 """
 
 from __future__ import annotations
 
+import re
+from typing import NamedTuple
+
 import pytest
 
-from generator.catalogue import Catalogue, Kind, Metric
-from tests.agent_server import AgentServer, drive, install
-from tests.agent_server.environments import Era
+from generator.catalogue import Catalogue, Kind, Label, Metric, Versions
+from tests.agent_server import ERAS, AgentServer, drive, install
+from tests.agent_server.environments import BETWEEN, Release, pinned
 from tests.exposition import Family, parse
 from tests.servers import missing
 
@@ -21,75 +24,92 @@ NOT_PROVOKED = {
 }
 TYPES = {Kind.INFO: "gauge"}
 
+#: Labels that depend on a package of the installation and not on the server: its name, and its first version that writes them.
+RESOLVED = {
+    "otel_scope_name": ("opentelemetry-exporter-prometheus", (0, 66)),
+    "otel_scope_version": ("opentelemetry-exporter-prometheus", (0, 66)),
+    "otel_scope_schema_url": ("opentelemetry-exporter-prometheus", (0, 66)),
+    "service_instance_id": ("opentelemetry-sdk", (1, 45)),
+}
 
-def page(era: Era, env: dict[str, str] | None = None) -> dict[str, Family]:
-    found = install(era)
+
+class Real(NamedTuple):
+    """A release, its version, its era, and its page after all the traffic that `drive` makes."""
+
+    release: Release
+    version: str
+    era: str
+    families: dict[str, Family]
+
+    def has(self, entry: Metric | Label) -> bool:
+        """Say whether this version has an entry, and this installation the label."""
+        package, first = RESOLVED.get(entry.name, ("", (0, 0)))
+        resolved = (
+            tuple(int(part) for part in re.findall(r"\d+", pinned(self.release, package))[:2]) if package else first
+        )
+        return Versions(self.version, self.version).has(entry.since, entry.until) and resolved >= first
+
+
+def page(release: Release, env: dict[str, str] | None = None) -> dict[str, Family]:
+    found = install(release)
     if not found.path:
         missing(found.reason)
-    with AgentServer(era, env) as server:
+    with AgentServer(release, env) as server:
         return parse(drive(server.url).page)
 
 
-@pytest.fixture(scope="module", params=["new", "old"])
-def era(request: pytest.FixtureRequest) -> Era:
-    """One of the two eras."""
-    found: Era = request.param
-    return found
+@pytest.fixture(
+    scope="module", params=[*ERAS, *(pytest.param(release, marks=pytest.mark.matrix) for release in BETWEEN)]
+)
+def real(request: pytest.FixtureRequest, catalogue: Catalogue) -> Real:
+    """One real server."""
+    version = pinned(request.param, "langgraph-api")
+    eras = catalogue.systems["agent_server"].eras.values()
+    (era,) = (e.name for e in eras if Versions(version, version).has(e.since, e.until))
+    return Real(request.param, version, era, page(request.param))
 
 
-@pytest.fixture(scope="module")
-def families(era: Era) -> dict[str, Family]:
-    """The page of that era's server after all the traffic that `drive` makes."""
-    return page(era)
-
-
-def catalogued(catalogue: Catalogue, era: str) -> dict[str, Metric]:
+def catalogued(catalogue: Catalogue, real: Real) -> dict[str, Metric]:
     """Every metric of the page by its exposed name: the system's own, and of the pages that it includes."""
     system = catalogue.systems["agent_server"]
-    own = {m.full_name: m for m in system.metrics if era in m.emission}
-    included = (
-        {m.full_name: m for name in system.pages for m in catalogue.systems[name].metrics} if era == "new" else {}
-    )
-    return own | included
+    pages = (n for n in system.pages if Versions(real.version, real.version).has(system.pages_since.get(n, "")))
+    included = {m.full_name: m for name in pages for m in catalogue.systems[name].metrics}
+    return {m.full_name: m for m in system.metrics if real.era in m.emission and real.has(m)} | included
 
 
 @pytest.mark.real
-def test_every_family_of_the_page_is_in_the_catalogue(
-    catalogue: Catalogue, era: Era, families: dict[str, Family]
-) -> None:
-    """A name that the catalogue lacks is a metric that nobody watches."""
-    assert families.keys() - catalogued(catalogue, era).keys() == set()
+def test_every_family_of_the_page_is_in_the_catalogue(catalogue: Catalogue, real: Real) -> None:
+    """A name that the catalogue lacks, or has of other versions only, is a metric that nobody watches."""
+    assert real.families.keys() - catalogued(catalogue, real).keys() == set()
 
 
 @pytest.mark.real
-def test_what_the_page_lacks_is_what_the_catalogue_says(
-    catalogue: Catalogue, era: Era, families: dict[str, Family]
-) -> None:
+def test_what_the_page_lacks_is_what_the_catalogue_says(catalogue: Catalogue, real: Real) -> None:
     """Missing is exactly what this runtime and role never emits, what no scrape sees, and what was not provoked."""
-    lacking = {
-        m.name for name, m in catalogued(catalogue, era).items() if name not in families and m.system == "agent_server"
-    }
-    own = [m for m in catalogue.systems["agent_server"].metrics if era in m.emission]
+    own = {n: m for n, m in catalogued(catalogue, real).items() if m.system == "agent_server"}
+    lacking = {m.name for name, m in own.items() if name not in real.families}
     never = {
         m.name
-        for m in own
-        if "combined" not in m.emission[era].roles.get("inmem", ()) or m.never_scraped or "combined" in m.hidden_roles
+        for m in own.values()
+        if "combined" not in m.emission[real.era].roles.get("inmem", ())
+        or m.never_scraped
+        or "combined" in m.hidden_roles
     }
 
-    assert lacking - never == (set(NOT_PROVOKED) if era == "new" else set())
-    assert {m.full_name for m in own if m.name in never} & families.keys() == set()
+    assert lacking - never == (set(NOT_PROVOKED) if real.era == "new" else set())
+    assert {m.full_name for m in own.values() if m.name in never} & real.families.keys() == set()
 
 
 @pytest.mark.real
-def test_types_labels_and_edges_are_the_real_ones(catalogue: Catalogue, era: Era, families: dict[str, Family]) -> None:
+def test_types_labels_and_edges_are_the_real_ones(catalogue: Catalogue, real: Real) -> None:
     """Each family has the catalogue's type, label names, closed label values and bucket edges."""
-    known = catalogued(catalogue, era)
+    known = catalogued(catalogue, real)
     wrong = []
-    for name, family in families.items():
+    for name, family in real.families.items():
         metric = known[name]
         labels = {label for s in family.samples for label in s.labels} - {"le"}
-        allowed = {**metric.labels, **metric.constant_labels}
-        wanted = {label.name for label in metric.labels.values() if not label.optional}
+        allowed = {n: label for n, label in {**metric.labels, **metric.constant_labels}.items() if real.has(label)}
+        wanted = {label.name for label in metric.labels.values() if not label.optional and real.has(label)}
         if family.type != TYPES.get(metric.kind, str(metric.kind)):
             wrong.append(f"{name} is a {family.type}, not a {metric.kind}")
         if labels - allowed.keys():
@@ -109,11 +129,37 @@ def test_types_labels_and_edges_are_the_real_ones(catalogue: Catalogue, era: Era
 
 
 @pytest.mark.real
-def test_identity_is_unset_as_the_catalogue_says(catalogue: Catalogue, era: Era, families: dict[str, Family]) -> None:
+def test_every_series_has_the_constant_labels(catalogue: Catalogue, real: Real) -> None:
+    """Those that the catalogue says of the version and, where a package of the installation writes them, of that package."""
+    constant = {n for n, label in catalogue.systems["agent_server"].constant_labels.items() if real.has(label)}
+    own = {n: m for n, m in catalogued(catalogue, real).items() if m.constant_labels and n in real.families}
+    series = [(name, {*s.labels}) for name in own for s in real.families[name].samples]
+
+    assert series
+    assert {name: constant - labels for name, labels in series if constant - labels} == {}
+
+
+@pytest.mark.real
+def test_target_info_has_the_labels_of_its_version(catalogue: Catalogue, real: Real) -> None:
+    """Every one of them, optional ones too, and the versions that it tells are those that run."""
+    if real.era == "old":
+        assert "target_info" not in real.families
+        return
+    (sample,) = real.families["target_info"].samples
+    labels = catalogued(catalogue, real)["target_info"].labels
+
+    assert {*sample.labels} == {name for name, label in labels.items() if real.has(label)}
+    assert sample.labels["api_version"] == real.version
+    assert sample.labels["telemetry_sdk_version"] == pinned(real.release, "opentelemetry-sdk")
+
+
+@pytest.mark.real
+def test_identity_is_unset_as_the_catalogue_says(catalogue: Catalogue, real: Real) -> None:
     """Before 0.11.0 an unset project is the text None; later it is empty."""
     blank = catalogue.systems["agent_server"].constant_labels["project_id"].blank
 
-    assert families["lg_api_http_requests_total"].values("project_id") == ({blank} if era == "old" else {""})
+    found = real.families["lg_api_http_requests_total"].values("project_id")
+    assert found == ({blank} if real.era == "old" else {""})
 
 
 @pytest.mark.real
@@ -121,7 +167,7 @@ def test_prefix_and_switch_do_what_the_catalogue_says(catalogue: Catalogue) -> N
     """METRIC_PREFIX renames every metric that has a prefix and no other; the switch brings the publish queue."""
     renamed = page("new", {"METRIC_PREFIX": "acme_", "FF_ASYNC_PUBLISH_QUEUE": "true"})
 
-    known = catalogued(catalogue, "new")
+    known = catalogued(catalogue, Real("new", ERAS["new"], "new", renamed))
     expected = {("acme_" + m.base) if m.prefix else name for name, m in known.items()}
     assert renamed.keys() - expected == set()
     assert "acme_publish_queue_availability" in renamed

@@ -1,10 +1,12 @@
 """Name the newest servers of the tests anew: what Debian's unstable suite has, and the newest Agent Server of the index.
 
 Run it (`make newest`), then `make matrix`; the diff of the names, and of what differs between engines, is the review.
+With versions (`make newest VERSIONS=0.15.9`) it pins those of the Agent Server instead, for the list of `tests/agent_server`.
 """
 
 import json
 import subprocess
+import sys
 import tempfile
 from pathlib import Path
 
@@ -38,15 +40,19 @@ def debian() -> None:
         print(f"{package}: {before[package]}" + (f" -> {version}" if version != before[package] else ""))
 
 
-def agent_server() -> None:
-    """Write every package of the newest Agent Server's environment."""
-    path = requirements("new")
-    before = path.read_text(encoding="utf-8")
-    found = {one.name: one.version for one in resolve(AGENT_SERVER)}
+def agent_server(version: str = "") -> None:
+    """Write every package of an Agent Server's environment: of a version, or of the newest."""
+    path = requirements(version or "new")
+    before = path.read_text(encoding="utf-8") if path.exists() else ""
+    wanted = [f"{AGENT_SERVER[0]}=={version}", *AGENT_SERVER[1:]] if version else AGENT_SERVER
+    found = {one.name: one.version for one in resolve(wanted)}
     path.write_text("".join(f"{name}=={found[name]}\n" for name in sorted(found)), encoding="utf-8")
     print(f"{path.name}: {'changed' if path.read_text(encoding='utf-8') != before else 'as it was'}")
 
 
 if __name__ == "__main__":
-    debian()
-    agent_server()
+    for given in sys.argv[1:]:
+        agent_server(given)
+    if not sys.argv[1:]:
+        debian()
+        agent_server()

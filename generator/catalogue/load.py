@@ -181,6 +181,7 @@ def _labels(raw: Mapping[str, Any]) -> dict[str, Label]:
             entry.get("many", False),
             entry.get("since", ""),
             entry.get("values_since", {}),
+            until=entry.get("until", ""),
         )
         for name, entry in raw.items()
     }

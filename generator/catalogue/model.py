@@ -40,8 +40,8 @@ class Label:
         many: It has more values than a graph can show, by the bound: routes, paths, models.
         optional: Some series of the metric lack it.
         blank: Text that an earlier era writes where the value is unset; empty where it writes none.
-        since: First version that has it; empty when all have.
-        values_since: Likewise for values that not all versions have.
+        since, until: First version that has it, first one that no longer does; empty when unbounded.
+        values_since: First version of values that not all versions have.
         missing: Why no server of the site has it; empty when one may. Set by the site.
         missing_values: Likewise by value.
 
@@ -57,6 +57,7 @@ class Label:
     values_since: Mapping[str, str] = field(default_factory=dict)
     missing: str = ""
     missing_values: Mapping[str, str] = field(default_factory=dict)
+    until: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,6 +1,6 @@
-"""Virtual environments with a real Agent Server in them, one per era, made once.
+"""Virtual environments with a real Agent Server in them, one per release, made once.
 
-What goes in is pinned to the last package in `requirements-<era>.txt`. `make newest` moves the new era on.
+What goes in is pinned to the last package in `requirements-<release>.txt`. `make newest` moves the new era on.
 """
 
 import functools
@@ -18,6 +18,8 @@ from tests.servers.debian import Found
 
 Era: TypeAlias = Literal["new", "old"]
 
+#: What names a file of pins: an era, whose server every run of the tests takes, or a version, which `make matrix` takes.
+Release: TypeAlias = str
 
 #: An installation takes 20 s with a near index; ten minutes mean that nothing arrives any more.
 INSTALL_SECONDS = 600
@@ -26,40 +28,44 @@ INSTALL_SECONDS = 600
 COMPLETE = "complete"
 
 
-def requirements(era: Era) -> Path:
-    """File with every package of an era's environment, pinned exactly."""
-    return Path(__file__).with_name(f"requirements-{era}.txt")
+def requirements(release: Release) -> Path:
+    """File with every package of a release's environment, pinned exactly."""
+    return Path(__file__).with_name(f"requirements-{release}.txt")
 
 
-def _pinned(era: Era) -> str:
-    """Version of `langgraph-api` among an era's pins."""
-    (found,) = re.findall(r"^langgraph-api==(.+)$", requirements(era).read_text(encoding="utf-8"), re.MULTILINE)
-    return str(found)
+def pinned(release: Release, package: str) -> str:
+    """Version of a package among a release's pins; empty when it is not among them."""
+    found = re.search(rf"^{package}==(.+)$", requirements(release).read_text(encoding="utf-8"), re.MULTILINE)
+    return found[1] if found else ""
 
 
 #: Era to the version of `langgraph-api` that stands for it. The border is 0.11.0: the newest one when it was pinned, and the
 #: last one before the border that was tried.
-ERAS: dict[Era, str] = {"new": _pinned("new"), "old": _pinned("old")}
+ERAS: dict[Era, str] = {"new": pinned("new", "langgraph-api"), "old": pinned("old", "langgraph-api")}
+
+#: The releases of `make matrix`, each named as its version: what the eras do not show. 0.9.1 is of the old page with another
+#: set of routes, 0.11.0 the first of the new page, 0.12.12 the last but one exporter, 0.16.0 the last one before today's.
+BETWEEN: tuple[Release, ...] = ("0.9.1", "0.11.0", "0.12.12", "0.16.0")
 
 
 @functools.cache
-def install(era: Era) -> Found:
-    """Path of the Python that has an era's server; installs it when it was never needed before.
+def install(release: Release) -> Found:
+    """Path of the Python that has a release's server; installs it when it was never needed before.
 
     The environment belongs to the pins and to the version of the Python that runs the tests. One
     call with the network away tries once; later calls give the same answer.
     """
-    pins = requirements(era)
+    pins = requirements(release)
     python = f"{sys.version_info.major}.{sys.version_info.minor}"
     mark = hashlib.sha256(pins.read_bytes() + python.encode()).hexdigest()[:12]
-    folder = cache_root() / "agent_server" / f"{era}-{mark}"
+    folder = cache_root() / "agent_server" / f"{release}-{mark}"
     with locked(folder):
         if not (folder / COMPLETE).exists():
             # What an interrupted run left behind.
             shutil.rmtree(folder, ignore_errors=True)
             reason = _make(folder, pins)
             if reason:
-                return Found(None, f"no Agent Server {ERAS[era]}: {reason}")
+                return Found(None, f"no Agent Server {pinned(release, 'langgraph-api')}: {reason}")
             (folder / COMPLETE).touch()
     return Found(_python(folder))
 

@@ -12,7 +12,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Literal, Self
 
-from tests.agent_server.environments import Era, install
+from tests.agent_server.environments import Release, install
 from tests.servers.loopback import OK, StartError, ask, free_port, text_of, wait_ready
 from tests.servers.processes import Child
 
@@ -48,8 +48,8 @@ class AgentServer:
     that leaves it gets the last lines of the server's log as a note.
     """
 
-    def __init__(self, era: Era, env: Mapping[str, str] | None = None) -> None:
-        """Install the era's server if need be, start it and wait until it answers.
+    def __init__(self, release: Release, env: Mapping[str, str] | None = None) -> None:
+        """Install the release's server if need be, start it and wait until it answers.
 
         Args:
             env: Settings over the ones of this module.
@@ -57,7 +57,7 @@ class AgentServer:
         Raises:
             StartError: The server cannot be installed, ended, or did not answer in time.
         """
-        found = install(era)
+        found = install(release)
         if not found.path:
             raise StartError(found.reason)
         self._temporary = tempfile.TemporaryDirectory(prefix="agentobs-agent-server-")

@@ -267,6 +267,13 @@ LIMITS: tuple[Limit, ...] = (
         "In a quarter of an hour; a queue that is worked on goes up and down by less.",
     ),
     Limit(
+        "langsmith_ingest_delay",
+        60,
+        "seconds",
+        "The vendor's checklist for production: one run in twenty that is stored a minute after it came in.",
+    ),
+    Limit("langsmith_ingest_floor", 20, "runs", "A quantile of fewer runs is the slowest one of them."),
+    Limit(
         "langsmith_pg_pool", 0.9, "ratio", "A pool that is this full on average has no connection left at its worst."
     ),
     Limit("langsmith_feedback_p95", 5, "seconds", "A placeholder: the bucket edges are not known."),

@@ -23,7 +23,7 @@ from tests.servers import Prometheus, find, missing, wait_until
 from tests.test_real_prometheus import about, panel_queries, shows
 
 METRICS = load().systems["langsmith"].metrics
-IDS = [*(f"S{n:02}" for n in range(1, 9)), "B24"]
+IDS = [*(f"S{n:02}" for n in range(1, 10)), "B24"]
 
 #: Panels that stay empty on an ordinary day of the reference, and why.
 NOTHING_HAPPENED = {
@@ -137,7 +137,7 @@ def test_one_process_answers_for_all_roles() -> None:
         assert requests.get(f"{url}/processes/none/metrics", timeout=10).status_code == 404
 
 
-def test_eight_faults_and_a_benign_day_are_shipped() -> None:
+def test_nine_faults_and_a_benign_day_are_shipped() -> None:
     own = list(scenarios.shipped("langsmith"))
 
     assert [s.id for s in own] == IDS
@@ -154,6 +154,16 @@ def test_every_alert_of_langsmith_is_in_a_scenario(site: Site) -> None:
     alerts = {a.name for t in TOPICS for a in t.alerts(site) if a.name.startswith("LangSmith")}
 
     assert {e.alert for s in scenarios.shipped("langsmith") for e in s.fire} == alerts
+
+
+def test_a_queue_that_nobody_empties_on_purpose_is_on_the_board_and_in_no_alert(configured: Callable[[str], Site]) -> None:
+    bundle = build(configured("systems: {langsmith: {switches: []}}"))
+    rules = {a.name: a.to_rule(bundle.site)["expr"] for a in bundle.alerts if a.board == "langsmith_ingest"}
+    read = {name for name, expr in rules.items() if "langsmith_queue_pending" in expr}
+
+    assert read == {"LangSmithIngestStalled", "LangSmithIngestQueueBacklog"}
+    assert all(rules[n].count("langsmith_queue_pending{") == rules[n].count('queue!="adhoc"') for n in read)
+    assert "Kept waiting on purpose" in [title for _, title, _, _ in panel_queries(bundle)]
 
 
 def test_the_benign_day_has_its_troubles() -> None:

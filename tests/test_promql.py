@@ -42,6 +42,7 @@ from generator.promql import (
     share_within,
     starts,
     surged,
+    tagged,
     total,
     volume,
     within,
@@ -459,6 +460,18 @@ def test_now_is_held_against_the_same_hour_of_two_earlier_days(site: Site) -> No
         assert f"{sums(window, ago)} {comparison}" in made
     assert made.count("> 3") == 1
     assert made.endswith("<= 3\n)")
+
+
+def test_a_query_says_by_one_label_more_what_another_says_by_it(site: Site) -> None:
+    """Whatever it is made of: the label goes around the whole."""
+    waiting = tagged(level(site.system("agent_server")["num_pending_runs"], by=BY).above(3), "queue", "runs")
+
+    assert text(waiting) == (
+        'label_replace(max by (deployment) (lg_api_num_pending_runs{system="agent_server"}) > 3, "queue", "runs", "", "")'
+    )
+    assert (waiting.labels, waiting.legend) == (("deployment", "queue"), "{{deployment}} {{queue}}")
+    with pytest.raises(QueryError, match=r"a query by \(deployment, queue\) gets the label 'queue'"):
+        tagged(waiting, "queue", "others")
 
 
 def test_a_query_is_kept_among_those_of_wider_labels(site: Site) -> None:

@@ -5,9 +5,11 @@ For whoever is paged for a backlog. A trace goes from platform-backend through R
 
 from __future__ import annotations
 
+from generator.alerts.langsmith_ingest import drained
 from generator.layout import Board, Row, board, row
-from generator.panels import lines, stat
-from generator.promql import growth, increase, level, observations, peak, quantile, rate, volume
+from generator.panels import Shown, lines, stat
+from generator.promql import growth, increase, level, mean, observations, peak, quantile, rate, tagged, total, volume
+from generator.query import Query
 from generator.site import Site
 
 
@@ -24,37 +26,66 @@ def dashboard(site: Site) -> Board:
 
 
 def _queues(site: Site) -> Row:
-    ls = site.system("langsmith", on="langsmith")
-    pending, queued = ls["langsmith_queue_pending"], ls["langsmith_queue_queued"]
-    note = "One number for all replicas, read from a JSON page by a json_exporter; nothing here without one."
+    ls, limit = site.system("langsmith", on="langsmith"), site.limit("langsmith_queue_pending")
+    told, read = ls["langsmith_asynq_ingestion_queue_pending"], drained(site)
+    each, queued = level(read, by=("queue",)), ls["langsmith_queue_queued"]
+    waiting = tagged(level(told), "queue", "ingestion").otherwise(each)
+    growing = tagged(growth(told), "queue", "ingestion").otherwise(growth(read, by=("queue",)))
+    note = "By platform-backend itself for ingestion, and by a json_exporter that reads its JSON page for the other queues."
     return row(
         "Do traces wait?",
-        stat("Waiting by queue", level(pending, by=("queue",)), limit=site.limit("langsmith_queue_pending")).wide(12),
+        stat("Waiting by queue", waiting, limit=limit).wide(12),
         stat("Waiting for backend's workers", level(queued, by=("queue",))).wide(12),
-        lines("Waiting", level(pending, by=("queue",)), limit=site.limit("langsmith_queue_pending")).noting(note),
-        lines(f"Growth in {site.timing.said('15m')}", growth(pending, by=("queue",)).over("15m"), floor=False,
+        lines("Waiting", waiting, limit=limit).noting(note),
+        lines(f"Growth in {site.timing.said('15m')}", growing.over("15m"), floor=False,
               limit=site.limit("langsmith_queue_growth")),
-        lines("Waiting for workers", level(queued, by=("queue",))).noting(note),
+        lines("Waiting for workers", level(queued, by=("queue",))).noting(
+            "One number for all replicas, read from a JSON page by a json_exporter; nothing here without one."
+        ),
         lines("Runs taken in", volume(ls["langsmith_runs_batch_count"], by=("type",))).noting(
             "By type of batch. The vendor's own board calls the same figure the size of a batch."
         ),
+        *_on_purpose(site),
+        *_workers(site, waiting),
     )  # fmt: skip
 
 
+def _on_purpose(site: Site) -> tuple[Shown, ...]:
+    """Panel: the queue that nobody empties, where the configuration says so."""
+    if "adhoc_drained" in site.config.systems["langsmith"].switches:
+        return ()
+    adhoc = site.system("langsmith", on="langsmith")["langsmith_queue_pending"].where(queue="adhoc")
+    return (lines("Kept waiting on purpose", level(adhoc, by=("queue",))).noting("GO_ADHOC_QUEUE_PRIORITY is 0."),)
+
+
+def _workers(site: Site, waiting: Query) -> tuple[Shown, ...]:
+    """Panels: how many workers there are, and how much waits for each of them; KEDA adds some by that figure."""
+    up = site.system("prometheus", on="langsmith")["up"].where(**{site.labels.role: "ingest-queue"})
+    workers = total(up)
+    return (
+        lines("Workers that answer", workers.named("ingest-queue")),
+        lines("Waiting per worker", total(waiting).per(workers, "tasks")).noting(
+            "KEDA, where it is on, adds workers above queueTargetSize, which is 10, up to 10 workers. Above that for long: "
+            "they are at their maximum, or it is off."
+        ),
+    )
+
+
 def _delay(site: Site) -> Row:
-    ls, by = site.system("langsmith", on="langsmith"), ("store",)
+    ls, by, limit = site.system("langsmith", on="langsmith"), ("store",), site.limit("langsmith_ingest_delay")
     whole = ls["langsmith_ingestion_e2e_latency_seconds"]
     waits = ls["langsmith_ingestion_api_to_worker_latency_seconds"]
     stores = ls["langsmith_ingestion_worker_to_store_latency_seconds"]
     return row(
         "How late are they stored?",
-        lines("From taken in to stored, p95", quantile(0.95, whole, by=by)).noting("By store; told by ingest-queue."),
+        lines("From taken in to stored, p95", quantile(0.95, whole, by=by), limit=limit).noting(
+            "By store; told by ingest-queue. Never above the last bucket edge, and nobody has seen the edges."
+        ),
+        lines("From taken in to stored, mean", mean(whole, by=by), limit=limit),
         lines("Waiting for a worker, p95", quantile(0.95, waits, by=by)),
         lines("From worker to store, p95", quantile(0.95, stores, by=by)),
         lines("Runs stored", observations(whole, by=by, unit="runs")),
-        lines("Waiting, as platform-backend tells", peak(ls["langsmith_asynq_ingestion_queue_pending"]),
-              limit=site.limit("langsmith_queue_pending")).noting("The highest of all replicas, which all see one queue."),
-    )  # fmt: skip
+    )
 
 
 def _path(site: Site) -> Row:

@@ -39,7 +39,7 @@ from generator.promql.histograms import (
     volume,
     within,
 )
-from generator.promql.series import labelled, marked, relabelled, select
+from generator.promql.series import labelled, marked, relabelled, select, tagged
 
 __all__ = [
     "absent",
@@ -83,6 +83,7 @@ __all__ = [
     "spikes",
     "starts",
     "surged",
+    "tagged",
     "total",
     "typical",
     "volume",

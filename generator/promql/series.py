@@ -117,6 +117,19 @@ def labelled(found: Query, label: str, value: str) -> Query:
     )
 
 
+def tagged(found: Query, label: str, value: str) -> Query:
+    """Return a query each of whose series has one label more, with one value: what another query says by that label.
+
+    Raises:
+        QueryError: The query has the label.
+
+    """
+    if label in found.labels:
+        raise QueryError(f"a query by ({', '.join(found.labels)}) gets the label {label!r}", "use labelled()")
+    labels = (*found.labels, label)
+    return replace(labelled(replace(found, labels=labels), label, value), legend=legend(labels))
+
+
 def query(metric: Metric, by: Sequence[str], unit: str, build: Callable[[Scope], str], *, check: bool = True) -> Query:
     """Return a query of one metric. It is missing when neither era has the metric at this site."""
     if check:

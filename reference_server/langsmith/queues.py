@@ -17,17 +17,14 @@ PAGES: tuple[tuple[str, tuple[str, ...]], ...] = (
 _TURN_SECONDS = 0.05
 
 
-#: Median time that a worker takes to store a run.
-_STORE_SECONDS = 0.4
-
-
 def ingest(process: Process, workload: Workload, seconds: float, share: float) -> None:
     """Store what was taken in; what waits in the queue is late by as long as the queue is."""
     come, gone = workload.arrivals.get("ingestion", 0.0), workload.capacity.get("ingestion", 0.0)
     left = pending(process, workload, seconds)
     wait = _TURN_SECONDS + (left / gone if gone else 0.0)
     count = times(process, gone if left else min(come, gone), seconds, share)
-    for name, median in (("api_to_worker", wait), ("worker_to_store", _STORE_SECONDS), ("e2e", wait + _STORE_SECONDS)):
+    stores = workload.store_seconds
+    for name, median in (("api_to_worker", wait), ("worker_to_store", stores), ("e2e", wait + stores)):
         observe(process, f"langsmith_ingestion_{name}_latency_seconds", count, median, store="clickhouse")
 
 

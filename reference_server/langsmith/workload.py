@@ -28,6 +28,7 @@ class Workload:
         feedback_seconds: Median time to store one.
         arrivals: Rate at which entries come into a queue, by its name.
         capacity: Rate at which they can be worked on.
+        store_seconds: Median time that a worker of the ingest queue takes to store a run.
         queries: Rate of ClickHouse's queries.
         failed_queries: Share of them that fail.
         rejected_inserts, delayed_inserts: Rates of inserts that ClickHouse refuses and slows down.
@@ -74,6 +75,7 @@ class Workload:
     capacity: Mapping[str, float] = field(
         default_factory=_each(ingestion=80.0, feedback=5.0, adhoc=1.0, default=10.0, host=1.0)
     )
+    store_seconds: float = 0.4
     queries: float = 40.0
     failed_queries: float = 0.002
     rejected_inserts: float = 0.0

@@ -1,7 +1,7 @@
 """A past for Prometheus: blocks of its database, written directly, as a month of samples cannot be pushed in a minute.
 
 Series that run alike share their chunks, which the format allows: what a query costs is reading and decoding them. Nothing
-here knows what the series mean.
+here knows what the series mean. What Prometheus still has in memory is no block: see `head.py`.
 
 Source: https://github.com/prometheus/prometheus/tree/main/tsdb/docs/format
 """
@@ -16,6 +16,8 @@ from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
 from typing import NamedTuple
+
+import google_crc32c
 
 #: Samples of a chunk, as Prometheus cuts them.
 CHUNK = 120
@@ -47,6 +49,11 @@ class Course:
     since: int
     value: float = 0.0
     kind: str = "constant"
+
+    def times(self, start: int, end: int) -> range:
+        """Return when it has samples from `start` until before `end`."""
+        begin = max(self.since, start)
+        return range(begin + (self.since - begin) % self.every, end, self.every)
 
     def chunk(self, times: Sequence[int]) -> bytes:
         """Return the samples of these times as a chunk's data."""
@@ -114,15 +121,14 @@ def _block(folder: Path, name: str, series: Mapping[Labels, Course], span: tuple
 
 def _chunks(course: Course, segment: bytearray, span: tuple[int, int]) -> tuple[list[_Meta], int]:
     """Append the chunks of a course within a span, and return where they are and how many samples they have."""
-    begin = max(course.since, span[0])
-    times = range(begin + (course.since - begin) % course.every, span[1], course.every)
+    times = course.times(*span)
     metas = []
     for at in range(0, len(times), CHUNK):
         own = times[at : at + CHUNK]
         data = course.chunk(own)
         metas.append(_Meta(own[0], own[-1], len(segment)))
         body = b"\x01" + data
-        segment += _uvarint(len(data)) + body + _crc(body)
+        segment += uvarint(len(data)) + body + crc(body)
     return metas, len(times)
 
 
@@ -130,9 +136,9 @@ def _index(series: Mapping[Labels, Course], chunks: Mapping[Course, Sequence[_Me
     out = bytearray(struct.pack(">IB", _INDEX_MAGIC, 2))
     ordered = sorted(series)
     symbols = sorted({text for labels in ordered for pair in labels for text in pair})
-    number = {text: _uvarint(n) for n, text in enumerate(symbols)}
+    number = {text: uvarint(n) for n, text in enumerate(symbols)}
     toc = [len(out)]
-    listed = b"".join(_uvarint(len(text.encode())) + text.encode() for text in symbols)
+    listed = b"".join(uvarint(len(text.encode())) + text.encode() for text in symbols)
     out += _sized(struct.pack(">I", len(symbols)) + listed)
 
     toc.append(len(out))
@@ -141,9 +147,9 @@ def _index(series: Mapping[Labels, Course], chunks: Mapping[Course, Sequence[_Me
     for labels in ordered:
         out += bytes(-len(out) % ALIGNED)
         place = len(out) // ALIGNED
-        entry = b"".join([_uvarint(len(labels)), *(number[text] for pair in labels for text in pair)])
+        entry = b"".join([uvarint(len(labels)), *(number[text] for pair in labels for text in pair)])
         entry += where[series[labels]]
-        out += _uvarint(len(entry)) + entry + _crc(entry)
+        out += uvarint(len(entry)) + entry + crc(entry)
         for pair in (("", ""), *labels):
             postings.setdefault(pair, []).append(place)
 
@@ -151,26 +157,26 @@ def _index(series: Mapping[Labels, Course], chunks: Mapping[Course, Sequence[_Me
     offsets = []
     for (label, value), places in sorted(postings.items()):
         out += bytes(-len(out) % 4)
-        names = b"".join(_uvarint(len(text.encode())) + text.encode() for text in (label, value))
-        offsets.append(b"\x02" + names + _uvarint(len(out)))
+        names = b"".join(uvarint(len(text.encode())) + text.encode() for text in (label, value))
+        offsets.append(b"\x02" + names + uvarint(len(out)))
         out += _sized(struct.pack(f">I{len(places)}I", len(places), *places))
     toc.append(len(out))
     out += _sized(struct.pack(">I", len(offsets)) + b"".join(offsets))
     end = struct.pack(">6Q", *toc)
-    return bytes(out + end + _crc(end))
+    return bytes(out + end + crc(end))
 
 
 def _places(metas: Sequence[_Meta]) -> bytes:
     """Return the list of chunks as an entry of the index has it: each relative to the one before."""
     first = metas[0]
-    parts = [_uvarint(len(metas)), _varint(first.first), _uvarint(first.last - first.first), _uvarint(first.ref)]
+    parts = [uvarint(len(metas)), _varint(first.first), uvarint(first.last - first.first), uvarint(first.ref)]
     for before, meta in pairwise(metas):
-        parts += [_uvarint(meta.first - before.last), _uvarint(meta.last - meta.first), _varint(meta.ref - before.ref)]
+        parts += [uvarint(meta.first - before.last), uvarint(meta.last - meta.first), _varint(meta.ref - before.ref)]
     return b"".join(parts)
 
 
 def _sized(content: bytes) -> bytes:
-    return struct.pack(">I", len(content)) + content + _crc(content)
+    return struct.pack(">I", len(content)) + content + crc(content)
 
 
 def _xor(times: Sequence[int], values: Sequence[float]) -> bytes:
@@ -178,7 +184,7 @@ def _xor(times: Sequence[int], values: Sequence[float]) -> bytes:
     head = struct.pack(">H", len(times)) + _varint(times[0]) + struct.pack(">d", values[0])
     if len(times) == 1:
         return head
-    head += _uvarint(times[1] - times[0])
+    head += uvarint(times[1] - times[0])
     bits = "".join(_bits(values, first=True))
     whole = bits + "0" * (-len(bits) % 8)
     return head + int(whole, 2).to_bytes(len(whole) // 8, "big")
@@ -205,7 +211,8 @@ def _bits(values: Sequence[float], *, first: bool) -> Iterator[str]:
         yield f"{time}11{front:05b}{size & 63:06b}{changed >> back:0{size}b}"
 
 
-def _uvarint(number: int) -> bytes:
+def uvarint(number: int) -> bytes:
+    """Return a number from 0 on as Go's `binary.PutUvarint` writes it."""
     out = bytearray()
     while number > 0x7F:  # noqa: PLR2004 - seven bits of a byte
         out.append(number & 0x7F | 0x80)
@@ -215,25 +222,9 @@ def _uvarint(number: int) -> bytes:
 
 
 def _varint(number: int) -> bytes:
-    return _uvarint(number << 1 if number >= 0 else (-number << 1) - 1)
+    return uvarint(number << 1 if number >= 0 else (-number << 1) - 1)
 
 
-def _table() -> list[int]:
-    out = []
-    for byte in range(256):
-        crc = byte
-        for _ in range(8):
-            crc = crc >> 1 ^ (0x82F63B78 if crc & 1 else 0)
-        out.append(crc)
-    return out
-
-
-_CRC = _table()
-
-
-def _crc(content: bytes) -> bytes:
-    """Return the checksum of Castagnoli, which the standard library lacks."""
-    crc, table = 0xFFFFFFFF, _CRC
-    for byte in content:
-        crc = table[(crc ^ byte) & 0xFF] ^ (crc >> 8)
-    return struct.pack(">I", crc ^ 0xFFFFFFFF)
+def crc(content: bytes | bytearray) -> bytes:
+    """Return the checksum of Castagnoli, which all of these files end their parts with."""
+    return struct.pack(">I", google_crc32c.value(bytes(content)))

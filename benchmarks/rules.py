@@ -6,7 +6,7 @@ does not hold: all groups take less than 3 s of each 30 s, each less than half i
 than 1 % of raw ones at ten servers, and no query of these boards takes 100 ms.
 
 The past is written before Prometheus starts: 30 days of every recorded series, and of scraped ones as much as any rule
-reads. Rules are evaluated every 30 s, and their cost is counted for the interval that they really have.
+reads; the last two hours are in memory, as a Prometheus has them. Rules are evaluated every 30 s, and their cost is counted for the interval that they really have.
 """
 
 from __future__ import annotations
@@ -27,7 +27,9 @@ import yaml
 ROOT = Path(__file__).parent.parent
 sys.path[:0] = [str(ROOT), str(Path(__file__).parent)]  # neither tests/ nor this folder is a package that is installed
 
-from history import Course, Labels, write  # noqa: E402
+import head  # noqa: E402
+import history  # noqa: E402
+from history import Course, Labels  # noqa: E402
 
 from generator.units import seconds  # noqa: E402
 from reference_server.fleet import DEPLOYMENT, SAMPLE  # noqa: E402
@@ -47,6 +49,9 @@ ROUNDS = 5
 #: History: of recorded series; of scraped ones of the Agent Servers, whose rules read two hours at most; of those of other
 #: systems, few, whose rules look a week back, and how far apart their samples are.
 MONTH, RECENT, WEEK, SPARSE_SECONDS = 30 * 86_400, 3 * 3_600, 8 * 86_400, 60
+
+#: What is in no block yet: two hours at least, three at most.
+MEMORY = 2 * 3_600
 
 #: Boards of many deployments.
 BOARDS = ("agent_server_fleet", "overview")
@@ -127,7 +132,8 @@ def _remember(
     series = {_ordered(labels): course for labels, course in _recorded(files, targets, end)}
     for labels, page in targets:
         series |= dict(_scraped(labels, page, asked, end))
-    samples = write(folder, series, end - MONTH * 1000, end)
+    blocks = end - MEMORY * 1000
+    samples = history.write(folder, series, end - MONTH * 1000, blocks) + head.write(folder, series, blocks, end)
     print(
         f"history           {samples:12,} samples of {len(series):,} series, written in {time.monotonic() - begun:.0f} s"
     )

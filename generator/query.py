@@ -182,7 +182,14 @@ class Query:
 
     def plus(self, other: Query) -> Query:
         """Sum of two queries of one unit and the same labels, where a series that only one of them has counts whole."""
-        return self.filled(other) + other.filled(self)
+        both = self._same_unit("or", other)
+        left, right, by = self.operand, other.operand, f" by ({', '.join(self.labels)})" if self.labels else ""
+
+        def build(scope: Scope) -> str:
+            added = f'label_replace({right(scope)}, "part", "second", "", "")'  # so that both are kept
+            return f"sum{by} (\n{indented(f'{left(scope)}{chr(10)}or{chr(10)}{added}')}\n)"
+
+        return replace(both, build=build, compound=False, edges=())
 
     def per(self, other: Query, unit: str) -> Query:
         """Quotient of two queries of different units, in `unit`."""

@@ -43,6 +43,7 @@ from generator.promql import (
     starts,
     surged,
     tagged,
+    tail,
     total,
     volume,
     within,
@@ -54,6 +55,9 @@ from generator.site import Site
 from .conftest import MIXED
 
 SCOPE = Scope("5m")
+#: Edges, and what they are called on pages and in Prometheus 2 and 3.
+SPELLED = {"1000": ("1000", "1000.0"), "15000": ("15000", "15000.0"), "1800000": ("1800000", "1800000.0", "1.8e+06")}
+
 BY = ("deployment",)
 
 
@@ -320,6 +324,46 @@ def test_shares_want_an_edge_below_the_last_one(site: Site, function: Callable[.
     """The last finite edge holds everything that is longer too: nothing above it can be told apart."""
     with pytest.raises(QueryError, match="3600000 is no bucket edge"):
         function(site.system("agent_server")["http_requests_latency"], 3_600_000)
+
+
+def test_an_edge_is_found_however_a_server_or_prometheus_writes_it(site: Site) -> None:
+    """Prometheus 3 writes it as Go does, Prometheus 2 as the page has it: with and without a point, never half of another one."""
+    wait = site.system("agent_server")["run_queue_wait_time_1st_attempt"]
+    for edge, spelled in SPELLED.items():
+        matcher = next(
+            m for s in selectors(parsed(text(within(wait, float(edge))))) for m in s.matchers if m.label == "le"
+        )
+        matched = [t for texts in SPELLED.values() for t in texts if re.fullmatch(matcher.value, t)]
+        assert matched == list(spelled)
+
+
+@pytest.mark.parametrize("share", [0.95, 0.99])
+def test_a_tail_is_a_share_at_one_bucket(site: Site, share: float) -> None:
+    """Where the quantile is above the limit, more than the rest of the observations are."""
+    wait, limit = site.system("agent_server")["run_queue_wait_time_1st_attempt"], site.limit("queue_wait_p95")
+
+    assert text(tail(share, wait, limit, by=BY)) == text(
+        share_above(wait, limit.value, by=BY).above(float(f"{1 - share:.2f}"))
+    )
+    with pytest.raises(QueryError, match="250000 is no bucket edge"):
+        tail(share, wait, replace(limit, value=250_000))
+
+
+def test_what_only_one_of_two_has_counts_whole(site: Site) -> None:
+    """Each is read once, and marked, so that series of the same labels do not stand for each other."""
+    lg = site.system("agent_server")
+    good, bad = rate(lg["run_success_counter"], by=BY), rate(lg["run_failed_after_retry_counter"], by=BY)
+
+    assert text(good.plus(bad)) == (
+        "sum by (deployment) (\n"
+        "  sum by (deployment) (rate(lg_api_run_success_counter_total[5m]))\n"
+        "  or\n"
+        "  label_replace(sum by (deployment) (rate(lg_api_run_failed_after_retry_counter_total[5m])), "
+        '"part", "second", "", "")\n'
+        ")"
+    )
+    with pytest.raises(QueryError, match="bring both to one unit"):
+        good.plus(rate(lg["http_requests_total"], by=BY))
 
 
 def test_a_mixed_fleet_is_read_by_the_newer_name(configured: Callable[[str], Site]) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from generator.alerts.agent_server_queue import unworked
-from generator.promql import age, average, moved, observed, peak, quantile, rate, total, typical
+from generator.promql import age, average, moved, observed, peak, rate, tail, total, typical
 from generator.records.agent_server import levels
 from generator.rules import SAMPLED, SPARSE, Alert, Because, Keep, going_on
 from generator.site import Site
@@ -119,18 +119,17 @@ def _slow(site: Site) -> list[Alert]:
     lg, by = site.system("agent_server"), site.identity
     name = f"{{{{ $labels.{site.labels.deployment} }}}}"
     wait, execution = lg["run_queue_wait_time_1st_attempt"], lg["run_execution_latency"].where(status="success")
+    waited, taken = site.limit("queue_wait_p95"), site.limit("run_execution_p95")
     floor = site.limit("observation_floor")
     return [
         Alert(
             name="AgentServerQueueWaitExtreme",
-            query=quantile(0.95, wait, by=by)
-            .above(site.limit("queue_wait_p95"))
-            .both(observed(wait, by=by, unit="runs").at_least(floor)),
+            query=tail(0.95, wait, waited, by=by).both(observed(wait, by=by, unit="runs").at_least(floor)),
             over="10m",
             hold="5m",
             keep=SPARSE,
             severity="critical",
-            summary=f"{name}: one run in twenty waits longer than {{{{ $value | humanize }}}} ms for a job slot.",
+            summary=f"{name}: {{{{ $value | humanizePercentage }}}} of the runs wait longer than {waited.value / 1000:g} s for a job slot.",
             description="Users have long noticed. The wait is recorded when a run is picked up, so the queue still moves.",
             action="add job slots as for saturation, and tell the users.",
             board="agent_server_queue",
@@ -138,13 +137,11 @@ def _slow(site: Site) -> list[Alert]:
         ),
         Alert(
             name="AgentServerRunExecutionSlow",
-            query=quantile(0.95, execution, by=by)
-            .above(site.limit("run_execution_p95"))
-            .both(observed(execution, by=by, unit="runs").at_least(floor)),
+            query=tail(0.95, execution, taken, by=by).both(observed(execution, by=by, unit="runs").at_least(floor)),
             over="30m",
             hold="15m",
             severity="warning",
-            summary=f"{name}: one successful run in twenty takes longer than {{{{ $value | humanize }}}} ms.",
+            summary=f"{name}: {{{{ $value | humanizePercentage }}}} of the successful runs take longer than {taken.value / 1000:g} s.",
             description="Long runs hold their job slots; agents differ by orders of magnitude, so set the limit to yours.",
             action="compare model and tool latency in the traces; look for blocking code.",
             board="agent_server_runs",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from generator.promql import happened, level, lowest, observations, observed, quantile, rate, share_above
+from generator.promql import happened, level, lowest, observations, observed, rate, share_above, tail
 from generator.rules import SAMPLED, SPARSE, Alert, Because, going_on
 from generator.site import Site
 
@@ -13,7 +13,11 @@ def alerts(site: Site) -> list[Alert]:
     name = f"{{{{ $labels.{site.labels.deployment} }}}}"
     loss = lg["streaming_data_loss_counter"].where_not(reason="protocol_v2_buffer_overflow")
     lost = happened(loss, by=by)
-    publish, stall = lg["stream_publish_latency"], site.limit("stream_stall_edge")
+    publish, slow, stall = (
+        lg["stream_publish_latency"],
+        site.limit("stream_publish_p99"),
+        site.limit("stream_stall_edge"),
+    )
     return [
         Alert(
             name="AgentServerStreamDataLossHigh",
@@ -41,14 +45,12 @@ def alerts(site: Site) -> list[Alert]:
         ),
         Alert(
             name="AgentServerStreamPublishSlow",
-            query=quantile(0.99, publish, by=by)
-            .above(site.limit("stream_publish_p99"))
-            .both(observations(publish, by=by, unit="events").above(0.1)),
+            query=tail(0.99, publish, slow, by=by).both(observations(publish, by=by, unit="events").above(0.1)),
             over="10m",
             hold="10m",
             keep=SPARSE,
             severity="warning",
-            summary=f"{name}: one stream event in a hundred takes longer than {{{{ $value | humanize }}}} ms to publish.",
+            summary=f"{name}: {{{{ $value | humanizePercentage }}}} of the stream events take longer than {slow.value:g} ms to publish.",
             description="Normal is below 10 ms. Retries begin at 100 ms, and after a minute of them events are lost.",
             action="look at the processor and the network of Redis.",
             board="agent_server_streaming",

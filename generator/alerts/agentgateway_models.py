@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from generator.promql import amount, increase, moved, observed, quantile, rate, surged, volume
+from generator.promql import amount, increase, moved, observed, rate, surged, tail, volume
 from generator.records.agentgateway import NEW, llm_failed
 from generator.rules import SPARSE, Alert, going_on
 from generator.site import Site
@@ -15,6 +15,7 @@ def alerts(site: Site) -> list[Alert]:
     backend, model = (*by, "gateway", "backend"), (*by, "gateway", "gen_ai_request_model")
     llm = gw["requests_total"].where(protocol="llm")
     failed, first = llm_failed(gw["requests_total"]), gw["gen_ai_server_time_to_first_token"]
+    late = site.limit("gateway_first_token_p95")
     return [
         Alert(
             name="AgentgatewayLlmErrors",
@@ -33,13 +34,13 @@ def alerts(site: Site) -> list[Alert]:
         ),
         Alert(
             name="AgentgatewayLlmSlowFirstToken",
-            query=quantile(0.95, first, by=model)
-            .above(site.limit("gateway_first_token_p95"))
-            .both(observed(first, by=model, unit="requests").at_least(site.limit("gateway_first_token_floor"))),
+            query=tail(0.95, first, late, by=model).both(
+                observed(first, by=model, unit="requests").at_least(site.limit("gateway_first_token_floor"))
+            ),
             over="15m",
             hold="15m",
             severity="warning",
-            summary=f"{name}: one answer in twenty of {{{{ $labels.gen_ai_request_model }}}} begins after {{{{ $value | humanizeDuration }}}} or later.",
+            summary=f"{name}: {{{{ $value | humanizePercentage }}}} of the answers of {{{{ $labels.gen_ai_request_model }}}} begin after more than {late.value:g} s.",
             description="Users look at an empty screen for so long. Only streamed answers tell it. Long prompts and reasoning models are slow by nature: set the limit to the models that you have.",
             action="compare models and providers; look at the size of the prompts.",
             board="agentgateway_llm",

@@ -6,7 +6,7 @@ Its process tells no start time, so a counter that is born with its first event 
 from __future__ import annotations
 
 from generator import presence
-from generator.promql import happened, lowest, moved, observed, quantile, rate, surged
+from generator.promql import happened, lowest, moved, observed, rate, surged, tail
 from generator.query import Query
 from generator.rules import SPARSE, Alert, Because, going_on
 from generator.site import Site
@@ -93,7 +93,7 @@ def _configuration(site: Site) -> list[Alert]:
 def _connections(site: Site) -> list[Alert]:
     gw, by = site.system("agentgateway"), site.identity
     name = f"{{{{ $labels.{site.labels.deployment} }}}}"
-    tls = gw["tls_handshake_duration_seconds"]
+    tls, slow = gw["tls_handshake_duration_seconds"], site.limit("gateway_tls_p95")
 
     def opened(ago: str = "") -> Query:
         new, documented = gw["downstream_connections_total"], gw["connections_total"]
@@ -115,13 +115,13 @@ def _connections(site: Site) -> list[Alert]:
         ),
         Alert(
             name="AgentgatewayTlsHandshakeSlow",
-            query=quantile(0.95, tls, by=gateway)
-            .above(site.limit("gateway_tls_p95"))
-            .both(observed(tls, by=gateway, unit="connections").at_least(site.limit("gateway_tls_floor"))),
+            query=tail(0.95, tls, slow, by=gateway).both(
+                observed(tls, by=gateway, unit="connections").at_least(site.limit("gateway_tls_floor"))
+            ),
             over="10m",
             hold="10m",
             severity="warning",
-            summary=f"{name}: one TLS handshake in twenty with {{{{ $labels.gateway }}}} takes longer than {{{{ $value | humanizeDuration }}}}.",
+            summary=f"{name}: {{{{ $value | humanizePercentage }}}} of the TLS handshakes with {{{{ $labels.gateway }}}} take longer than {slow.value:g} s.",
             description="Handshakes cost processor time on both sides and two round trips.",
             action="compare with new connections and with the processor of the gateway.",
             board="agentgateway_connections",

@@ -6,7 +6,7 @@ long as they want.
 
 from __future__ import annotations
 
-from generator.promql import exceeded, increase, moved, quantile, rate
+from generator.promql import exceeded, increase, moved, rate, tail
 from generator.records.agentgateway import refused, unreached
 from generator.rules import Alert, Because
 from generator.site import Site
@@ -94,26 +94,26 @@ def _slow(site: Site) -> list[Alert]:
     return [
         Alert(
             name="AgentgatewayLatencyHigh",
-            query=quantile(0.99, latency, by=by)
-            .above(slow)
-            .both(exceeded(latency, slow.value, by=by, unit="requests").at_least(floor)),
+            query=tail(0.99, latency, slow, by=by).both(
+                exceeded(latency, slow.value, by=by, unit="requests").at_least(floor)
+            ),
             over="10m",
             hold="10m",
             severity="warning",
-            summary=f"{name}: one request in a hundred through {{{{ $labels.gateway }}}} takes longer than {{{{ $value | humanizeDuration }}}}.",
+            summary=f"{name}: {{{{ $value | humanizePercentage }}}} of the requests through {{{{ $labels.gateway }}}} take longer than {slow.value:g} s.",
             description="Plain HTTP only: answers of models, MCP streams and TCP sessions last as long as they want.",
             action="is it the backend, or the gateway's own time? The board has both.",
             board="agentgateway_latency",
         ),
         Alert(
             name="AgentgatewayOverheadHigh",
-            query=quantile(0.99, overhead, by=by)
-            .above(busy)
-            .both(exceeded(overhead, busy.value, by=by, unit="requests").at_least(floor)),
+            query=tail(0.99, overhead, busy, by=by).both(
+                exceeded(overhead, busy.value, by=by, unit="requests").at_least(floor)
+            ),
             over="10m",
             hold="10m",
             severity="warning",
-            summary=f"{name}: {{{{ $labels.gateway }}}} itself takes {{{{ $value | humanizeDuration }}}} for one request in a hundred.",
+            summary=f"{name}: {{{{ $labels.gateway }}}} itself takes longer than {busy.value:g} s for {{{{ $value | humanizePercentage }}}} of the requests.",
             description="Its own time before the backend is called is below a millisecond by design. Calls of policies count into it: authorization, rate limits, processing, guardrails.",
             action="see which kind of outgoing call is slow; if none is, the processor is short.",
             board="agentgateway_latency",

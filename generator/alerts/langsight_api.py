@@ -10,7 +10,7 @@ Series of a path and status are born at their first request, which `rate()` neve
 
 from __future__ import annotations
 
-from generator.promql import earlier, exceeded, happened, increase, least, peak, quantile
+from generator.promql import earlier, exceeded, happened, increase, least, peak, tail
 from generator.query import Query
 from generator.rules import SPARSE, Alert, Because, going_on
 from generator.site import Site
@@ -155,13 +155,13 @@ def _requests(site: Site) -> list[Alert]:
         ),
         Alert(
             name="LangSightHighLatency",
-            query=quantile(0.99, duration, by=by)
-            .above(slow)
-            .both(exceeded(duration, slow.value, by=by, unit="requests").at_least(site.limit("langsight_slow_floor"))),
+            query=tail(0.99, duration, slow, by=by).both(
+                exceeded(duration, slow.value, by=by, unit="requests").at_least(site.limit("langsight_slow_floor"))
+            ),
             hold="5m",
             keep=SPARSE,
             severity="warning",
-            summary=f"{name}: one request in a hundred takes longer than {{{{ $value | humanizeDuration }}}}.",
+            summary=f"{name}: {{{{ $value | humanizePercentage }}}} of the requests take longer than {slow.value:g} s.",
             description="Routes that wait for a language model or check every MCP server are left out.",
             action="look at slow queries of ClickHouse, then at the load of Postgres.",
             board="langsight_api",

@@ -36,6 +36,7 @@ from generator.promql.histograms import (
     quantile_of,
     share_above,
     share_within,
+    tail,
     volume,
     within,
 )
@@ -84,6 +85,7 @@ __all__ = [
     "starts",
     "surged",
     "tagged",
+    "tail",
     "total",
     "typical",
     "volume",

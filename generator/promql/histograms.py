@@ -4,15 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from decimal import Decimal
 
 from generator.catalogue import Kind, Matcher, Metric
 from generator.errors import QueryError
+from generator.limits import Limit
 from generator.promql.series import added, aggregate, both, legend, need, query, select
 from generator.query import Query, Scope
 from generator.units import number
 
 HISTOGRAMS = (Kind.HISTOGRAM,)
 OBSERVING = (Kind.HISTOGRAM, Kind.SUMMARY)
+
+#: Powers of ten between which Go, and so Prometheus 3, writes a number without an exponent.
+_SMALL, _LARGE = -4, 6
 
 
 def mean(metric: Metric, *, by: Sequence[str] = ()) -> Query:
@@ -112,6 +117,18 @@ def share_above(metric: Metric, edge: float, *, by: Sequence[str] = ()) -> Query
     return _share(metric, edge, by, good=False)
 
 
+def tail(q: float, metric: Metric, limit: Limit, *, by: Sequence[str] = ()) -> Query:
+    """Share of a histogram's observations that are above `limit`, 0 to 1, where its `q`-quantile is above it.
+
+    It reads one bucket of each series where the quantile reads them all: over a fleet, the dearest thing that a rule can do.
+
+    Raises:
+        QueryError: Not a histogram, the limit is no bucket edge below the last one, or a label is unknown.
+
+    """
+    return share_above(metric, limit.value, by=by).above(round(1 - q, 6))
+
+
 def within(metric: Metric, edge: float, *, by: Sequence[str] = (), unit: str = "") -> Query:
     """Observations per second that are at most `edge`; `unit` says of what.
 
@@ -163,7 +180,8 @@ def _edge(metric: Metric, edge: float) -> None:
 def at_edge(metric: Metric, edge: float, part: Metric) -> Matcher:
     """Return the matcher of one bucket of `part`, the metric or its older half; `edge` is in the metric's own unit.
 
-    Prometheus 2 keeps `1000`, 3 makes it `1000.0`, and the server itself writes both.
+    Prometheus 2 keeps `1000`, 3 makes it `1000.0`, and the server itself writes both. From a million on, and below a
+    ten-thousandth, Prometheus 3 writes an exponent.
 
     Raises:
         QueryError: It is no bucket edge below the last one.
@@ -171,7 +189,13 @@ def at_edge(metric: Metric, edge: float, part: Metric) -> Matcher:
     """
     _edge(metric, edge)
     text = number(edge if part is not metric.before else edge / metric.factor)
-    return Matcher("le", "=~", text.replace(".", "\\.") + ("" if "." in text else "(\\.0)?"))
+    plain = text.replace(".", "\\.") + ("" if "." in text else "(\\.0)?")
+    power = Decimal(text).adjusted()
+    if _SMALL <= power < _LARGE:
+        return Matcher("le", "=~", plain)
+    digits = f"{Decimal(text).scaleb(-power).normalize():f}".replace(".", "\\.")
+    sign = "-" if power < 0 else "\\+"
+    return Matcher("le", "=~", f"{plain}|{digits}e{sign}{abs(power):02d}")
 
 
 def _within(metric: Metric, edge: float, by: Sequence[str], scope: Scope, function: str = "rate") -> str:

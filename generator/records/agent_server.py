@@ -17,7 +17,7 @@ what nobody but an alert reads, the alert adds up itself.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import lru_cache
 from typing import Literal
 
@@ -34,8 +34,11 @@ RUN_HOLDING = "|/|.*/(wait|stream|join|stream/events|commands)|/mcp.*|/a2a.*|/ui
 
 #: How often each group of rules is evaluated, at most; empty: at every round, or as often as events are tallied. Well below
 #: the five minutes after which Prometheus takes a sample for gone, but for the tallies, which nobody reads as present values.
-#: The period of an objective costs most, and only boards read it.
-INTERVALS = {"": "", "tally": "", "slow": "2m", "period": "4m"}
+#: The period of an objective costs most, and quantiles read every bucket of a fleet; only boards read either.
+INTERVALS = {"": "", "quantiles": "2m", "tally": "", "slow": "2m", "period": "4m"}
+
+#: Quantiles that boards of many deployments show, by their short names: of API requests, and of the wait for a job slot.
+QUANTILES = ("latency_p95", "queue_wait_p95")
 
 #: Levels that the fleet board draws: what they are called, by their short name.
 DRAWN = {"pending": "num_pending_runs:max", "slots_free": "workers_available:sum", "pg_used": "pg_pool_used:max"}
@@ -62,10 +65,10 @@ def records(site: Site) -> Mapping[str, Record]:
 
 
 def groups(site: Site) -> list[Group]:
-    """Return the rule groups: the fast one, the one that tallies, the one of long windows, the one of the objectives' period."""
+    """Return the rule groups: the fast one, that of quantiles, the one that tallies, that of long windows, that of the objectives' period."""
     made: dict[str, list[Record]] = {speed: [] for speed in INTERVALS}
     for name, rule in records(site).items():
-        speed = name.partition(" ")[0]
+        speed = "quantiles" if name in QUANTILES else name.partition(" ")[0]
         made[speed if speed in INTERVALS else ""].append(rule)
     made[""].append(presence.found(site, "agent_server"))
     return [
@@ -145,7 +148,7 @@ def _quantiles(site: Site) -> dict[str, Record]:
             quantile(0.95, metric, by=kept),
             aggregate="max",
         )
-        for key, metric in (("latency_p95", latency), ("queue_wait_p95", wait))
+        for key, metric in zip(QUANTILES, (latency, wait), strict=True)
     }
 
 
@@ -166,24 +169,25 @@ def _objectives(site: Site) -> dict[str, Record]:
         events(lg["run_success_counter"], by=kept),
         events(lg["run_failed_after_retry_counter"], by=kept),
     )
-    ended = good.filled(bad) + bad.filled(good)
+    ended = good.plus(bad)
     wait, edge = lg["run_queue_wait_time_1st_attempt"], site.objective("queue_wait").within
     waited = events(wait, by=kept, unit="runs")
-    late = waited - events(wait, by=kept, unit="runs", within=edge)
+    in_time = events(wait, by=kept, unit="runs", within=edge)
     out: dict[str, Record] = {}
     for slo, failed, everything in (
-        ("http_availability", errors, requests),
-        ("run_success", bad, ended),
-        ("queue_wait", late, waited),
+        ("http_availability", lambda _: errors, requests),
+        ("run_success", lambda _: bad, ended),
+        ("queue_wait", lambda total: total - in_time, waited),
     ):
         out |= _windows(site, slo, failed, everything)
     return out
 
 
-def _windows(site: Site, slo: str, bad: Query, whole: Query) -> Mapping[str, Record]:
+def _windows(site: Site, slo: str, bad: Callable[[Query], Query], whole: Query) -> Mapping[str, Record]:
     """Return total and bad rates of one objective, their tallies, and its share of bad events over longer windows.
 
-    Where there are events and no bad one yet, there are 0 bad ones: the total is recorded first, and read for that.
+    Where there are events and no bad one yet, there are 0 bad ones: the total is recorded first, and read for that. `bad`
+    makes its query from that total.
     """
     labels = {"slo": slo}
     out: dict[str, Record] = {}
@@ -193,7 +197,8 @@ def _windows(site: Site, slo: str, bad: Query, whole: Query) -> Mapping[str, Rec
         out[f"{slo} {what}"] = record(site, f"deployment:slo_{what}:rate", told, labels=labels)
         return recorded(out[f"{slo} {what}"], by=site.kept)
 
-    keep("bad", bad.filled(keep("total", whole)))
+    total = keep("total", whole)
+    keep("bad", bad(total).filled(total))
     for what in ("bad", "total"):
         counted = _rounds(site, out[f"{slo} {what}"], by=site.kept)
         out[f"tally {slo} {what}"] = record(

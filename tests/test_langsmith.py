@@ -156,7 +156,9 @@ def test_every_alert_of_langsmith_is_in_a_scenario(site: Site) -> None:
     assert {e.alert for s in scenarios.shipped("langsmith") for e in s.fire} == alerts
 
 
-def test_a_queue_that_nobody_empties_on_purpose_is_on_the_board_and_in_no_alert(configured: Callable[[str], Site]) -> None:
+def test_a_queue_that_nobody_empties_on_purpose_is_on_the_board_and_in_no_alert(
+    configured: Callable[[str], Site],
+) -> None:
     bundle = build(configured("systems: {langsmith: {switches: []}}"))
     rules = {a.name: a.to_rule(bundle.site)["expr"] for a in bundle.alerts if a.board == "langsmith_ingest"}
     read = {name for name, expr in rules.items() if "langsmith_queue_pending" in expr}

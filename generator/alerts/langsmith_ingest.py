@@ -88,7 +88,5 @@ def _late(site: Site) -> Alert:
         description="One run in twenty is that late, or the mean is where the quantile cannot show it. What is not stored at all is not counted.",
         action="is it the wait for a worker, or the time that the worker takes? The board has both.",
         board="langsmith_ingest",
-        explained_by=(
-            Because(("LangSmithIngestStalled", "LangSmithIngestQueueBacklog", "LangSmithClickHouseDown")),
-        ),
+        explained_by=(Because(("LangSmithIngestStalled", "LangSmithIngestQueueBacklog", "LangSmithClickHouseDown")),),
     )

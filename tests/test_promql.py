@@ -511,7 +511,7 @@ def test_a_query_says_by_one_label_more_what_another_says_by_it(site: Site) -> N
     waiting = tagged(level(site.system("agent_server")["num_pending_runs"], by=BY).above(3), "queue", "runs")
 
     assert text(waiting) == (
-        'label_replace(max by (deployment) (lg_api_num_pending_runs{system="agent_server"}) > 3, "queue", "runs", "", "")'
+        'label_replace(max by (deployment) (lg_api_num_pending_runs) > 3, "queue", "runs", "", "")'
     )
     assert (waiting.labels, waiting.legend) == (("deployment", "queue"), "{{deployment}} {{queue}}")
     with pytest.raises(QueryError, match=r"a query by \(deployment, queue\) gets the label 'queue'"):

@@ -10,10 +10,11 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 from typing import Any
 
-from generator.catalogue import load
+from generator.catalogue import Endpoint, load
 from reference_server.systems import AGENT_SERVER
 from tests.stack.reference import SHOWN, Reference
 
@@ -96,12 +97,18 @@ def players(processes: Iterable[Process]) -> Mapping[str, Process]:
     return out
 
 
+@cache
+def endpoint_of(system: str) -> Endpoint:
+    """Return what the catalogue has about the pages of a system; whoever follows processes asks at every look."""
+    return load().systems[system].endpoint
+
+
 def discovered(server: Reference, system: str, name: str) -> list[dict[str, Any]]:
     """Return what a target file has about all processes of a reference server, as deployment `name`.
 
     Where a json_exporter reads for a role, its targets are the addresses of the JSON pages: the server answers for both.
     """
-    endpoint = load().systems[system].endpoint
+    endpoint = endpoint_of(system)
     groups: list[dict[str, Any]] = [
         g for g in server.get("/targets") if not endpoint.prober or g["labels"]["role"] != endpoint.prober
     ]
@@ -169,6 +176,6 @@ def keyed(system: str, address: str, token: str, folder: Path) -> Mapping[str, s
         path = folder / f"{system}.token"
         path.write_text(token, encoding="utf-8")
         out["bearer_token_file"] = str(path)
-    if load().systems[system].endpoint.prober:
+    if endpoint_of(system).prober:
         out["json_exporter"] = address
     return out

@@ -17,12 +17,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Self
 
-from generator.catalogue import load
 from reference_server import scenarios
 from reference_server.scenarios import Expectation, Scenario
 from reference_server.systems import AGENT_SERVER, OTHERS
 from tests.servers import Webhook, wait_until
-from tests.stack.deployments import TOKEN, discovered, keyed, replaced
+from tests.stack.deployments import TOKEN, discovered, endpoint_of, keyed, replaced
 from tests.stack.monitoring import Monitoring
 from tests.stack.reference import Reference
 
@@ -168,9 +167,8 @@ class Theatre:
         play = next((play for play in self.plays if play.scenario.system == system), None)
         if play is None:
             return {"enabled": False}
-        needed = keyed(
-            system, play.server.address, TOKEN if load().systems[system].endpoint.bearer_token else "", self._targets
-        )
+        token = TOKEN if endpoint_of(system).bearer_token else ""
+        needed = keyed(system, play.server.address, token, self._targets)
         return {"scrape": {"files": [f"{self._targets}/{system}.*.json"], **needed}}
 
     def run(self) -> list[Play]:

@@ -9,6 +9,7 @@ from dataclasses import replace
 from generator.catalogue import Metric
 from reference_server.replay import play
 from reference_server.scenarios import START, Scenario, shipped
+from reference_server.systems import OTHERS, model
 
 #: Coarser than Prometheus, and still within every drain.
 INTERVAL_SECONDS = 60.0
@@ -49,6 +50,8 @@ def moved(
 def table(metrics: Iterable[Metric], named: Mapping[str, str] | None = None) -> Mapping[str, str]:
     """Return each metric of a system that a scrape can see with the id of a scenario that moves it; empty when none does.
 
+    What the model says is still is not looked for.
+
     Args:
         metrics: All of one system.
         named: Scenarios by metric, which are tried first: one that still moves its metric stays. The others get the first one
@@ -56,13 +59,15 @@ def table(metrics: Iterable[Metric], named: Mapping[str, str] | None = None) -> 
 
     """
     everything = tuple(metrics)
+    system = everything[0].system
+    still = model(system).still if system in OTHERS else frozenset()
     out = {m.name: "" for m in everything if not m.never_scraped}
-    scenarios = list(shipped(everything[0].system))
+    scenarios = list(shipped(system))
     for scenario in scenarios:
         wanted = {name for name in out if (named or {}).get(name) == scenario.id}
         out |= dict.fromkeys(moved(scenario, everything, wanted), scenario.id) if wanted else {}
     for scenario in scenarios:
-        wanted = {name for name, who in out.items() if not who}
+        wanted = {name for name, who in out.items() if not who and name not in still}
         if not wanted:
             break
         out |= dict.fromkeys(moved(scenario, everything, wanted), scenario.id)

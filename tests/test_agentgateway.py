@@ -17,7 +17,7 @@ from generator.catalogue import Kind, load
 from generator.lint import run
 from generator.render import FORMATS
 from generator.site import Site
-from reference_server import scenarios
+from reference_server import coverage, scenarios
 from reference_server.agentgateway import MODEL
 from reference_server.agentgateway.model import ERA
 from reference_server.agentgateway.page import OPEN_METRICS, TEXT, content_type, number, write
@@ -87,6 +87,14 @@ def test_a_family_without_series_is_not_on_the_page() -> None:
 
     assert "agentgateway_xds_message" not in text
     assert "agentgateway_requests_shed_total{" in text
+
+
+def test_what_is_said_to_be_still_is_on_the_page_and_never_moves() -> None:
+    """Nobody looks in every scenario for what moves it; a storm of connections does not."""
+    nothing = {line.removeprefix("agentgateway_") for line in lines(played()) if line.endswith(" 0")}
+
+    assert {name for name in MODEL.still if {f"{name} 0", f"{name}_total 0"} & nothing} == MODEL.still
+    assert coverage.moved(scenarios.find("G08"), METRICS, MODEL.still) == set()
 
 
 @pytest.mark.parametrize(("value", "text"), [(1.0, "1.0"), (5e-05, "5e-5"), (0.001, "0.001"), (float("inf"), "+Inf")])

@@ -62,6 +62,9 @@ _FAULTS = {
     "cgroup_workingset_restore_file_total": 0.0,
 }  # fmt: skip
 
+#: What reads 0 on the page of a real gateway, too. Swap is drawn.
+STILL = frozenset(name for name, amount in {**_PROCESS, **_CGROUP, **_FAULTS}.items() if not amount) - {"process_swap"}
+
 
 def begin(process: Process, work: Work) -> None:
     """Put on the page what is there from the start: the build, the configuration, the process, limits that turned nobody away."""
@@ -200,4 +203,5 @@ MODEL = Model(
     content_type=page.TEXT,
     routes=page.routes,
     adapt=adapt,
+    still=STILL,
 )

@@ -86,6 +86,7 @@ class Model:
         adapt: What the environment makes of a scenario's workload when the process serves.
         probes: What exporters in front of the system show, given the processes that run and the workload: job and instance
             of the target, the metric, and its value; None when the exporter had no answer.
+        still: Metrics that read 0 whatever is played.
 
     """
 
@@ -104,3 +105,4 @@ class Model:
     routes: Callable[[Any, Mapping[str, str]], Sequence[BaseRoute]] = lambda _, __: ()
     adapt: Callable[[Any, Mapping[str, str]], Any] = lambda workload, _: workload
     probes: Callable[[Sequence[Process], Any], Iterable[Probe]] = lambda _, __: ()
+    still: frozenset[str] = frozenset()

@@ -156,6 +156,19 @@ class Instruments:
         cell.value = total
         cell.text = cell.row = None
 
+    def observe_each(self, name: str, values: Iterable[float], labels: dict[str, str]) -> None:
+        """Add observations that were each seen once to a histogram or summary; at least one."""
+        place = self._find(name, labels)
+        if place is None:
+            return
+        cell, family = place
+        buckets, counts, total = family.metric.buckets, cell.counts, cell.value
+        for value in values:
+            counts[bisect_left(buckets, value)] += 1
+            total += value
+        cell.value = total
+        cell.text = cell.row = None
+
     def drop(self, name: str) -> None:
         """Forget every series of a metric."""
         self._families.pop(name, None)

@@ -52,9 +52,13 @@ class Still:
 class Pace:
     """Advances a simulation at `scale` virtual seconds per second of `wall`; none before `follow`."""
 
-    def __init__(self, start: float, scale: float, wall: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self, start: float, scale: float, wall: Callable[[], float] = time.monotonic, *, apart: float = 0.0
+    ) -> None:
+        """Begin at `start`, unix seconds; `apart` is how many seconds of the wall lie between two advances at least."""
         self.simulation: Simulation = Still(start)
         self._scale = scale
+        self._apart = apart * scale
         self._wall = wall
         self._anchor = (wall(), start)
         self._waiters: set[asyncio.Event] = set()
@@ -73,7 +77,7 @@ class Pace:
     def advance(self) -> float:
         """Catch up with the wall as far as the budget allows; return the virtual time."""
         until, begun = self.now(), time.perf_counter()
-        if begun < self._rest:
+        if begun < self._rest or self.simulation.now > until - self._apart:
             return self.simulation.now
         step = max(SLICE_SECONDS, SLICE_SECONDS * self._scale / 10)
         while self.simulation.now < until:

@@ -34,7 +34,7 @@ def virtual(ids: tuple[str, ...]) -> Mapping[str, Mapping[str, float]]:
 
 @pytest.mark.real
 def test_thirteen_scenarios_live_are_what_they_are_on_the_virtual_clock() -> None:
-    """Forty times as fast as life: every demanded alert fires in time, is delivered, and called off when the fault ends.
+    """Twenty-five times as fast as life: every demanded alert fires in time, is delivered, and called off when the fault ends.
 
     Nothing fires that does not on the virtual clock; the benign one is silent.
     """

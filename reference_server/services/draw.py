@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
 from functools import lru_cache
 from random import Random
 from statistics import NormalDist
 
-from reference_server.agenda import lognormal, poisson
+from reference_server.agenda import poisson
 from reference_server.services.model import Process
 
 #: Up to so many observations are drawn one by one; more are dealt out over as many points of the distribution.
@@ -31,13 +30,20 @@ def observe(process: Process, name: str, count: int, median: float, spread: floa
     """Record `count` observations that are spread around `median`; `spread` is the deviation of their logarithm."""
     if count <= 0:
         return
-    found: Iterable[tuple[float, int]]
     if count <= POINTS:
-        found = [(lognormal(process.chance, median, spread), 1) for _ in range(count)]
-    else:
-        each, left = divmod(count, POINTS)
-        found = [(value, each + (number < left)) for number, value in enumerate(_points(median, spread))]
+        process.instruments.observe_each(name, _drawn(process.chance, count, median, spread), labels)
+        return
+    each, left = divmod(count, POINTS)
+    found = [(value, each + (number < left)) for number, value in enumerate(_points(median, spread))]
     process.instruments.observe_all(name, found, labels)
+
+
+def _drawn(chance: Random, count: int, median: float, spread: float) -> list[float]:
+    """Draw times, half of them below `median`, so many at once."""
+    if not spread:
+        return [median] * count
+    gauss, exp = chance.gauss, math.exp
+    return [median * exp(gauss(0.0, spread)) for _ in range(count)]
 
 
 @lru_cache(maxsize=1024)

@@ -18,6 +18,9 @@ from reference_server.sharing import Shared
 #: The word for an ordinary day, without any fault.
 ORDINARY = "calm"
 
+#: Between two advances, in seconds of the wall: what happens is drawn by the slice, so that each costs the same.
+APART_SECONDS = 0.1
+
 #: How long a day lasts.
 DAY_SECONDS = 86_400.0
 
@@ -45,7 +48,7 @@ class Hosting:
         self.at_close: list[Callable[[], None]] = []
         self._at_start: list[Callable[[Process], None]] = []
         self.scenario = self._found(settings.scenario or ORDINARY, scenarios.find)
-        self.pace = Pace(time.time(), settings.time_scale, wall)
+        self.pace = Pace(time.time(), settings.time_scale, wall, apart=APART_SECONDS)
         self.service = self._deploy(self.pace.now())
         self.pace.follow(self.service)
 

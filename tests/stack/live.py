@@ -26,10 +26,10 @@ from tests.stack.monitoring import Monitoring
 from tests.stack.reference import Reference
 
 #: Virtual seconds per second. Prometheus learns of pods that come and go every five seconds, whatever its configuration:
-#: at 40 that is three minutes, and TargetDown waits for five.
-SCALE = 40.0
+#: at 25 that is two minutes, and AgentServerAllTargetsDown waits for three.
+SCALE = 25.0
 
-#: How far an alert may fire from when it does on the virtual clock, in virtual seconds: two discoveries (2 x 200), a scrape
+#: How far an alert may fire from when it does on the virtual clock, in virtual seconds: two discoveries (2 x 125), a scrape
 #: and an evaluation (2 x 30); at the edge of a limit, where a scrape more or less decides, as much again is not unusual.
 TOLERANCE_SECONDS = 480.0
 
@@ -44,8 +44,8 @@ PATIENCE_SECONDS = 900.0
 STEP_SECONDS = 0.25
 
 #: How long between two looks discovery may rest, in virtual seconds: with the five seconds that Prometheus takes, a pod that
-#: went would otherwise count as down for as long as TargetDown waits.
-REST_SECONDS = 60.0
+#: went would otherwise count as down for as long as AgentServerAllTargetsDown waits.
+REST_SECONDS = 50.0
 
 #: Off by default, because they need exporters that nobody runs here; and one that is about all deployments together.
 NOT_HERE = frozenset({

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
 
 from generator.catalogue import Catalogue, Label, Matcher, Metric, System
 from generator.errors import QueryError, nearest
@@ -31,6 +31,7 @@ class Site:
 
     catalogue: Catalogue
     config: Config
+    _found: dict[tuple[str, str, str], Metric] = field(default_factory=dict, init=False, repr=False)
 
     @property
     def labels(self) -> Labels:
@@ -95,6 +96,13 @@ class Site:
         """Return the metrics of one system. `on` narrows series that several systems share to the targets of one of them."""
         return View(self, self.catalogue.systems[name], self.config.systems.get(name), on)
 
+    def remembered(self, system: str, on: str, name: str, look: Callable[[], Metric]) -> Metric:
+        """Return what `look` gives; a metric of a system is looked up once, since boards and alerts ask for it often."""
+        key = system, on, name
+        if key not in self._found:
+            self._found[key] = look()
+        return self._found[key]
+
     def firing(self, *systems: str) -> Metric:
         """Return the alerts that fire, of some systems; without any, of all that are enabled and of the observability itself."""
         enabled = [name for name, config in self.config.systems.items() if config.enabled]
@@ -139,6 +147,9 @@ class View:
             QueryError: The catalogue has no such metric.
 
         """
+        return self.site.remembered(self.system.name, self.on, name, lambda: self._looked_up(name))
+
+    def _looked_up(self, name: str) -> Metric:
         found = next((m for m in self.system.metrics if m.name == name), None)
         if found is None:
             known = [m.name for m in self.system.metrics]

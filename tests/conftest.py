@@ -19,15 +19,16 @@ ROOT = Path(__file__).parent.parent
 #: Both eras of the Agent Server in the field at once.
 MIXED = "systems: {agent_server: {versions: mixed}}\n"
 
-#: Modules that take a minute or more, begun first, so that no process is left alone with one of them at the end. The first
-#: two stand apart: what plays against the clock shares the machine with what waits.
+#: Modules that take a minute or more, begun first, so that no process is left alone with one of them at the end. What plays
+#: against the clock stands beside what only waits for Docker's end, or only computes: two plays at once slow each other down.
 LONG = (
     "test_compose",
-    "test_agent_server_harness",
-    "test_live",
-    "test_real_prometheus",
-    "test_survival",
     "test_fidelity",
+    "test_real_prometheus",
+    "test_live",
+    "test_agent_server_harness",
+    "test_survival",
+    "test_real_pages",
     "test_validate_real",
 )
 

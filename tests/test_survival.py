@@ -29,6 +29,9 @@ from tests.stack import Monitoring, Reference, binaries
 SCALE = 120
 ENVIRONMENT = {**os.environ, "PYTHONPATH": str(REPOSITORY)}
 
+#: The whole stack of all systems, thirty times as fast as life: a machine that has other work keeps up with that.
+WHOLE = (sys.executable, "-m", "tests.stack", "--time-scale", "30")
+
 
 class Talker:
     """A listener on loopback that answers every connection with the same bytes, or, without any, never."""
@@ -319,7 +322,7 @@ def test_the_stack_can_be_ended_at_any_moment(
 ) -> None:
     """While servers start, and while they are validated: nothing runs on, no folder stays."""
     assert programs
-    with started([sys.executable, "-m", "tests.stack", "--scenario", "F18"], TMPDIR=str(tmp_path)) as child:
+    with started([*WHOLE, "--scenario", "F18"], TMPDIR=str(tmp_path)) as child:
         wait_for(child, tmp_path, moment)
         child.send_signal(number)
         found = told(child, 60)
@@ -338,7 +341,7 @@ def test_the_stack_proves_the_bundle_and_leaves_nothing(programs: tuple[Path, Pa
     as life, which a machine that has other work keeps up with; it is told and called off.
     """
     assert programs
-    command = [sys.executable, "-m", "tests.stack", "--scenario", "F18", "--time-scale", "30"]
+    command = [*WHOLE, "--scenario", "F18"]
     with started(command, TMPDIR=str(tmp_path)) as child:
         found = told(child)
 
@@ -357,7 +360,7 @@ def test_the_stack_proves_the_bundle_and_leaves_nothing(programs: tuple[Path, Pa
 def test_a_server_of_the_stack_is_killed(programs: tuple[Path, Path], tmp_path: Path) -> None:
     """Prometheus dies under the validation: it is told, and the rest of the stack is taken down."""
     assert programs
-    with started([sys.executable, "-m", "tests.stack", "--scenario", "F18"], TMPDIR=str(tmp_path)) as child:
+    with started([*WHOLE, "--scenario", "F18"], TMPDIR=str(tmp_path)) as child:
         wait_for(child, tmp_path, "generator validate")
         (victim,) = [
             n for n, command in relatives(tmp_path).items() if "storage.tsdb.path" in command and "sh -c" not in command
@@ -376,7 +379,7 @@ def test_a_server_of_the_stack_is_killed(programs: tuple[Path, Path], tmp_path: 
 def test_nothing_outlives_a_stack_that_is_killed(programs: tuple[Path, Path], tmp_path: Path) -> None:
     """SIGKILL lets nobody clean up; the servers end all the same. (The folders stay.)"""
     assert programs
-    with started([sys.executable, "-m", "tests.stack", "--keep"], TMPDIR=str(tmp_path)) as child:
+    with started([*WHOLE, "--keep"], TMPDIR=str(tmp_path)) as child:
         wait_for(child, tmp_path, "storage.tsdb.path")
         child.kill()
         child.communicate()

@@ -24,6 +24,9 @@ HISTORY_FLAGS = (
     "--storage.tsdb.retention.time=100y",
 )
 
+#: How much a server's memory may grow before it is cleaned up, in per cent: ours are small and short-lived, time is dear.
+COLLECT = {"GOGC": "300"}
+
 
 class Prometheus:
     """A Prometheus server on a free loopback port, in a folder of its own.
@@ -208,6 +211,7 @@ class Prometheus:
             ],
             log=self.folder / "log",
             folder=self.folder,
+            env={**os.environ, **COLLECT},
         )
         wait_ready(
             child,

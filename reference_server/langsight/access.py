@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable, Collection
 
 from starlette.datastructures import Headers
-from starlette.responses import JSONResponse, PlainTextResponse
+from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Match, Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -39,10 +39,11 @@ def failed(scope: Scope) -> PlainTextResponse:
 class Counted:
     """Counts each request when its answer begins; one whose handler fails without an answer is not counted, as in the code."""
 
-    def __init__(self, app: ASGIApp, hosting: Hosting) -> None:
-        """Wrap `app`; requests count on the first process of the deployment."""
+    def __init__(self, app: ASGIApp, hosting: Hosting, refused: Callable[[Scope], Response | None]) -> None:
+        """Wrap `app`; requests count on the first process of the deployment, those that are `refused` do not."""
         self._app = app
         self._hosting = hosting
+        self._refused = refused
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve and count; a process that is down answers nothing."""
@@ -51,6 +52,9 @@ class Counted:
         if process is None or not process.up:
             refusal = JSONResponse({"detail": "the scenario says that this process is down"}, UNAVAILABLE)
             await refusal(scope, receive, send)
+            return
+        if (limit := self._refused(scope)) is not None:
+            await limit(scope, receive, send)
             return
         begun = time.perf_counter()
 

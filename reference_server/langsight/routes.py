@@ -14,12 +14,14 @@ from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import JSONResponse, RedirectResponse, Response
-from starlette.routing import BaseRoute, Mount, Route
+from starlette.routing import BaseRoute, Match, Mount, Route
+from starlette.types import Scope
 
 from reference_server.bodies import body, told
 from reference_server.langsight import settings
 from reference_server.langsight.access import Authenticated, Counted, failed
 from reference_server.langsight.feed import Feed
+from reference_server.langsight.paths import SKIPPED
 from reference_server.langsight.spans import MalformedError, extracted, read
 from reference_server.langsight.stream import Stream
 from reference_server.langsight.work import checked, clients, latency, publish, shown, unready
@@ -37,6 +39,9 @@ MOST_BYTES = 10 * 1024 * 1024
 
 #: Requests a minute that one key may make of a way in.
 LIMITS = {"/api/traces/otlp": 60, "/api/traces/spans": 10_000}
+
+#: Requests a minute that one address may make of any other route; what is above is refused before anybody counts it.
+USUAL = 200
 
 
 def routes(hosting: Hosting, environment: Mapping[str, str]) -> list[BaseRoute]:
@@ -64,7 +69,8 @@ def routes(hosting: Hosting, environment: Mapping[str, str]) -> list[BaseRoute]:
     slash = Route("/metrics/", _without_slash)
     inner = Starlette(routes=[*public, slash, *guarded], exception_handlers={HTTPException: told})
     pages = [Route(path, api.metrics) for path in ("/metrics", "/processes/{name}/metrics")]
-    return [*pages, Mount("/", Counted(Authenticated(inner, own, guarded, api.broken), hosting))]
+    counted = Counted(Authenticated(inner, own, guarded, api.broken), hosting, api.refused([*public, *guarded]))
+    return [*pages, Mount("/", counted)]
 
 
 class _Api:
@@ -133,7 +139,8 @@ class _Api:
         """Store a batch of spans, count them, and tell the live feed of each."""
         if self._limited(request):
             return JSONResponse({"error": "Rate limit exceeded"}, LIMITED)
-        async with _read(request, functools.partial(read, documented=self._own.documented)) as batch:
+        reader = functools.partial(read, documented=self._own.documented)
+        async with _read(request, reader, invalid=self._invalid) as batch:
             if batch is None or self._fails():
                 return failed(request.scope)
             self._process.instruments.add("spans_ingested_total", len(batch))
@@ -146,7 +153,7 @@ class _Api:
         """Store the tool calls of an OTLP export. The documentation counts them; neither feed nor code does."""
         if self._limited(request):
             return JSONResponse({"error": "Rate limit exceeded"}, LIMITED)
-        async with _read(request, extracted, fails=not self._own.documented) as batch:
+        async with _read(request, extracted, invalid=self._invalid, fails=not self._own.documented) as batch:
             if batch is None or self._fails():
                 return failed(request.scope)
             if self._workload.counts_otlp:
@@ -191,22 +198,41 @@ class _Api:
             return await _nothing(request)
         raise HTTPException(NOT_FOUND, "Not found")
 
-    async def investigate(self, request: Request) -> Response:
+    async def investigate(self, _: Request) -> Response:
         """Refuse: nobody here has a language model to ask."""
-        del request
-        raise HTTPException(UNPROCESSABLE, "Field required")
+        raise HTTPException(UNPROCESSABLE, self._invalid("Field required"))
+
+    def _invalid(self, why: str) -> Any:
+        """Return why a body is refused, as the code writes it: a list of what is wrong."""
+        return why if self._own.documented else [{"type": "value_error", "loc": ["body"], "msg": why}]
 
     def _limited(self, request: Request) -> bool:
-        """Count a batch of a key against its limit, minute by minute; only the code has one."""
-        if self._own.documented:
-            return False
+        """Count a batch of a key against its limit; only the code has one."""
+        path = request.url.path
+        key = request.headers.get("x-api-key", "") if self._own.api_keys else ""  # only keys that were let in
+        return not self._own.documented and self._exceeds(path, key, LIMITS[path])
+
+    def _exceeds(self, route: str, who: str, limit: int) -> bool:
+        """Count a request, minute by minute."""
         if (minute := int(now() / 60)) != self._minute:
             self._minute = minute
             self._asked.clear()
-        path = request.url.path
-        asked = path, request.headers.get("x-api-key", "") if self._own.api_keys else ""  # only keys that were let in
-        self._asked[asked] += 1
-        return self._asked[asked] > LIMITS[path]
+        self._asked[route, who] += 1
+        return self._asked[route, who] > limit
+
+    def refused(self, known: Sequence[Route]) -> Callable[[Scope], Response | None]:
+        """Return what refuses a request above the common limit of the code; routes with a limit of their own have none."""
+
+        def refusal(scope: Scope) -> Response | None:
+            if self._own.documented:
+                return None
+            route = next((r.path for r in known if r.matches(scope)[0] is Match.FULL), "")
+            address = scope["client"][0] if scope.get("client") else ""
+            if route in {"", *LIMITS, *SKIPPED} or not self._exceeds(route, address, USUAL):
+                return None
+            return JSONResponse({"error": f"Rate limit exceeded: {USUAL} per 1 minute"}, LIMITED)
+
+        return refusal
 
     def _fails(self) -> bool:
         """Fail as often as the scenario says that ClickHouse does: without memory it is told, else it is an error."""
@@ -218,16 +244,16 @@ class _Api:
 
 @contextlib.asynccontextmanager
 async def _read(
-    request: Request, reader: Callable[[bytes], Sequence[Any]], *, fails: bool = False
+    request: Request, reader: Callable[[bytes], Sequence[Any]], *, invalid: Callable[[str], Any], fails: bool = False
 ) -> AsyncIterator[Sequence[Any] | None]:
-    """Read a batch; None for a malformed one where the handler `fails` on it."""
+    """Read a batch; a malformed one is `invalid`, or None where the handler `fails` on it."""
     async with body(request, MOST_BYTES) as raw:
         batch: Sequence[Any] | None = None
         try:
             batch = reader(raw)
         except MalformedError as error:
             if not fails:
-                raise HTTPException(UNPROCESSABLE, str(error)) from None
+                raise HTTPException(UNPROCESSABLE, invalid(str(error))) from None
         yield batch
 
 

@@ -90,6 +90,7 @@ class Instruments:
         constants: Mapping[str, str] | None = None,
         tier: int = ANY_TIER,
         unemitted: frozenset[str] = frozenset(),
+        absent: frozenset[str] = frozenset(),
         limit: int = CARDINALITY_LIMIT,
     ) -> None:
         """Take `constants`, the values of the labels on every series; those not named are empty or the only one there is.
@@ -100,6 +101,7 @@ class Instruments:
             constants: Label values that are the same on every series.
             tier: Ceiling for internal metrics; those above it are not recorded.
             unemitted: Names that this process never records; recording one does nothing.
+            absent: Constant labels that its page is without.
             limit: Label sets of one metric that are kept apart; the rest is merged, as the OpenTelemetry SDK does.
 
         """
@@ -112,7 +114,7 @@ class Instruments:
         self._cells: dict[object, tuple[_Cell, _Family] | None] = {}
         self._columns: dict[tuple[str, int], tuple[tuple[Key, ...], list[_Cell]]] = {}
         known = next((m.constant_labels for m in self._metrics.values() if m.constant_labels), {})
-        self.constants = {n: label.values[0] if label.values else "" for n, label in known.items()}
+        self.constants = {n: lb.values[0] if lb.values else "" for n, lb in known.items() if n not in absent}
         self.constants |= dict(constants or {})
 
     @property
@@ -329,6 +331,7 @@ def _check(metric: Metric, labels: Mapping[str, str]) -> None:
             raise InstrumentError(
                 f"label {name!r} of {metric.name} is never {value!r}; use one of {', '.join(label.values)}"
             )
-    lacking = [n for n, label in metric.labels.items() if n not in labels and not label.optional]
+    needed = (n for n, label in metric.labels.items() if not (label.optional or label.since or label.until))
+    lacking = [n for n in needed if n not in labels]
     if lacking:
         raise InstrumentError(f"{metric.name} lacks the label {lacking[0]!r}; give it a value")

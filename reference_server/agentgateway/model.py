@@ -7,9 +7,9 @@ import re
 from collections.abc import Mapping
 from dataclasses import replace
 
-from generator.catalogue import Kind, Metric
+from generator.catalogue import Kind, Metric, Versions
 from reference_server.agentgateway import page, traffic
-from reference_server.agentgateway.traffic import BIND, PLACE, PLAIN
+from reference_server.agentgateway.traffic import BIND, GATEWAY, PLACE, PLAIN, RAW
 from reference_server.agentgateway.workload import CODE, DOCUMENTED, Work
 from reference_server.services.draw import observe, times
 from reference_server.services.model import Model, Process
@@ -20,6 +20,9 @@ ERA = "AGENT_REFERENCE_ERA"
 
 #: Which version the gateway is: its page lacks what came later.
 VERSION = "AGENT_REFERENCE_VERSION"
+
+#: The oldest version whose page is played: those before say no reasons.
+OLDEST = "0.10.1"
 
 THREADS = 4
 
@@ -69,6 +72,7 @@ STILL = frozenset(name for name, amount in {**_PROCESS, **_CGROUP, **_FAULTS}.it
 def begin(process: Process, work: Work) -> None:
     """Put on the page what is there from the start: the build, the configuration, the process, limits that turned nobody away."""
     process.state.update(era=work.era, version=work.version)
+    traffic.age(process, work.version)
     if work.era != CODE:
         process.instruments.set("connections_active", 0)
         process.instruments.set("mcp_sessions_active", 0)
@@ -87,6 +91,7 @@ def tick(process: Process, work: Work, seconds: float, share: float) -> None:
     if work.era == CODE and process.state.get("version") != work.version:
         process.instruments.drop("build_info")
         process.instruments.set("build_info", 1, tag=work.version)
+        traffic.age(process, work.version)
     process.state.update(era=work.era, version=work.version)
     traffic.plain(process, work, seconds, share)
     traffic.models(process, work, seconds, share)
@@ -106,7 +111,12 @@ def _connected(process: Process, work: Work, seconds: float, share: float) -> No
     own = process.instruments
     load = sum((*work.http.values(), *work.mcp.values())) + 20 * sum(work.llm.values())
     carried: dict[str, float] = process.state.setdefault("carried", {})
-    for where, ratio in LISTENERS:
+    sessions = work.answers.get("tcp-session", 0.0)
+    raw = (
+        {"bind": RAW, "gateway": GATEWAY, "listener": "raw", "protocol": "tcp"},
+        sessions / max(work.connections, 1.0),
+    )
+    for where, ratio in (*LISTENERS, *((raw,) if sessions else ())):
         carried[where["bind"]] = carried.get(where["bind"], 0.0) + load * ratio * seconds * share
         count = times(process, work.connections * ratio, seconds, share)
         if not count:
@@ -127,7 +137,7 @@ def _controlled(process: Process, work: Work, seconds: float, share: float) -> N
     broken = times(process, work.xds_errors, seconds, share)
     if broken:
         own.add("xds_connection_terminations_total", broken, reason="ConnectionError")
-    over = times(process, 0.001, seconds, share)  # the controller ends a connection now and then: nothing is wrong
+    over = times(process, work.xds_reconnects, seconds, share)
     if over:
         own.add("xds_connection_terminations_total", over, reason="Reconnect")
     for url, (ratio, size) in _RESOURCES.items():
@@ -182,8 +192,8 @@ def adapt(work: Work, environment: Mapping[str, str]) -> Work:
     """
     era, version = environment.get(ERA, "") or work.era, environment.get(VERSION, "") or work.version
     wrong = [] if era in (CODE, DOCUMENTED) else [f"{ERA} is {era!r}; wanted: {CODE} or {DOCUMENTED}"]
-    if not re.fullmatch(r"\d+(\.\d+)+", version):
-        wrong.append(f"{VERSION} is {version!r}; wanted: a version such as 1.4.1")
+    if not re.fullmatch(r"\d+(\.\d+)+", version) or not Versions(version, version).has(OLDEST):
+        wrong.append(f"{VERSION} is {version!r}; wanted: a version from {OLDEST} on, such as 1.4.1")
     if wrong:
         raise SettingsError(wrong)
     return replace(work, era=era, version=version)

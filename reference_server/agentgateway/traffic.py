@@ -7,7 +7,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
-from generator.catalogue import version_key
+from generator.catalogue import Versions, version_key
+from reference_server.agentgateway.answers import ANSWERS, UNKNOWN, Answer
 from reference_server.agentgateway.workload import CODE, Work
 from reference_server.services.draw import observe, part, times
 from reference_server.services.model import Process
@@ -15,6 +16,7 @@ from reference_server.services.model import Process
 #: The gateway as it is called on Kubernetes.
 BIND, GATEWAY, LISTENER = "8443/agents/ai-gateway", "agents/ai-gateway", "https"
 PLAIN = "8080/agents/ai-gateway"
+RAW = "5432/agents/ai-gateway"
 PLACE = {"bind": BIND, "gateway": GATEWAY, "listener": LISTENER}
 
 #: What a client gets when it is not let in.
@@ -28,8 +30,18 @@ DEFAULT_PRICE = (1.0, 4.0)
 
 #: Shares of the verbs of plain requests, of the MCP methods, and of a server's tools.
 VERBS = {"GET": 0.7, "POST": 0.3}
-METHODS = (("tools/call", "tool", 0.7), ("tools/list", "tool", 0.2), ("resources/read", "resource", 0.1))
+METHODS = (
+    ("tools/call", "tool", 0.7), ("tools/list", UNKNOWN, 0.1), ("initialize", UNKNOWN, 0.02), ("resources/read", "resource", 0.08),
+    ("prompts/get", "prompt", 0.02), ("server/discover", UNKNOWN, 0.02), ("resources/list", UNKNOWN, 0.02),
+    ("resources/templates/list", UNKNOWN, 0.02), ("prompts/list", UNKNOWN, 0.02),
+)  # fmt: skip
 TOOLS = {"search": 0.5, "read": 0.3, "write": 0.2}
+
+#: A model that never answers.
+BROKEN = "openai/broken"
+
+#: What is read or asked for by name, by the type of the resource.
+NAMED = {"resource": "memo://handbook", "prompt": "greeting"}
 
 #: Chunks of a streamed answer come with a few tokens each.
 TOKENS_PER_CHUNK = 4
@@ -42,11 +54,26 @@ def routed(name: str) -> dict[str, str]:
     return {**PLACE, "route": f"agents/{name}", "route_rule": "unknown"}
 
 
-def answered(process: Process, work: Work, count: int, seconds: float, spread: float = 0.6, /, **labels: str) -> None:
+def age(process: Process, version: str) -> None:
+    """Note which labels and which of their values the process's version is too old for."""
+    known = Versions(version, version)
+    labels = [label for metric in process.instruments.metrics for label in metric.labels.values()]
+    process.state["absent"] = {label.name for label in labels if not known.has(label.since)}
+    process.state["later"] = {
+        (label.name, value) for label in labels for value, since in label.values_since.items() if not known.has(since)
+    }
+
+
+def played(process: Process, **labels: str) -> bool:
+    """Say whether the version has these values. What an older one said instead nobody has seen, so it says nothing."""
+    return not process.state["later"] & labels.items()
+
+
+def answered(process: Process, work: Work, count: int, seconds: float, spread: float = 0.6, /, **told: str) -> None:
     """Record answers of the gateway, from whomever."""
-    if not count:
+    if not count or not played(process, **told):
         return
-    own = process.instruments
+    own, labels = process.instruments, {n: value for n, value in told.items() if n not in process.state["absent"]}
     own.add("requests_total", count, **labels)
     observe(process, "request_duration_seconds", count, seconds, spread, **labels)
     size = process.chance.uniform(1_500, 4_000) * count
@@ -74,13 +101,42 @@ def plain(process: Process, work: Work, seconds: float, share: float) -> None:
                 _handled(process, work, count, "Http", work.http_seconds, f"agents/{name}", routed(name))
     for reason, rate in {**work.refused, "DirectResponse": work.denied, "RateLimit": work.limited}.items():
         count = times(process, rate, seconds, share)
-        where = {
-            "backend": "unknown",
-            "protocol": "http",
-            "method": "POST",
-            **routed("shop"),
-        }  # no backend was chosen yet
+        where = {"backend": UNKNOWN, "protocol": "http", "method": "POST", **routed("shop")}  # none was chosen yet
         answered(process, work, count, 0.002, **where, status=STATUS.get(reason, "401"), reason=reason)
+    for name, rate in work.answers.items():
+        count = times(process, rate, seconds, share)
+        if count:
+            _other(process, work, count, ANSWERS[name])
+
+
+def _other(process: Process, work: Work, count: int, kind: Answer) -> None:
+    """Record answers of one kind."""
+    where = dict(routed(kind.route))
+    if kind.route == UNKNOWN:
+        where["route"] = UNKNOWN
+    elif kind.route == "tcp":
+        where |= {"bind": RAW, "listener": "raw"}
+    backend = f"agents/{kind.route}" if kind.chosen else UNKNOWN
+    labels = {
+        "backend": backend, "protocol": kind.protocol, "method": kind.method, "status": kind.status, "reason": kind.reason,
+        **where,
+    }  # fmt: skip
+    if not played(process, **labels):
+        return
+    own, told = process.instruments, {n: value for n, value in labels.items() if n not in process.state["absent"]}
+    if not kind.timed:
+        own.add("requests_total", count, **told)
+    observe(process, "request_duration_seconds", count, kind.seconds, 0.6, **told)
+    if not kind.empty:
+        own.add("response_bytes_total", round(process.chance.uniform(100, 400) * count), **told)
+    if kind.retried:
+        own.add("retries_total", count, **told)
+    if kind.chosen and kind.route in ("web", "a2a") and kind.reason in ("Upstream", "Timeout"):
+        _handled(process, work, count, "Http", kind.seconds, backend, routed(kind.route))
+    if kind.route == "llm" and kind.reason == "Upstream":
+        _unanswered(process, BROKEN, count, "Missing")
+    if kind.mirrored:
+        observe(process, "upstream_call_duration_seconds", count, 0.05, 0.6, kind="Mirror", subtype="Http")
 
 
 def _failing(work: Work, name: str) -> Iterator[tuple[str, str, float, float]]:
@@ -124,7 +180,7 @@ def models(process: Process, work: Work, seconds: float, share: float) -> None:
             left -= failed
             answered(process, work, failed, 0.4, **where, status=status, reason="Upstream")
             if work.era == CODE:
-                _unanswered(process, name, failed, "Missing" if name in work.unpriced else "Exact")
+                _unanswered(process, name, failed, _price(work, name))
         lasts = work.first_token_seconds + work.output_tokens * work.token_seconds
         answered(process, work, left, lasts, 0.5, **where, status="200", reason="Upstream")
         if left and work.era == CODE:
@@ -132,7 +188,9 @@ def models(process: Process, work: Work, seconds: float, share: float) -> None:
             _generated(process, work, left, streamed, name, lasts)
             again = part(process.chance, left, work.retried)
             if again:
-                process.instruments.add("retries_total", again, **where, status="200", reason="Upstream")
+                told = {**where, "status": "200", "reason": "Upstream"}
+                told = {n: value for n, value in told.items() if n not in process.state["absent"]}
+                process.instruments.add("retries_total", again, **told)
             _handled(process, work, count, "Llm", lasts, f"agents/{provider}", routed(provider))
             _checked(process, work, {"Request": left, "Response": left - streamed})
         elif left:
@@ -150,7 +208,9 @@ def _clients_at_fault(process: Process, work: Work, seconds: float, share: float
     first = next(iter(work.llm), "openai/gpt-4o").partition("/")[0]
     where = {"backend": f"agents/{first}", "protocol": "llm", "method": "POST", **routed(first)}
     count = times(process, work.malformed, seconds, share)
-    answered(process, work, count, 0.002, **where, status="503", reason="Internal")
+    newer = version_key(process.state["version"]) >= INVALID_REQUEST
+    told = {"status": "400", "reason": "InvalidRequest"} if newer else {"status": "503", "reason": "Internal"}
+    answered(process, work, count, 0.002, **where, **told)
     for name, rate in work.invented.items():
         provider = name.partition("/")[0]
         count = times(process, rate, seconds, share)
@@ -159,8 +219,8 @@ def _clients_at_fault(process: Process, work: Work, seconds: float, share: float
         _unanswered(process, name, count, "Missing")
 
 
-#: The first version that says of a request to a model that it failed.
-ERROR_TYPE = (1, 5)
+#: The first versions that say of a request to a model that it failed, and of a body that it cannot be read.
+ERROR_TYPE = INVALID_REQUEST = (1, 5)
 
 
 def _unanswered(process: Process, name: str, count: int, price: str) -> None:
@@ -170,6 +230,12 @@ def _unanswered(process: Process, name: str, count: int, price: str) -> None:
         told = {"error_type": "_OTHER"} if version_key(process.state["version"]) >= ERROR_TYPE else {}
         observe(process, "gen_ai_server_request_duration", count, 0.4, 0.5, **labels, **told)
         process.instruments.add("cost_catalog_lookups_total", count, **labels, status=price)
+        if price == "Exact":
+            process.instruments.add("gen_ai_client_cost_usd_total", 0, **labels)
+
+
+def _price(work: Work, name: str) -> str:
+    return "Missing" if name in work.unpriced else "Unpriced" if name in work.listed else "Exact"
 
 
 def _model(provider: str, model: str) -> dict[str, str]:
@@ -200,9 +266,9 @@ def _generated(process: Process, work: Work, count: int, streamed: int, name: st
     }  # fmt: skip
     for kind, tokens in kinds.items():
         observe(process, "gen_ai_client_token_usage", count, tokens, 0.5, **labels, gen_ai_token_type=kind)
-    priced = name not in work.unpriced
-    own.add("cost_catalog_lookups_total", count, **labels, status="Exact" if priced else "Missing")
-    if priced:
+    price = _price(work, name)
+    own.add("cost_catalog_lookups_total", count, **labels, status=price)
+    if price == "Exact":
         input_price, output_price = PRICES.get(name, DEFAULT_PRICE)
         each = (work.input_tokens * input_price + work.output_tokens * output_price) / 1e6
         own.add("gen_ai_client_cost_usd_total", count * each, **labels)
@@ -217,7 +283,7 @@ def _checked(process: Process, work: Work, passed: Mapping[str, int]) -> None:
             ("Mask", work.guardrail_masked),
             ("Reject", work.guardrail_rejected),
         ):
-            found = min(left, part(process.chance, count, share))
+            found = min(left, part(process.chance, count, share)) if played(process, action=action) else 0
             left -= found
             if found:
                 process.instruments.add("guardrail_checks_total", found, phase=phase, action=action)
@@ -255,7 +321,9 @@ def _called(process: Process, count: int, server: str) -> None:
     for method, kind, ratio in METHODS:
         asked = min(left, part(process.chance, count, ratio))
         left -= asked
-        labels = {"method": method, "resource_type": kind, "server": server, **routed("mcp")}
+        # What asks for a list goes to every server.
+        named = {"server": UNKNOWN if kind == UNKNOWN else server, "resource_type": kind}
+        labels = {"method": method, **named, **routed("mcp")}
         if method == "tools/call":
             rest = asked
             for tool, portion in TOOLS.items():
@@ -264,4 +332,4 @@ def _called(process: Process, count: int, server: str) -> None:
                 if used:
                     process.instruments.add("mcp_requests_total", used, **labels, resource=tool)
         elif asked:
-            process.instruments.add("mcp_requests_total", asked, **labels, resource="unknown")
+            process.instruments.add("mcp_requests_total", asked, **labels, resource=NAMED.get(kind, UNKNOWN))

@@ -29,6 +29,8 @@ class Work:
         refused: Requests a second that are not let in, by reason.
         denied: Requests a second that an external authorization service refuses; the gateway answers them directly.
         limited: Requests a second that a rate limit refuses.
+        answers: Answers a second of further kinds, by their names in `answers.py`: refusals on routes of models and MCP
+            servers, timeouts, redirects, clients that go away, sessions of TCP listeners.
         shed_requests, shed_connections: What the limits of the gateway turn away a second.
         llm: Requests a second by `provider/model`.
         llm_errors: Share of a provider's requests that end in 503.
@@ -40,7 +42,8 @@ class Work:
         first_token_seconds: Median time to the first token.
         token_seconds: Median time of an output token.
         input_tokens, output_tokens: Median tokens of a request.
-        unpriced: Models without a price, as `provider/model`.
+        unpriced: Models that the price list does not have, as `provider/model`.
+        listed: Models that it has without a price.
         mcp: MCP requests a second by server.
         mcp_errors: Share of a server's messages that end in 500, because the server is gone.
         mcp_forbidden: Share of a server's messages that the gateway refuses: tools that the client may not use.
@@ -52,6 +55,7 @@ class Work:
         tls_seconds: Median time of a TLS handshake.
         config_current: The last reload of the configuration file worked.
         xds_errors: Connections to the control plane that break a second; each also reconnects.
+        xds_reconnects: Connections that the control plane ends by itself, a second: nothing is wrong.
         xds_messages: Messages of the control plane a second.
         substrate: Requests a second that a Substrate actor serves.
 
@@ -69,6 +73,7 @@ class Work:
     refused: Mapping[str, float] = field(default_factory=lambda: {"JwtAuth": 0.05, "Authorization": 0.02})
     denied: float = 0.02
     limited: float = 0.05
+    answers: Mapping[str, float] = field(default_factory=dict)
     shed_requests: float = 0.0
     shed_connections: float = 0.0
     llm: Mapping[str, float] = field(
@@ -85,6 +90,7 @@ class Work:
     input_tokens: float = 1200.0
     output_tokens: float = 350.0
     unpriced: tuple[str, ...] = ()
+    listed: tuple[str, ...] = ()
     mcp: Mapping[str, float] = field(default_factory=lambda: {"github": 3.0, "files": 2.0, "web": 1.0})
     mcp_errors: Mapping[str, float] = field(default_factory=dict)
     mcp_forbidden: Mapping[str, float] = field(default_factory=dict)
@@ -99,4 +105,5 @@ class Work:
     config_current: bool = True
     xds_errors: float = 0.0
     xds_messages: float = 0.05
+    xds_reconnects: float = 0.001
     substrate: float = 0.2

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from generator.errors import Problem
-from reference_server import scenarios
+from reference_server import scenarios, versions
 from reference_server.node import Node
 from reference_server.pace import Pace
 from reference_server.processes import Process
@@ -27,9 +27,6 @@ IDLE = "idle"
 
 #: The scenario that is played when none is named.
 DEFAULT = "calm"
-
-#: What a server of each era says that it is.
-VERSIONS = {"new": "0.16.7", "old": "0.10.3"}
 
 #: Grace of the in-memory runtime, whatever it is told. Source: metrics.yaml, configuration.
 INMEM_GRACE_SECONDS = 5.0
@@ -96,7 +93,8 @@ def topology(base: Topology, settings: Settings) -> Topology:
             chosen[field] = getattr(settings, name)
     if settings.role == "api":
         chosen["slots"] = base.slots
-    made = replace(base, **chosen, version=VERSIONS[chosen.get("era", base.era)], startup=0.0, age=0.0)
+    chosen["version"] = settings.version or versions.USUAL[chosen.get("era", base.era)]
+    made = replace(base, **chosen, startup=0.0, age=0.0)
     return replace(made, grace=INMEM_GRACE_SECONDS) if made.runtime == "inmem" else made
 
 

@@ -11,6 +11,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
+from reference_server import versions
 from reference_server.instruments import Buckets
 from reference_server.node import Node
 from reference_server.sharing import Shared
@@ -76,7 +77,7 @@ class MetaRoutes:
         """Say whether the server is well; with `check_db=1` ask the databases too."""
         check = int(request.query_params.get("check_db", "0"))
         status, services = health(self.node, check_db=bool(check))
-        if self.node.process.settings.era == "old":
+        if not versions.tells_services(self.node.process.settings.version):
             return JSONResponse({"ok": status == HEALTHY}, status)
         return JSONResponse({"ok": status == HEALTHY, "services": services}, status)
 

@@ -20,6 +20,9 @@ GAUGES = (
 )  # fmt: skip
 COUNTERS = ("pg_pool_requests_queued", "pg_pool_requests_errors")
 
+#: What names start with; METRIC_PREFIX renames nothing on this page.
+PREFIX = "lg_api_"
+
 #: What an identity that is not set looks like.
 UNSET = "None"
 
@@ -30,7 +33,7 @@ def text_old(instruments: Instruments, readings: Mapping[str, float]) -> bytes:
     """Write the page; `readings` has the gauges and pool counters as they are now, by name."""
     parts: list[str] = []
     for name, kind, lines in _families(instruments, readings):
-        shown = instruments.prefix + name
+        shown = PREFIX + name
         parts += [f"# HELP {shown} {real_help('old').get(name, '')}", f"# TYPE {shown} {kind}"]
         for series, labels, value in lines:
             inside = ", ".join(f'{k}="{escape(v)}"' for k, v in labels)
@@ -59,15 +62,15 @@ def _families(instruments: Instruments, readings: Mapping[str, float]) -> Iterat
     for name in (*GAUGES, *COUNTERS):
         if name in readings:
             kind = "counter" if name in COUNTERS else "gauge"
-            yield name, kind, [(instruments.prefix + name, constants, readings[name])]
+            yield name, kind, [(PREFIX + name, constants, readings[name])]
     requests: list[Line] = []
     latencies: list[Line] = []
     for metric, labels, value in instruments.points():
         own = (*constants, *((n, labels[n]) for n in metric.labels if n in labels))
         if metric.name == "http_requests_total" and not isinstance(value, Buckets):
-            requests.append((instruments.prefix + metric.name, own, value))
+            requests.append((PREFIX + metric.name, own, value))
         elif metric.name == "http_requests_latency" and isinstance(value, Buckets):
-            latencies += _seconds(instruments.prefix + "http_requests_latency_seconds", own, value, metric.buckets)
+            latencies += _seconds(PREFIX + "http_requests_latency_seconds", own, value, metric.buckets)
     if requests:
         yield "http_requests_total", "counter", requests
     if latencies:

@@ -9,6 +9,7 @@ from typing import Any
 from uuid import UUID
 
 from generator.catalogue import Kind, Metric
+from reference_server import versions
 from reference_server.exposition import head, labelled, number, real_help
 from reference_server.instruments import Instruments, Key
 from reference_server.workload import Faults, Topology
@@ -29,7 +30,6 @@ SDK = {
     "service_name": "lsd_langgraph_api",
     "telemetry_sdk_language": "python",
     "telemetry_sdk_name": "opentelemetry",
-    "telemetry_sdk_version": "1.45.2",
 }
 
 
@@ -128,6 +128,7 @@ class Process:
             },
             tier=self.settings.tier,
             unemitted=unemitted(self.metrics, self.settings, self.role),
+            absent=versions.absent(self.settings.version, self.metrics),
         )
         self.pools = Pools()
         self.active, self.streams, self.fetches = {}, 0, -1
@@ -216,24 +217,28 @@ class Process:
         return rows
 
     def resource(self) -> Mapping[str, str]:
-        """Return the labels of `target_info`."""
-        return SDK | {
+        """Return the labels of `target_info` of its version."""
+        found = SDK | {
             "api_version": self.settings.version,
             "deployment_type": self.settings.deployment_type,
+            "host_id": self.name,
             "k8s_deployment_name": self.settings.project_name,
             "k8s_pod_name": self.name,
             "project_id": self.settings.project_id,
             "service_instance_id": self.instance_id,
+            "telemetry_sdk_version": versions.sdk(self.settings.version),
         }
+        return versions.told(self.settings.version, found)
 
 
 def unemitted(metrics: Iterable[Metric], settings: Topology, role: str) -> frozenset[str]:
-    """Return the names that a process of this role never records."""
+    """Return the names that a process of this role and version never records."""
     out = set()
     for metric in metrics:
         emission = metric.emission.get("new")
         roles = emission.roles.get(settings.runtime, ()) if emission else ()
-        if role not in roles or (metric.switch == "async_publish_queue" and not settings.async_publish_queue):
+        later = settings.era == "new" and versions.lacks(settings.version, metric)
+        if role not in roles or later or (metric.switch == "async_publish_queue" and not settings.async_publish_queue):
             out.add(metric.name)
     return frozenset(out)
 

@@ -13,6 +13,8 @@ import uuid
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
+from reference_server import versions
+
 ROLES = ("combined", "api", "queue")
 RUNTIMES = ("postgres", "inmem")
 ERAS = ("new", "old")
@@ -53,6 +55,7 @@ class Settings:
         role: combined, api, or queue.
         runtime: postgres, or inmem, which has the role combined only.
         era: new (Agent Server 0.11.0 and later) or old.
+        version: Which version it is; empty for the usual one of the era.
         host, port: Where it listens; port 0 takes a free one.
         scenario: Name of a shipped scenario or path of a file; `idle` has no users; empty means `calm`.
         time_scale: Virtual seconds per second.
@@ -83,6 +86,7 @@ class Settings:
     role: str = "combined"
     runtime: str = "postgres"
     era: str = "new"
+    version: str = ""
     host: str = "127.0.0.1"
     port: int = 8000
     scenario: str = ""
@@ -212,6 +216,13 @@ FIELDS = (
     Field("role", "--role", ("AGENT_REFERENCE_ROLE",), _one_of(ROLES), "combined, api or queue"),
     Field("runtime", "--runtime", ("AGENT_REFERENCE_RUNTIME",), _one_of(RUNTIMES), "postgres or inmem"),
     Field("era", "--era", ("AGENT_REFERENCE_ERA",), _one_of(ERAS), "new (0.11.0 and later) or old"),
+    Field(
+        "version",
+        "",
+        ("AGENT_REFERENCE_VERSION",),
+        versions.read,
+        f"a version from {versions.OLDEST} on",
+    ),
     Field("host", "--host", ("LANGGRAPH_SERVER_HOST",), _text, "an address to listen on"),
     Field("port", "--port", ("PORT",), _whole(0, HIGHEST_PORT), "a port, 0 to 65535"),
     Field("scenario", "--scenario", ("AGENT_REFERENCE_SCENARIO",), _text, "a scenario's name or file"),
@@ -275,6 +286,10 @@ def read(flags: Mapping[str, str], environment: Mapping[str, str]) -> Settings:
             except (ValueError, KeyError):
                 problems.append(f"{source} is {text!r}; wanted: {field.wanted}")
             break
+    if version := str(values.get("version", "")):
+        meant = versions.era(version)
+        if values.setdefault("era", meant) != meant:
+            problems.append(f"AGENT_REFERENCE_VERSION is {version!r}; wanted: one of the era {values['era']}")
     if values.get("deployment_type") in DEVELOPMENT:
         values.setdefault("max_tier", TIERS[0])
     _settle_role(values, problems)

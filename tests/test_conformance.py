@@ -1,4 +1,6 @@
-"""The reference server against the real Agent Server: one driver, the same calls, two pages that must be of one kind.
+"""The reference server against real Agent Servers: one driver, the same calls, two pages that must be of one kind.
+
+`make test` takes one server of each era; `make matrix` those between them as well, which the reference server plays by its version.
 
 Every difference that is allowed stands here with its reason; a difference that is gone fails too.
 """
@@ -15,8 +17,9 @@ import requests
 
 from reference_server import settings
 from reference_server.control import start
-from tests.agent_server import AgentServer, drive, install, traffic
-from tests.agent_server.environments import Era
+from reference_server.versions import era
+from tests.agent_server import ERAS, AgentServer, drive, install, traffic
+from tests.agent_server.environments import BETWEEN, Release, pinned
 from tests.agent_server.server import SETTINGS, SLOTS
 from tests.exposition import Family, parse
 from tests.servers import missing
@@ -31,6 +34,7 @@ ALLOWED = {
         "target_info",
         "k8s_pod_name",
     ): "the simulation names its processes; the real server has HOSTNAME or nothing",
+    ("new", "target_info", "host_id"): "the same label before 0.14.0",
     ("new", "lg_api_stream_publish_latency", "stream_event_type"): "a run's event types are the workload's mix",
     ("new", "lg_api_stream_data_size_bytes", "stream_event_type"): "a run's event types are the workload's mix",
 }
@@ -92,32 +96,34 @@ def shape(answer: requests.Response) -> Any:
     return sorted(found) if isinstance(found, dict) else type(found).__name__
 
 
-def real(era: Era) -> Seen:
-    found = install(era)
+def real(release: Release) -> Seen:
+    found = install(release)
     if not found.path:
         missing(found.reason)
     for _ in range(TRIES - 1):
-        with contextlib.suppress(TimeoutError), AgentServer(era) as server:
+        with contextlib.suppress(TimeoutError), AgentServer(release) as server:
             return look(server.url)
-    with AgentServer(era) as server:
+    with AgentServer(release) as server:
         return look(server.url)
 
 
-def ours(era: Era) -> Seen:
-    environment = {**SETTINGS, "N_JOBS_PER_WORKER": str(SLOTS)}
-    flags = {"runtime": "inmem", "scenario": "idle", "era": era}
+def ours(version: str) -> Seen:
+    environment = {**SETTINGS, "N_JOBS_PER_WORKER": str(SLOTS), "AGENT_REFERENCE_VERSION": version}
+    flags = {"runtime": "inmem", "scenario": "idle"}
     with start(settings.read(flags, environment)) as server:
         return look(server.url)
 
 
-@pytest.fixture(scope="module", params=["new", "old"])
-def seen(request: pytest.FixtureRequest) -> tuple[Era, Seen, Seen]:
-    """Both servers of an era after the same calls: the real one, then ours."""
-    era: Era = request.param
+@pytest.fixture(
+    scope="module", params=[*ERAS, *(pytest.param(release, marks=pytest.mark.matrix) for release in BETWEEN)]
+)
+def seen(request: pytest.FixtureRequest) -> tuple[str, Seen, Seen]:
+    """Both servers of a version after the same calls: the real one, then ours."""
+    version = pinned(request.param, "langgraph-api")
     with pytest.MonkeyPatch.context() as patch, ThreadPoolExecutor(2) as pool:
         patch.setattr(traffic, "SHOW_SECONDS", SHOW_SECONDS)
-        theirs, own = pool.submit(real, era), pool.submit(ours, era)
-        return era, theirs.result(), own.result()
+        theirs, own = pool.submit(real, request.param), pool.submit(ours, version)
+        return era(version), theirs.result(), own.result()
 
 
 def differences(theirs: Family, own: Family) -> set[str]:
@@ -133,18 +139,19 @@ def differences(theirs: Family, own: Family) -> set[str]:
 
 
 @pytest.mark.real
-def test_pages_have_the_same_families_types_labels_values_and_edges(seen: tuple[Era, Seen, Seen]) -> None:
+def test_pages_have_the_same_families_types_labels_values_and_edges(seen: tuple[str, Seen, Seen]) -> None:
     """Family by family; HELP, label names and values, edges and their spelling included."""
-    era, theirs, own = seen
+    name, theirs, own = seen
 
     assert theirs.page.keys() - own.page.keys() == set()
     assert own.page.keys() - theirs.page.keys() == set()
-    found = {(era, name, what) for name in theirs.page for what in differences(theirs.page[name], own.page[name])}
-    assert found == {key for key in ALLOWED if key[0] == era}
+    found = {(name, one, what) for one in theirs.page for what in differences(theirs.page[one], own.page[one])}
+    there = {(name, one, label) for one, family in theirs.page.items() for s in family.samples for label in s.labels}
+    assert found == ALLOWED.keys() & there
 
 
 @pytest.mark.real
-def test_counts_of_requests_and_runs_are_the_same(seen: tuple[Era, Seen, Seen]) -> None:
+def test_counts_of_requests_and_runs_are_the_same(seen: tuple[str, Seen, Seen]) -> None:
     """The same calls give the same numbers: requests by label set, attempts and their ends, lost events.
 
     Emitted events are left out: the real server has one more `values`, after the end of a run that waits for an answer.
@@ -171,7 +178,7 @@ def polled_apart(family: Family) -> dict[frozenset[tuple[str, str]], float]:
 
 
 @pytest.mark.real
-def test_json_pages_have_the_same_keys(seen: tuple[Era, Seen, Seen]) -> None:
+def test_json_pages_have_the_same_keys(seen: tuple[str, Seen, Seen]) -> None:
     """Also their order, and the types of what they hold."""
     _, theirs, own = seen
 
@@ -187,7 +194,7 @@ def test_json_pages_have_the_same_keys(seen: tuple[Era, Seen, Seen]) -> None:
 
 
 @pytest.mark.real
-def test_answers_and_content_types_are_the_same(seen: tuple[Era, Seen, Seen]) -> None:
+def test_answers_and_content_types_are_the_same(seen: tuple[str, Seen, Seen]) -> None:
     """Probes, mistakes and one run: the same status and the same keys; the page has the same content type."""
     _, theirs, own = seen
 

@@ -18,7 +18,7 @@ from tests.evidence import Evidence, evidence, slow_share
 
 METRICS = load().systems["agent_server"].metrics
 
-IDS = ["calm", "busy", *(f"F{n:02}" for n in range(1, 33)), *(f"B{n:02}" for n in range(1, 21))]
+IDS = ["calm", "busy", *(f"F{n:02}" for n in range(1, 34)), *(f"B{n:02}" for n in range(1, 21))]
 
 #: What tells each scenario from a calm day, from the series alone. Minutes; each is false on `calm`.
 SIGNATURES: dict[str, Callable[[Evidence], bool]] = {
@@ -86,6 +86,10 @@ SIGNATURES: dict[str, Callable[[Evidence], bool]] = {
     and 0.15 < sum(s[4] < 1 for s in e.scrapes if s[0] > 20) / sum(s[0] > 20 for s in e.scrapes) < 0.35
     and sum(s[4] > 5 for s in e.scrapes if s[0] > 20) / sum(s[0] > 20 for s in e.scrapes) > 0.6
     and len(set(e.values("process_start_time_seconds", 0, 90))) == 1,
+    "F33": lambda e: {
+        part for part in ("v0-11-0", "v0-12-12", "v0-14-7", "v0-16-0", "v0-16-7") if e.values("acme_workers_max", 10, 45, part)
+    } >= {"v0-11-0", "v0-12-12", "v0-14-7", "v0-16-0", "v0-16-7"}
+    and {s[1] for s in e.scrapes if any(dict(labels).get("otel_scope_name") for _, labels in s[5])} == {"v0-14-7", "v0-16-7"},
     "B01": lambda e: e.values("http_requests_total", 0, 1440) == [] and all(e.up(0, 1440)),
     "B02": lambda e: {dict(ls).get("revision_id") for s in e.scrapes for _, ls in s[5] if ls} >= {"r1", "r2"}
     and e.increase("run_failed_retriable_counter_total", 0, 75) == 0,

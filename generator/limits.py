@@ -287,6 +287,10 @@ LIMITS: tuple[Limit, ...] = (
     Limit("clickhouse_failed_ratio", 0.05, "ratio", "One query in twenty."),
     Limit("clickhouse_failed_floor", 20, "queries", "Somebody's ad hoc queries fail too."),
     Limit("clickhouse_memory_exceeded", 5, "queries", "One heavy query may hit its limit a few times."),
+    Limit(
+        "clickhouse_disk", 0.7, "ratio", "The vendor's checklist for production: a merge needs room for both its ends."
+    ),
+    Limit("clickhouse_queries", 100, "queries", "The vendor's checklist for production: peaks above 100 at once."),
     Limit("postgres_connections", 0.8, "ratio", "The usual 80 %: superusers' reserve and a failover need the rest."),
     Limit("postgres_deadlocks", 5, "events", "A community figure: single deadlocks resolve themselves."),
     Limit("redis_memory", 0.9, "ratio", "Traces queue in Redis; at the limit writes fail."),

@@ -23,7 +23,7 @@ from tests.servers import Prometheus, find, missing, wait_until
 from tests.test_real_prometheus import about, panel_queries, shows
 
 METRICS = load().systems["langsmith"].metrics
-IDS = [*(f"S{n:02}" for n in range(1, 10)), "B24"]
+IDS = [*(f"S{n:02}" for n in range(1, 11)), "B24"]
 
 #: Panels that stay empty on an ordinary day of the reference, and why.
 NOTHING_HAPPENED = {
@@ -137,7 +137,7 @@ def test_one_process_answers_for_all_roles() -> None:
         assert requests.get(f"{url}/processes/none/metrics", timeout=10).status_code == 404
 
 
-def test_nine_faults_and_a_benign_day_are_shipped() -> None:
+def test_ten_faults_and_a_benign_day_are_shipped() -> None:
     own = list(scenarios.shipped("langsmith"))
 
     assert [s.id for s in own] == IDS

@@ -5,14 +5,15 @@ Its counters are on the page from the start of the server, at 0, so an increase 
 
 from __future__ import annotations
 
-from generator.promql import increase, moved, rate, total
+from generator.promql import increase, least, moved, peak, rate, total
+from generator.query import Query
 from generator.rules import Alert, Because
 from generator.site import Site
 
 
 def alerts(site: Site) -> list[Alert]:
     """Return the alerts, most urgent subject first."""
-    return [*_inserts(site), *_queries(site)]
+    return [*_inserts(site), *_queries(site), *_room(site)]
 
 
 def _name(site: Site) -> str:
@@ -104,3 +105,37 @@ def _queries(site: Site) -> list[Alert]:
             board="langsmith_clickhouse",
         ),
     ]
+
+
+def _room(site: Site) -> list[Alert]:
+    """What the vendor's checklist for production bounds: the disk, and queries at once."""
+    ls, by, name = site.system("langsmith", on="langsmith"), (*site.identity, site.labels.instance), _name(site)
+    return [
+        Alert(
+            name="LangSmithClickHouseDiskFilling",
+            query=disk(site, by).above(site.limit("clickhouse_disk")),
+            hold="15m",
+            severity="warning",
+            summary=f"{name} has {{{{ $value | humanizePercentage }}}} of its disk in use.",
+            description="Merges need free room to finish; a full disk stops inserts, and traces wait in Redis.",
+            action="what grows: traces, or ClickHouse's own logs? Shorten their retention, or enlarge the volume.",
+            board="langsmith_clickhouse",
+        ),
+        Alert(
+            name="LangSmithClickHouseQueriesPilingUp",
+            query=least(ls["ClickHouseMetrics_Query"], by=by).above(site.limit("clickhouse_queries")),
+            hold="5m",
+            severity="warning",
+            summary=f"{name} has had more than {{{{ $value | humanize }}}} queries at once for {site.timing.said()}.",
+            description="Queries come faster than they end: pages are slow, and at the server's own maximum new ones are refused.",
+            action="look for the slow ones in system.processes; who sends them?",
+            board="langsmith_clickhouse",
+        ),
+    ]
+
+
+def disk(site: Site, by: tuple[str, ...]) -> Query:
+    """Return the share of the default disk that is in use."""
+    ls = site.system("langsmith", on="langsmith")
+    used, size = ls["ClickHouseAsyncMetrics_DiskUsed_default"], ls["ClickHouseAsyncMetrics_DiskTotal_default"]
+    return peak(used, by=by) / peak(size, by=by)

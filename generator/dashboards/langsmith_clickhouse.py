@@ -5,6 +5,7 @@ For whoever answers an alert on ClickHouse. All traces live there; what it refus
 
 from __future__ import annotations
 
+from generator.alerts.langsmith_clickhouse import disk
 from generator.layout import Board, Row, board, row
 from generator.panels import lines, stat
 from generator.promql import each, increase, peak, rate, total
@@ -60,6 +61,7 @@ def _queries(site: Site) -> Row:
         lines("Queries", rate(every, by=by)),
         lines("Failed", rate(failed, by=by)),
         lines("Failed share", rate(failed, by=by) / rate(every, by=by), limit=site.limit("clickhouse_failed_ratio")),
+        lines("At once", peak(ls["ClickHouseMetrics_Query"], by=by), limit=site.limit("clickhouse_queries")),
         lines("Memory limits hit", rate(ls["ClickHouseProfileEvents_QueryMemoryLimitExceeded"], by=by)),
     )
 
@@ -69,6 +71,9 @@ def _server(site: Site) -> Row:
     return row(
         "The server",
         lines("Memory", peak(each(ls["ClickHouseMetrics_MemoryTracking"]), by=by)),
+        lines("Disk in use", disk(site, by), limit=site.limit("clickhouse_disk")).noting(
+            "Of the file system of the disk named default."
+        ),
         lines("Uptime", peak(ls["ClickHouseAsyncMetrics_Uptime"], by=by)).noting("Falls at a restart."),
         lines("Sessions with Keeper", peak(ls["ClickHouseMetrics_ZooKeeperSession"], by=by)).noting(
             "0 where nothing is replicated; more than 1 is a fault."

@@ -22,6 +22,9 @@ STATES = (
 #: Databases by their number; 0 is what all of them share.
 DATABASES = {"0": "", "5": "postgres", "16384": "langsmith"}
 
+#: Size of ClickHouse's volume.
+DISK_BYTES = 500 * 1024**3
+
 _SERVER = "langsmith-postgres:5432"
 
 
@@ -39,6 +42,9 @@ def clickhouse(process: Process, workload: Workload, seconds: float, share: floa
     ):
         own.add(f"ClickHouseProfileEvents_{name}", count)
     own.set("ClickHouseMetrics_MemoryTracking", round(workload.clickhouse_bytes * process.chance.uniform(0.95, 1.05)))
+    own.set("ClickHouseMetrics_Query", times(process, workload.queries_at_once, 1.0))
+    own.set("ClickHouseAsyncMetrics_DiskTotal_default", DISK_BYTES)
+    own.set("ClickHouseAsyncMetrics_DiskUsed_default", round(DISK_BYTES * workload.clickhouse_disk))
     own.set("ClickHouseMetrics_ReadonlyReplica", workload.readonly_tables)
     own.set("ClickHouseMetrics_ZooKeeperSession", workload.keeper_sessions)
     age = process.state["age"] = process.state.get("age", 0.0) + seconds

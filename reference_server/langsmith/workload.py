@@ -34,6 +34,8 @@ class Workload:
         rejected_inserts, delayed_inserts: Rates of inserts that ClickHouse refuses and slows down.
         memory_limits: Rate at which queries hit their memory limit.
         clickhouse_bytes: Memory of ClickHouse.
+        clickhouse_disk: Share of its disk that is in use.
+        queries_at_once: Queries that it executes at any moment.
         readonly_tables, keeper_sessions: Of a replicated ClickHouse.
         postgres_up: Postgres can be reached.
         connections: Connections to Postgres, by state.
@@ -82,6 +84,8 @@ class Workload:
     delayed_inserts: float = 0.002
     memory_limits: float = 0.0002
     clickhouse_bytes: float = 6.2e9
+    clickhouse_disk: float = 0.35
+    queries_at_once: float = 6.0
     readonly_tables: int = 0
     keeper_sessions: int = 0
     postgres_up: bool = True

@@ -11,7 +11,7 @@ INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --co
 PYTEST := $(BIN)/python -m pytest --numprocesses=auto --maxprocesses=4 --dist=loadfile --no-loadscope-reorder
 
 # What runs on real Agent Servers of more versions than `make test` takes.
-SERVERS := tests/test_truth.py
+SERVERS := tests/test_truth.py tests/test_conformance.py tests/test_mixed_fleet.py
 
 .DEFAULT_GOAL := help
 .PHONY: help dashboards check lint test configurations unit matrix types docs render reference truth fidelity validate demo up down compose lock newest bench clean
@@ -44,8 +44,8 @@ configurations: $(VENV)/.dev ## thousands of configurations, others at every run
 unit: $(VENV)/.dev ## the fast tests only, no real servers
 	@$(PYTEST) -m "not real" $(ARGS)
 
-matrix: $(VENV)/.dev ## the whole proof on every Prometheus, Alertmanager, VictoriaMetrics and Agent Server (a quarter of an hour)
-	@$(BIN)/python -m pytest tests/test_matrix.py $(SERVERS) -m "real or matrix" -p tests.matrix.table $(ARGS)
+matrix: $(VENV)/.dev ## the whole proof on every Prometheus, Alertmanager, VictoriaMetrics and Agent Server (a quarter of an hour; MINUTES=10 watches the mixed fleet in real time)
+	@AGENTOBS_FLEET_MINUTES=$(or $(MINUTES),2) $(BIN)/python -m pytest tests/test_matrix.py $(SERVERS) -m "real or matrix" -p tests.matrix.table $(ARGS)
 
 types: $(VENV)/.dev ## type check and style only
 	@$(BIN)/ruff check .

@@ -62,6 +62,26 @@ def test_what_differs_is_told_with_what_to_write(
     assert told in capsys.readouterr().out
 
 
+@pytest.mark.parametrize(
+    ("version", "told"),
+    [
+        ("0.10.1", "protocol of agentgateway_requests_total is on a page of 0.10.1"),
+        ("0.11.0", "reason of agentgateway_requests_total is Guardrail, MCP on a page of 0.11.0"),
+        ("1.2.0", "action of agentgateway_guardrail_checks_total is FailOpen on a page of 1.2.0"),
+        ("1.2.0", "agentgateway_config_synchronized is on a page of 1.2.0"),
+    ],
+)
+def test_what_came_later_is_told_of_an_earlier_version(
+    tool: dict[str, Any], tmp_path: Path, capsys: pytest.CaptureFixture[str], version: str, told: str
+) -> None:
+    """Families, labels and values."""
+    page = tmp_path / "page"
+    page.write_text(GATEWAY, encoding="utf-8")
+
+    assert tool["main"]([str(page), "agentgateway", version]) == 1
+    assert told in capsys.readouterr().out
+
+
 def test_an_entry_to_add_is_yaml(tool: dict[str, Any], tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """It can be pasted below `metrics:`."""
     page = tmp_path / "page"

@@ -15,7 +15,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from generator.catalogue import Catalogue, Kind, Label, Metric, System, load
+from generator.catalogue import Catalogue, Kind, Label, Metric, System, Versions, load
 from generator.config.versions import in_the_field
 from tests.exposition import LABEL, SAMPLE
 
@@ -90,17 +90,22 @@ def differences(catalogue: Catalogue, system: System, version: str, page: Mappin
         for label, values in seen.labels.items():
             if label not in allowed and label != "quantile":
                 yield f"{metric.place}: {name} has the label {label}; {_label(label, values, version)}"
-            elif label in allowed and allowed[label].values:
-                yield from _values(metric, allowed[label], values, version)
+            elif label in allowed:
+                yield from _label_differs(metric, allowed[label], values, version, field_[1])
         edges = sorted(edge for edge in seen.edges if edge != float("inf"))
         if metric.kind is Kind.HISTOGRAM and edges and tuple(edges) != metric.buckets:
             yield f"{metric.place}: {name} has other edges; buckets: {_list(f'{edge:g}' for edge in edges)}"
 
 
-def _values(metric: Metric, label: Label, values: set[str], version: str) -> Iterator[str]:
-    strange = sorted(values - {*label.values})
-    if strange:
-        yield f"{metric.place}: {label.name} of {metric.full_name} is {', '.join(strange)}; values_since: {{{', '.join(f'{v}: {json.dumps(version)}' for v in strange)}}}"
+def _label_differs(metric: Metric, label: Label, values: set[str], version: str, field_: Versions) -> Iterator[str]:
+    what = f"{metric.place}: {label.name} of {metric.full_name}"
+    if not field_.has(label.since, label.until):
+        yield f'{what} is on a page of {version}; since: "{version}" or earlier, or no until'
+    early = sorted(value for value in values if not field_.has(label.values_since.get(value, "")))
+    strange = sorted(values - {*label.values}) if label.values else []
+    if found := [*early, *strange]:
+        since = ", ".join(f"{value}: {json.dumps(version)}" for value in found)
+        yield f"{what} is {', '.join(found)} on a page of {version}; values_since: {{{since}}}"
 
 
 def lacking(system: System, version: str, page: Mapping[str, Seen]) -> Iterator[str]:

@@ -1,7 +1,7 @@
-"""The real Agent Server of two eras: installed, started, driven, read."""
+"""The real Agent Server of several versions: installed, started, driven, read."""
 
 from tests.agent_server.environments import ERAS, install
 from tests.agent_server.server import AgentServer
-from tests.agent_server.traffic import drive
+from tests.agent_server.traffic import drive, ordinary
 
-__all__ = ["ERAS", "AgentServer", "drive", "install"]
+__all__ = ["ERAS", "AgentServer", "drive", "install", "ordinary"]

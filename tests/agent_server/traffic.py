@@ -4,10 +4,13 @@ Each job below checks that the server answers as the job intends; what its metri
 left to the tests.
 """
 
+import functools
+import itertools
 import json
 import re
+import threading
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, NamedTuple, Self
 
@@ -239,9 +242,9 @@ def _mistakes(client: _Client) -> None:
     assert answer.status_code == requests.codes.unprocessable
 
 
-def _events(client: _Client) -> None:
+def _events(client: _Client, acts: Iterable[str] = ("chat", "ask", "fail")) -> None:
     """Protocol version 2 over HTTP: one command, then the events of the thread."""
-    for act in ("chat", "ask", "fail"):
+    for act in acts:
         thread = client.thread()
         command = {"id": 1, "method": "run.start", "params": _start(act)}
         answer = client.send("POST", THREAD_COMMANDS, command, thread_id=thread)
@@ -284,6 +287,31 @@ JOBS = (
     _events,
     _socket,
 )
+
+
+#: What a day without any fault is made of: runs that succeed, streams, threads that are read, a cancelled run, a client's
+#: mistake. Sent in turn.
+ORDINARY: tuple[Callable[[_Client], None], ...] = (
+    _succeed, _stream, _stream_thread, _read_thread, _succeed, functools.partial(_events, acts=("chat", "ask")), _interrupt,
+    _succeed, _stream, _read_thread, _succeed, _mistakes,
+)  # fmt: skip
+
+#: Seconds between two of these.
+PAUSE_SECONDS = 0.5
+
+
+def ordinary(url: str, ended: threading.Event) -> Counter[Request]:
+    """Send ordinary traffic until told that it has ended; return how often each request was sent.
+
+    Raises:
+        AssertionError: The server answers otherwise than it should.
+    """
+    sent: Counter[Request] = Counter()
+    for job in itertools.cycle(ORDINARY):
+        if ended.wait(PAUSE_SECONDS):
+            break
+        sent += _run(job, url)
+    return sent
 
 
 def _run(job: Callable[[_Client], None], url: str) -> Counter[Request]:

@@ -16,7 +16,7 @@ from generator.query import Scope, here, within_retention
 from generator.rules import board_uid
 from generator.scraped import ups
 from generator.site import Site, reasons
-from generator.units import seconds
+from generator.units import period, seconds
 
 #: Variables of a board about deployments, and those of one that goes down to processes.
 WIDE = ("cluster", "namespace", "deployment")
@@ -254,7 +254,7 @@ def _lines(site: Site, panels: Sequence[Shown], scope: Scope, stem: str, top: in
         lines[-1].append(shown)
         used += shown.size[0]
     out: list[object] = []
-    interval = f"{seconds(site.timing.scrape):g}s"  # in one unit: Grafana reads no 1m30s
+    interval = period(seconds(site.timing.scrape))  # in one unit: Grafana reads neither 1m30s nor 1.5s
     for line in lines:
         if len(line) == 1 and line[0].size[0] == grafana.WIDTH // 2:
             line[0] = line[0].wide(grafana.WIDTH)

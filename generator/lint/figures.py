@@ -9,7 +9,7 @@ from generator.lint import expression
 from generator.lint.finding import Files, Finding, panels, targets
 from generator.lint.queries import catalogued
 from generator.site import Site
-from generator.units import seconds
+from generator.units import period, seconds
 
 #: Panels that show one figure of each series.
 _FIGURES = frozenset({"stat", "gauge", "bargauge", "piechart", "table"})
@@ -64,7 +64,7 @@ def intervals(files: Files, site: Site) -> Iterator[Finding]:
                         board.line(*place),
                         "dashboard/intervals",
                         f"a query of {panel.get('title')!r} has the least step {text!r}, scrapes are {least:g} s apart",
-                        f"set interval of the query and of its panel to {least:g}s",
+                        f"set interval of the query and of its panel to {period(least)}",
                     )
 
 

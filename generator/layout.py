@@ -254,7 +254,7 @@ def _lines(site: Site, panels: Sequence[Shown], scope: Scope, stem: str, top: in
         lines[-1].append(shown)
         used += shown.size[0]
     out: list[object] = []
-    interval = period(seconds(site.timing.scrape))  # in one unit: Grafana reads neither 1m30s nor 1.5s
+    interval = period(seconds(site.timing.scrape))  # Grafana reads neither 1.5s nor 1m30s
     for line in lines:
         if len(line) == 1 and line[0].size[0] == grafana.WIDTH // 2:
             line[0] = line[0].wide(grafana.WIDTH)

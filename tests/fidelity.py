@@ -49,6 +49,9 @@ IDLE = ("nightly",)
 ROUND = 60.0
 
 
+#: By how much their processes give way to others: a virtual clock waits, and what plays beside them against the wall does not.
+YIELDING = 10
+
 #: Scenarios that one process plays before it asks for more.
 AT_A_TIME = 5
 
@@ -219,7 +222,8 @@ def spread(
     """
     ids = [scenario.id for scenario in wanted]
     parts = [ids[n : n + AT_A_TIME] for n in range(0, len(ids), AT_A_TIME)]
-    with ProcessPoolExecutor(min(os.cpu_count() or 1, len(parts)), get_context("spawn")) as pool:
+    count = min(os.cpu_count() or 1, len(parts))
+    with ProcessPoolExecutor(count, get_context("spawn"), initializer=os.nice, initargs=(YIELDING,)) as pool:
         for found in pool.map(partial(_part, serve, hours or {}), parts):
             yield from found
 

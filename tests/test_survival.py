@@ -29,8 +29,8 @@ from tests.stack import Monitoring, Reference, binaries
 SCALE = 120
 ENVIRONMENT = {**os.environ, "PYTHONPATH": str(REPOSITORY)}
 
-#: The whole stack of all systems, thirty times as fast as life: a machine that has other work keeps up with that.
-WHOLE = (sys.executable, "-m", "tests.stack", "--time-scale", "30")
+#: The whole stack of all systems.
+WHOLE = (sys.executable, "-m", "tests.stack")
 
 
 class Talker:
@@ -307,6 +307,13 @@ def wait_for(child: subprocess.Popen[str], folder: Path, part: str) -> None:
     assert child.poll() is None, told(child)
 
 
+def asks(number: int) -> bool:
+    """Say whether a process has a connection, as a validation that has begun to ask."""
+    with contextlib.suppress(OSError):
+        return any(file.readlink().name.startswith("socket:") for file in Path(f"/proc/{number}/fd").iterdir())
+    return False
+
+
 MOMENTS = (
     ("reference_server --port", signal.SIGINT),
     ("alertmanager", signal.SIGINT),
@@ -341,7 +348,7 @@ def test_the_stack_proves_the_bundle_and_leaves_nothing(programs: tuple[Path, Pa
     as life, which a machine that has other work keeps up with; it is told and called off.
     """
     assert programs
-    command = [*WHOLE, "--scenario", "F18"]
+    command = [*WHOLE, "--scenario", "F18", "--time-scale", "30"]
     with started(command, TMPDIR=str(tmp_path)) as child:
         found = told(child)
 
@@ -362,6 +369,11 @@ def test_a_server_of_the_stack_is_killed(programs: tuple[Path, Path], tmp_path: 
     assert programs
     with started([*WHOLE, "--scenario", "F18"], TMPDIR=str(tmp_path)) as child:
         wait_for(child, tmp_path, "generator validate")
+        wait_until(
+            lambda: any(asks(n) for n, command in relatives(tmp_path).items() if "generator validate" in command),
+            what="a validation that asks",
+            limit_seconds=60,
+        )
         (victim,) = [
             n for n, command in relatives(tmp_path).items() if "storage.tsdb.path" in command and "sh -c" not in command
         ]

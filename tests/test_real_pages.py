@@ -10,7 +10,7 @@ from __future__ import annotations
 import gzip
 import re
 from collections.abc import Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -73,40 +73,58 @@ FITS = {
 }  # fmt: skip
 
 
-@contextmanager
-def judged(fit: Fit, folder: Path) -> Iterator[list[Verdict]]:
-    """Serve the pages, scrape them with the bundle of the configuration, and judge."""
+#: A gateway that is older than the configuration says.
+MISFIT = Fit({"agentgateway": {"versions": "1.5"}}, ("agentgateway_1.4.1",))
+
+
+def started(fit: Fit, folder: Path, stack: ExitStack) -> Monitoring:
+    """Serve the pages, and scrape them with the bundle of the configuration; `stack` ends it."""
     programs = binaries()
     if isinstance(programs, str):
         missing(programs)
+    groups: dict[str, list[dict[str, Any]]] = {}
+    for name in fit.pages:
+        system, version = name.rsplit("_", 1)
+        answer = (200, {"Content-Type": TYPES[name]}, page(name))
+        fake = stack.enter_context(Fake(lambda *_, answer=answer: answer))
+        group = {"deployment": f"v{version.replace('.', '-')}", "targets": [fake.url.removeprefix("http://")]}
+        groups.setdefault(system, []).append(group | ({"role": "combined"} if system == "agent_server" else {}))
+    token = folder / "token"
+    token.write_text("t", encoding="utf-8")
+    scrapes: dict[str, dict[str, Any]] = {name: {"static": found} for name, found in groups.items()}
+    if "langsight" in scrapes:
+        scrapes["langsight"]["bearer_token_file"] = str(token)
+    off = {name: {"enabled": False} for name in ("agent_server", "agentgateway", "langsight", "langsmith")}
+    on = {name: {**own, "scrape": scrapes[name]} for name, own in fit.systems.items()}
+    made = Monitoring(programs, {"systems": {**off, **on}}, scale=SCALE, webhook="http://127.0.0.1:9/")
+    return stack.enter_context(made)
+
+
+@pytest.fixture(scope="module")
+def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Mapping[str, Monitoring]]:
+    """All of them at once: their slowest rules are waited for together."""
     with ExitStack() as stack:
-        groups: dict[str, list[dict[str, Any]]] = {}
-        for name in fit.pages:
-            system, version = name.rsplit("_", 1)
-            answer = (200, {"Content-Type": TYPES[name]}, page(name))
-            fake = stack.enter_context(Fake(lambda *_, answer=answer: answer))
-            group = {"deployment": f"v{version.replace('.', '-')}", "targets": [fake.url.removeprefix("http://")]}
-            groups.setdefault(system, []).append(group | ({"role": "combined"} if system == "agent_server" else {}))
-        token = folder / "token"
-        token.write_text("t", encoding="utf-8")
-        scrapes: dict[str, dict[str, Any]] = {name: {"static": found} for name, found in groups.items()}
-        if "langsight" in scrapes:
-            scrapes["langsight"]["bearer_token_file"] = str(token)
-        off = {name: {"enabled": False} for name in ("agent_server", "agentgateway", "langsight", "langsmith")}
-        on = {name: {**own, "scrape": scrapes[name]} for name, own in fit.systems.items()}
-        made = Monitoring(programs, {"systems": {**off, **on}}, scale=SCALE, webhook="http://127.0.0.1:9/")
-        monitoring = stack.enter_context(made)
-        options = Options(prometheus=monitoring.prometheus.url, scale=SCALE, wait=120.0)
-        with prepared(bundled(monitoring.config), options, lambda _: None) as context:
-            yield list(run(context, [c for c in CHECKS if c.category in JUDGED]))
+        yield {
+            name: started(fit, tmp_path_factory.mktemp("token"), stack)
+            for name, fit in {**FITS, "misfit": MISFIT}.items()
+        }
+
+
+def judged(monitoring: Monitoring) -> list[Verdict]:
+    """Judge what was scraped."""
+    options = Options(prometheus=monitoring.prometheus.url, scale=SCALE, wait=120.0)
+    with prepared(bundled(monitoring.config), options, lambda _: None) as context:
+        return list(run(context, [c for c in CHECKS if c.category in JUDGED]))
 
 
 @pytest.mark.real
 @pytest.mark.parametrize("name", FITS)
-def test_nothing_is_wrong_with_a_real_page_where_the_configuration_fits(name: str, tmp_path: Path) -> None:
+def test_nothing_is_wrong_with_a_real_page_where_the_configuration_fits(
+    name: str, running: Mapping[str, Monitoring]
+) -> None:
     """No verdict is wrong or a warning, and everything that is not there has a reason."""
-    with judged(FITS[name], tmp_path) as verdicts:
-        found = {v.item: f"{v.state.value}: {v.why}" for v in verdicts if v.state in (State.WRONG, State.WARNING)}
+    verdicts = judged(running[name])
+    found = {v.item: f"{v.state.value}: {v.why}" for v in verdicts if v.state in (State.WRONG, State.WARNING)}
 
     assert found == {}
     assert {v.category for v in verdicts} == set(JUDGED)
@@ -114,11 +132,9 @@ def test_nothing_is_wrong_with_a_real_page_where_the_configuration_fits(name: st
 
 
 @pytest.mark.real
-def test_what_differs_is_named_where_the_configuration_does_not_fit(tmp_path: Path) -> None:
+def test_what_differs_is_named_where_the_configuration_does_not_fit(running: Mapping[str, Monitoring]) -> None:
     """A gateway that is older than the configuration says lacks what came later, and that is said by name."""
-    fit = Fit({"agentgateway": {"versions": "1.5"}}, ("agentgateway_1.4.1",))
-    with judged(fit, tmp_path) as verdicts:
-        found = {v.item: v for v in verdicts if v.state is State.WRONG}
+    found = {v.item: v for v in judged(running["misfit"]) if v.state is State.WRONG}
 
     assert "agentgateway agentgateway_requests_shed_total" in found
 

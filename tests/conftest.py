@@ -82,8 +82,11 @@ def configured(catalogue: Catalogue, tmp_path: Path, monkeypatch: pytest.MonkeyP
     return make
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def live() -> Iterator[Installation]:
-    """A live installation that is well, for the tests of `agentobs validate`; no test changes it."""
+    """A live installation that is well, for the tests of `agentobs validate`; no test changes it.
+
+    One of each module: what ran on beside all that comes after would slow that down.
+    """
     with installed() as made:
         yield made

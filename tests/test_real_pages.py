@@ -35,6 +35,7 @@ TYPES = {
     "agent_server_0.10.3": CONTENT_TYPES["old"],
     "agent_server_0.11.0": CONTENT_TYPES["new"],
     "agent_server_0.12.12": CONTENT_TYPES["new"],
+    "agent_server_0.16.0": CONTENT_TYPES["new"],
     "agent_server_0.16.7": CONTENT_TYPES["new"],
     "agentgateway_1.4.1": OPEN_METRICS,
     "langsight_0.15.0": CONTENT_TYPE,
@@ -59,7 +60,7 @@ def page(name: str) -> bytes:
 FITS = {
     "new": Fit(
         {"agent_server": {"versions": "0.11.0 - 0.16.7", "runtimes": ["inmem"], "roles": ["combined"]}, "agentgateway": {"versions": "1.4.1"}, "langsight": {}},
-        ("agent_server_0.11.0", "agent_server_0.12.12", "agent_server_0.16.7", "agentgateway_1.4.1", "langsight_0.15.0"),
+        ("agent_server_0.11.0", "agent_server_0.12.12", "agent_server_0.16.0", "agent_server_0.16.7", "agentgateway_1.4.1", "langsight_0.15.0"),
     ),
     "mixed": Fit(
         {"agent_server": {"versions": "0.9.1 - 0.16.7", "runtimes": ["inmem"], "roles": ["combined"]}},

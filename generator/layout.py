@@ -193,7 +193,7 @@ def _matchers(site: Site, variables: Sequence[str]) -> Iterator[Matcher]:
 def _variables(site: Site, system: str, names: Sequence[str], *, fleet: bool) -> Iterator[grafana.Variable]:
     systems = [system] if system else [n for n, known in site.config.systems.items() if known.enabled]
     found = list(ups(site, systems).values())
-    roles = site.catalogue.systems[system].roles if system else ()
+    roles = site.config.systems[system].roles if system else ()
     about = {**_ABOUT, "role": f"Process roles: {', '.join(roles)}."}
     for number, name in enumerate(names):
         chain = here(site, "", *_matchers(site, names[:number]))

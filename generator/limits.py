@@ -291,6 +291,10 @@ LIMITS: tuple[Limit, ...] = (
         "clickhouse_disk", 0.7, "ratio", "The vendor's checklist for production: a merge needs room for both its ends."
     ),
     Limit("clickhouse_queries", 100, "queries", "The vendor's checklist for production: peaks above 100 at once."),
+    Limit("smithdb_flush_failures", 1, "events", "The vendor's board is red from the first one on."),
+    Limit("smithdb_compaction_failures", 1, "tasks", "The vendor's board is red from the first one on."),
+    Limit("smithdb_object_store_errors", 1, "requests", "The vendor's board is red from the first one on."),
+    Limit("smithdb_fanout_refusals", 1, "queries", "The vendor's board is red from the first one on."),
     Limit("postgres_connections", 0.8, "ratio", "The usual 80 %: superusers' reserve and a failover need the rest."),
     Limit("postgres_deadlocks", 5, "events", "A community figure: single deadlocks resolve themselves."),
     Limit("redis_memory", 0.9, "ratio", "Traces queue in Redis; at the limit writes fail."),

@@ -232,14 +232,30 @@ class View:
         if metric.switch and metric.switch not in config.switches:
             return f"switch {metric.switch} is off"
         if not any(_emitted(metric, era, config) for era in eras):
-            return f"no process of role {' or '.join(config.roles) or 'any'} emits it on {' or '.join(config.runtimes) or 'any runtime'}"
+            part = self._part(metric, config)
+            runtimes = " or ".join(config.runtimes) or "any runtime"
+            nobody = f"no process of role {' or '.join(config.roles) or 'any'} emits it on {runtimes}"
+            return f"part {part} is off" if part else nobody
         return ""
+
+    def _part(self, metric: Metric, config: SystemConfig) -> str:
+        """Return the part of the system that alone emits a metric, where none of its roles is scraped; else nothing."""
+        roles = {r for e in metric.emission.values() for found in e.roles.values() for r in found}
+        off = (part for part, own in self.system.parts.items() if roles <= {*own} and not {*own} & {*config.roles})
+        return next(off, "")
 
 
 def _emitted(metric: Metric, era: str, config: SystemConfig) -> bool:
     roles = metric.emission[era].roles
     here = {role for runtime in (*config.runtimes, "any") for role in roles.get(runtime, ())} - {*metric.hidden_roles}
     return bool(here & {*config.roles, "any"}) or ("any" in roles and not config.roles)
+
+
+def complete(site: Site) -> Site:
+    """Return the installation with every role of every system: those of parts, which are off by default, included."""
+    known = site.catalogue.systems
+    systems = {name: replace(own, roles=tuple(known[name].roles)) for name, own in site.config.systems.items()}
+    return replace(site, config=replace(site.config, systems=systems))
 
 
 def reasons(metric: Metric, system: System) -> Iterator[str]:

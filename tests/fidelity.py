@@ -23,7 +23,7 @@ from generator import config
 from generator.bundle import build, system_of
 from generator.catalogue import Catalogue, load
 from generator.render import FORMATS
-from generator.site import OBSERVABILITY, Site
+from generator.site import OBSERVABILITY, Site, complete
 from reference_server import scenarios
 from reference_server.history import collect
 from reference_server.replay import before, play
@@ -86,7 +86,7 @@ def site(catalogue: Catalogue) -> Site:
     """Return the default installation with every system, and with the exporters that some alerts want."""
     defaults = config.read(catalogue)
     systems = {name: replace(s, enabled=True, scale_to_zero=IDLE) for name, s in defaults.systems.items()}
-    return Site(catalogue, replace(defaults, systems=systems, enabled=WITH_EXPORTERS))
+    return complete(Site(catalogue, replace(defaults, systems=systems, enabled=WITH_EXPORTERS)))
 
 
 def judge(scenario: Scenario, results: dict[str, list[Firing]], severities: Mapping[str, str]) -> Verdict:

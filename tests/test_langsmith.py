@@ -10,10 +10,12 @@ import requests
 
 from generator.bundle import build
 from generator.catalogue import Kind, load
-from generator.site import Site
+from generator.errors import ConfigError
+from generator.site import Site, complete
 from reference_server import scenarios
 from reference_server.langsmith import MODEL
 from reference_server.langsmith.page import number
+from reference_server.langsmith.smithdb import ROLES
 from reference_server.langsmith.workload import Workload
 from reference_server.replay import play
 from reference_server.services import Service
@@ -23,7 +25,7 @@ from tests.servers import Prometheus, find, missing, wait_until
 from tests.test_real_prometheus import about, panel_queries, shows
 
 METRICS = load().systems["langsmith"].metrics
-IDS = [*(f"S{n:02}" for n in range(1, 11)), "B24"]
+IDS = [*(f"S{n:02}" for n in range(1, 12)), "B24"]
 
 #: Panels that stay empty on an ordinary day of the reference, and why.
 NOTHING_HAPPENED = {
@@ -33,7 +35,8 @@ NOTHING_HAPPENED = {
 
 
 def service(**workload: object) -> Service:
-    one = Service(MODEL, metrics=METRICS)
+    """One process of every role at least, those of parts included."""
+    one = Service(MODEL, metrics=METRICS, topology={role: max(count, 1) for role, count in MODEL.roles.items()})
     if workload:
         one.apply({"workload": workload})
     return one
@@ -137,7 +140,7 @@ def test_one_process_answers_for_all_roles() -> None:
         assert requests.get(f"{url}/processes/none/metrics", timeout=10).status_code == 404
 
 
-def test_ten_faults_and_a_benign_day_are_shipped() -> None:
+def test_eleven_faults_and_a_benign_day_are_shipped() -> None:
     own = list(scenarios.shipped("langsmith"))
 
     assert [s.id for s in own] == IDS
@@ -168,6 +171,22 @@ def test_a_queue_that_nobody_empties_on_purpose_is_on_the_board_and_in_no_alert(
     assert "Kept waiting on purpose" in [title for _, title, _, _ in panel_queries(bundle)]
 
 
+def test_smithdb_is_there_where_its_part_is_on(configured: Callable[[str], Site]) -> None:
+    """Roles, jobs, the board and its alerts; off, each is left out by name."""
+    off, on = build(configured("{}")), build(configured("systems: {langsmith: {parts: [smithdb]}}"))
+    roles = {role for role in on.site.config.systems["langsmith"].roles if role.startswith("smithdb-")}
+    fragment = on.fragments["langsmith.kubernetes.yml"]["scrape_configs"]
+
+    assert roles == set(ROLES)
+    assert {f"langsmith-kubernetes-{role}" for role in roles} <= {job["job_name"] for job in fragment}
+    assert off.boards.keys() ^ on.boards.keys() == {"langsmith_smithdb"}
+    assert sum(out.why.endswith("part smithdb is off") for out in off.left_out) == 5
+    with pytest.raises(ConfigError, match=r"is not among the roles .*; add smithdb to systems\.langsmith\.parts"):
+        configured(
+            "systems: {langsmith: {scrape: {static: [{role: smithdb-query, deployment: x, targets: ['10.0.0.1:8060']}]}}}"
+        )
+
+
 def test_the_benign_day_has_its_troubles() -> None:
     """A day on which nothing happens would page nobody either."""
     seen: dict[str, list[float]] = {}
@@ -194,7 +213,10 @@ def test_every_panel_shows_data_of_the_simulated_langsmith(configured: Callable[
         missing(newest.reason)
     assert newest.path
     with serving("s05", time_scale=60) as (url, hosting):
-        site = installation(configured, url.removeprefix("http://"))
+        site = complete(installation(configured, url.removeprefix("http://")))
+        hosting.service.apply(
+            {"scale": dict.fromkeys(ROLES, 1), "workload": {"smithdb_failing": 0.3, "smithdb_refused": 0.3}}
+        )
         bundle = build(site)
         with Prometheus(newest.path, watched(site), files={"targets.json": found(url)}) as server:
             count = len(hosting.service.targets())

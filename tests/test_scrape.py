@@ -138,7 +138,7 @@ def test_langsmith_s_roles_are_found_behind_their_services(site: Site) -> None:
     services = site.catalogue.systems["langsmith"].endpoint.services
 
     assert list(found)[-1] == "queue-depth"
-    assert found.keys() == set(site.catalogue.systems["langsmith"].roles)
+    assert found.keys() == set(site.config.systems["langsmith"].roles)
     for role, service, port in (
         ("backend", "langsmith-backend;[^;]*;(?:langsmith)?", "backend"),
         ("platform-backend", "langsmith-platform-backend;[^;]*;(?:langsmith)?", "platform"),

@@ -17,11 +17,12 @@ from generator.bundle import Bundle, build, system_of
 from generator.catalogue import load
 from generator.catalogue.lint import RULES, slug
 from generator.config import read
+from generator.layout import Board
 from generator.limits import LIMITS
 from generator.lint import CHECKS
 from generator.listing import boards
 from generator.rules import Alert, Because
-from generator.site import Site
+from generator.site import Site, complete
 from generator.units import number
 from reference_server.coverage import markdown
 from reference_server.scenarios import SEVERITIES, shipped
@@ -139,7 +140,7 @@ def runbooks() -> dict[Path, str]:
     catalogue = load()
     config = read(catalogue)
     names = [a.name for m in TOPICS for a in m.alerts(Site(catalogue, config)) if a.off]
-    site = Site(catalogue, replace(config, enabled=tuple(names)))
+    site = complete(Site(catalogue, replace(config, enabled=tuple(names))))
     bundle = build(site)
     out = {}
     for groups in bundle.rules.values():
@@ -176,12 +177,18 @@ def _facts(site: Site, bundle: Bundle, alert: Alert) -> list[str]:
         clears,
         *(line for because in alert.explained_by for line in ("", _silenced(because))),
         "",
-        f"Board: [{board.title}](../../dashboards/{alert.board}.json). Reads {', '.join(f'`{s}`' for s in series)}.",
+        f"Board: {_board(board, alert.board)}. Reads {', '.join(f'`{s}`' for s in series)}.",
         "",
         "```promql",
         rule["expr"],
         "```",
     ]
+
+
+def _board(board: Board, stem: str) -> str:
+    """Return a board with a link to its file; without, where it is one of a part that is off by default."""
+    path = ROOT / "dashboards" / f"{stem}.json"
+    return f"[{board.title}](../../dashboards/{stem}.json)" if path.exists() else f"{board.title}, where its part is on"
 
 
 def _silenced(because: Because) -> str:

@@ -21,6 +21,7 @@ from generator.alerts import (
     langsmith_postgres,
     langsmith_redis,
     langsmith_services,
+    langsmith_smithdb,
     observability,
 )
 
@@ -46,5 +47,6 @@ TOPICS = (
     langsmith_postgres,
     langsmith_redis,
     langsmith_nginx,
+    langsmith_smithdb,
     observability,
 )

@@ -379,7 +379,7 @@ class Endpoint:
 
 @dataclass(frozen=True, slots=True)
 class System:
-    """One target system: what it is, how it is scraped, what it exposes."""
+    """One target system: what it is, how it is scraped, what it exposes. `parts` are roles that are off by default, by name."""
 
     name: str
     title: str
@@ -389,6 +389,7 @@ class System:
     newest: str
     runtimes: Mapping[str, str]
     roles: Mapping[str, str]
+    parts: Mapping[str, tuple[str, ...]]
     switches: Mapping[str, str]
     exposure: Mapping[str, str]
     tiers: Mapping[int, str]

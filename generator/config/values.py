@@ -91,12 +91,20 @@ def _system(name: str, catalogue: Catalogue, raw: Mapping[str, Any]) -> SystemCo
         exposure=raw.get("exposure", "internal"),
         tier=raw.get("tier", 4),
         runtimes=tuple(raw.get("runtimes", system.runtimes)),
-        roles=tuple(raw.get("roles", system.roles)),
+        roles=roles(system, raw),
         switches=tuple(raw.get("switches", system.switches)),
         discovery=_discovery(system, DISCOVERY[name], raw.get("scrape", {})),
         match=raw.get("match", {}),
         scale_to_zero=tuple(raw.get("scale_to_zero", ())),
     )
+
+
+def roles(system: System, raw: Mapping[str, Any]) -> tuple[str, ...]:
+    """Return the roles that are scraped: those that are listed, or all that no part brings; and those of parts that are on."""
+    on = {role for part in raw.get("parts", ()) for role in system.parts.get(part, ())}
+    brought = {role for listed in system.parts.values() for role in listed}
+    listed = raw.get("roles", [role for role in system.roles if role not in brought])
+    return (*listed, *(role for role in system.roles if role in on and role not in listed))
 
 
 def _discovery(system: System, default: Discovery, raw: Mapping[str, Any]) -> Discovery:

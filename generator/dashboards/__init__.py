@@ -28,6 +28,7 @@ from generator.dashboards import (
     langsmith_postgres,
     langsmith_redis,
     langsmith_services,
+    langsmith_smithdb,
     overview,
 )
 
@@ -61,4 +62,5 @@ BOARDS = (
     langsmith_postgres,
     langsmith_redis,
     langsmith_nginx,
+    langsmith_smithdb,
 )

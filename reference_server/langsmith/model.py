@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from generator.catalogue import Kind, Metric
+from reference_server.langsmith import smithdb
 from reference_server.langsmith.databases import clickhouse, nginx, postgres, redis
 from reference_server.langsmith.page import CONTENT_TYPE, write
 from reference_server.langsmith.queues import ingest, queues
@@ -26,6 +27,12 @@ PORTS = {
     "redis": 9121,
     "clickhouse": 9363,
     "queue-depth": 7979,
+    "smithdb-query": 8060,
+    "smithdb-ingestion": 8050,
+    "smithdb-compaction": 8070,
+    "smithdb-compaction-worker": 9000,
+    "smithdb-cluster-manager": 8090,
+    "smithdb-migration": 9040,
 }
 
 #: What moves the pages of a role: process, workload, seconds, the process's share.
@@ -37,6 +44,7 @@ ROLES = {
     "redis": redis,
     "clickhouse": clickhouse,
     "queue-depth": queues,
+    **dict.fromkeys(smithdb.ROLES, smithdb.tick),
 }
 
 #: The edges of prometheus_client, seconds: nobody has seen those of the services.
@@ -69,6 +77,7 @@ MODEL = Model(
     roles={
         "backend": 2, "platform-backend": 2, "playground": 1, "host-backend": 1, "ingest-queue": 2, "frontend-nginx": 1,
         "postgres": 1, "redis": 1, "clickhouse": 1, "queue-depth": 3,
+        **dict.fromkeys(smithdb.ROLES, 0),
     },
     workload=Workload,
     begin=begin,

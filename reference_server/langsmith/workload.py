@@ -37,6 +37,8 @@ class Workload:
         clickhouse_disk: Share of its disk that is in use.
         queries_at_once: Queries that it executes at any moment.
         readonly_tables, keeper_sessions: Of a replicated ClickHouse.
+        smithdb_failing: Share of SmithDB's flushes, compactions and operations on its store that fail.
+        smithdb_refused: Share of its queries that would read too many partitions.
         postgres_up: Postgres can be reached.
         connections: Connections to Postgres, by state.
         max_connections: Most that Postgres allows.
@@ -88,6 +90,8 @@ class Workload:
     queries_at_once: float = 6.0
     readonly_tables: int = 0
     keeper_sessions: int = 0
+    smithdb_failing: float = 0.0
+    smithdb_refused: float = 0.0
     postgres_up: bool = True
     connections: Mapping[str, float] = field(default_factory=lambda: {"active": 6.0, "idle": 48.0})
     max_connections: int = 200

@@ -7,6 +7,7 @@ from typing import Any
 
 from generator.catalogue import Catalogue, Endpoint, System
 from generator.config.defaults import DISCOVERY, ENABLED
+from generator.config.values import roles as scraped
 from generator.config.versions import in_the_field, names
 from generator.errors import Problem, nearest
 from generator.source import Document, short
@@ -16,8 +17,7 @@ def systems(document: Document, catalogue: Catalogue) -> Iterator[Problem]:
     """Yield what no system can be: roles that it has not, prefixes that its names have not, targets that nothing finds."""
     given = document.data.get("systems", {})
     for name, system in given.items():
-        roles = catalogue.systems[name].roles
-        yield from _roles(document, name, roles, system)
+        yield from _roles(document, catalogue.systems[name], system)
         yield from _versions(document, catalogue.systems[name], system.get("versions"))
         yield from _unfindable(document, catalogue.systems[name].endpoint, name, system)
         yield from _unused(document, name, system)
@@ -34,9 +34,9 @@ def systems(document: Document, catalogue: Catalogue) -> Iterator[Problem]:
     yield from _same(document, given)
 
 
-def _roles(document: Document, name: str, roles: Mapping[str, str], system: Mapping[str, Any]) -> Iterator[Problem]:
+def _roles(document: Document, known_as: System, system: Mapping[str, Any]) -> Iterator[Problem]:
     """Yield roles that the system has not, and groups of a role that is not among those of this installation."""
-    known, here = list(roles), system.get("roles", list(roles))
+    name, known, here = known_as.name, list(known_as.roles), scraped(known_as, system)
     where = ("systems", name)
     otherwise = f"use one of {', '.join(known)}" if known else "the system has no roles: remove it"
     for number, role in enumerate(system.get("roles", ())):
@@ -58,7 +58,9 @@ def _roles(document: Document, name: str, roles: Mapping[str, str], system: Mapp
                 )
             elif role not in here:
                 what = f"role {role!r} is not among the roles of this installation, {', '.join(here)}"
-                yield document.problem(place, what, f"add it to systems.{name}.roles")
+                part = next((part for part, brought in known_as.parts.items() if role in brought), "")
+                fix = f"add {part} to systems.{name}.parts" if part else f"add it to systems.{name}.roles"
+                yield document.problem(place, what, fix)
 
 
 def _torn(document: Document, name: str, system: Mapping[str, Any]) -> Iterator[Problem]:

@@ -34,6 +34,7 @@ LONG = (
 )
 
 
+@pytest.hookimpl(optionalhook=True)
 def pytest_xdist_auto_num_workers() -> int:
     """Take one process more than there are processors: there is always one that waits, for Docker or for a clock."""
     return (os.cpu_count() or 1) + 1

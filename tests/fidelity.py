@@ -50,7 +50,7 @@ ROUND = 60.0
 
 
 #: By how much their processes give way to others: a virtual clock waits, and what plays beside them against the wall does not.
-YIELDING = 10
+YIELDING = 3
 
 #: Scenarios that one process plays before it asks for more.
 AT_A_TIME = 5

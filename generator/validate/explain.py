@@ -357,6 +357,10 @@ class Explainer:
                 return empty(
                     f"{name} comes from the role {' or '.join(sorted(emitters))}, and none is chosen: {_shown(chosen)}"
                 )
+        elif asked := [m for m in chosen if m.label == role and (m.op, m.value) != ("Re", ".*")]:
+            everywhere = [m for m in chosen if m.label == self._site.labels.system or m.label in self._telling]
+            if not self._any(_text("up", [*everywhere, *asked]), at):
+                return empty(f"no process is scraped that has {_shown(asked)}")
         if metric.emission and {e.born for e in metric.emission.values()} <= CERTAIN:
             on = next((m.value for m in chosen if m.label == self._site.labels.system), "")
             young = self._evidence.unticked(metric, metric.system) or self._evidence.partial(metric, on)

@@ -37,7 +37,11 @@ TESTED = ("oldest", "newest")
 PROVED = (
     "LangSightHealthCheckFailing", "LangSightHealthMetricMissing", "LangSightNotReady", "LangSmithSmithDBFlushFailures",
     "LangSmithSmithDBObjectStoreErrors", "LangSmithSmithDBCompactionFailures", "LangSmithSmithDBFanoutLimit",
+    "LangSmithSandboxLeaseStale", "LangSmithSandboxLeaseLost", "LangSmithSandboxCpuCommitted", "LangSmithSandboxMemoryCommitted",
 )  # fmt: skip
+
+#: What the names of those begin with that come with a part, and need no more than its roles.
+PARTS = ("LangSmithSmithDB", "LangSmithSandbox")
 
 
 @cache
@@ -50,7 +54,7 @@ def rules() -> Sequence[Rule]:
 def off() -> list[Rule]:
     """Alerts that are off by default and have cases nevertheless, as the generator makes them where they are on."""
     catalogue = load_catalogue()
-    off = tuple(name for name in PROVED if not name.startswith("LangSmithSmithDB"))
+    off = tuple(name for name in PROVED if not name.startswith(PARTS))
     site = complete(Site(catalogue, replace(config.read(catalogue), enabled=off)))
     made = load(text for path, text in FORMATS["files"](build(site)).items() if path.name.endswith(".rules.yaml"))
     return [rule for rule in made if rule.name in PROVED]

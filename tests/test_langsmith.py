@@ -15,7 +15,6 @@ from generator.site import Site, complete
 from reference_server import scenarios
 from reference_server.langsmith import MODEL
 from reference_server.langsmith.page import number
-from reference_server.langsmith.smithdb import ROLES
 from reference_server.langsmith.workload import Workload
 from reference_server.replay import play
 from reference_server.services import Service
@@ -25,12 +24,16 @@ from tests.servers import Prometheus, find, missing, wait_until
 from tests.test_real_prometheus import about, panel_queries, shows
 
 METRICS = load().systems["langsmith"].metrics
-IDS = [*(f"S{n:02}" for n in range(1, 12)), "B24"]
+IDS = [*(f"S{n:02}" for n in range(1, 13)), "B24"]
+
+#: Roles that a part brings, by its name.
+PARTS = load().systems["langsmith"].parts
 
 #: Panels that stay empty on an ordinary day of the reference, and why.
 NOTHING_HAPPENED = {
     "Firing alerts": "rules are not loaded",
     "Requests against last week": "there was no last week",
+    "A host's own start by step, p95": "a host takes its steps before it is scraped",
 }
 
 
@@ -140,7 +143,7 @@ def test_one_process_answers_for_all_roles() -> None:
         assert requests.get(f"{url}/processes/none/metrics", timeout=10).status_code == 404
 
 
-def test_eleven_faults_and_a_benign_day_are_shipped() -> None:
+def test_twelve_faults_and_a_benign_day_are_shipped() -> None:
     own = list(scenarios.shipped("langsmith"))
 
     assert [s.id for s in own] == IDS
@@ -171,20 +174,20 @@ def test_a_queue_that_nobody_empties_on_purpose_is_on_the_board_and_in_no_alert(
     assert "Kept waiting on purpose" in [title for _, title, _, _ in panel_queries(bundle)]
 
 
-def test_smithdb_is_there_where_its_part_is_on(configured: Callable[[str], Site]) -> None:
+@pytest.mark.parametrize("part", PARTS)
+def test_a_part_is_there_where_it_is_on(part: str, configured: Callable[[str], Site]) -> None:
     """Roles, jobs, the board and its alerts; off, each is left out by name."""
-    off, on = build(configured("{}")), build(configured("systems: {langsmith: {parts: [smithdb]}}"))
-    roles = {role for role in on.site.config.systems["langsmith"].roles if role.startswith("smithdb-")}
+    off, on = build(configured("{}")), build(configured(f"systems: {{langsmith: {{parts: [{part}]}}}}"))
+    roles = set(on.site.config.systems["langsmith"].roles) - set(off.site.config.systems["langsmith"].roles)
     fragment = on.fragments["langsmith.kubernetes.yml"]["scrape_configs"]
 
-    assert roles == set(ROLES)
+    assert roles == set(PARTS[part])
     assert {f"langsmith-kubernetes-{role}" for role in roles} <= {job["job_name"] for job in fragment}
-    assert off.boards.keys() ^ on.boards.keys() == {"langsmith_smithdb"}
-    assert sum(out.why.endswith("part smithdb is off") for out in off.left_out) == 5
-    with pytest.raises(ConfigError, match=r"is not among the roles .*; add smithdb to systems\.langsmith\.parts"):
-        configured(
-            "systems: {langsmith: {scrape: {static: [{role: smithdb-query, deployment: x, targets: ['10.0.0.1:8060']}]}}}"
-        )
+    assert off.boards.keys() ^ on.boards.keys() == {f"langsmith_{part}"}
+    assert sum(out.why.endswith(f"part {part} is off") for out in off.left_out) == 5
+    group = f"{{role: {PARTS[part][0]}, deployment: x, targets: ['10.0.0.1:8060']}}"
+    with pytest.raises(ConfigError, match=rf"is not among the roles .*; add {part} to systems\.langsmith\.parts"):
+        configured(f"systems: {{langsmith: {{scrape: {{static: [{group}]}}}}}}")
 
 
 def test_the_benign_day_has_its_troubles() -> None:
@@ -214,8 +217,9 @@ def test_every_panel_shows_data_of_the_simulated_langsmith(configured: Callable[
     assert newest.path
     with serving("s05", time_scale=60) as (url, hosting):
         site = complete(installation(configured, url.removeprefix("http://")))
+        brought = [role for roles in PARTS.values() for role in roles]
         hosting.service.apply(
-            {"scale": dict.fromkeys(ROLES, 1), "workload": {"smithdb_failing": 0.3, "smithdb_refused": 0.3}}
+            {"scale": dict.fromkeys(brought, 1), "workload": {"smithdb_failing": 0.3, "smithdb_refused": 0.3}}
         )
         bundle = build(site)
         with Prometheus(newest.path, watched(site), files={"targets.json": found(url)}) as server:

@@ -20,6 +20,7 @@ from generator.alerts import (
     langsmith_nginx,
     langsmith_postgres,
     langsmith_redis,
+    langsmith_sandboxes,
     langsmith_services,
     langsmith_smithdb,
     observability,
@@ -48,5 +49,6 @@ TOPICS = (
     langsmith_redis,
     langsmith_nginx,
     langsmith_smithdb,
+    langsmith_sandboxes,
     observability,
 )

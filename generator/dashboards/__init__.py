@@ -27,6 +27,7 @@ from generator.dashboards import (
     langsmith_nginx,
     langsmith_postgres,
     langsmith_redis,
+    langsmith_sandboxes,
     langsmith_services,
     langsmith_smithdb,
     overview,
@@ -63,4 +64,5 @@ BOARDS = (
     langsmith_redis,
     langsmith_nginx,
     langsmith_smithdb,
+    langsmith_sandboxes,
 )

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from generator.catalogue import Kind, Metric
-from reference_server.langsmith import smithdb
+from reference_server.langsmith import sandboxes, smithdb
 from reference_server.langsmith.databases import clickhouse, nginx, postgres, redis
 from reference_server.langsmith.page import CONTENT_TYPE, write
 from reference_server.langsmith.queues import ingest, queues
@@ -33,6 +33,7 @@ PORTS = {
     "smithdb-compaction-worker": 9000,
     "smithdb-cluster-manager": 8090,
     "smithdb-migration": 9040,
+    "sandbox-host": 19190,
 }
 
 #: What moves the pages of a role: process, workload, seconds, the process's share.
@@ -45,6 +46,7 @@ ROLES = {
     "clickhouse": clickhouse,
     "queue-depth": queues,
     **dict.fromkeys(smithdb.ROLES, smithdb.tick),
+    "sandbox-host": sandboxes.tick,
 }
 
 #: The edges of prometheus_client, seconds: nobody has seen those of the services.
@@ -77,7 +79,7 @@ MODEL = Model(
     roles={
         "backend": 2, "platform-backend": 2, "playground": 1, "host-backend": 1, "ingest-queue": 2, "frontend-nginx": 1,
         "postgres": 1, "redis": 1, "clickhouse": 1, "queue-depth": 3,
-        **dict.fromkeys(smithdb.ROLES, 0),
+        **dict.fromkeys(smithdb.ROLES, 0), "sandbox-host": 0,
     },
     workload=Workload,
     begin=begin,

@@ -39,6 +39,8 @@ class Workload:
         readonly_tables, keeper_sessions: Of a replicated ClickHouse.
         smithdb_failing: Share of SmithDB's flushes, compactions and operations on its store that fail.
         smithdb_refused: Share of its queries that would read too many partitions.
+        sandbox_lease_failing: Hosts of sandboxes cannot renew their lease, but for the one that leads.
+        sandbox_cpu_committed, sandbox_memory_committed: Share of the hosts' CPU and memory that sandboxes were promised.
         postgres_up: Postgres can be reached.
         connections: Connections to Postgres, by state.
         max_connections: Most that Postgres allows.
@@ -92,6 +94,9 @@ class Workload:
     keeper_sessions: int = 0
     smithdb_failing: float = 0.0
     smithdb_refused: float = 0.0
+    sandbox_lease_failing: bool = False
+    sandbox_cpu_committed: float = 0.55
+    sandbox_memory_committed: float = 0.6
     postgres_up: bool = True
     connections: Mapping[str, float] = field(default_factory=lambda: {"active": 6.0, "idle": 48.0})
     max_connections: int = 200

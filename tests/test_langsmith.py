@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from datetime import UTC, datetime
 
 import pytest
 import requests
@@ -263,13 +264,17 @@ def test_only_the_target_that_was_named_is_told_where_langsmith_is_not_installed
         wait_until(
             lambda: [s.value for s in server.query("sum(up)")] == [0.0], what="scrapes that fail", limit_seconds=60
         )
-        wait_until(
-            lambda: all(r["lastEvaluation"] > "1" for g in server.rules() for r in g["rules"]),
-            what="an evaluation",
-            limit_seconds=60,
-        )
-        told = {a["labels"]["alertname"] for a in server.alerts()} - {
-            "LangSmithTargetsMissing"
-        }  # before the first scrape
-        assert told == {"LangSmithTargetDown"}
+        scraped = datetime.now(UTC)
+
+        def evaluated() -> bool:
+            rules = [rule for group in server.rules() for rule in group["rules"]]
+            return all(datetime.fromisoformat(rule["lastEvaluation"]) > scraped for rule in rules)
+
+        def told() -> set[str]:
+            fired = {alert["labels"]["alertname"] for alert in server.alerts()}
+            return fired - {"LangSmithTargetsMissing"}  # before the first scrape
+
+        wait_until(evaluated, what="an evaluation after the scrapes", limit_seconds=120)
+        wait_until(told, what="an alert", limit_seconds=60)
+        assert told() == {"LangSmithTargetDown"}
         assert [(r["name"], r["lastError"]) for g in server.rules() for r in g["rules"] if r["health"] == "err"] == []

@@ -35,7 +35,7 @@ def alerts(site: Site) -> list[Alert]:
             hold="1m",
             severity="warning",
             summary=f"{host} has not renewed its lease for {{{{ $value | humanizeDuration }}}}.",
-            description="Four renewals in a row are missing; a host that renews none for five minutes fences itself off.",
+            description="Four renewals in a row are missing; a host that goes on like this fences itself off.",
             action="read the host's log: does the API refuse the renewal, or can it not be reached?",
             board="langsmith_sandboxes",
             explained_by=(Because(("LangSmithSandboxLeaseLost",), agree=(labels.instance,)),),

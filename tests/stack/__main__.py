@@ -189,6 +189,8 @@ def _validate(names: Sequence[str], scale: float, page: Path | None) -> tuple[in
             while child.poll() is None:
                 stack.look()
                 time.sleep(LOOK_SECONDS)
+        if child.returncode:
+            stack.look()  # a server that ended explains it better than whoever asked it
         if page and report.exists():
             page.write_text(markdown(json.loads(report.read_text(encoding="utf-8")), _titles()), encoding="utf-8")
         return child.returncode, monitoring.late() if child.returncode else 0

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -13,11 +14,12 @@ import yaml
 
 from generator.cli import main
 from generator.errors import GeneratorError
+from generator.records.agent_server import DRAWN
 from generator.site import Site
 from generator.validate import Context, prepared
 from generator.validate.systems import chosen
 from generator.validate.verdict import State
-from tests.servers import Prometheus, find
+from tests.servers import Prometheus, find, wait_until
 from tests.validating import Installation, bundled, judged, settled, troubles
 
 
@@ -102,6 +104,9 @@ def test_a_group_whose_turn_comes_later_is_pending_and_not_waited_for(live: Inst
     names = {f"alerts/r{n}.rules.yaml": d for n, d in enumerate(documents)}
     with Prometheus(path, yaml.safe_dump(config), rules=[yaml.safe_dump(d) for d in documents]) as server:
         told: list[str] = []
+        for level in DRAWN.values():  # of processes whose first scrapes come one after the other
+            name = f"agentobs_deployment:lg_api_{level}"
+            wait_until(partial(server.query, name), what=name, limit_seconds=120)
         with prepared(live.bundle, live.options(prometheus=server.url, wait=120.0), told.append) as plain:
             files = {p: d for p, d in plain.files.items() if not p.startswith("alerts/")}
             context = replace(plain, files={**files, **names})

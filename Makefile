@@ -12,6 +12,8 @@ PYTEST := $(BIN)/python -m pytest --numprocesses=auto --maxprocesses=4 --dist=lo
 
 # What runs on real Agent Servers of more versions than `make test` takes.
 SERVERS := tests/test_truth.py tests/test_conformance.py tests/test_mixed_fleet.py
+# Scenarios of versions that are not the newest.
+OLDER := tests/test_fidelity.py::test_older_versions_are_told_of_as_the_newest_is
 
 .DEFAULT_GOAL := help
 .PHONY: help dashboards check lint test configurations unit matrix types docs render reference truth fidelity validate demo up down compose lock newest bench clean
@@ -45,7 +47,7 @@ unit: $(VENV)/.dev ## the fast tests only, no real servers
 	@$(PYTEST) -m "not real" $(ARGS)
 
 matrix: $(VENV)/.dev ## the whole proof on every Prometheus, Alertmanager, VictoriaMetrics and Agent Server (a quarter of an hour; MINUTES=10 watches the mixed fleet in real time)
-	@AGENTOBS_FLEET_MINUTES=$(or $(MINUTES),2) $(BIN)/python -m pytest tests/test_matrix.py $(SERVERS) -m "real or matrix" -p tests.matrix.table $(ARGS)
+	@AGENTOBS_FLEET_MINUTES=$(or $(MINUTES),2) $(BIN)/python -m pytest tests/test_matrix.py $(SERVERS) $(OLDER) -m "real or matrix" -p tests.matrix.table $(ARGS)
 
 types: $(VENV)/.dev ## type check and style only
 	@$(BIN)/ruff check .

@@ -1,7 +1,8 @@
 """The fidelity matrix: every scenario of the reference server played through every rule, on a real Prometheus.
 
 `python -m tests.fidelity [ID ...]` prints, for each scenario, what had to fire and when it did, and what fired that must
-not have. Virtual time: nothing waits. `--json` for machines.
+not have. Virtual time: nothing waits. `--json` for machines. `--version agent_server=0.9.1` plays that version, through the
+rules of an installation that says so.
 """
 
 from __future__ import annotations
@@ -21,13 +22,15 @@ from typing import Any
 
 from generator import config
 from generator.bundle import build, system_of
-from generator.catalogue import Catalogue, load
+from generator.catalogue import Catalogue, Versions, load
+from generator.config.versions import in_the_field
 from generator.render import FORMATS
 from generator.site import OBSERVABILITY, Site, complete
-from reference_server import scenarios
+from reference_server import scenarios, versions
 from reference_server.history import collect
 from reference_server.replay import before, play
 from reference_server.scenarios import Scenario
+from reference_server.workload import Topology
 from tests.replay import Firing, Replay, Restore, Rule, Server, restored
 from tests.replay import load as load_rules
 from tests.servers import Prometheus, find, missing
@@ -44,6 +47,12 @@ WITH_EXPORTERS = (
 #: Deployments of scenarios that may have no process.
 IDLE = ("nightly",)
 
+
+#: Versions of systems that are not the usual ones, as `versions:` in bundle.yaml has them.
+Fleet = tuple[tuple[str, str], ...]
+
+#: Alerts that no version before can fire: its variable renames nothing, and its library knows no overflow.
+FIRST = {"AgentServerMetricPrefixMismatch": "0.11.0", "AgentServerCardinalityOverflow": "0.11.0"}
 
 #: One alert may end so many seconds before the next one begins: rounds of two groups are not at one moment.
 ROUND = 60.0
@@ -82,11 +91,46 @@ class Verdict:
     lapsed: tuple[tuple[float, float], ...] = ()
 
 
-def site(catalogue: Catalogue) -> Site:
-    """Return the default installation with every system, and with the exporters that some alerts want."""
+def site(catalogue: Catalogue, fleet: Fleet = ()) -> Site:
+    """Return the default installation with every system, and with the exporters that some alerts want.
+
+    Raises:
+        ValueError: The fleet has what is no version.
+
+    """
     defaults = config.read(catalogue)
     systems = {name: replace(s, enabled=True, scale_to_zero=IDLE) for name, s in defaults.systems.items()}
+    for name, text in fleet:
+        if (known := in_the_field(catalogue.systems[name], text)) is None:
+            raise ValueError(f"{text!r} is no version of {name}")
+        systems[name] = replace(systems[name], eras=known[0], versions=known[1])
     return complete(Site(catalogue, replace(defaults, systems=systems, enabled=WITH_EXPORTERS)))
+
+
+def of_version(scenario: Scenario, fleet: Fleet) -> Scenario:
+    """Return the scenario with the processes of a fleet's versions, but for those of which it says the version itself."""
+    version = dict(fleet).get(scenario.system, "")
+    if not version:
+        return scenario
+    if scenario.service:
+        work = scenario.service.workload
+        usual = work.version == type(work)().version
+        service = replace(scenario.service, workload=replace(work, version=version) if usual else work)
+        return replace(scenario, service=service)
+    parts = [
+        replace(p, topology=replace(p.topology, version=version, era=versions.era(version)))
+        if p.topology.version == Topology().version
+        else p
+        for p in scenario.parts
+    ]
+    return replace(scenario, parts=tuple(parts))
+
+
+def within_reach(scenario: Scenario, fleet: Fleet, alerts: Iterable[str]) -> Scenario:
+    """Return the scenario without the alerts that these versions cannot fire; what an installation leaves out is one."""
+    known, version = set(alerts), dict(fleet).get(scenario.system, "")
+    late = {name for name, first in FIRST.items() if version and not Versions(version, version).has(first)}
+    return replace(scenario, fire=tuple(e for e in scenario.fire if e.alert in known - late))
 
 
 def judge(scenario: Scenario, results: dict[str, list[Firing]], severities: Mapping[str, str]) -> Verdict:
@@ -151,13 +195,14 @@ def run(
     step: float = 30.0,
     thresholds: Mapping[str, float] | None = None,
     restore: Restore = restored,
+    fleet: Fleet = (),
 ) -> Iterator[tuple[Verdict, float]]:
     """Yield each scenario's verdict and the seconds that it took. `thresholds` overrides limits of the rules."""
     catalogue = _catalogue()
-    rules, alerts = _rules(tuple((thresholds or {}).items()))
+    rules, alerts = _rules(tuple((thresholds or {}).items()), fleet)
     severities = {name: severity for name, (severity, _) in alerts.items()}
     replay = Replay(server, rules, restore)
-    for scenario in wanted:
+    for scenario in (within_reach(of_version(s, fleet), fleet, alerts) for s in wanted):
         begin = time.perf_counter()
         own = {
             name
@@ -185,9 +230,9 @@ def _catalogue() -> Catalogue:
 
 
 @cache
-def _rules(thresholds: tuple[tuple[str, float], ...]) -> tuple[list[Rule], dict[str, tuple[str, str]]]:
+def _rules(thresholds: tuple[tuple[str, float], ...], fleet: Fleet) -> tuple[list[Rule], dict[str, tuple[str, str]]]:
     """Return all rules, and each alert's severity and system."""
-    here = site(_catalogue())
+    here = site(_catalogue(), fleet)
     bundle = build(replace(here, config=replace(here.config, thresholds=dict(thresholds))))
     texts = [t for p, t in FORMATS["files"](bundle).items() if p.name.endswith(".rules.yaml")]
     alerts = {
@@ -211,6 +256,7 @@ def spread(
     wanted: Iterable[Scenario],
     serve: Callable[[], AbstractContextManager[tuple[Server, Restore]]] = newest,
     hours: Mapping[str, float] | None = None,
+    fleet: Fleet = (),
 ) -> Iterator[tuple[Verdict, float]]:
     """Yield what `run` does, in the same order: each processor plays some scenarios at a time, on servers of its own.
 
@@ -218,13 +264,14 @@ def spread(
         wanted: Shipped scenarios.
         serve: Gives a server and what a restart of its rules does; a function of a module, so that it can be sent away.
         hours: How much longer some are played, by id.
+        fleet: Versions in the field.
 
     """
     ids = [scenario.id for scenario in wanted]
     parts = [ids[n : n + AT_A_TIME] for n in range(0, len(ids), AT_A_TIME)]
     count = min(os.cpu_count() or 1, len(parts))
     with ProcessPoolExecutor(count, get_context("spawn"), initializer=os.nice, initargs=(YIELDING,)) as pool:
-        for found in pool.map(partial(_part, serve, hours or {}), parts):
+        for found in pool.map(partial(_part, serve, hours or {}, fleet), parts):
             yield from found
 
 
@@ -236,11 +283,14 @@ def longer(scenario: Scenario, seconds: float) -> Scenario:
 
 
 def _part(
-    serve: Callable[[], AbstractContextManager[tuple[Server, Restore]]], hours: Mapping[str, float], ids: Sequence[str]
+    serve: Callable[[], AbstractContextManager[tuple[Server, Restore]]],
+    hours: Mapping[str, float],
+    fleet: Fleet,
+    ids: Sequence[str],
 ) -> list[tuple[Verdict, float]]:
     known = {scenario.id: longer(scenario, hours.get(scenario.id, 0.0) * 3600) for scenario in scenarios.shipped()}
     with serve() as (server, restore):
-        return list(run([known[name] for name in ids], server, restore=restore))
+        return list(run([known[name] for name in ids], server, restore=restore, fleet=fleet))
 
 
 def _outages(scenario: Scenario) -> list[tuple[float, float]]:
@@ -282,11 +332,13 @@ def main(argv: Sequence[str] | None = None) -> int:
         "--hours", type=float, default=0.0, help="play on for so long after the end: what lasts to the end goes on"
     )
     parser.add_argument("--markdown", action="store_true", help="the table of docs/fidelity.md")
+    parser.add_argument("--version", action="append", default=[], metavar="SYSTEM=VERSION", help="which one to play")
     args = parser.parse_args(argv)
+    fleet = tuple((name, version) for name, _, version in (text.partition("=") for text in args.version))
     wanted = [s for s in sorted(scenarios.shipped(), key=lambda s: s.id) if not args.ids or s.id in args.ids]
     rows: list[dict[str, Any]] = []
     wrong = 0
-    for verdict, taken in spread(wanted, hours={scenario.id: args.hours for scenario in wanted}):
+    for verdict, taken in spread(wanted, hours={scenario.id: args.hours for scenario in wanted}, fleet=fleet):
         wrong += bool(verdict.missed or verdict.false or verdict.lapsed)
         rows.append({name: getattr(verdict, name) for name in Verdict.__slots__} | {"seconds": round(taken, 2)})
         if args.markdown:

@@ -24,6 +24,13 @@ SHIPPED = {"F": 33, "L": 12, "G": 12, "S": 12, "B": 25, "b": 1, "c": 1, "d": 1}
 LONG = {"F27": 3.0, "G05": 6.0, "G08": 6.0, "L05": 6.0, "S02": 6.0, "S03": 6.0}
 
 
+#: Versions that run somewhere and are not the newest: each with another page.
+OLDER = (
+    ("agent_server", "0.9.1"), ("agent_server", "0.12.12"), ("agent_server", "0.16.0"),
+    ("agentgateway", "0.12.0"), ("agentgateway", "1.0.0"), ("agentgateway", "1.2.1"),
+)  # fmt: skip
+
+
 @pytest.fixture
 def server() -> Iterator[Server]:
     """The newest Prometheus, taking any past."""
@@ -50,6 +57,19 @@ def test_all_faults_are_caught_and_no_page_is_false() -> None:
     assert {n: v.lapsed for n, v in found.items() if v.lapsed} == {}
     assert {n for n in LONG if min(found[n].told) > LONG[n] * 3600} == LONG.keys()
     assert Counter(n[0] for n in found) == SHIPPED
+
+
+@pytest.mark.matrix
+@pytest.mark.parametrize(("system", "version"), OLDER)
+def test_older_versions_are_told_of_as_the_newest_is(system: str, version: str) -> None:
+    """Every scenario of the system, with processes and an installation of that version: what its page lacks is left out by name."""
+    wanted = list(scenarios.shipped(system))
+    found = {v.scenario: v for v, _ in spread(wanted, fleet=((system, version),))}
+
+    assert len(found) == len(wanted)
+    assert {n: (v.missed, v.false) for n, v in found.items() if v.missed or v.false} == {}
+    assert {n: v.lapsed for n, v in found.items() if v.lapsed} == {}
+    assert sum(bool(v.caught) for v in found.values()) > len(wanted) // 4
 
 
 @pytest.mark.real

@@ -119,15 +119,8 @@ class _Plain(HTTPConnection):
         super().request(*args, **more)
 
 
-class _Secured(HTTPSConnection):
-    def connect(self) -> None:
-        _note(self)
-        super().connect()
-        _note(self)
-
-    def request(self, *args: Any, **more: Any) -> None:
-        _note(self)
-        super().request(*args, **more)
+class _Secured(_Plain, HTTPSConnection):
+    pass
 
 
 class _PlainPool(HTTPConnectionPool):

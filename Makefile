@@ -47,7 +47,7 @@ unit: $(VENV)/.dev ## the fast tests only, no real servers
 	@$(PYTEST) -m "not real" $(ARGS)
 
 matrix: $(VENV)/.dev ## the whole proof on every Prometheus, Alertmanager, VictoriaMetrics and Agent Server (a quarter of an hour; MINUTES=10 watches the mixed fleet in real time)
-	@AGENTOBS_FLEET_MINUTES=$(or $(MINUTES),2) $(BIN)/python -m pytest tests/test_matrix.py $(SERVERS) $(OLDER) -m "real or matrix" -p tests.matrix.table $(ARGS)
+	@AGENTOBS_FLEET_MINUTES=$(or $(MINUTES),2) $(BIN)/python -m pytest tests/test_matrix.py $(SERVERS) $(OLDER) -m "real or matrix" -p testbed.matrix.table $(ARGS)
 
 types: $(VENV)/.dev ## type check and style only
 	@$(BIN)/ruff check .
@@ -71,7 +71,7 @@ down: ## stop that stack and forget what it recorded
 	@docker compose down --volumes --remove-orphans
 
 compose: $(VENV)/.dev ## run docker-compose.yml for real and check it, beside a stack that is up
-	@$(BIN)/python -m tests.compose $(ARGS)
+	@$(BIN)/python -m testbed.compose $(ARGS)
 
 lock: $(VENV)/.dev ## take newer versions of what the image and the development environment install
 	@$(BIN)/python tools/lock.py
@@ -83,13 +83,13 @@ truth: $(VENV)/.dev ## hold a real page against the catalogue (PAGE=file or addr
 	@PYTHONPATH=. $(BIN)/python tools/truth.py "$(PAGE)" "$(SYSTEM)" "$(VERSION)"
 
 fidelity: $(VENV)/.dev ## which alert fires in which scenario: all scenarios through all rules
-	@$(BIN)/python -m tests.fidelity $(ARGS)
+	@$(BIN)/python -m testbed.fidelity $(ARGS)
 
 validate: $(VENV)/.dev ## reference servers, Prometheus and Alertmanager on this machine, proved by `agentobs validate` (ARGS="--scenario F10 --time-scale 60")
-	@$(BIN)/python -m tests.stack $(ARGS)
+	@$(BIN)/python -m testbed.stack $(ARGS)
 
 demo: $(VENV)/.dev ## the same left running, with faults that fire alerts; Ctrl-C stops it
-	@$(BIN)/python -m tests.stack --keep $(ARGS)
+	@$(BIN)/python -m testbed.stack --keep $(ARGS)
 
 bench: $(VENV)/.dev ## generator, page writing, a fleet of 1,000 servers, rules and boards over a month (eight minutes)
 	@failed=; for name in generate exposition fleet rules; do \

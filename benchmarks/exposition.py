@@ -15,9 +15,9 @@ from typing import Any
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 
 from generator.catalogue import Kind, Metric, load
-from reference_server.instruments import Buckets, Instruments
-from reference_server.scenarios import find
-from reference_server.simulation import Deployment
+from reference_server.agent_server.simulation import Deployment
+from reference_server.core.instruments import Buckets, Instruments
+from reference_server.scenarios.scenario import find
 
 ROUNDS = 30
 BOUND = 20.0

@@ -32,8 +32,8 @@ import history  # noqa: E402
 from history import Course, Labels  # noqa: E402
 
 from generator.units import seconds  # noqa: E402
-from reference_server.fleet import DEPLOYMENT, SAMPLE  # noqa: E402
-from tests.servers import Child, Prometheus, find, wait_until  # noqa: E402
+from reference_server.fleet.fleet import DEPLOYMENT, SAMPLE  # noqa: E402
+from testbed.servers import Child, Prometheus, find, wait_until  # noqa: E402
 
 MOST_SECONDS, MOST_SHARE, MOST_QUERY_SECONDS = 3.0, 0.01, 0.1
 

@@ -14,12 +14,13 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parent.parent))  # tests/ is no package that is installed
 
-from reference_server import models, settings
-from reference_server.fleet import Fleet, Target, template
-from reference_server.fleet_app import fleet_app
-from reference_server.models import AGE_SECONDS
-from reference_server.serve import bind, server, until_told, url_of
-from reference_server.services.deployment import Service
+from reference_server import settings
+from reference_server.core.rates.deployment import Service
+from reference_server.core.serve import bind, server, until_told, url_of
+from reference_server.fleet import templates as models
+from reference_server.fleet.app import fleet_app
+from reference_server.fleet.fleet import Fleet, Target, template
+from reference_server.fleet.templates import AGE_SECONDS
 from reference_server.systems import OTHERS, model
 
 #: Agent Servers, in deployments of ten, and deployments of each other system.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 
-from generator.entry import main
+from generator.cli.entry import main
 
 if __name__ == "__main__":
     sys.exit(main())

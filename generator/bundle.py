@@ -3,24 +3,24 @@
 from __future__ import annotations
 
 import traceback
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from types import ModuleType
 from typing import Any, TypeVar
 
-from generator import collector, config, inhibition, probes, scrape
-from generator.alerts import TOPICS
+from generator import config
+from generator.boards.layout import Board, LeftOut, why
 from generator.catalogue import Catalogue
-from generator.dashboards import BOARDS
+from generator.config.settings import Config
+from generator.config.site import Site
+from generator.discovery import collector, probes, scrape
 from generator.errors import BundleError, ConfigError, Problem, QueryError, nearest
-from generator.layout import Board, LeftOut, why
-from generator.query import here, within_retention
-from generator.records import RECORDS
-from generator.rules import Alert, Group
-from generator.settings import Config
-from generator.site import Site
+from generator.promql.query import here, within_retention
+from generator.rules import inhibition
+from generator.rules.rule import Alert, Group
 from generator.source import short, shown
+from generator.systems import registry
+from generator.systems.registry import Declared, Part
 
 T = TypeVar("T")
 
@@ -37,6 +37,7 @@ class Bundle:
         fragments: Includable scrape configurations by file name.
         collectors: OpenTelemetry Collector configurations by file name.
         modules: The json_exporter's configuration.
+        sources: The file that each of the rule files is made from, by its stem.
         left_out: What the configuration makes impossible, and why.
         time_scale: Virtual seconds per second of the server that the rules and scrape files are for; 1 is life.
 
@@ -49,6 +50,7 @@ class Bundle:
     fragments: Mapping[str, Any]
     collectors: Mapping[str, Any]
     modules: Mapping[str, Any]
+    sources: Mapping[str, str]
     left_out: tuple[LeftOut, ...]
     time_scale: float = 1
 
@@ -58,30 +60,32 @@ class Bundle:
         return tuple(alert for groups in self.rules.values() for group in groups for alert in group.alerts)
 
 
-def build(site: Site, boards: Sequence[ModuleType] = BOARDS, topics: Sequence[ModuleType] = TOPICS) -> Bundle:
+def build(site: Site, systems: Sequence[Declared] | None = None) -> Bundle:
     """Make every board, rule and scrape job of the enabled systems. Pure.
 
     Args:
         site: The installation.
-        boards: Modules with a function `dashboard`; the shipped ones by default.
-        topics: Modules with a function `alerts`; likewise.
+        systems: What the systems declare; without it, those that are enabled.
 
     Raises:
         BundleError: Some module misuses the catalogue; carries one problem per such module, at its line.
 
     """
     problems: list[Problem] = []
-    on = {name for name, system in site.config.systems.items() if system.enabled}
-    made = {stem(m): _make(m, m.dashboard, site, problems) for m in boards if system_of(stem(m)) in {*on, ""}}
-    records = {stem(m): _make(m, m.groups, site, problems) for m in RECORDS if stem(m) in on}
-    alerts = {stem(m): _make(m, m.alerts, site, problems) for m in topics if system_of(stem(m)) in {*on, ""}}
-    problems += _unexplained(site, {module: alerts[stem(module)] for module in topics if stem(module) in alerts})
+    systems = registry.declared(site) if systems is None else systems
+    common = registry.common()
+    boards = [*common.boards, *(part for system in systems for part in system.boards)]
+    topics = [*(part for system in systems for part in system.topics), *common.topics]
+    made = {part.stem: _make(part, site, problems) for part in boards}
+    records = {part.stem: _make(part, site, problems) for system in systems for part in system.records}
+    alerts = {part.stem: _make(part, site, problems) for part in topics}
+    problems += _unexplained(site, {part: alerts[part.stem] for part in topics})
     if problems:
         raise BundleError(problems)
     rules: dict[str, tuple[Group, ...]] = {}
     left_out = [out for board in made.values() for out in board.left_out]
     for name, groups in records.items():
-        rules[f"{name}.records"] = tuple(_possible(site, name + ".records", g, left_out) for g in groups)
+        rules[name] = tuple(_possible(site, name, g, left_out) for g in groups)
     for name, listed in alerts.items():
         rules[name] = (_possible(site, name, Group(name.replace("_", "-"), alerts=tuple(listed)), left_out),)
     kept = {name: tuple(g for g in groups if g.records or g.alerts) for name, groups in rules.items()}
@@ -90,6 +94,8 @@ def build(site: Site, boards: Sequence[ModuleType] = BOARDS, topics: Sequence[Mo
     empty = [name for name, board in made.items() if not board.panels]
     left_out = [out for out in left_out if out.where not in {f"dashboards/{name}.json" for name in empty}]
     left_out += [LeftOut(f"dashboards/{name}.json", "the whole board", made[name].left_out[0].why) for name in empty]
+    sources = {part.stem: _written(part.source) for part in topics}
+    sources |= {part.stem: _written(part.source) for system in systems for part in system.records}
     return Bundle(
         site,
         {name: board for name, board in made.items() if board.panels},
@@ -98,41 +104,41 @@ def build(site: Site, boards: Sequence[ModuleType] = BOARDS, topics: Sequence[Mo
         scrape.fragments(site),
         collector.configurations(site),
         probes.modules(site),
+        sources,
         tuple(left_out),
     )
 
 
-def stem(module: ModuleType) -> str:
-    """Return the stem of a module, which is the stem of its file."""
-    return module.__name__.rpartition(".")[2]
-
-
-def system_of(name: str) -> str:
-    """Return the system that a module, or a file made from it, is about: the start of its stem; empty when of all."""
-    return next((s for s in ("agent_server", "langsight", "agentgateway", "langsmith") if name.startswith(s)), "")
-
-
-def _make(module: ModuleType, make: Callable[[Site], T], site: Site, problems: list[Problem]) -> T:
+def _make(part: Part[T], site: Site, problems: list[Problem]) -> T:
     try:
-        return make(site)
+        return part.make(site)
     except QueryError as error:
         frames = traceback.extract_tb(error.__traceback__)
-        line = next((f.lineno or 1 for f in reversed(frames) if f.filename == module.__file__), 1)
-        problems.append(Problem(shown(Path(module.__file__ or "")), line, error.what, error.fix))
+        line = next((f.lineno or 1 for f in reversed(frames) if f.filename == str(part.source)), 1)
+        problems.append(Problem(shown(part.source), line, error.what, error.fix))
         return []  # type: ignore[return-value]  # never used: the problems are raised
 
 
-def _unexplained(site: Site, made: Mapping[ModuleType, Sequence[Alert]]) -> list[Problem]:
+def _unexplained(site: Site, made: Mapping[Part[list[Alert]], Sequence[Alert]]) -> list[Problem]:
     """Return what is wrong with the reasons that alerts name, at the line of each alert."""
     every = [alert for alerts in made.values() for alert in alerts]
-    where = {alert.name: module for module, alerts in made.items() for alert in alerts}
+    where = {alert.name: part for part, alerts in made.items() for alert in alerts}
     out = []
     for alert, what, fix in inhibition.mistakes(site, every):
-        path = Path(where[alert.name].__file__ or "")
+        path = where[alert.name].source
         lines = path.read_text(encoding="utf-8").splitlines()
         line = next((n for n, text in enumerate(lines, 1) if f'"{alert.name}"' in text), 1)
         out.append(Problem(shown(path), line, what, fix))
     return out
+
+
+def _written(source: Path) -> str:
+    """Return a file of the generator as everybody finds it, wherever the package is installed."""
+    return (
+        source.relative_to(Path(__file__).parents[1]).as_posix()
+        if source.is_relative_to(Path(__file__).parent)
+        else shown(source)
+    )
 
 
 def _possible(site: Site, name: str, group: Group, left_out: list[LeftOut]) -> Group:
@@ -184,7 +190,7 @@ def _unknown(site: Site, made: Iterable[Alert]) -> Iterator[Problem]:
     known = {a.name for a in made}
     if not known.issuperset((*site.config.disabled, *site.config.enabled)):
         every = Site(site.catalogue, config.read(site.catalogue))
-        known |= {a.name for module in TOPICS for a in module.alerts(every)}
+        known |= {a.name for part in registry.topics(every) for a in part.make(every)}
     for key, names in (("disable", site.config.disabled), ("enable", site.config.enabled)):
         for number, name in enumerate(names):
             if name not in known:

@@ -13,20 +13,23 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from generator.errors import GeneratorError
-from reference_server import models, scenarios, secret, settings
-from reference_server.control import Control, shared
-from reference_server.fleet import Fleet
-from reference_server.fleet_app import fleet_app
-from reference_server.front import Front, JoinError
-from reference_server.hosting import IDLE, Hosting
-from reference_server.serve import bind, server, until_told, url_of
-from reference_server.services import settings as service_settings
-from reference_server.services.settings import Settings as ServiceSettings
+from reference_server import settings
+from reference_server.agent_server.hosting import IDLE, Hosting
+from reference_server.core import secret
+from reference_server.core.control import Control, shared
+from reference_server.core.front import Front, JoinError
+from reference_server.core.rates import settings as service_settings
+from reference_server.core.rates.settings import Settings as ServiceSettings
+from reference_server.core.serve import bind, server, until_told, url_of
+from reference_server.fleet import templates as models
+from reference_server.fleet.app import fleet_app
+from reference_server.fleet.fleet import Fleet
+from reference_server.scenarios import scenario as scenarios
+from reference_server.scenarios.whole import Whole
+from reference_server.scenarios.whole_app import WholeApp
 from reference_server.settings import Settings, SettingsError
 from reference_server.systems import AGENT_SERVER, OTHERS
 from reference_server.webhook import webhook
-from reference_server.whole import Whole
-from reference_server.whole_app import WholeApp
 
 FAILED, WRONG_USAGE = 1, 2
 
@@ -112,8 +115,8 @@ def _serve(own: Settings, texts: Mapping[str, str]) -> int:
 
 
 def _serve_service(own: ServiceSettings) -> int:
-    from reference_server.services.app import build
-    from reference_server.services.hosting import Hosting as ServiceHosting
+    from reference_server.core.rates.app import build
+    from reference_server.core.rates.hosting import Hosting as ServiceHosting
 
     app = build(ServiceHosting(own), os.environ)
     bound = bind(own.host, own.port)

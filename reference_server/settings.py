@@ -13,7 +13,7 @@ import uuid
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from reference_server import versions
+from reference_server.agent_server import versions
 
 ROLES = ("combined", "api", "queue")
 RUNTIMES = ("postgres", "inmem")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 from importlib import import_module
 
-from reference_server.services.model import Model
+from reference_server.core.rates.model import Model
 
 AGENT_SERVER = "agent_server"
 

@@ -18,10 +18,10 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from reference_server.app import HANDLERS
-from reference_server.asgi import App
-from reference_server.bodies import fields
-from reference_server.guard import Guard
+from reference_server.agent_server.app import HANDLERS
+from reference_server.core.asgi import App
+from reference_server.core.bodies import fields
+from reference_server.core.guard import Guard
 
 #: Notifications that are remembered, and their bytes, all together; older ones are forgotten.
 MOST_NOTIFICATIONS = 200

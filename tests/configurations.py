@@ -14,9 +14,8 @@ from typing import Any
 import yaml
 from hypothesis import strategies as st
 
-from generator.catalogue import load
+from generator.catalogue import Limit, load
 from generator.config.reading import SCHEMA
-from generator.limits import LIMITS, Limit
 
 #: Not fixtures: hypothesis would print all of them.
 ROOT: Mapping[str, Any] = json.loads(SCHEMA.read_text(encoding="utf-8"))
@@ -227,7 +226,7 @@ def _named(path: Path, *, odd: bool) -> st.SearchStrategy[Json] | None:
     found: st.SearchStrategy[Json] | None = None
     match path:
         case ("thresholds",):
-            pairs = [st.tuples(st.just(limit.name), _number(limit, odd=odd)) for limit in LIMITS]
+            pairs = [st.tuples(st.just(limit.name), _number(limit, odd=odd)) for limit in CATALOGUE.limits.values()]
             found = st.lists(st.one_of(pairs), max_size=3).map(dict)
         case ("slo", "queue_wait", "within"):
             found = st.sampled_from([0, 1234, 1e9, float("nan"), "5000"] if odd else [500, 1000, 5000, 30000])

@@ -9,9 +9,9 @@ import pytest
 
 from generator import config
 from generator.catalogue import Catalogue, load
-from generator.site import Site
-from tests.servers import pins
-from tests.servers.cache import cache_root
+from generator.config.site import Site
+from testbed.servers import pins
+from testbed.servers.cache import cache_root
 from tests.validating import Installation, installed
 
 ROOT = Path(__file__).parent.parent

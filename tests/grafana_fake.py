@@ -13,7 +13,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from generator.units import seconds
-from tests.servers import Prometheus, ServerError
+from testbed.servers import Prometheus, ServerError
 from tests.validating import Fake, told
 
 UID = "prom"

@@ -8,13 +8,13 @@ from pathlib import Path
 
 import requests
 
+from reference_server.core.rates.app import build
+from reference_server.core.rates.hosting import Hosting
+from reference_server.core.rates.settings import Settings
+from reference_server.core.serve import Running, bind
 from reference_server.langsight.work import Workload
-from reference_server.serve import Running, bind
-from reference_server.services.app import build
-from reference_server.services.hosting import Hosting
-from reference_server.services.settings import Settings
-from tests.exposition import Family
-from tests.exposition import parse as parse_page
+from testbed.exposition import Family
+from testbed.exposition import parse as parse_page
 
 IDLE = f"""\
 id: idle

@@ -10,13 +10,13 @@ from typing import Any
 import requests
 import yaml
 
-from generator.scrape import prometheus_yml
-from generator.site import Site
-from reference_server.serve import Running, bind
-from reference_server.services.app import build
-from reference_server.services.hosting import Hosting
-from reference_server.services.settings import Settings
-from tests.servers import Prometheus, wait_until
+from generator.config.site import Site
+from generator.discovery.scrape import prometheus_yml
+from reference_server.core.rates.app import build
+from reference_server.core.rates.hosting import Hosting
+from reference_server.core.rates.settings import Settings
+from reference_server.core.serve import Running, bind
+from testbed.servers import Prometheus, wait_until
 
 
 @contextlib.contextmanager

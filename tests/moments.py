@@ -18,7 +18,8 @@ from functools import partial
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from generator import signals, writing
+from generator import writing
+from generator.cli import signals
 from generator.errors import GeneratorError
 
 Texts = Mapping[PurePosixPath, str]

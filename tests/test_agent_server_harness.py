@@ -4,11 +4,11 @@ from collections import Counter
 
 import pytest
 
-from tests.agent_server import ERAS, AgentServer, drive, install
-from tests.agent_server.environments import Era
-from tests.agent_server.traffic import Driven, Request
-from tests.exposition import Family, parse
-from tests.servers import missing
+from testbed.agent_server import ERAS, AgentServer, drive, install
+from testbed.agent_server.environments import Era
+from testbed.agent_server.traffic import Driven, Request
+from testbed.exposition import Family, parse
+from testbed.servers import missing
 
 #: Statuses of ended attempts, and how many of `drive`'s runs end so. The run that the server tries
 #: again has three attempts that are retried and a fourth that fails.

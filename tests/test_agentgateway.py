@@ -14,22 +14,23 @@ import yaml
 
 from generator.bundle import Bundle, build
 from generator.catalogue import Kind, load
+from generator.config.site import Site
 from generator.lint import run
-from generator.render import FORMATS
-from generator.site import Site
-from reference_server import coverage, scenarios
+from generator.outputs import FORMATS
 from reference_server.agentgateway import MODEL
 from reference_server.agentgateway.model import ERA
 from reference_server.agentgateway.page import OPEN_METRICS, TEXT, content_type, number, write
 from reference_server.agentgateway.workload import DOCUMENTED, Work
-from reference_server.serve import Running, bind
-from reference_server.services import Service
-from reference_server.services.app import build as app
-from reference_server.services.hosting import Hosting
-from reference_server.services.settings import Settings
+from reference_server.core.rates import Service
+from reference_server.core.rates.app import build as app
+from reference_server.core.rates.hosting import Hosting
+from reference_server.core.rates.settings import Settings
+from reference_server.core.serve import Running, bind
+from reference_server.scenarios import coverage
+from reference_server.scenarios import scenario as scenarios
 from reference_server.settings import SettingsError
-from tests.evidence import Evidence, evidence, slow_share
-from tests.servers import Prometheus, find, missing, wait_until
+from testbed.evidence import Evidence, evidence, slow_share
+from testbed.servers import Prometheus, find, missing, wait_until
 
 METRICS = load().systems["agentgateway"].metrics
 BOTH = {"requests_total", "request_duration_seconds", "mcp_requests_total"}

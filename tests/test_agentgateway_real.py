@@ -20,8 +20,8 @@ from reference_server.agentgateway import MODEL
 from reference_server.agentgateway.answers import ANSWERS
 from reference_server.agentgateway.page import write
 from reference_server.agentgateway.workload import Work
-from reference_server.services import Service
-from tests.exposition import LABEL, SAMPLE
+from reference_server.core.rates import Service
+from testbed.exposition import LABEL, SAMPLE
 
 from .conftest import ROOT
 

@@ -2,77 +2,28 @@
 
 from __future__ import annotations
 
-import math
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
-from functools import cache
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
 
-from generator import alerts as topics
-from generator import config
-from generator.bundle import build
-from generator.catalogue import load as load_catalogue
-from generator.render import FORMATS
-from generator.site import Site, complete
+from generator.config.site import Site
+from generator.systems import registry
 from generator.units import seconds
-from tests.replay import Firing, Replay, Rule, load
-from tests.rules.cases import FOLDER, Case, CaseError
-from tests.rules.cases import load as load_cases
-from tests.servers import Prometheus, find, missing
-from tests.servers.remote_write import History
-from tests.strangers import beside
+from testbed.cases.case import FOLDER, Case
+from testbed.cases.proving import BROKEN, CASES, alerts, rules, told
+from testbed.replay import Replay
+from testbed.servers import Prometheus, find, missing
+from testbed.servers.remote_write import History
+from testbed.strangers import beside
 
 from .conftest import ROOT
 
 #: What a version of Prometheus does differently is found here, not at night.
 TESTED = ("oldest", "newest")
-
-
-#: Alerts that are off by default, and whose cases are here.
-PROVED = (
-    "LangSightHealthCheckFailing", "LangSightHealthMetricMissing", "LangSightNotReady", "LangSmithSmithDBFlushFailures",
-    "LangSmithSmithDBObjectStoreErrors", "LangSmithSmithDBCompactionFailures", "LangSmithSmithDBFanoutLimit",
-    "LangSmithSandboxLeaseStale", "LangSmithSandboxLeaseLost", "LangSmithSandboxCpuCommitted", "LangSmithSandboxMemoryCommitted",
-)  # fmt: skip
-
-#: What the names of those begin with that come with a part, and need no more than its roles.
-PARTS = ("LangSmithSmithDB", "LangSmithSandbox")
-
-
-@cache
-def rules() -> Sequence[Rule]:
-    """Recording rules first, then alerts: the order in which they see each other's results."""
-    paths = sorted((ROOT / "alerts").glob("*.rules.yaml"), key=lambda p: ".records." not in p.name)
-    return [*load(path.read_text(encoding="utf-8") for path in paths), *off()]
-
-
-def off() -> list[Rule]:
-    """Alerts that are off by default and have cases nevertheless, as the generator makes them where they are on."""
-    catalogue = load_catalogue()
-    off = tuple(name for name in PROVED if not name.startswith(PARTS))
-    site = complete(Site(catalogue, replace(config.read(catalogue), enabled=off)))
-    made = load(text for path, text in FORMATS["files"](build(site)).items() if path.name.endswith(".rules.yaml"))
-    return [rule for rule in made if rule.name in PROVED]
-
-
-def alerts() -> list[str]:
-    return [rule.name for rule in rules() if rule.alert]
-
-
-def every_case() -> tuple[list[Case], str]:
-    """All cases, or none and what is wrong with the files; a test of its own shows that."""
-    try:
-        return load_cases(load_catalogue(), alerts()), ""
-    except CaseError as error:
-        return [], str(error)
-
-
-CASES, BROKEN = every_case()
 
 
 def parameters() -> Iterator[object]:
@@ -92,32 +43,6 @@ def replay(request: pytest.FixtureRequest) -> Iterator[tuple[Replay, int, bool]]
     with Prometheus(found.path, history=True) as server:
         version = server.get("/api/v1/status/buildinfo")["version"]
         yield Replay(server, rules()), int(version.partition(".")[0]), request.param == "oldest"
-
-
-def told(case: Case, got: dict[str, list[Firing]]) -> str:
-    """Return what differs from what the case expects, one difference a line; empty when nothing does."""
-    out = []
-    for alert in case.quiet:
-        out += [f"{alert} fires {shown(one)}" for one in got[alert]]
-    for alert, (after, before) in case.fires.items():
-        if not got[alert]:
-            out.append(f"{alert} does not fire")
-        for one in got[alert]:
-            first, last = case.clears.get(alert, (0.0, math.inf))
-            ends = one.until if one.until is not None else math.inf
-            if not after <= one.start <= before:
-                out.append(f"{alert} fires {shown(one)}, not within {after / 60:g}m..{before / 60:g}m")
-            elif alert in case.clears and not first <= ends <= last:
-                when = f"end within {first / 60:g}m..{last / 60:g}m" if first < math.inf else "go on to the end"
-                out.append(f"{alert} fires {shown(one)}, and should {when}")
-            elif not case.where.items() <= dict(one.labels).items():
-                out.append(f"{alert} fires {shown(one)} elsewhere than on {dict(case.where)}")
-    return "\n".join(out)
-
-
-def shown(one: Firing) -> str:
-    until = "the end" if one.until is None else f"{one.until / 60:.1f}m"
-    return f"from {one.start / 60:.1f}m until {until} as {dict(one.labels)}"
 
 
 @pytest.mark.real
@@ -146,9 +71,9 @@ def test_the_case_files_are_sound() -> None:
     assert BROKEN == ""
 
 
-def test_there_is_one_case_file_per_topic() -> None:
+def test_there_is_one_case_file_per_topic(site: Site) -> None:
     """A topic's cases are found by its name."""
-    stems = {topic.__name__.rpartition(".")[2] for topic in topics.TOPICS}
+    stems = {topic.stem for topic in registry.topics(site)}
 
     assert {path.stem for path in FOLDER.glob("*.yaml")} == stems
 

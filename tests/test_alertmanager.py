@@ -9,11 +9,11 @@ from pathlib import Path
 import pytest
 import yaml
 
-from generator.alertmanager import configuration
 from generator.bundle import build
-from generator.render import FORMATS
-from generator.site import Site
-from tests.servers import Alertmanager, find, missing, wait_until
+from generator.config.site import Site
+from generator.outputs import FORMATS
+from generator.rules.alertmanager import configuration
+from testbed.servers import Alertmanager, find, missing, wait_until
 
 ages = pytest.mark.parametrize("age", ["oldest", "newest"])
 

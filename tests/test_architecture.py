@@ -7,15 +7,38 @@ from pathlib import Path
 
 import pytest
 
-from generator.alerts import TOPICS
-from generator.dashboards import BOARDS
-from generator.records import RECORDS
+from generator.systems import FOLDER, SHIPPED, registry
 
 ROOT = Path(__file__).parent.parent
-LAYERS = (  # lowest first; a module imports its own layer and lower ones, never a higher one
-    "errors", "terminal", "signals", "units", "timing", "source", "catalogue", "limits", "settings", "config", "site", "query", "promql", "rules", "presence", "records", "scraped",
-    "grafana", "panels", "layout", "targets", "kubernetes", "probes", "scrape", "collector", "inhibition", "alertmanager", "alerts", "dashboards", "bundle", "timescale", "render", "listing", "lint", "validate", "writing", "progress", "arguments", "cli", "entry", "__main__",
+ROOMS = (  # lowest first; a module imports its own room and lower ones, never a higher one
+    "errors", "terminal", "units", "systems", "source", "catalogue", "config", "promql", "rules", "boards", "discovery",
+    "registry", "declared", "bundle", "outputs", "writing", "lint", "validate", "cli", "__main__",
 )  # fmt: skip
+#: Modules that stand lower than the room that they are in.
+LOWER = {
+    "cli/terminal.py": "terminal",
+    "cli/signals.py": "terminal",
+    "cli/progress.py": "terminal",
+    "systems/registry.py": "registry",
+}
+#: Within a room, lowest first. Of other rooms one module may import any other.
+WITHIN = {
+    "config": (
+        "timing",
+        "settings",
+        "defaults",
+        "versions",
+        "values",
+        "plain",
+        "checks",
+        "reading",
+        "__init__",
+        "site",
+    ),
+    "rules": ("rule", "presence", "inhibition", "alertmanager"),
+    "boards": ("grafana", "panels", "layout", "processes"),
+    "discovery": ("kubernetes", "probes", "scrape", "collector"),
+}
 MODULES = sorted(
     p.relative_to(ROOT)
     for p in (ROOT / "generator").rglob("*.py")
@@ -23,35 +46,53 @@ MODULES = sorted(
 )
 
 
-def layer(module: str) -> int:
-    return LAYERS.index(module.split(".")[1])
+def room(path: Path) -> str:
+    """Return the room of a module: a system's own folder is above what it is made with."""
+    inner = path.relative_to("generator")
+    if inner.parts[0] == "systems" and len(inner.parts) > 2:
+        return "declared"
+    return LOWER.get(inner.as_posix(), inner.parts[0].removesuffix(".py"))
 
 
 def imports(path: Path) -> list[str]:
+    """Return every module that a module imports; names of a package that are modules are modules."""
     tree = ast.parse((ROOT / path).read_text(encoding="utf-8"))
-    found = [node.module or "" for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)]
-    found += [
-        f"{node.module}.{a.name}"
-        for node in ast.walk(tree)
-        if isinstance(node, ast.ImportFrom) and node.module == "generator"
-        for a in node.names
-    ]
-    return found + [alias.name for node in ast.walk(tree) if isinstance(node, ast.Import) for alias in node.names]
+    found = [alias.name for node in ast.walk(tree) if isinstance(node, ast.Import) for alias in node.names]
+    for node in ast.walk(tree):
+        if isinstance(node, ast.ImportFrom):
+            whole = [f"{node.module}.{alias.name}" for alias in node.names]
+            found += [name if module(name) else node.module or "" for name in whole]
+    return found
+
+
+def module(name: str) -> Path | None:
+    """Return the file of a module of this repository."""
+    base = Path(*name.split("."))
+    return next((p for p in (base.with_suffix(".py"), base / "__init__.py") if (ROOT / p).exists()), None)
 
 
 @pytest.mark.parametrize("path", MODULES, ids=str)
 def test_imports_flow_one_way(path: Path) -> None:
-    """No module imports from a later layer."""
-    here = layer(".".join(path.with_suffix("").parts))
+    """No module imports from a higher room, nor a higher module of its own room where that has an order."""
+    used = [p for name in imports(path) if name.startswith("generator.") and (p := module(name))]
+    here = room(path)
+    order = WITHIN.get(here, ())
 
-    assert [m for m in imports(path) if m.startswith("generator.") and layer(m) > here] == []
+    assert [p for p in used if ROOMS.index(room(p)) > ROOMS.index(here)] == []
+    place = order.index(part(path)) if part(path) in order else len(order)
+    assert [p for p in used if room(p) == here and part(p) in order[place + 1 :]] == []
+
+
+def part(path: Path) -> str:
+    """Return what a module is called in the order of its room: its name, or that of its folder there."""
+    return path.parts[2].removesuffix(".py") if len(path.parts) > 2 else ""
 
 
 @pytest.mark.parametrize(
     ("library", "allowed"),
     [
-        ("grafanalib", {"generator/grafana.py", "generator/layout.py"}),
-        ("yaml", {"generator/source.py", "generator/render/files.py"}),
+        ("grafanalib", {"generator/boards/grafana.py", "generator/boards/layout.py"}),
+        ("yaml", {"generator/source.py", "generator/outputs/files.py"}),
         (
             "promql_parser",
             {
@@ -59,16 +100,18 @@ def test_imports_flow_one_way(path: Path) -> None:
                 "generator/lint/expression.py",
                 "generator/lint/held.py",
                 "generator/lint/queries.py",
-                "generator/timescale/expression.py",
+                "generator/outputs/timescale/expressions.py",
                 "generator/validate/explain.py",
                 "generator/validate/panels.py",
                 "generator/validate/syntax.py",
             },
         ),
         ("re2", {"generator/config/checks/matchers.py"}),
-        ("requests", {"generator/validate/exchange.py", "generator/validate/probe.py"}),
-        ("argparse", {"generator/arguments.py", "generator/cli.py"}),
+        ("requests", {"generator/validate/http.py", "generator/validate/probe.py"}),
+        ("argparse", {"generator/cli/arguments.py", "generator/cli/main.py"}),
         ("reference_server", set()),
+        ("testbed", set()),
+        ("tests", set()),
     ],
 )
 def test_a_library_stays_where_it_belongs(library: str, allowed: set[str]) -> None:
@@ -78,31 +121,45 @@ def test_a_library_stays_where_it_belongs(library: str, allowed: set[str]) -> No
     assert users == allowed
 
 
-@pytest.mark.parametrize(
-    ("folder", "listed"),
-    [("alerts", TOPICS), ("dashboards", BOARDS), ("records", RECORDS)],
-)
-def test_every_module_on_disk_is_in_the_table_of_contents(folder: str, listed: tuple[object, ...]) -> None:
-    """A board, topic or record module that nobody lists is not generated, so it may not be there."""
-    on_disk = {p.stem for p in (ROOT / "generator" / folder).glob("*.py")} - {"__init__"}
+def test_every_system_on_disk_is_in_the_list() -> None:
+    """A folder that nobody lists is not generated, so it may not be there."""
+    on_disk = {p.parent.name for p in FOLDER.glob("*/__init__.py")}
 
-    assert {m.__name__.rpartition(".")[2] for m in listed} == on_disk  # type: ignore[attr-defined]
+    assert {*SHIPPED, registry.COMMON} == on_disk
+
+
+@pytest.mark.parametrize("system", [*SHIPPED, registry.COMMON])
+def test_every_module_on_disk_is_in_its_systems_table_of_contents(system: str) -> None:
+    """A board or topic that its system does not list is not generated, so it may not be there."""
+    found = registry.shipped(system)
+    for folder, parts in (("boards", found.boards), ("alerts", found.topics)):
+        on_disk = {p for p in (FOLDER / system / folder).glob("*.py") if p.stem != "__init__"}
+        assert {part.source for part in parts} == on_disk
 
 
 def test_the_reference_server_knows_the_catalogue_and_nothing_else_of_the_generator() -> None:
     """It is what boards and rules are proved against, so it may not share their code."""
-    allowed = {"generator.catalogue", "generator.source", "generator.errors"}
+    allowed = ("generator.catalogue", "generator.source", "generator.errors")
     paths = sorted(p.relative_to(ROOT) for p in (ROOT / "reference_server").rglob("*.py"))
+    used = {m for p in paths for m in imports(p)}
 
-    assert {m for p in paths for m in imports(p) if m.split(".")[0] == "generator" and m not in allowed} == set()
+    assert {m for m in used if m.startswith("generator.") and not m.startswith(allowed)} == set()
+    assert {m for m in used if m.split(".")[0] in {"testbed", "tests"}} == set()
     assert paths
+
+
+def test_the_testbed_imports_no_test() -> None:
+    """What demo, validation and benchmarks stand on works without the tests."""
+    for folder in ("testbed", "benchmarks", "tools"):
+        paths = sorted(p.relative_to(ROOT) for p in (ROOT / folder).rglob("*.py"))
+        assert {(str(p), m) for p in paths for m in imports(p) if m.split(".")[0] == "tests"} == set()
+        assert paths
 
 
 def test_no_board_or_topic_writes_a_unit_or_promql() -> None:
     """Units come from the catalogue and PromQL from the builder: neither stands in a board or a topic."""
-    for folder in ("alerts", "dashboards", "records"):
-        for path in (ROOT / "generator" / folder).glob("*.py"):
-            text = path.read_text(encoding="utf-8")
-            assert [
-                w for w in ("$__rate_interval", "sum by", "gridPos", "percentunit", "reqps", "lg_api_") if w in text
-            ] == [], path
+    for path in FOLDER.glob("*/**/*.py"):
+        text = path.read_text(encoding="utf-8")
+        assert [
+            w for w in ("$__rate_interval", "sum by", "gridPos", "percentunit", "reqps", "lg_api_") if w in text
+        ] == [], path

@@ -14,9 +14,9 @@ import pytest
 import yaml
 
 from generator.bundle import build
-from generator.cli import main
-from generator.render import FORMATS
-from generator.site import Site
+from generator.cli.main import main
+from generator.config.site import Site
+from generator.outputs import FORMATS
 
 from .conftest import MIXED, ROOT
 
@@ -101,8 +101,8 @@ import hashlib
 from generator import config
 from generator.bundle import build
 from generator.catalogue import load
-from generator.render import FORMATS
-from generator.site import Site
+from generator.outputs import FORMATS
+from generator.config.site import Site
 
 catalogue = load()
 texts = FORMATS["files"](build(Site(catalogue, config.read(catalogue))))

@@ -12,10 +12,10 @@ import pytest
 import yaml
 from jsonschema import Draft202012Validator
 
-from generator.collector import configurations
-from generator.scrape import jobs
-from generator.site import Site
-from tests.servers import Prometheus, find, missing
+from generator.config.site import Site
+from generator.discovery.collector import configurations
+from generator.discovery.scrape import jobs
+from testbed.servers import Prometheus, find, missing
 
 from .conftest import ROOT
 from .test_real_prometheus import knows_kubernetes

@@ -13,21 +13,11 @@ from typing import Any
 import pytest
 import yaml
 
-from generator.site import Site
+from generator.config.site import Site
 from reference_server.langsight.settings import TOKEN_FILE
-from tests.compose import (
-    Engine,
-    EngineError,
-    Stack,
-    compose_file,
-    found,
-    own,
-    profiles,
-    running,
-    stand_ins,
-)  # fmt: skip
-from tests.servers import wait_until
-from tests.servers.loopback import ServerError
+from testbed.compose import Engine, EngineError, Stack, compose_file, found, own, profiles, running, stand_ins
+from testbed.servers import wait_until
+from testbed.servers.loopback import ServerError
 
 from .conftest import ROOT
 
@@ -37,7 +27,7 @@ SCRAPE = yaml.safe_load((OWN / "scrape" / "prometheus.yml").read_text(encoding="
 #: The jobs of systems; the other two are Prometheus' own and Alertmanager's.
 JOBS = [job for job in SCRAPE["scrape_configs"] if job["job_name"] not in ("prometheus", "alertmanager")]
 GATEWAY = ROOT / "docker" / "agentgateway.compose.yml"
-BOTH = (ROOT / "docker-compose.yml", ROOT / "tests" / "compose" / "ci.yml", GATEWAY)
+BOTH = (ROOT / "docker-compose.yml", ROOT / "testbed" / "compose" / "ci.yml", GATEWAY)
 
 #: Workers of the scaled deployment; one more than the file says.
 WORKERS = 3
@@ -506,7 +496,7 @@ def test_the_file_for_the_real_gateway_fits_the_other(stack: Stack) -> None:
 @pytest.mark.real
 def test_a_validator_that_finds_something_wrong_fails_the_command(stack: Stack) -> None:
     """It is told of a Prometheus that is none; it alone, so that the others stay as they are."""
-    wrong = ROOT / "tests" / "compose" / "wrong.yml"
+    wrong = ROOT / "testbed" / "compose" / "wrong.yml"
     code, output = stack.exit_code(
         "up", "--no-build", "--no-deps", "--exit-code-from=validate", "validate", besides=[wrong]
     )

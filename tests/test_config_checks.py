@@ -9,15 +9,15 @@ import pytest
 
 from generator.bundle import build, installation
 from generator.catalogue import Catalogue
-from generator.cli import main
+from generator.catalogue import load as load_catalogue
+from generator.cli.main import main
 from generator.config.checks import CHECKS
 from generator.config.checks.addresses import told, url
 from generator.config.reading import read
 from generator.errors import ConfigError
-from generator.limits import LIMITS
-from generator.render import FORMATS
+from generator.outputs import FORMATS
 from generator.source import parse
-from tests.accepting import Case, accepted, refused
+from testbed.accepting import Case, accepted, refused
 
 
 def problems(catalogue: Catalogue, path: Path) -> list[str]:
@@ -173,7 +173,7 @@ def test_no_share_that_is_taken_leaves_an_alert_that_cannot_fire(
     value: int, catalogue: Catalogue, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """No share is above 1, and none is below 0 but that of a budget, which can be overdrawn."""
-    shares = [limit.name for limit in LIMITS if limit.share and limit.name != "budget_left"]
+    shares = [limit.name for limit in load_catalogue().limits.values() if limit.share and limit.name != "budget_left"]
     taken = [
         n for n in shares if not problems(catalogue, written(f"thresholds: {{{n}: {value}}}\n", tmp_path, monkeypatch))
     ]

@@ -12,10 +12,10 @@ import yaml
 from generator.bundle import Bundle, build, installation
 from generator.catalogue import Catalogue
 from generator.lint import run
-from generator.render import FORMATS
-from tests.accepting import Case, accepted
-from tests.servers import Alertmanager, Prometheus, find, missing, wait_until
-from tests.servers.loopback import OK, ask
+from generator.outputs import FORMATS
+from testbed.accepting import Case, accepted
+from testbed.servers import Alertmanager, Prometheus, find, missing, wait_until
+from testbed.servers.loopback import OK, ask
 
 pytestmark = pytest.mark.real
 

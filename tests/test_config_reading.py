@@ -7,8 +7,8 @@ from collections.abc import Callable
 
 import pytest
 
+from generator.config.site import Site
 from generator.errors import ConfigError
-from generator.site import Site
 
 BOMB = "a0: &a0 [lol, lol]\n" + "".join(f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 9)}]\n" for n in range(1, 12))
 

@@ -17,14 +17,14 @@ import yaml
 from hypothesis import HealthCheck, given, settings
 
 from generator.bundle import build, installation
+from generator.config.site import Site
 from generator.errors import GeneratorError
 from generator.lint import CHECKS, run
-from generator.render import FORMATS
-from generator.site import Site
+from generator.outputs import FORMATS
 from generator.source import shown
+from testbed.servers import Alertmanager, Prometheus, find, missing
+from testbed.servers.loopback import ask
 from tests.configurations import CATALOGUE, documents
-from tests.servers import Alertmanager, Prometheus, find, missing
-from tests.servers.loopback import ask
 
 EXAMPLES = int(os.environ.get("AGENTOBS_CONFIGURATIONS", "0"))
 

@@ -16,13 +16,13 @@ import pytest
 import requests
 
 from reference_server import settings
-from reference_server.control import start
-from reference_server.versions import era
-from tests.agent_server import ERAS, AgentServer, drive, install, traffic
-from tests.agent_server.environments import BETWEEN, Release, pinned
-from tests.agent_server.server import SETTINGS, SLOTS
-from tests.exposition import Family, parse
-from tests.servers import missing
+from reference_server.agent_server.versions import era
+from reference_server.core.control import start
+from testbed.agent_server import ERAS, AgentServer, drive, install, traffic
+from testbed.agent_server.environments import BETWEEN, Release, pinned
+from testbed.agent_server.server import SETTINGS, SLOTS
+from testbed.exposition import Family, parse
+from testbed.servers import missing
 
 #: Labels whose values are anybody's: identifiers of a process.
 FREE = {"service_instance_id"}

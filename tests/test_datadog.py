@@ -18,9 +18,9 @@ from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportM
 
 from generator.catalogue import Catalogue, Metric
 from reference_server import settings
-from reference_server.control import start
-from tests.exposition import Family, parse
-from tests.servers import Child, wait_until
+from reference_server.core.control import start
+from testbed.exposition import Family, parse
+from testbed.servers import Child, wait_until
 
 ROOT = Path(__file__).parent.parent
 DELTA = 1

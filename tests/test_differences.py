@@ -6,12 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from reference_server import scenarios
-from tests.matrix import differences, panels
-from tests.matrix.engines import REMEMBERED, remembered
-from tests.replay import firing
-
-from .test_alert_rules import CASES
+from reference_server.scenarios import scenario as scenarios
+from testbed.cases.proving import CASES
+from testbed.matrix import differences, panels
+from testbed.matrix.engines import REMEMBERED, remembered
+from testbed.replay import firing
 
 ENTRY = (
     "- {id: a, what: It differs., why: Because., do: Nothing., panels: {x: [One]}, cases: {y: [two]}, fields: [z]}\n"

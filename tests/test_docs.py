@@ -17,15 +17,16 @@ import pytest
 import yaml
 
 from generator.catalogue import load
-from generator.cli import main
+from generator.cli.main import main
 from generator.config import SCHEMA
-from generator.settings import Config
-from generator.site import Site
+from generator.config.settings import Config
+from generator.config.site import Site
 from generator.validate.verdict import CATEGORIES
-from reference_server import coverage, scenarios
+from reference_server.scenarios import coverage
+from reference_server.scenarios import scenario as scenarios
 from reference_server.systems import AGENT_SERVER, OTHERS
-from tests.rules.cases import load as load_cases
-from tests.test_alert_rules import PROVED
+from testbed.cases.case import load as load_cases
+from testbed.cases.proving import PROVED
 
 from .conftest import ROOT
 

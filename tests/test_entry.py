@@ -13,7 +13,7 @@ from typing import IO
 
 import pytest
 
-from tests.servers import free_port
+from testbed.servers import free_port
 from tests.validating import Fake, told
 
 from .conftest import ROOT
@@ -23,7 +23,7 @@ FULL = Path("/dev/full")
 #: Runs the command, and interrupts itself when a module is imported.
 WHILE_IMPORTING = """
 import builtins, os, signal, sys
-from generator import entry
+from generator.cli import entry
 module = sys.argv.pop(1)
 real = builtins.__import__
 def imports(name, *args, **more):
@@ -37,7 +37,7 @@ sys.exit(entry.main())
 #: Runs the command, and interrupts itself when all is done but the end of the interpreter.
 AT_THE_END = """
 import os, signal, sys
-from generator import entry
+from generator.cli import entry
 real = signal.signal
 def handled(number, handler):
     if handler == signal.SIG_IGN:

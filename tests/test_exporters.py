@@ -13,15 +13,15 @@ import pytest
 
 from generator.bundle import build
 from generator.catalogue import Kind, Metric, load
-from generator.render import FORMATS
-from generator.site import Site
+from generator.config.site import Site
+from generator.outputs import FORMATS
+from reference_server.core.rates import Service
 from reference_server.langsmith import MODEL
-from reference_server.services import Service
-from tests.exporters import Nginx, Postgres, Redis, Server, available
-from tests.exposition import Family, parse
+from testbed.exporters import Nginx, Postgres, Redis, Server, available
+from testbed.exposition import Family, parse
+from testbed.servers import Prometheus, find, missing, wait_until
+from testbed.servers.loopback import ask
 from tests.langsmith import all_up, installation, watched
-from tests.servers import Prometheus, find, missing, wait_until
-from tests.servers.loopback import ask
 from tests.test_real_prometheus import panel_queries, shows
 
 METRICS = load().systems["langsmith"].metrics

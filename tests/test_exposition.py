@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.exposition import ExpositionError, Family, Sample, parse
+from testbed.exposition import ExpositionError, Family, Sample, parse
 
 
 def test_page_is_read_as_it_is_written() -> None:

@@ -9,10 +9,10 @@ from dataclasses import replace
 
 import pytest
 
-from reference_server import scenarios
-from reference_server.scenarios import Expectation
-from tests.fidelity import Verdict, judge, newest, run, spread
-from tests.replay import Firing, Server
+from reference_server.scenarios import scenario as scenarios
+from reference_server.scenarios.scenario import Expectation
+from testbed.fidelity import Verdict, judge, newest, run, spread
+from testbed.replay import Firing, Server
 
 from .conftest import ROOT
 

@@ -11,13 +11,13 @@ from typing import Any
 
 import pytest
 
+from generator.boards.panels import GREATEST
 from generator.bundle import Bundle, build
-from generator.panels import GREATEST
-from generator.render import FORMATS
-from generator.site import Site
+from generator.config.site import Site
+from generator.outputs import FORMATS
 from generator.units import seconds
 from generator.validate.variables import PIXELS, ROUNDED, Window
-from tests.servers import AGES, STALE, Prometheus, find, missing
+from testbed.servers import AGES, STALE, Prometheus, find, missing
 
 Json = dict[str, Any]
 IDENTITY = {"cluster": "c", "namespace": "n", "deployment": "d", "system": "agent_server"}

@@ -9,12 +9,13 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 import requests
 
-from reference_server import models, settings
-from reference_server.fleet import Fleet, Target, Template, template
-from reference_server.fleet_app import fleet_app
-from reference_server.serve import Running, bind
-from tests.exposition import Family, parse
-from tests.servers import Prometheus, find, missing, wait_until
+from reference_server import settings
+from reference_server.core.serve import Running, bind
+from reference_server.fleet import templates as models
+from reference_server.fleet.app import fleet_app
+from reference_server.fleet.fleet import Fleet, Target, Template, template
+from testbed.exposition import Family, parse
+from testbed.servers import Prometheus, find, missing, wait_until
 
 NOW = 1_800_000_000.0
 

@@ -12,13 +12,13 @@ import pytest
 import yaml
 
 from generator.bundle import build
+from generator.config.site import Site
 from generator.lint import CHECKS, run
 from generator.lint.expression import parsed, selectors
 from generator.lint.finding import read
 from generator.lint.queries import texts
-from generator.render import FORMATS
-from generator.rules import GROUP_PREFIX, RECORD_PREFIX
-from generator.site import Site
+from generator.outputs import FORMATS
+from generator.rules.rule import GROUP_PREFIX, RECORD_PREFIX
 from generator.units import seconds
 
 RULES = "alerts/agent_server_capacity.rules.yaml"

@@ -7,11 +7,11 @@ from dataclasses import dataclass, replace
 
 import pytest
 
-from generator import inhibition
 from generator.bundle import build
-from generator.rules import Alert, Because
-from generator.site import Site
-from tests.servers import Alertmanager, wait_until
+from generator.config.site import Site
+from generator.rules import inhibition
+from generator.rules.rule import Alert, Because
+from testbed.servers import Alertmanager, wait_until
 
 from .test_alertmanager import ages, loaded
 

@@ -11,12 +11,12 @@ from hypothesis import strategies as st
 from prometheus_client.utils import floatToGoString
 
 from generator.catalogue import Catalogue, Metric
-from reference_server.exposition import number
-from reference_server.instruments import CARDINALITY_LIMIT, Buckets, InstrumentError, Instruments
-from reference_server.old_page import text_old
-from tests.exposition import Family, parse
+from reference_server.agent_server.old_page import text_old
+from reference_server.core.exposition import number
+from reference_server.core.instruments import CARDINALITY_LIMIT, Buckets, InstrumentError, Instruments
+from testbed.exposition import Family, parse
 
-SAMPLES = Path(__file__).parent / "agent_server" / "samples"
+SAMPLES = Path(__file__).parent / "data" / "agent_server"
 
 
 @pytest.fixture

@@ -10,12 +10,12 @@ import pytest
 import yaml
 
 from generator.catalogue import Catalogue
-from generator.kubernetes import fullname
-from generator.scrape import fragments
-from generator.settings import Kubernetes
-from generator.site import Site
+from generator.config.settings import Kubernetes
+from generator.config.site import Site
+from generator.discovery.kubernetes import fullname
+from generator.discovery.scrape import fragments
+from testbed.servers import Prometheus, find, missing, wait_until
 from tests.kubernetes import CLUSTERS, Json, discovered
-from tests.servers import Prometheus, find, missing, wait_until
 
 #: What discovery promises of a target; the cluster where it is configured.
 PROMISED = ("system", "cluster", "namespace", "deployment", "role", "instance")

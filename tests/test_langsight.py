@@ -13,14 +13,14 @@ import pytest
 import requests
 
 from generator.catalogue import load
-from reference_server import scenarios
+from reference_server.core.rates import Service
 from reference_server.langsight import MODEL, settings
 from reference_server.langsight.page import OWN, write
 from reference_server.langsight.paths import normalised, parsed
 from reference_server.langsight.work import Workload, answered, checked
-from reference_server.services import Service
+from reference_server.scenarios import scenario as scenarios
 from reference_server.settings import SettingsError
-from tests.evidence import Evidence, evidence, slow_share
+from testbed.evidence import Evidence, evidence, slow_share
 from tests.langsight import page, serving, value
 
 METRICS = load().systems["langsight"].metrics

@@ -20,8 +20,8 @@ import requests
 from httpx_sse import EventSource, ServerSentEvent, aconnect_sse, connect_sse
 
 from reference_server.langsight.feed import MOST_BYTES, Feed
+from testbed.servers import wait_until
 from tests.langsight import IDLE, serving, value
-from tests.servers import wait_until
 
 from .conftest import ROOT
 

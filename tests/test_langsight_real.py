@@ -10,7 +10,7 @@ import pytest
 import requests
 import yaml
 
-from tests.exposition import parse
+from testbed.exposition import parse
 from tests.langsight import serving
 
 TRANSCRIPT = yaml.safe_load((Path(__file__).parent / "data" / "langsight_0.15.0.yaml").read_text(encoding="utf-8"))

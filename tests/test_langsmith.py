@@ -11,17 +11,17 @@ import requests
 
 from generator.bundle import build
 from generator.catalogue import Kind, load
+from generator.config.site import Site, complete
 from generator.errors import ConfigError
-from generator.site import Site, complete
-from reference_server import scenarios
+from reference_server.core.rates import Service
 from reference_server.langsmith import MODEL
 from reference_server.langsmith.page import number
 from reference_server.langsmith.workload import Workload
-from reference_server.replay import play
-from reference_server.services import Service
-from tests.exposition import Family, parse
+from reference_server.scenarios import scenario as scenarios
+from reference_server.scenarios.replay import play
+from testbed.exposition import Family, parse
+from testbed.servers import Prometheus, find, missing, wait_until
 from tests.langsmith import all_up, found, installation, serving, text, watched
-from tests.servers import Prometheus, find, missing, wait_until
 from tests.test_real_prometheus import about, panel_queries, shows
 
 METRICS = load().systems["langsmith"].metrics
@@ -156,9 +156,9 @@ def test_twelve_faults_and_a_benign_day_are_shipped() -> None:
 
 def test_every_alert_of_langsmith_is_in_a_scenario(site: Site) -> None:
     """Off by default too: the matrix switches it on."""
-    from generator.alerts import TOPICS
+    from generator.systems import registry
 
-    alerts = {a.name for t in TOPICS for a in t.alerts(site) if a.name.startswith("LangSmith")}
+    alerts = {a.name for part in registry.topics(site) for a in part.make(site) if a.name.startswith("LangSmith")}
 
     assert {e.alert for s in scenarios.shipped("langsmith") for e in s.fire} == alerts
 
@@ -254,7 +254,7 @@ def test_only_the_target_that_was_named_is_told_where_langsmith_is_not_installed
         "systems:\n  agent_server: {enabled: false}\n  langsmith:\n    scrape:\n      json_exporter: 127.0.0.1:1\n      static:\n"
         "      - {role: queue-depth, deployment: demo, targets: ['http://127.0.0.1:1/metrics?format=json']}\n"
     )
-    from generator.render import FORMATS
+    from generator.outputs import FORMATS
 
     rules = [
         t for p, t in FORMATS["files"](build(site)).items() if p.name.startswith("langsmith") and "rules" in p.name

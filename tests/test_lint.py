@@ -14,10 +14,10 @@ import yaml
 
 from generator.bundle import build
 from generator.catalogue import Catalogue
+from generator.config.settings import Suppression
+from generator.config.site import Site
 from generator.lint import CHECKS, run
-from generator.render import FORMATS
-from generator.settings import Suppression
-from generator.site import Site
+from generator.outputs import FORMATS
 
 Json = Any
 HELD = 'cluster=~"$cluster", namespace=~"$namespace", deployment=~"$deployment"'

@@ -7,11 +7,11 @@ from collections.abc import Mapping
 
 import pytest
 
-from reference_server import scenarios
-from tests.fidelity import run
-from tests.servers import Prometheus, find, missing
-from tests.stack import Reference, binaries
-from tests.stack.live import SCALE, Play, Theatre, disagreements
+from reference_server.scenarios import scenario as scenarios
+from testbed.fidelity import run
+from testbed.servers import Prometheus, find, missing
+from testbed.stack import Reference, binaries
+from testbed.stack.live import SCALE, Play, Theatre, disagreements
 
 #: Faults of different kinds (an objective burns, twice; a pool is full; the queue is stuck; nobody works; a counter is born;
 #: streams are lost; targets are down; a tier is not scraped), a rolling deploy, which must page nobody, and a fault of

@@ -17,17 +17,17 @@ import pytest
 import yaml
 
 from generator.bundle import build
-from generator.render import FORMATS
-from generator.site import Site
-from reference_server import scenarios
-from tests.matrix import differences, fleet, outcomes, panels
-from tests.matrix.engines import ENGINES, NEWEST, PROMETHEUS, VICTORIA, Engine, binary, stage
-from tests.matrix.receiver import Receiver, receiver
-from tests.servers import Alertmanager, Prometheus, Victoria, Vmalert, wait_until
-from tests.servers.debian import Age, version
+from generator.config.site import Site
+from generator.outputs import FORMATS
+from reference_server.scenarios import scenario as scenarios
+from testbed.cases.proving import CASES
+from testbed.matrix import differences, fleet, outcomes, panels
+from testbed.matrix.engines import ENGINES, NEWEST, PROMETHEUS, VICTORIA, Engine, binary, stage
+from testbed.matrix.receiver import Receiver, receiver
+from testbed.servers import Alertmanager, Prometheus, Victoria, Vmalert, wait_until
+from testbed.servers.debian import Age, version
 
 from .conftest import ROOT
-from .test_alert_rules import CASES
 from .test_real_prometheus import knows_kubernetes
 
 pytestmark = pytest.mark.real
@@ -98,8 +98,8 @@ def held(engine: Engine, found: Mapping[Any, str], listed: set[Any]) -> None:
     """What differs on VictoriaMetrics is what is listed, no more and no less; on Prometheus nothing does."""
     known = set() if engine.is_prometheus else listed
     lines = [f"{place}: {what}" for place, what in found.items() if place not in known]
-    assert "\n".join(lines) == "", "differs; find the reason and list it in tests/matrix/differences.yaml"
-    assert known - found.keys() == set(), "no longer differs; take it out of tests/matrix/differences.yaml"
+    assert "\n".join(lines) == "", "differs; find the reason and list it in testbed/matrix/differences.yaml"
+    assert known - found.keys() == set(), "no longer differs; take it out of testbed/matrix/differences.yaml"
 
 
 @every

@@ -12,9 +12,10 @@ import pytest
 
 from generator.bundle import build
 from generator.catalogue import load
-from generator.cli import main
+from generator.cli.main import main
+from generator.config.site import Site
 from generator.errors import BundleError, CatalogueError, ConfigError
-from generator.site import Site
+from generator.systems.registry import declare
 
 SHOP = """\
 system: shop
@@ -126,8 +127,8 @@ def module(tmp_path: Path, name: str, body: str) -> ModuleType:
 
 
 BOARD = """\
-from generator.layout import board, row
-from generator.panels import Column, heat, lines, stat, table
+from generator.boards.layout import board, row
+from generator.boards.panels import Column, heat, lines, stat, table
 from generator.promql import *
 
 
@@ -137,7 +138,7 @@ def dashboard(site):
         {panel},
     )])
 """
-CATALOGUE = "generator/catalogue/systems/agent_server.yaml"
+CATALOGUE = "generator/systems/agent_server/catalogue.yaml"
 
 
 @pytest.mark.parametrize(
@@ -203,15 +204,15 @@ CATALOGUE = "generator/catalogue/systems/agent_server.yaml"
 )
 def test_a_misuse_in_a_board_is_refused_at_its_line(tmp_path: Path, site: Site, panel: str, problem: str) -> None:
     """What has no meaning never becomes a dashboard: the board's own line is named."""
-    made = module(tmp_path, "agent_server_broken", BOARD.replace("{panel}", panel))
+    made = module(tmp_path, "broken", BOARD.replace("{panel}", panel))
 
     with pytest.raises(BundleError) as caught:
-        build(site, boards=[made])
+        build(site, [declare("agent_server", [made], [])])
 
     lines = {m.name: f"{m.path}:{m.line}" for m in site.catalogue.systems["agent_server"].metrics}
     for name, place in lines.items():
         problem = problem.replace(f"CATALOGUE:{name})", f"{place})")
-    assert str(caught.value) == f"{tmp_path}/agent_server_broken.py:9: {problem}"
+    assert str(caught.value) == f"{tmp_path}/broken.py:9: {problem}"
 
 
 @pytest.mark.parametrize(
@@ -293,9 +294,9 @@ def test_a_panel_that_looks_back_further_than_samples_are_kept_is_left_out(
 ) -> None:
     """A comparison with last week needs a week: with a day of samples the panel is named, not empty."""
     panel = 'lines("Last week", earlier(lg["num_pending_runs"], "7d"))'
-    made = module(tmp_path, "agent_server_week", BOARD.replace("{panel}", panel))
+    made = module(tmp_path, "week", BOARD.replace("{panel}", panel))
 
-    bundle = build(configured("evaluation: {retention: 1d}\nslo_period: 1d\n"), boards=[made])
+    bundle = build(configured("evaluation: {retention: 1d}\nslo_period: 1d\n"), [declare("agent_server", [made], [])])
 
     assert "lg_api_num_pending_runs: a window of 7d is longer than samples are kept (evaluation: retention: 1d)" in [
         out.why for out in bundle.left_out

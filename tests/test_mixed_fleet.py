@@ -16,11 +16,11 @@ from typing import Any
 
 import pytest
 
-from tests.agent_server import AgentServer, install, ordinary
-from tests.agent_server.environments import Release, pinned
-from tests.agent_server.traffic import Request
-from tests.servers import Prometheus, Webhook, missing, wait_until
-from tests.stack.monitoring import Monitoring, binaries
+from testbed.agent_server import AgentServer, install, ordinary
+from testbed.agent_server.environments import Release, pinned
+from testbed.agent_server.traffic import Request
+from testbed.servers import Prometheus, Webhook, missing, wait_until
+from testbed.stack.monitoring import Monitoring, binaries
 
 #: The oldest that an operator may still have, one without scope labels, and today's.
 FLEET: tuple[Release, ...] = ("0.9.1", "0.12.12", "new")

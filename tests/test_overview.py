@@ -11,21 +11,25 @@ import pytest
 
 from generator.bundle import build
 from generator.catalogue import load
-from generator.dashboards import BOARDS, overview
-from generator.render import FORMATS
-from generator.site import Site
+from generator.config.site import Site
+from generator.outputs import FORMATS
+from generator.systems import SHIPPED, registry
+from generator.systems.registry import Declared
 
 from .conftest import ROOT
 
 EVERY = "systems: {agent_server: {enabled: true}, langsight: {enabled: true}, agentgateway: {enabled: true}, langsmith: {enabled: true}}\n"
 
 
+PARTS = tuple(map(registry.shipped, SHIPPED))
+
+
 def board(site: Site) -> Any:
-    texts = FORMATS["files"](build(site, boards=(overview,), topics=()))
+    texts = FORMATS["files"](build(site))
     return json.loads(next(text for path, text in texts.items() if path.name == "overview.json"))
 
 
-def prefix(part: overview.Part) -> str:
+def prefix(part: Declared) -> str:
     return load().systems[part.system].alerts
 
 
@@ -36,12 +40,12 @@ def rows(made: Any) -> list[str]:
 def test_each_system_that_is_enabled_has_a_row(configured: Callable[[str], Site]) -> None:
     site = configured(EVERY)
 
-    assert rows(board(site))[1:] == [site.catalogue.systems[part.system].title for part in overview.PARTS]
-    assert len(overview.PARTS) == len(site.config.systems)
+    assert rows(board(site))[1:] == [site.catalogue.systems[part.system].title for part in PARTS]
+    assert len(PARTS) == len(site.config.systems)
 
 
-@pytest.mark.parametrize("part", overview.PARTS, ids=lambda part: part.system)
-def test_a_system_that_is_off_is_nowhere_on_it(configured: Callable[[str], Site], part: overview.Part) -> None:
+@pytest.mark.parametrize("part", PARTS, ids=lambda part: part.system)
+def test_a_system_that_is_off_is_nowhere_on_it(configured: Callable[[str], Site], part: Declared) -> None:
     """Neither its row, nor its targets, nor its alerts."""
     text = json.dumps(
         board(configured(EVERY.replace(f"{part.system}: {{enabled: true}}", f"{part.system}: {{enabled: false}}")))
@@ -53,8 +57,8 @@ def test_a_system_that_is_off_is_nowhere_on_it(configured: Callable[[str], Site]
     assert f'\\"{part.system}' not in text
 
 
-@pytest.mark.parametrize("part", overview.PARTS, ids=lambda part: part.system)
-def test_every_row_says_how_many_fire_and_leads_on(configured: Callable[[str], Site], part: overview.Part) -> None:
+@pytest.mark.parametrize("part", PARTS, ids=lambda part: part.system)
+def test_every_row_says_how_many_fire_and_leads_on(configured: Callable[[str], Site], part: Declared) -> None:
     site = configured(EVERY)
     title = site.catalogue.systems[part.system].title
     short = title.removesuffix(" services")
@@ -69,9 +73,9 @@ def test_every_row_says_how_many_fire_and_leads_on(configured: Callable[[str], S
         assert target["expr"].endswith("or vector(0)")
 
 
-@pytest.mark.parametrize("part", overview.PARTS, ids=lambda part: part.system)
+@pytest.mark.parametrize("part", PARTS, ids=lambda part: part.system)
 def test_a_system_that_is_not_there_says_why_its_row_is_empty(
-    configured: Callable[[str], Site], part: overview.Part
+    configured: Callable[[str], Site], part: Declared
 ) -> None:
     site = configured(EVERY)
     title = site.catalogue.systems[part.system].title
@@ -92,16 +96,14 @@ def test_the_variables_are_those_of_every_enabled_system(configured: Callable[[s
 
 def test_first_boards_are_listed(site: Site) -> None:
     """A link leads to a board that exists, for every system that has boards."""
-    stems = {module.__name__.rpartition(".")[2] for module in BOARDS}
-    on = {name for name, system in site.config.systems.items() if system.enabled}
-
-    assert {part.first for part in overview.PARTS if part.system in on} <= stems
+    stems = {part.stem for part in registry.boards(site)}
+    assert {system.first for system in registry.declared(site)} <= stems
 
 
 @pytest.mark.parametrize("stem", sorted(path.stem for path in (ROOT / "dashboards").glob("*.json")))
 def test_a_board_counts_and_marks_the_alerts_of_its_own_system(stem: str) -> None:
     """Deployments of two systems may have one name: alerts of the one are nothing to the other."""
-    own = next((prefix(p) for p in overview.PARTS if stem.startswith(f"{p.system}_")), "")
+    own = next((prefix(p) for p in PARTS if stem.startswith(f"{p.system}_")), "")
     text = (ROOT / "dashboards" / f"{stem}.json").read_text(encoding="utf-8")
 
     read = set(re.findall(r'ALERTS\{[^}]*?alertname=~\\"([^"\\]*)\\"', text))
@@ -109,4 +111,4 @@ def test_a_board_counts_and_marks_the_alerts_of_its_own_system(stem: str) -> Non
     if own:
         assert read == {f"{own}.*"}
     else:
-        assert f"({'|'.join(map(prefix, overview.PARTS))}|Observability).*" in read
+        assert f"({'|'.join(map(prefix, PARTS))}|Observability).*" in read

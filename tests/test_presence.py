@@ -7,11 +7,11 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 import pytest
 
 from generator.bundle import Bundle, build
-from generator.render import FORMATS
-from generator.site import Site
-from tests.replay import Firing, Replay, load
-from tests.servers import STALE, Prometheus, Value, find, missing
-from tests.servers.remote_write import History
+from generator.config.site import Site
+from generator.outputs import FORMATS
+from testbed.replay import Firing, Replay, load
+from testbed.servers import STALE, Prometheus, Value, find, missing
+from testbed.servers.remote_write import History
 
 #: Two hours; the deployments go after half an hour.
 DURATION, GONE = 7200.0, 1800.0

@@ -10,11 +10,11 @@ import pytest
 import requests
 import yaml
 
+from generator.config.site import Site
+from generator.discovery.probes import modules
+from generator.discovery.scrape import jobs
 from generator.errors import ConfigError
-from generator.probes import modules
-from generator.render import FORMATS
-from generator.scrape import jobs
-from generator.site import Site
+from generator.outputs import FORMATS
 from tests.langsmith import serving
 
 #: What a module and a metric of it may have. Source: config/config.go of prometheus-community/json_exporter 0.7.

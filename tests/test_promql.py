@@ -9,9 +9,9 @@ from dataclasses import replace
 import promql_parser
 import pytest
 
-from generator.catalogue import Metric
+from generator.catalogue import Limit, Metric
+from generator.config.site import Site
 from generator.errors import QueryError
-from generator.limits import Limit
 from generator.lint.expression import labels, parsed, selectors
 from generator.promql import (
     amount,
@@ -48,9 +48,8 @@ from generator.promql import (
     volume,
     within,
 )
-from generator.query import Query, Scope, within_retention
-from generator.rules import record, recorded
-from generator.site import Site
+from generator.promql.query import Query, Scope, within_retention
+from generator.rules.rule import record, recorded
 
 from .conftest import MIXED
 

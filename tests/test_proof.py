@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tests.stack.proof import HEAD, markdown
+from testbed.stack.proof import HEAD, markdown
 
 
 def verdict(category: str, item: str, state: str, why: str = "") -> dict[str, str]:

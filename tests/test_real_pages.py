@@ -19,11 +19,11 @@ import pytest
 
 from generator.validate import CHECKS, Options, Verdict, prepared, run
 from generator.validate.verdict import State
+from reference_server.agent_server.meta import CONTENT_TYPES
 from reference_server.agentgateway.page import OPEN_METRICS
 from reference_server.langsight.page import CONTENT_TYPE
-from reference_server.meta import CONTENT_TYPES
-from tests.servers import missing
-from tests.stack.monitoring import Monitoring, binaries
+from testbed.servers import missing
+from testbed.stack.monitoring import Monitoring, binaries
 from tests.validating import SCALE, Fake, bundled
 
 ROOT = Path(__file__).parent.parent

@@ -19,15 +19,15 @@ import yaml
 
 from generator.bundle import Bundle, build
 from generator.catalogue import Catalogue
+from generator.config.site import Site
+from generator.outputs import FORMATS
 from generator.promql import mean, quantile, rate, share_above
-from generator.query import Query, Scope
-from generator.render import FORMATS
-from generator.site import Site
+from generator.promql.query import Query, Scope
 from generator.validate import CHECKS, Options, Verdict, prepared, run
 from generator.validate.verdict import State
-from tests.agent_server import AgentServer, drive, install
-from tests.servers import AGES, Prometheus, StartError, find, missing, wait_until
-from tests.servers.processes import Child
+from testbed.agent_server import AgentServer, drive, install
+from testbed.servers import AGES, Prometheus, StartError, find, missing, wait_until
+from testbed.servers.processes import Child
 
 from .conftest import MIXED, ROOT
 

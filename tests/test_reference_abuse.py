@@ -16,11 +16,12 @@ from urllib.parse import urlsplit
 import pytest
 import requests
 
-from reference_server import connections, settings
-from reference_server.control import start
-from reference_server.serve import Running
-from tests.agent_server.websocket import websocket
-from tests.servers import Child, wait_until
+from reference_server import settings
+from reference_server.core import connections
+from reference_server.core.control import start
+from reference_server.core.serve import Running
+from testbed.agent_server.websocket import websocket
+from testbed.servers import Child, wait_until
 
 ROOT = Path(__file__).parent.parent
 

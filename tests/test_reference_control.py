@@ -14,18 +14,19 @@ from urllib.parse import urlsplit
 import pytest
 import requests
 
-from reference_server import secret, settings
-from reference_server.control import MOST_MEMBERS, Control, start
-from reference_server.guard import hostname
-from reference_server.hosting import Hosting
-from reference_server.serve import Running, bind
-from reference_server.services.app import build
-from reference_server.services.hosting import Hosting as ServiceHosting
-from reference_server.services.settings import Settings as ServiceSettings
+from reference_server import settings
+from reference_server.agent_server.hosting import Hosting
+from reference_server.core import secret
+from reference_server.core.control import MOST_MEMBERS, Control, start
+from reference_server.core.guard import hostname
+from reference_server.core.rates.app import build
+from reference_server.core.rates.hosting import Hosting as ServiceHosting
+from reference_server.core.rates.settings import Settings as ServiceSettings
+from reference_server.core.serve import Running, bind
+from reference_server.scenarios.whole import Whole
+from reference_server.scenarios.whole_app import WholeApp
 from reference_server.settings import SettingsError
 from reference_server.webhook import webhook
-from reference_server.whole import Whole
-from reference_server.whole_app import WholeApp
 
 JSON = "application/json"
 

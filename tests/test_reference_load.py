@@ -24,18 +24,19 @@ from urllib.parse import urlsplit
 import pytest
 import requests
 
-from reference_server import connections, pace, settings, strict, turns
-from reference_server.background import Background
-from reference_server.control import start
-from reference_server.hosting import Hosting
+from reference_server import settings
+from reference_server.agent_server.hosting import Hosting
+from reference_server.agent_server.records import weight
+from reference_server.agent_server.sessions import Session, Subscription
+from reference_server.core import connections, pace, strict, turns
+from reference_server.core.background import Background
+from reference_server.core.control import start
+from reference_server.core.sending import PART_BYTES, Sending
 from reference_server.langsight import paths
-from reference_server.records import weight
-from reference_server.sending import PART_BYTES, Sending
-from reference_server.sessions import Session, Subscription
 from reference_server.webhook import MOST_KEPT_BYTES
-from tests.agent_server.websocket import websocket
-from tests.compose import compose_file
-from tests.servers import Child, wait_until
+from testbed.agent_server.websocket import websocket
+from testbed.compose import compose_file
+from testbed.servers import Child, wait_until
 
 from .conftest import ROOT
 
@@ -502,7 +503,7 @@ def test_a_list_is_no_larger_than_one_answer_may_be() -> None:
 
 def test_a_run_for_which_there_is_no_room_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     """Runs that are not over are bounded; one that ends makes room."""
-    monkeypatch.setattr("reference_server.execution.REMEMBERED", 5)
+    monkeypatch.setattr("reference_server.agent_server.execution.REMEMBERED", 5)
     with start(settings.read({"runtime": "inmem", "scenario": "idle"}, {})) as server:
         run = {"assistant_id": "agent", "input": {"act": "sleep", "amount": 3_600}}
         made = [requests.post(f"{server.url}/runs", json=run, timeout=5) for _ in range(8)]
@@ -577,8 +578,8 @@ def test_a_background_task_that_dies_ends_the_server_with_a_message(
     script = tmp_path / "broken.py"
     script.write_text(
         "import sys\n"
-        "from reference_server.simulation import Deployment\n"
-        "from reference_server.services import Service\n"
+        "from reference_server.agent_server.simulation import Deployment\n"
+        "from reference_server.core.rates import Service\n"
         "from reference_server import cli\n"
         "def broken(self, until):\n"
         "    raise KeyError('a fault of the simulation')\n"
@@ -625,7 +626,7 @@ def test_a_push_that_dies_has_died_as_well(monkeypatch: pytest.MonkeyPatch) -> N
         async def run(self, _: asyncio.Event) -> None:
             raise KeyError("a fault of the push")
 
-    monkeypatch.setattr("reference_server.control._push", lambda _: Broken())
+    monkeypatch.setattr("reference_server.core.control._push", lambda _: Broken())
     with start(settings.read({"runtime": "inmem", "scenario": "idle", "datadog_key": "k"}, {})) as server:
         wait_until(lambda: not answers(f"{server.url}/ok"), what="the end", limit_seconds=20)
 
@@ -646,7 +647,7 @@ def test_a_process_that_joined_says_why_it_ends(tmp_path: Path) -> None:
 def test_a_simulation_that_is_too_slow_leaves_time_for_others(monkeypatch: pytest.MonkeyPatch) -> None:
     """However many ask at once, time passes for one budget of them; the others are answered from what there is."""
     clock = [0.0]
-    monkeypatch.setattr("reference_server.pace.time.perf_counter", lambda: clock[0])
+    monkeypatch.setattr("reference_server.core.pace.time.perf_counter", lambda: clock[0])
 
     class Slow:
         now = 0.0

@@ -19,12 +19,12 @@ import pytest
 import requests
 
 from reference_server import settings
-from reference_server.control import start
-from reference_server.hosting import Hosting
-from reference_server.records import Records, Thread
-from reference_server.serve import Running
-from tests.exposition import Family, parse
-from tests.servers import Child, Prometheus, find, missing, wait_until
+from reference_server.agent_server.hosting import Hosting
+from reference_server.agent_server.records import Records, Thread
+from reference_server.core.control import start
+from reference_server.core.serve import Running
+from testbed.exposition import Family, parse
+from testbed.servers import Child, Prometheus, find, missing, wait_until
 
 ROOT = Path(__file__).parent.parent
 

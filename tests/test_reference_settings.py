@@ -10,8 +10,8 @@ from collections.abc import Mapping
 import pytest
 
 from reference_server import settings
+from reference_server.agent_server.hosting import Hosting
 from reference_server.cli import main
-from reference_server.hosting import Hosting
 from reference_server.settings import Settings, SettingsError
 
 from .conftest import ROOT
@@ -198,7 +198,7 @@ def test_the_generator_loads_nothing_of_the_reference_server() -> None:
     """Its packages are installed with it, and cost it no time."""
     heavy = {"uvicorn", "starlette", "websockets", "opentelemetry", "reference_server", "google"}
     done = run_python(
-        f"import generator.cli, sys; print(sorted({heavy} & {{name.partition('.')[0] for name in sys.modules}}))"
+        f"import generator.cli.main, sys; print(sorted({heavy} & {{name.partition('.')[0] for name in sys.modules}}))"
     )
 
     assert done.stdout == "[]\n", done.stderr

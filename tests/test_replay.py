@@ -12,12 +12,12 @@ import yaml
 
 from generator.catalogue import Catalogue
 from generator.units import seconds
-from tests.replay import Firing, Replay, firing, load, lookback, needed
-from tests.rules.cases import Case, CaseError
-from tests.rules.cases import load as load_cases
-from tests.rules.notation import values
-from tests.rules.samples import le_text
-from tests.servers import STALE, Prometheus, find, missing
+from testbed.cases.case import Case, CaseError
+from testbed.cases.case import load as load_cases
+from testbed.cases.notation import values
+from testbed.cases.samples import le_text
+from testbed.replay import Firing, Replay, firing, load, lookback, needed
+from testbed.servers import STALE, Prometheus, find, missing
 
 TICKS = [float(t) for t in range(0, 1200, 30)]
 RULES = """

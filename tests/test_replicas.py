@@ -13,11 +13,11 @@ from pathlib import Path
 import pytest
 
 from generator.bundle import build
+from generator.config.site import Site
 from generator.errors import ConfigError
-from generator.render import FORMATS
-from generator.site import Site
-from tests.servers import Alertmanager, Prometheus, Webhook, find, missing, wait_until
-from tests.servers.loopback import ask, free_port
+from generator.outputs import FORMATS
+from testbed.servers import Alertmanager, Prometheus, Webhook, find, missing, wait_until
+from testbed.servers.loopback import ask, free_port
 
 #: Virtual seconds in one: scrapes and evaluations every three seconds, the page after twelve.
 SCALE = 10

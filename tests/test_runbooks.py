@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from generator.limits import LIMITS_BY_NAME
+from generator.catalogue import load as load_catalogue
 
 from .conftest import ROOT
 
@@ -150,7 +150,7 @@ def test_panels_that_a_page_quotes_exist(page: Path) -> None:
 @every_page
 def test_thresholds_exist(page: Path) -> None:
     """A threshold that a page says to set is one that bundle.yaml takes."""
-    assert thresholds(written(page)) - set(LIMITS_BY_NAME) == set()
+    assert thresholds(written(page)) - set(load_catalogue().limits) == set()
 
 
 @pytest.mark.parametrize(

@@ -9,12 +9,14 @@ from pathlib import Path
 import pytest
 
 from generator.catalogue import load
-from reference_server import coverage, scenarios, workload
-from reference_server.changes import LIFECYCLE
-from reference_server.scenarios import DURATIONS, FOLDER, SCHEMA, Scenario, ScenarioError, find, names, read
-from reference_server.services import scenario as services
-from reference_server.simulation import Deployment
-from tests.evidence import Evidence, evidence, slow_share
+from reference_server.agent_server import workload
+from reference_server.agent_server.changes import LIFECYCLE
+from reference_server.agent_server.simulation import Deployment
+from reference_server.core.rates import scenario as services
+from reference_server.scenarios import coverage
+from reference_server.scenarios import scenario as scenarios
+from reference_server.scenarios.scenario import DURATIONS, FOLDER, SCHEMA, Scenario, ScenarioError, find, names, read
+from testbed.evidence import Evidence, evidence, slow_share
 
 METRICS = load().systems["agent_server"].metrics
 

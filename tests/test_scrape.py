@@ -6,11 +6,11 @@ from collections.abc import Callable
 
 import pytest
 
-from generator.collector import configurations
+from generator.config.site import Site
+from generator.discovery.collector import configurations
+from generator.discovery.probes import modules
+from generator.discovery.scrape import fragments, jobs, prometheus_yml, unnamed
 from generator.errors import ConfigError
-from generator.probes import modules
-from generator.scrape import fragments, jobs, prometheus_yml, unnamed
-from generator.site import Site
 
 
 def test_every_kind_of_discovery_gives_the_same_labels(demo: Site) -> None:

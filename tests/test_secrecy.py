@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from generator.terminal import fold, plain
+from generator.cli.terminal import fold, plain
 from generator.validate.secrecy import PART, hide
 
 SECRETS = (

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from tests.servers import (
+from testbed.servers import (
     AGES,
     STALE,
     Alertmanager,
@@ -26,7 +26,7 @@ from tests.servers import (
     wait_until,
     write_request,
 )
-from tests.servers.debian import Age, Archive, Program, archives, version
+from testbed.servers.debian import Age, Archive, Program, archives, version
 
 #: A Monday in 2024, in unix seconds: long past for every machine that runs this.
 PAST = 1_704_067_200
@@ -252,7 +252,7 @@ def test_no_process_outlives_the_tests(tmp_path: Path, end: signal.Signals) -> N
     code = f"""
 import signal
 from pathlib import Path
-from tests.servers import Child, wait_until
+from testbed.servers import Child, wait_until
 path = Path({str(tmp_path)!r})
 child = Child(["sh", "-c", "sleep 600 & echo $! $$; wait"], log=path / "log", folder=path)
 wait_until(lambda: child.log().endswith("\\n"), what="the shell", limit_seconds=60)
@@ -351,7 +351,7 @@ def test_unreachable_mirror_is_a_reason(monkeypatch: pytest.MonkeyPatch, tmp_pat
     monkeypatch.setenv("AGENTOBS_CACHE", str(tmp_path))
     # Nobody listens on port 1, and a proxy that the machine may have cannot reach it either.
     source = "deb http://127.0.0.1:1/debian bookworm main"
-    monkeypatch.setattr("tests.servers.debian._source_texts", lambda: [source])
+    monkeypatch.setattr("testbed.servers.debian._source_texts", lambda: [source])
 
     found = find.__wrapped__("prometheus", "newest")
 

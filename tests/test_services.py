@@ -11,19 +11,19 @@ import pytest
 import requests
 
 from generator.catalogue import load
-from reference_server import scenarios
-from reference_server.changes import Change
-from reference_server.serve import Running, bind
-from reference_server.services import Model, Process, Service, page
-from reference_server.services.app import build
-from reference_server.services.deployment import changed
-from reference_server.services.draw import POINTS, observe, part, times
-from reference_server.services.hosting import Hosting
-from reference_server.services.python import started, worked
-from reference_server.services.settings import Settings
+from reference_server.agent_server.changes import Change
+from reference_server.core.rates import Model, Process, Service, page
+from reference_server.core.rates.app import build
+from reference_server.core.rates.deployment import changed
+from reference_server.core.rates.draw import POINTS, observe, part, times
+from reference_server.core.rates.hosting import Hosting
+from reference_server.core.rates.python import started, worked
+from reference_server.core.rates.settings import Settings
+from reference_server.core.serve import Running, bind
+from reference_server.scenarios import scenario as scenarios
 from reference_server.systems import OTHERS
-from tests.exposition import parse
-from tests.servers import wait_until
+from testbed.exposition import parse
+from testbed.servers import wait_until
 
 METRICS = load().systems["langsight"].metrics
 

@@ -10,9 +10,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from generator.catalogue import load
-from reference_server.run_queue import RUNNING
-from reference_server.simulation import Deployment, SimulationError
-from reference_server.workload import Autoscale, Kind, Topology, Workload
+from reference_server.agent_server.run_queue import RUNNING
+from reference_server.agent_server.simulation import Deployment, SimulationError
+from reference_server.agent_server.workload import Autoscale, Kind, Topology, Workload
 
 MINUTE = 60.0
 

@@ -6,12 +6,12 @@ from collections.abc import Callable
 
 import pytest
 
+from generator.boards.layout import WIDE, Board, board, row, why
+from generator.boards.panels import lines, stat, text
 from generator.bundle import build
 from generator.catalogue import Catalogue
-from generator.layout import WIDE, Board, board, row, why
-from generator.panels import lines, stat, text
+from generator.config.site import Site, reasons
 from generator.promql import quantile, rate, total
-from generator.site import Site, reasons
 
 EMPTY = "Empty when "
 

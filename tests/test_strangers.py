@@ -9,12 +9,11 @@ from dataclasses import replace
 import pytest
 
 from generator.lint.expression import parsed, selectors
-from generator.rules import RECORD_PREFIX
-from tests.replay import Replay, Rule, needed
-from tests.servers import Prometheus, find, missing
-from tests.strangers import SYSTEMS, beside
-
-from .test_alert_rules import rules
+from generator.rules.rule import RECORD_PREFIX
+from testbed.cases.proving import rules
+from testbed.replay import Replay, Rule, needed
+from testbed.servers import Prometheus, find, missing
+from testbed.strangers import SYSTEMS, beside
 
 #: What holds a selector to our targets, to our rule groups or to our Alertmanager.
 HOLD = re.compile(r'\b(?:system|rule_group|group|job)=~?"[^"]*"(?:, )?')

@@ -22,15 +22,15 @@ from typing import Any
 import pytest
 
 from reference_server.systems import OTHERS
-from tests.servers import Prometheus, free_port, missing, wait_until
-from tests.servers.cache import REPOSITORY
-from tests.stack import Monitoring, Reference, binaries
+from testbed.servers import Prometheus, free_port, missing, wait_until
+from testbed.servers.cache import REPOSITORY
+from testbed.stack import Monitoring, Reference, binaries
 
 SCALE = 120
 ENVIRONMENT = {**os.environ, "PYTHONPATH": str(REPOSITORY)}
 
 #: The whole stack of all systems.
-WHOLE = (sys.executable, "-m", "tests.stack")
+WHOLE = (sys.executable, "-m", "testbed.stack")
 
 
 class Talker:

@@ -11,12 +11,12 @@ import pytest
 import yaml
 
 from generator.bundle import build
-from generator.cli import main
+from generator.cli.main import main
+from generator.config.site import Site
 from generator.errors import QueryError
 from generator.lint.expression import functions
-from generator.site import Site
-from generator.timescale import duration, expression, scaled
-from tests.servers import AGES, Prometheus, find, missing
+from generator.outputs.timescale import duration, expression, scaled
+from testbed.servers import AGES, Prometheus, find, missing
 
 from .conftest import ROOT
 

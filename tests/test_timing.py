@@ -10,11 +10,11 @@ from typing import Any
 import pytest
 
 from generator.bundle import Bundle, build
+from generator.config.site import Site
+from generator.config.timing import HIGHEST_SHARE, LOOK_BACK, Timing, words
 from generator.lint import run
-from generator.render import FORMATS
-from generator.rules import Alert
-from generator.site import Site
-from generator.timing import HIGHEST_SHARE, LOOK_BACK, Timing, words
+from generator.outputs import FORMATS
+from generator.rules.rule import Alert
 from generator.units import seconds
 
 

@@ -11,10 +11,10 @@ from typing import NamedTuple
 import pytest
 
 from generator.catalogue import Catalogue, Kind, Label, Metric, Versions
-from tests.agent_server import ERAS, AgentServer, drive, install
-from tests.agent_server.environments import BETWEEN, Release, pinned
-from tests.exposition import Family, parse
-from tests.servers import missing
+from testbed.agent_server import ERAS, AgentServer, drive, install
+from testbed.agent_server.environments import BETWEEN, Release, pinned
+from testbed.exposition import Family, parse
+from testbed.servers import missing
 
 #: What exists in this runtime and role, but `drive` cannot bring about: each with the reason.
 NOT_PROVOKED = {

@@ -14,7 +14,7 @@ from generator.validate.alertmanager import waits
 from generator.validate.answer import Answer
 from generator.validate.probe import Probe
 from generator.validate.verdict import State
-from tests.servers import Alertmanager, find
+from testbed.servers import Alertmanager, find
 from tests.validating import Fake, Installation, judged, told, troubles
 
 pytestmark = pytest.mark.real

@@ -14,8 +14,8 @@ from pathlib import Path
 
 import pytest
 
-from generator.cli import main
-from tests.servers import free_port, wait_until
+from generator.cli.main import main
+from testbed.servers import free_port, wait_until
 from tests.validating import SCALE, Fake, Installation, told
 
 from .conftest import ROOT
@@ -62,7 +62,7 @@ def test_the_report_goes_to_a_file_in_the_form_that_is_asked_for(live: Installat
 @pytest.mark.real
 def test_nothing_is_ever_written(live: Installation, tmp_path: Path) -> None:
     """Whatever is asked of any server is a GET, or a POST of a query."""
-    from tests.servers.loopback import ask
+    from testbed.servers.loopback import ask
 
     def relay(method: str, path: str, _: object, body: bytes) -> tuple[int, dict[str, str], bytes]:
         kind = {"Content-Type": "application/x-www-form-urlencoded"} if body else None
@@ -174,7 +174,7 @@ def test_an_output_that_cannot_be_written_is_told(tmp_path: Path, capsys: pytest
 
 def test_other_commands_do_not_load_what_this_one_needs() -> None:
     """`generate` stays fast."""
-    code = "import sys, generator.cli as c; c.main(['list', 'boards']); sys.exit('requests' in sys.modules)"
+    code = "import sys, generator.cli.main as c; c.main(['list', 'boards']); sys.exit('requests' in sys.modules)"
 
     assert subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, check=False).returncode == 0
 
@@ -182,7 +182,7 @@ def test_other_commands_do_not_load_what_this_one_needs() -> None:
 @pytest.mark.real
 def test_control_c_tells_what_was_judged_and_ends_with_130(live: Installation) -> None:
     """Even while a server hangs; nothing is left running."""
-    from tests.servers.loopback import ask
+    from testbed.servers.loopback import ask
 
     hanging = []
 

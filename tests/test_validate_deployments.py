@@ -10,13 +10,13 @@ import pytest
 from generator.bundle import build
 from generator.catalogue import Catalogue
 from generator.config import read
-from generator.site import Site
+from generator.config.site import Site
 from generator.validate import prepared
 from generator.validate.deployments import mixed
 from generator.validate.prepare import Options
 from generator.validate.verdict import Verdict
-from tests.servers import Prometheus, find, missing
-from tests.servers.remote_write import History
+from testbed.servers import Prometheus, find, missing
+from testbed.servers.remote_write import History
 
 pytestmark = pytest.mark.real
 

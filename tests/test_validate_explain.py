@@ -11,7 +11,7 @@ import pytest
 from generator.bundle import build
 from generator.catalogue import Catalogue
 from generator.config import read
-from generator.site import Site
+from generator.config.site import Site
 from generator.validate import prepared
 from generator.validate.context import Context
 from generator.validate.evidence import Evidence, Reached, gather
@@ -20,7 +20,7 @@ from generator.validate.panels import explainer
 from generator.validate.prepare import Options
 from generator.validate.syntax import same, tree
 from generator.validate.verdict import State
-from tests.servers import Prometheus, find, missing
+from testbed.servers import Prometheus, find, missing
 from tests.validating import settled
 
 DEMO = {"deployment": "demo", "role": "api", "instance": "a", "system": "agent_server"}

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from generator.bundle import build
-from generator.site import Site
+from generator.config.site import Site
 from generator.validate import CHECKS, FORMATS, Options, Outcome, ProbeError, Verdict, prepared, run
 from tests.validating import Fake
 

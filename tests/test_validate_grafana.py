@@ -14,8 +14,8 @@ from generator.validate.answer import Answer
 from generator.validate.grafana import answered
 from generator.validate.probe import RefusedError
 from generator.validate.verdict import State
+from testbed.servers import Prometheus, find
 from tests.grafana_fake import Grafana
-from tests.servers import Prometheus, find
 from tests.validating import Installation, judged, troubles
 
 

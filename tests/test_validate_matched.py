@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from generator.bundle import build
-from generator.site import Site
+from generator.config.site import Site
 from generator.validate import prepared
 from generator.validate.context import Context
 from generator.validate.panels import explainer, window
@@ -18,7 +18,7 @@ from generator.validate.prometheus import Scraped
 from generator.validate.targets import _ours
 from generator.validate.variables import choices
 from generator.validate.verdict import State
-from tests.servers import Prometheus, find, missing
+from testbed.servers import Prometheus, find, missing
 from tests.validating import judged, troubles
 
 MATCHED = """

@@ -27,7 +27,7 @@ from generator.validate.probe import (
     SilentError,
 )
 from generator.validate.prometheus import Prometheus, unix
-from tests.servers import free_port
+from testbed.servers import free_port
 from tests.validating import Answering, Fake, told
 
 TOKEN = "a-token-that-nobody-may-see"  # noqa: S105 - a test

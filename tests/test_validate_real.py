@@ -15,7 +15,7 @@ import yaml
 
 from generator.validate import CHECKS, Context, prepared, run
 from generator.validate.verdict import State
-from tests.servers import Prometheus, find, free_port, wait_until
+from testbed.servers import Prometheus, find, free_port, wait_until
 from tests.validating import Fake, Installation, judged, settled, troubles
 
 pytestmark = pytest.mark.real

@@ -11,8 +11,8 @@ import pytest
 import requests
 
 from generator.bundle import build
+from generator.config.site import Site
 from generator.errors import GeneratorError
-from generator.site import Site
 from generator.validate.access import Access
 from generator.validate.context import Context, Driven, documents
 from generator.validate.evidence import Evidence
@@ -23,12 +23,12 @@ from generator.validate.scenarios import _silence, looks_back, scenarios
 from generator.validate.verdict import State
 from generator.validate.webhook import Delivery, Webhook
 from reference_server import settings
-from reference_server.control import start
-from reference_server.serve import Running, bind
-from reference_server.services.app import build as build_service
-from reference_server.services.hosting import Hosting
-from reference_server.services.settings import Settings
-from tests.stack.__main__ import main
+from reference_server.core.control import start
+from reference_server.core.rates.app import build as build_service
+from reference_server.core.rates.hosting import Hosting
+from reference_server.core.rates.settings import Settings
+from reference_server.core.serve import Running, bind
+from testbed.stack.__main__ import main
 from tests.validating import Fake, told
 
 

@@ -12,14 +12,14 @@ from typing import Any
 import pytest
 import yaml
 
-from generator.cli import main
+from generator.cli.main import main
+from generator.config.site import Site
 from generator.errors import GeneratorError
-from generator.records.agent_server import DRAWN
-from generator.site import Site
+from generator.systems.agent_server.records import DRAWN
 from generator.validate import Context, prepared
 from generator.validate.systems import chosen
 from generator.validate.verdict import State
-from tests.servers import Prometheus, find, wait_until
+from testbed.servers import Prometheus, find, wait_until
 from tests.validating import Installation, bundled, judged, settled, troubles
 
 

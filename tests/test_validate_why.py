@@ -15,7 +15,7 @@ import yaml
 from generator.bundle import Bundle, build
 from generator.catalogue import Catalogue
 from generator.config import read
-from generator.site import Site
+from generator.config.site import Site
 from generator.validate import prepared
 from generator.validate.context import Context, documents
 from generator.validate.evidence import gather
@@ -23,7 +23,7 @@ from generator.validate.panels import Judge, Shot, explainer
 from generator.validate.prepare import Options
 from generator.validate.targets import Target, judge
 from generator.validate.verdict import State, Verdict, failed, pending
-from tests.servers import Prometheus, find, missing, wait_until
+from testbed.servers import Prometheus, find, missing, wait_until
 from tests.validating import Fake, judged, settled, troubles
 
 pytestmark = pytest.mark.real

@@ -8,14 +8,14 @@ import pytest
 
 from generator.bundle import build
 from generator.catalogue import Catalogue, Versions, load
+from generator.config.site import Site
 from generator.errors import GeneratorError
-from generator.site import Site
 from generator.validate.evidence import Evidence, Reached
 from generator.validate.verdict import State
 from reference_server.agentgateway import MODEL
 from reference_server.agentgateway.page import write
 from reference_server.agentgateway.workload import Work
-from reference_server.services import Service
+from reference_server.core.rates import Service
 
 
 @pytest.mark.parametrize(

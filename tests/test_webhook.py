@@ -14,10 +14,10 @@ from urllib.parse import urlsplit
 import pytest
 import yaml
 
-from reference_server.serve import Running, bind
+from reference_server.core.serve import Running, bind
 from reference_server.webhook import MOST_BYTES, MOST_CHARACTERS, MOST_LINES, MOST_NOTIFICATIONS, lines, webhook
-from tests.servers import Alertmanager, find, missing, wait_until
-from tests.servers.loopback import ask, free_port
+from testbed.servers import Alertmanager, find, missing, wait_until
+from testbed.servers.loopback import ask, free_port
 
 from .conftest import ROOT
 

@@ -10,11 +10,11 @@ import pytest
 import requests
 
 from reference_server import settings
-from reference_server.serve import Running, bind
-from reference_server.whole import Whole
-from reference_server.whole_app import WholeApp
-from tests.exposition import Family, parse
-from tests.servers import wait_until
+from reference_server.core.serve import Running, bind
+from reference_server.scenarios.whole import Whole
+from reference_server.scenarios.whole_app import WholeApp
+from testbed.exposition import Family, parse
+from testbed.servers import wait_until
 
 
 class Stage:

@@ -17,8 +17,9 @@ from typing import Any
 
 import pytest
 
-from generator import signals, writing
-from generator.cli import main
+from generator import writing
+from generator.cli import signals
+from generator.cli.main import main
 from generator.errors import GeneratorError
 from tests.moments import NEW, OLD, begun, leftovers, visible, which
 
@@ -92,7 +93,7 @@ def test_a_file_that_cannot_change_places_brings_all_others_back(struck: Mapping
 
 STRIKE = """
 import os, sys
-from generator.cli import main
+from generator.cli.main import main
 
 root, event, at, number = sys.argv[1], sys.argv[2], int(sys.argv[3]), int(sys.argv[4])
 count = 0
@@ -159,7 +160,7 @@ def test_the_next_commands_tell_and_mend_what_a_killed_one_left(
 def test_two_signals_at_once_are_one(monkeypatch: pytest.MonkeyPatch) -> None:
     """`make` hands a Ctrl-C on as SIGTERM: the second one does not strike who cleans up after the first. A later one does."""
     now = [100.0]
-    monkeypatch.setattr("generator.signals.time.monotonic", lambda: now[0])
+    monkeypatch.setattr("generator.cli.signals.time.monotonic", lambda: now[0])
     with signals.ending():
         with pytest.raises(signals.Ended, match="SIGINT"):
             signal.raise_signal(signal.SIGINT)

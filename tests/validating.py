@@ -14,12 +14,12 @@ from typing import Any, Self
 from generator import config
 from generator.bundle import Bundle, build
 from generator.catalogue import load
-from generator.site import Site
+from generator.config.site import Site
 from generator.validate import CHECKS, Context, Options, Verdict, prepared, run
 from generator.validate.verdict import State
-from tests.servers import Webhook, missing, wait_until
-from tests.stack.monitoring import Monitoring, binaries
-from tests.stack.reference import Reference
+from testbed.servers import Webhook, missing, wait_until
+from testbed.stack.monitoring import Monitoring, binaries
+from testbed.stack.reference import Reference
 
 #: Virtual seconds per second: scrapes and evaluations every one and a half, the slowest rules every six.
 SCALE = 20.0

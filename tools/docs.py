@@ -12,23 +12,22 @@ from pathlib import Path
 
 from blocks import problems, written
 
-from generator.alerts import TOPICS
-from generator.bundle import Bundle, build, system_of
+from generator.boards.layout import Board
+from generator.bundle import Bundle, build
 from generator.catalogue import load
 from generator.catalogue.lint import RULES, slug
+from generator.cli.listing import boards
 from generator.config import read
-from generator.layout import Board
-from generator.limits import LIMITS
+from generator.config.site import Site, complete
 from generator.lint import CHECKS
-from generator.listing import boards
-from generator.rules import Alert, Because
-from generator.site import Site, complete
+from generator.rules.rule import Alert, Because
+from generator.systems import registry
 from generator.units import number
-from reference_server.coverage import markdown
-from reference_server.scenarios import SEVERITIES, shipped
+from reference_server.scenarios.coverage import markdown
+from reference_server.scenarios.scenario import SEVERITIES, shipped
 from reference_server.systems import AGENT_SERVER, OTHERS
-from tests import accepting
-from tests.matrix import differences
+from testbed import accepting
+from testbed.matrix import differences
 
 ROOT = Path(__file__).parent.parent
 
@@ -60,7 +59,10 @@ def parts() -> dict[str, list[str]]:
         "limits": [
             "| threshold | default | unit | why |",
             "| --- | --- | --- | --- |",
-            *(f"| `{limit.name}` | {number(limit.value)} | {limit.unit} | {limit.why} |" for limit in LIMITS),
+            *(
+                f"| `{limit.name}` | {number(limit.value)} | {limit.unit} | {limit.why} |"
+                for limit in load().limits.values()
+            ),
         ],
         "checks": [
             "| check | what it wants |",
@@ -95,7 +97,13 @@ def fidelity(page: str) -> list[str]:
 
 def _alerts(bundle: Bundle, system: str) -> list[Alert]:
     """Return the alerts of a system, in the order in which one triages."""
-    return [a for stem, groups in bundle.rules.items() if system_of(stem) == system for g in groups for a in g.alerts]
+    return [
+        a
+        for stem, groups in bundle.rules.items()
+        if bundle.site.system_of(stem) == system
+        for g in groups
+        for a in g.alerts
+    ]
 
 
 def _titles(bundle: Bundle) -> dict[str, str]:
@@ -139,7 +147,8 @@ def runbooks() -> dict[Path, str]:
     """Return each alert's page: the generated facts, and whatever people wrote below them."""
     catalogue = load()
     config = read(catalogue)
-    names = [a.name for m in TOPICS for a in m.alerts(Site(catalogue, config)) if a.off]
+    site = Site(catalogue, config)
+    names = [a.name for part in registry.topics(site) for a in part.make(site) if a.off]
     site = complete(Site(catalogue, replace(config, enabled=tuple(names))))
     bundle = build(site)
     out = {}

@@ -12,9 +12,9 @@ from pathlib import Path
 
 from lock import resolve
 
-from tests.agent_server.environments import requirements
-from tests.servers import pins
-from tests.servers.debian import AGES, machine_archives, updated
+from testbed.agent_server.environments import requirements
+from testbed.servers import pins
+from testbed.servers.debian import AGES, machine_archives, updated
 
 #: The Agent Server with its in-memory runtime, which needs no database.
 AGENT_SERVER = ["langgraph-api", "langgraph-cli[inmem]"]

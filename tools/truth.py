@@ -17,7 +17,7 @@ from pathlib import Path
 
 from generator.catalogue import Catalogue, Kind, Label, Metric, System, Versions, load
 from generator.config.versions import in_the_field
-from tests.exposition import LABEL, SAMPLE
+from testbed.exposition import LABEL, SAMPLE
 
 #: Type on a page to the suffixes of its series.
 PARTS = {"histogram": ("_bucket", "_sum", "_count"), "gaugehistogram": ("_bucket",), "summary": ("_sum", "_count")}

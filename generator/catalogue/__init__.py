@@ -1,6 +1,7 @@
 """The metric catalogue: the one description of what every target system exposes."""
 
-from generator.catalogue.load import SYSTEMS, load
+from generator.catalogue.limits import Limit
+from generator.catalogue.load import load, read
 from generator.catalogue.model import (
     SUFFIXES,
     Catalogue,
@@ -20,7 +21,6 @@ from generator.catalogue.versions import Versions, version_key
 
 __all__ = [
     "SUFFIXES",
-    "SYSTEMS",
     "Catalogue",
     "Emission",
     "Endpoint",
@@ -28,6 +28,7 @@ __all__ = [
     "JsonPage",
     "Kind",
     "Label",
+    "Limit",
     "Matcher",
     "Metric",
     "Pods",
@@ -35,5 +36,6 @@ __all__ = [
     "System",
     "Versions",
     "load",
+    "read",
     "version_key",
 ]

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from generator.catalogue.limits import Limit
 from generator.catalogue.lint import lint
 from generator.catalogue.model import (
     SUFFIXES,
@@ -24,22 +25,44 @@ from generator.catalogue.model import (
 from generator.catalogue.versions import version_key
 from generator.errors import CatalogueError, Problem
 from generator.source import Document, against, parse, shown
+from generator.systems import FOLDER, SHIPPED
 
-#: The catalogue that the package ships.
-SYSTEMS = Path(__file__).parent / "systems"
+#: What several systems expose alike: the process, Prometheus itself, general exporters.
+SHARED = Path(__file__).parent / "shared"
 SCHEMA = Path(__file__).parent / "catalogue.schema.json"
 
 
-def load(folder: Path = SYSTEMS) -> Catalogue:
-    """Read every `*.yaml` below `folder`, in file-name order.
+def load(folder: Path | None = None, shipped: Sequence[str] = SHIPPED) -> Catalogue:
+    """Read the catalogue that the package ships, or every `*.yaml` in `folder`.
+
+    Args:
+        folder: A folder with a file per system; the shipped catalogue when left out.
+        shipped: Target systems of the shipped catalogue that are read.
 
     Raises:
         CatalogueError: Something is wrong in some file; carries every problem of every file.
 
     """
+    if folder is None:
+        paths = {path.stem: path for path in SHARED.glob("*.yaml")}
+        paths |= {name: FOLDER / name / "catalogue.yaml" for name in shipped}
+    else:
+        paths = {path.stem: path for path in folder.glob("*.yaml")}
     problems: list[Problem] = []
+    systems = read(paths, problems)
+    if not systems and not problems:
+        place = shown(folder or FOLDER)
+        problems.append(Problem(place, 1, "no catalogue file", "name a folder with one YAML file per system"))
+    problems += _pages(systems, systems)
+    if problems:
+        raise CatalogueError(problems)
+    return Catalogue(systems, tuple(name for name in shipped if name in systems))
+
+
+def read(paths: Mapping[str, Path], problems: list[Problem]) -> dict[str, System]:
+    """Return the systems of some files by their ids, in the order of the ids; what is wrong with them goes to `problems`."""
     systems: dict[str, System] = {}
-    for path in sorted(folder.glob("*.yaml")):
+    for name, path in sorted(paths.items()):
         document = _read(path, problems)
         if document.data is None and any(p.path == document.path for p in problems):
             continue
@@ -50,18 +73,16 @@ def load(folder: Path = SYSTEMS) -> Catalogue:
             continue
         broken = {p[1] for p in places}
         system = _system(document, broken)
-        if system.name != path.stem:
-            problems.append(
-                document.problem(("system",), f"system {system.name!r} is in {path.name}", f"call it {path.stem!r}")
+        if system.name != name:
+            what = (
+                f"system {system.name!r} is in {path.name}"
+                if path.stem == name
+                else f"the system is {system.name!r} here, not {name!r}"
             )
+            problems.append(document.problem(("system",), what, f"call it {name!r}"))
         problems += lint(system, document)
         systems[system.name] = system
-    if not systems and not problems:
-        problems.append(Problem(shown(folder), 1, "no catalogue file", "name a folder with one YAML file per system"))
-    problems += _pages(systems)
-    if problems:
-        raise CatalogueError(problems)
-    return Catalogue(systems)
+    return systems
 
 
 def _read(path: Path, problems: list[Problem]) -> Document:
@@ -73,12 +94,12 @@ def _read(path: Path, problems: list[Problem]) -> Document:
     return parse(shown(path), text, problems)
 
 
-def _pages(systems: Mapping[str, System]) -> list[Problem]:
+def _pages(systems: Mapping[str, System], known: Collection[str]) -> list[Problem]:
     return [
         Problem(s.path, 1, f"system {s.name!r} names the page of {page!r}, which is no system", "correct `pages`")
         for s in systems.values()
         for page in s.pages
-        if page not in systems
+        if page not in known
     ]
 
 
@@ -108,8 +129,21 @@ def _system(document: Document, broken: set[Any]) -> System:
         pages=tuple(raw.get("pages", ())),
         pages_since=raw.get("pages_since", {}),
         constant_labels=constant,
+        limits=_limits(raw["system"], raw.get("limits", {})),
+        objectives=raw.get("objectives", {}),
         metrics=metrics,
         path=document.path,
+    )
+
+
+def _limits(system: str, raw: Mapping[str, Any]) -> tuple[Limit, ...]:
+    return tuple(
+        Limit(
+            name,
+            **{**entry, "histogram": f"{system}/{entry['histogram']}" if "histogram" in entry else ""},
+            system=system,
+        )
+        for name, entry in raw.items()
     )
 
 

@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
+from typing import Any
 
+from generator.catalogue.limits import Limit
 from generator.errors import QueryError, nearest
 
 
@@ -132,8 +134,8 @@ class Metric:
         source: How the entry is known.
         path, line: Where the entry stands.
         matchers: Which part of it is meant.
-        held: Which targets are ours: every selector of it carries these. Set by `generator.site`.
-        missing: Why the configuration leaves it out; empty when it is there. Set by `generator.site`.
+        held: Which targets are ours: every selector of it carries these. Set by `generator.config.site`.
+        missing: Why the configuration leaves it out; empty when it is there. Set by `generator.config.site`.
         before: The same measurement on servers of the era before, where the configuration has some. Likewise.
 
     """
@@ -270,12 +272,13 @@ class Metric:
 
 @dataclass(frozen=True, slots=True)
 class Era:
-    """A period in which a system's metric contract was one and the same. `since` is inclusive, `until` exclusive."""
+    """A period in which a system's metric contract was one and the same. `since` is inclusive, `until` exclusive, `last` inclusive."""
 
     name: str
     title: str
     since: str = ""
     until: str = ""
+    last: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -345,6 +348,8 @@ class Endpoint:
         prober: The role of a json_exporter, whose targets are addresses of `json`; empty when there is none.
         json: The JSON pages.
         bearer_token: The page wants a bearer token.
+        kubernetes: Namespaces, release and exporters where the vendor's documentation installs it.
+        collector: An OpenTelemetry Collector of its own is made for it.
 
     """
 
@@ -363,6 +368,8 @@ class Endpoint:
     prober: str = ""
     json: tuple[JsonPage, ...] = ()
     bearer_token: bool = False
+    kubernetes: Mapping[str, Any] = field(default_factory=dict)
+    collector: bool = False
 
     def port_of(self, role: str) -> int:
         """Return the port of a role's page."""
@@ -397,16 +404,31 @@ class System:
     pages: tuple[str, ...]
     pages_since: Mapping[str, str]
     constant_labels: Mapping[str, Label]
+    limits: tuple[Limit, ...]
+    objectives: Mapping[str, Mapping[str, float]]
     metrics: tuple[Metric, ...]
     path: str
 
 
 @dataclass(frozen=True, slots=True)
 class Catalogue:
-    """Every target system, by id, in file-name order."""
+    """Every system, by id, in the order of the ids.
+
+    Attributes:
+        systems: Target systems, and what several of them expose alike.
+        targets: Ids of the target systems, in the order in which files and boards have them.
+
+    """
 
     systems: Mapping[str, System]
+    targets: tuple[str, ...] = ()
 
     def __iter__(self) -> Iterator[Metric]:
         """Yield every metric of every system."""
         return (m for s in self.systems.values() for m in s.metrics)
+
+    @property
+    def limits(self) -> Mapping[str, Limit]:
+        """Every limit by its name: those of the target systems in their order, then those that all of them share."""
+        order = (*self.targets, *(name for name in self.systems if name not in self.targets))
+        return {limit.name: limit for name in order for limit in self.systems[name].limits}

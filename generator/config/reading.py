@@ -12,9 +12,9 @@ from typing import Any
 from generator.catalogue import Catalogue
 from generator.config.checks import CHECKS
 from generator.config.plain import unplain
+from generator.config.settings import Config
 from generator.config.values import config
 from generator.errors import ConfigError, Problem
-from generator.settings import Config
 from generator.source import Document, Place, parse, shown, violations
 
 SCHEMA = Path(__file__).parent / "schema.json"

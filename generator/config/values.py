@@ -7,11 +7,11 @@ from dataclasses import replace
 from typing import Any
 
 from generator.catalogue import Catalogue, System, Versions
-from generator.config.defaults import DISCOVERY, ENABLED, KINDS, SLO
+from generator.config.defaults import KINDS, discovery
+from generator.config.settings import Access, Config, Discovery, Labels, Objective, Suppression, SystemConfig
+from generator.config.timing import LONGEST_INTERVAL, Timing
 from generator.config.versions import in_the_field
-from generator.settings import Access, Config, Discovery, Labels, Objective, Suppression, SystemConfig
 from generator.source import Document
-from generator.timing import LONGEST_INTERVAL, Timing
 from generator.units import seconds
 
 
@@ -33,15 +33,12 @@ def config(data: Mapping[str, Any], catalogue: Catalogue, document: Document | N
     }  # fmt: skip
     given: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in flat.items() if v is not None}
     slo = {
-        k: Objective(**{"objective": o.objective, "within": o.within, **data.get("slo", {}).get(k, {})})
-        for k, o in SLO.items()
+        name: Objective(**{**known, **data.get("slo", {}).get(name, {})})
+        for target in catalogue.targets
+        for name, known in catalogue.systems[target].objectives.items()
     }
     return Config(
-        systems={
-            name: _system(name, catalogue, data.get("systems", {}).get(name, {}))
-            for name in DISCOVERY
-            if name in catalogue.systems
-        },
+        systems={name: _system(name, catalogue, data.get("systems", {}).get(name, {})) for name in catalogue.targets},
         timing=timing(data),
         labels=Labels(**data.get("labels", {})),
         slo=slo,
@@ -84,7 +81,7 @@ def _system(name: str, catalogue: Catalogue, raw: Mapping[str, Any]) -> SystemCo
     system = catalogue.systems[name]
     eras, versions = in_the_field(system, raw.get("versions", "")) or ((), Versions())
     return SystemConfig(
-        enabled=raw.get("enabled", name in ENABLED),
+        enabled=raw.get("enabled", True),
         prefix=raw.get("prefix", system.prefix),
         eras=eras,
         versions=versions,
@@ -93,7 +90,7 @@ def _system(name: str, catalogue: Catalogue, raw: Mapping[str, Any]) -> SystemCo
         runtimes=tuple(raw.get("runtimes", system.runtimes)),
         roles=roles(system, raw),
         switches=tuple(raw.get("switches", system.switches)),
-        discovery=_discovery(system, DISCOVERY[name], raw.get("scrape", {})),
+        discovery=_discovery(discovery(system), raw.get("scrape", {})),
         match=raw.get("match", {}),
         scale_to_zero=tuple(raw.get("scale_to_zero", ())),
     )
@@ -107,12 +104,11 @@ def roles(system: System, raw: Mapping[str, Any]) -> tuple[str, ...]:
     return (*listed, *(role for role in system.roles if role in on and role not in listed))
 
 
-def _discovery(system: System, default: Discovery, raw: Mapping[str, Any]) -> Discovery:
+def _discovery(default: Discovery, raw: Mapping[str, Any]) -> Discovery:
     given: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in raw.items()}
     given["kinds"] = given.pop("discovery", tuple(kind for kind, key in KINDS.items() if raw.get(key) is not None))
     if "kubernetes" in given:
         own: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in raw["kubernetes"].items()}
         given["kubernetes"] = replace(default.kubernetes, **own)
     values: dict[str, Any] = {name: getattr(default, name) for name in Discovery.__slots__}
-    values |= {name: getattr(system.endpoint, name) for name in ("sample_limit", "label_limit")}
     return Discovery(**(values | given))

@@ -6,23 +6,21 @@ from collections.abc import Mapping
 
 from generator.catalogue import System, Versions
 
-#: Names that `versions:` takes: the catalogue's eras in the field, newest first, and the versions of these.
-VERSIONS: Mapping[str, Mapping[str, tuple[tuple[str, ...], Versions]]] = {
-    "agent_server": {
-        "new": (("new",), Versions("0.11.0")),
-        "old": (("old",), Versions("", "0.10")),
-        "mixed": (("new", "old"), Versions()),
-    },
-    "agentgateway": {
-        "code": (("code",), Versions()),
-        "documented": (("documented",), Versions()),
-    },
-}
+#: What `versions:` takes for all eras of a system.
+MIXED = "mixed"
 
 
-def names(system: System) -> tuple[str, ...]:
-    """Return the names that `versions:` takes beside versions."""
-    return tuple(VERSIONS.get(system.name, ()))
+def named(system: System) -> Mapping[str, tuple[tuple[str, ...], Versions]]:
+    """Return the names that `versions:` takes beside versions: the eras in the field, newest first, and their versions.
+
+    A system of one era has none. Where eras follow each other, all of them together have a name.
+    """
+    eras = system.eras.values()
+    if len(system.eras) == 1:
+        return {}
+    known = {era.name: ((era.name,), Versions(era.since, era.last)) for era in eras}
+    followed = any(era.since or era.until for era in eras)
+    return known | ({MIXED: (tuple(system.eras), Versions())} if followed else {})
 
 
 def in_the_field(system: System, given: str = "") -> tuple[tuple[str, ...], Versions] | None:
@@ -30,7 +28,7 @@ def in_the_field(system: System, given: str = "") -> tuple[tuple[str, ...], Vers
 
     Without one it is the newest era, in releases that were looked at.
     """
-    known = VERSIONS.get(system.name, {})
+    known = named(system)
     if not given:
         first = (next(iter(system.eras)),)
         versions = next((versions for eras, versions in known.values() if eras == first), Versions())

@@ -7,10 +7,10 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from generator.config.site import Site
 from generator.errors import GeneratorError, Problem
 from generator.lint import coverage, dashboards, durations, figures, held, queries, rules, scrape
 from generator.lint.finding import Files, Finding, read
-from generator.site import Site
 
 __all__ = ["CHECKS", "Check", "Files", "Finding", "read", "run"]
 

@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from generator.catalogue import Versions
+from generator.config.site import Site
 from generator.lint.finding import Files, Finding
-from generator.site import Site
 
 
 def shown(_: Files, site: Site) -> Iterator[Finding]:

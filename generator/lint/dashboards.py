@@ -8,9 +8,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from generator.config.site import Site
 from generator.lint.expression import VARIABLE
 from generator.lint.finding import Files, Finding, panels, strings, targets
-from generator.site import Site
 from generator.source import Document, Place, fits, validator
 
 _HERE = Path(__file__).parent

@@ -5,10 +5,10 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator
 
+from generator.config.site import Site
+from generator.config.timing import words
 from generator.lint import expression
 from generator.lint.finding import Files, Finding, panels, rules
-from generator.site import Site
-from generator.timing import words
 from generator.units import period, seconds
 
 #: Words for numbers that a duration may begin with.

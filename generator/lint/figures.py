@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from generator.config.site import Site
 from generator.lint import expression
 from generator.lint.finding import Files, Finding, panels, targets
 from generator.lint.queries import catalogued
-from generator.site import Site
 from generator.units import period, seconds
 
 #: Panels that show one figure of each series.

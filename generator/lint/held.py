@@ -12,12 +12,12 @@ from typing import Any
 
 import promql_parser as pp
 
+from generator.config.site import OBSERVABILITY, Site
 from generator.lint import expression
 from generator.lint.expression import Matcher, Selector
 from generator.lint.finding import Files, Finding
 from generator.lint.queries import trees
-from generator.rules import GROUP_PREFIX, RECORD_PREFIX
-from generator.site import OBSERVABILITY, Site
+from generator.rules.rule import GROUP_PREFIX, RECORD_PREFIX
 
 #: Labels of the servers that evaluate rules, which name the group; in Prometheus behind its file.
 _GROUPS = frozenset({"rule_group", "group"})

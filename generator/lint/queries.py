@@ -13,10 +13,10 @@ from typing import Any
 import promql_parser as pp
 
 from generator.catalogue import Kind, Metric
+from generator.config.site import SERVERS, Site
 from generator.lint import expression
 from generator.lint.expression import ANY, RANGE, RATE_INTERVAL, Matcher, Selector
 from generator.lint.finding import Files, Finding, rules, targets
-from generator.site import SERVERS, Site
 from generator.source import Document, Place
 from generator.units import seconds
 

@@ -7,12 +7,11 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from generator.bundle import system_of
+from generator.config.site import OBSERVABILITY, Site
 from generator.lint import expression
 from generator.lint.finding import Files, Finding, rules
 from generator.lint.queries import result_labels, texts
-from generator.rules import GROUP_PREFIX, RECORD_PREFIX
-from generator.site import OBSERVABILITY, Site
+from generator.rules.rule import GROUP_PREFIX, RECORD_PREFIX
 from generator.source import Document, Place
 from generator.units import seconds
 
@@ -165,7 +164,7 @@ def names(files: Files, site: Site) -> Iterator[Finding]:
             if not str(group.get("name")).startswith(GROUP_PREFIX):
                 what, fix = f"group {group.get('name')!r}", f"begin it with {GROUP_PREFIX}: failures are told by group"
                 yield _at(document, ("groups", number, "name"), "rule/names", what, fix)
-        system = system_of(Path(document.path).name)
+        system = site.system_of(Path(document.path).name)
         first = site.catalogue.systems[system].alerts if system else OBSERVABILITY
         for place, _group, rule in rules(document):
             if "alert" in rule and not re.fullmatch(rf"{first}[A-Z][A-Za-z0-9]+", str(rule["alert"])):

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from generator.config.site import Site
 from generator.lint.finding import Files, Finding
-from generator.site import Site
 from generator.source import Document, Place
 
 #: Jobs that are about no system: their series are Prometheus' and Alertmanager's own.

@@ -10,8 +10,8 @@ from collections.abc import Sequence
 
 from generator.catalogue import Kind, Metric
 from generator.promql.histograms import OBSERVING, at_edge
+from generator.promql.query import Query, Scope, indented
 from generator.promql.series import aggregate, both, need, plain, query, select, target_labels
-from generator.query import Query, Scope, indented
 from generator.units import number, seconds
 
 

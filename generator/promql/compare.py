@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from generator.limits import Limit
-from generator.query import Query
+from generator.catalogue import Limit
+from generator.promql.query import Query
 
 #: Range window of the earlier days, wide enough that a busy minute then does not count, and how long ago it ended: it lies
 #: around the same time, half an hour to either side, so that what begins on the hour is compared with itself. The second

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from generator.catalogue import Kind, Metric
+from generator.promql.query import Query, Scope, indented
 from generator.promql.series import added, aggregate, both, need, plain, query, select, target_labels
-from generator.query import Query, Scope, indented
 from generator.units import number, period, seconds
 
 COUNTERS = (Kind.COUNTER,)

@@ -7,8 +7,8 @@ from dataclasses import replace
 
 from generator.catalogue import Kind, Metric
 from generator.errors import QueryError
+from generator.promql.query import Query, Scope, indented
 from generator.promql.series import aggregate, both, known, legend, need, query, select, target_labels
-from generator.query import Query, Scope, indented
 
 GAUGES = (Kind.GAUGE, Kind.INFO)
 

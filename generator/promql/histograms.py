@@ -6,11 +6,10 @@ from collections.abc import Sequence
 from dataclasses import replace
 from decimal import Decimal
 
-from generator.catalogue import Kind, Matcher, Metric
+from generator.catalogue import Kind, Limit, Matcher, Metric
 from generator.errors import QueryError
-from generator.limits import Limit
+from generator.promql.query import Query, Scope
 from generator.promql.series import added, aggregate, both, legend, need, query, select
-from generator.query import Query, Scope
 from generator.units import number
 
 HISTOGRAMS = (Kind.HISTOGRAM,)

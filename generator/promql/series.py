@@ -11,7 +11,7 @@ from dataclasses import replace
 
 from generator.catalogue import Kind, Matcher, Metric
 from generator.errors import QueryError
-from generator.query import Query, Scope
+from generator.promql.query import Query, Scope
 from generator.units import number
 
 

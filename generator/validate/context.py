@@ -7,14 +7,14 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from generator.bundle import Bundle, system_of
+from generator.boards.layout import Board
+from generator.bundle import Bundle
+from generator.cli.terminal import fold
+from generator.config.site import Site
 from generator.errors import Problem
-from generator.layout import Board
-from generator.render import FORMATS
-from generator.rules import Record
-from generator.site import Site
+from generator.outputs import FORMATS
+from generator.rules.rule import Record
 from generator.source import parse
-from generator.terminal import fold
 from generator.units import seconds
 from generator.validate.evidence import Evidence
 from generator.validate.explain import Evaluated
@@ -104,13 +104,17 @@ class Context:
 
     def boards(self) -> Sequence[Board]:
         """Return the boards that are judged: those of systems that are there, and those of all systems."""
-        return [b for stem, b in self.bundle.boards.items() if system_of(stem) in (*self.present, "")]
+        return [b for stem, b in self.bundle.boards.items() if self.bundle.site.system_of(stem) in (*self.present, "")]
 
     def records(self) -> Sequence[Record]:
         """Return the recording rules of systems that are there."""
         rules = self.bundle.rules.items()
         return [
-            r for stem, groups in rules if system_of(stem) in (*self.present, "") for g in groups for r in g.records
+            r
+            for stem, groups in rules
+            if self.bundle.site.system_of(stem) in (*self.present, "")
+            for g in groups
+            for r in g.records
         ]
 
     def groups(self) -> list[Mapping[str, Any]]:

@@ -8,9 +8,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 
 from generator.catalogue import Matcher, Metric
+from generator.config.site import Site
 from generator.promql import select
-from generator.query import Scope
-from generator.site import Site
+from generator.promql.query import Scope
 from generator.validate.context import Context
 from generator.validate.verdict import Verdict, warning
 

@@ -6,9 +6,9 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 
 from generator.catalogue import Kind, Label, Matcher, Metric, version_key
+from generator.config.site import Site
 from generator.promql import select
-from generator.query import Scope
-from generator.site import Site
+from generator.promql.query import Scope
 from generator.units import seconds
 from generator.validate.forms import NO_FORMS, Forms
 from generator.validate.pool import spread

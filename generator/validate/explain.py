@@ -14,10 +14,10 @@ from dataclasses import replace
 import promql_parser as pp
 
 from generator.catalogue import Metric
+from generator.config.site import Site
+from generator.config.timing import LOOK_BACK
 from generator.lint.expression import Matcher, Selector
-from generator.rules import Record
-from generator.site import Site
-from generator.timing import LOOK_BACK
+from generator.rules.rule import Record
 from generator.units import seconds
 from generator.validate.evidence import CERTAIN, Evidence, demanded
 from generator.validate.forms import DROPPED

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote
 
-from generator.layout import Board
+from generator.boards.layout import Board
 from generator.units import seconds
 from generator.validate.answer import Answer
 from generator.validate.context import Context

@@ -9,8 +9,8 @@ from typing import Any
 
 import promql_parser as pp
 
-from generator.layout import Board
-from generator.query import Query
+from generator.boards.layout import Board
+from generator.promql.query import Query
 from generator.units import seconds
 from generator.validate.context import Context
 from generator.validate.explain import Explainer, catalogued

@@ -8,8 +8,8 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
 from generator.bundle import Bundle
-from generator.terminal import fold
-from generator.timing import Timing
+from generator.cli.terminal import fold
+from generator.config.timing import Timing
 from generator.units import seconds
 from generator.validate.access import Access
 from generator.validate.context import Context, Driven, documents

@@ -12,10 +12,10 @@ from typing import Any
 import requests
 import urllib3
 
-from generator.terminal import fold
+from generator.cli.terminal import fold
 from generator.validate.access import Access
 from generator.validate.answer import Answer
-from generator.validate.exchange import Exchange, LateError, session
+from generator.validate.http import Exchange, LateError, session
 
 #: Largest answer that is read. A list of all targets of a large fleet is some ten megabytes; results of queries are small.
 MOST_BYTES = 64 * 1024 * 1024

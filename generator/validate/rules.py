@@ -8,8 +8,7 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from generator.bundle import system_of
-from generator.rules import Record
+from generator.rules.rule import Record
 from generator.units import seconds
 from generator.validate.context import Context
 from generator.validate.explain import Explainer
@@ -81,7 +80,7 @@ def rules(context: Context) -> Iterator[Verdict]:
         for wanted in listed:
             found = [g for g in groups if g.name == wanted["name"]]
             verdicts = _group(context, wanted, found)
-            if system_of(stem) in (*context.systems, ""):
+            if context.bundle.site.system_of(stem) in (*context.systems, ""):
                 yield from verdicts
             else:
                 yield _healthy(verdicts, found).of("rules", str(wanted["name"]))

@@ -9,9 +9,8 @@ import contextlib
 import time
 from collections.abc import Iterator, Sequence
 
-from generator.bundle import system_of
+from generator.config.site import OBSERVABILITY
 from generator.lint import expression
-from generator.site import OBSERVABILITY
 from generator.units import seconds
 from generator.validate.alertmanager import configuration, waits
 from generator.validate.context import Context
@@ -81,7 +80,7 @@ class Stage:
         self._slow_end = waits(loaded, "group_interval") + ticks + SLACK_SECONDS
         self._rules = {r["alert"]: r for g in context.groups() for r in g["rules"] if "alert" in r}
         self._systems = {
-            rule["alert"]: system_of(path.removeprefix("alerts/").removesuffix(".rules.yaml"))
+            rule["alert"]: context.bundle.site.system_of(path.removeprefix("alerts/").removesuffix(".rules.yaml"))
             for path, document in context.files.items()
             if path.startswith("alerts/") and path.endswith(".rules.yaml")
             for group in document["groups"]

@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
+from generator.config.settings import Config
 from generator.errors import GeneratorError, Problem, nearest
-from generator.settings import Config
 
 #: In the place of a name: every system that is enabled.
 ALL = "all"

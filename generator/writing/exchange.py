@@ -14,7 +14,7 @@ import stat
 from collections.abc import Callable, Mapping
 from pathlib import Path, PurePosixPath
 
-from generator import signals
+from generator.cli import signals
 from generator.errors import GeneratorError, Problem
 from generator.writing.leftovers import decided, locked, staged, telling
 from generator.writing.places import content, refused

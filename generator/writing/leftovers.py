@@ -16,7 +16,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from generator import signals
+from generator.cli import signals
 from generator.errors import GeneratorError, Problem
 
 #: Folders that belong to the generator alone.

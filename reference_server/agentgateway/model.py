@@ -11,8 +11,8 @@ from generator.catalogue import Kind, Metric, Versions
 from reference_server.agentgateway import page, traffic
 from reference_server.agentgateway.traffic import BIND, GATEWAY, PLACE, PLAIN, RAW
 from reference_server.agentgateway.workload import CODE, DOCUMENTED, Work
-from reference_server.services.draw import observe, times
-from reference_server.services.model import Model, Process
+from reference_server.core.rates.draw import observe, times
+from reference_server.core.rates.model import Model, Process
 from reference_server.settings import SettingsError
 
 #: Which names the page has.

@@ -20,8 +20,8 @@ from starlette.routing import Route
 
 from generator.catalogue import Kind, Metric, version_key
 from reference_server.agentgateway.workload import CODE, NEWEST
-from reference_server.services import page as pages
-from reference_server.services.model import Process
+from reference_server.core.rates import page as pages
+from reference_server.core.rates.model import Process
 
 TEXT = "text/plain;charset=utf-8"
 OPEN_METRICS = "application/openmetrics-text;charset=utf-8;version=1.0.0"
@@ -82,7 +82,7 @@ def content_type(accept: str) -> str:
 
 def routes(hosting: Any, _: Mapping[str, str]) -> list[Route]:
     """Return both paths of the page, each process's own, and the readiness that the real one has on port 15021."""
-    from reference_server.services.app import page  # its module imports the models
+    from reference_server.core.rates.app import page  # its module imports the models
 
     async def metrics(request: Request) -> Response:
         response = await page(hosting, hosting.process(request.path_params.get("name", "")))

@@ -10,8 +10,8 @@ from collections.abc import Iterator, Mapping
 from generator.catalogue import Versions, version_key
 from reference_server.agentgateway.answers import ANSWERS, UNKNOWN, Answer
 from reference_server.agentgateway.workload import CODE, Work
-from reference_server.services.draw import observe, part, times
-from reference_server.services.model import Process
+from reference_server.core.rates.draw import observe, part, times
+from reference_server.core.rates.model import Process
 
 #: The gateway as it is called on Kubernetes.
 BIND, GATEWAY, LISTENER = "8443/agents/ai-gateway", "agents/ai-gateway", "https"

@@ -15,11 +15,11 @@ from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Match, Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from reference_server.core.rates.hosting import Hosting
+from reference_server.core.rates.model import Process
 from reference_server.langsight.paths import SKIPPED, parsed
 from reference_server.langsight.settings import LangSight
 from reference_server.langsight.work import answered
-from reference_server.services.hosting import Hosting
-from reference_server.services.model import Process
 
 UNAUTHORISED, FORBIDDEN, TOO_LARGE, UNAVAILABLE = 401, 403, 413, 503
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 
+from reference_server.core.rates.model import Model
 from reference_server.langsight import settings
 from reference_server.langsight.page import CONTENT_TYPE, write
 from reference_server.langsight.routes import routes
 from reference_server.langsight.work import Workload, begin, ready, tick
-from reference_server.services.model import Model
 
 #: Of the API, which has the page. Source: seed 002.
 PORT = 8000

@@ -8,9 +8,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from generator.catalogue import Kind, Metric
-from reference_server.exposition import labelled, real_help
-from reference_server.services import page
-from reference_server.services.model import Process
+from reference_server.core.exposition import labelled, real_help
+from reference_server.core.rates import page
+from reference_server.core.rates.model import Process
 
 CONTENT_TYPE = "text/plain; version=1.0.0; charset=utf-8"
 

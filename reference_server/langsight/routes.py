@@ -17,7 +17,10 @@ from starlette.responses import JSONResponse, RedirectResponse, Response
 from starlette.routing import BaseRoute, Match, Mount, Route
 from starlette.types import Scope
 
-from reference_server.bodies import body, told
+from reference_server.core.bodies import body, told
+from reference_server.core.rates.app import page
+from reference_server.core.rates.hosting import Hosting
+from reference_server.core.rates.model import Process
 from reference_server.langsight import settings
 from reference_server.langsight.access import Authenticated, Counted, failed
 from reference_server.langsight.feed import Feed
@@ -25,9 +28,6 @@ from reference_server.langsight.paths import SKIPPED
 from reference_server.langsight.spans import MalformedError, extracted, read
 from reference_server.langsight.stream import Stream
 from reference_server.langsight.work import checked, clients, latency, publish, shown, unready
-from reference_server.services.app import page
-from reference_server.services.hosting import Hosting
-from reference_server.services.model import Process
 
 ACCEPTED, MOVED, UNAUTHORISED, NOT_FOUND, UNPROCESSABLE, LIMITED, UNAVAILABLE = 202, 307, 401, 404, 422, 429, 503
 

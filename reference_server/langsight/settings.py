@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from reference_server import secret
+from reference_server.core import secret
 from reference_server.settings import SettingsError
 
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 from uuid import UUID
 
-from reference_server import strict
+from reference_server.core import strict
 
 #: What an event of the live feed says about a span, in its order.
 FIELDS = ("session_id", "agent_name", "server_name", "tool_name", "status", "latency_ms")

@@ -8,12 +8,12 @@ from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
+from reference_server.core.rates.draw import observe, part, times
+from reference_server.core.rates.model import Probe, Process
+from reference_server.core.rates.python import started, worked
 from reference_server.langsight.feed import Feed
 from reference_server.langsight.paths import normalised, told_apart
 from reference_server.langsight.spans import FIELDS, FIELDS_OF_CODE
-from reference_server.services.draw import observe, part, times
-from reference_server.services.model import Probe, Process
-from reference_server.services.python import started, worked
 
 SPANS, OTLP = "POST /api/traces/spans", "POST /api/traces/otlp"
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Collection
 
 from generator.catalogue import Kind
+from reference_server.core.rates.draw import part, times
+from reference_server.core.rates.model import Process
 from reference_server.langsmith.workload import Workload
-from reference_server.services.draw import part, times
-from reference_server.services.model import Process
 
 #: States that postgres_exporter shows for every database, at 0 where there is none.
 STATES = (

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from generator.catalogue import Kind, Metric
+from reference_server.core.rates.model import Model, Process
 from reference_server.langsmith import sandboxes, smithdb
 from reference_server.langsmith.databases import clickhouse, nginx, postgres, redis
 from reference_server.langsmith.page import CONTENT_TYPE, write
@@ -13,7 +14,6 @@ from reference_server.langsmith.queues import ingest, queues
 from reference_server.langsmith.routes import routes
 from reference_server.langsmith.services import service
 from reference_server.langsmith.workload import Workload
-from reference_server.services.model import Model, Process
 
 #: As the services and the exporters' own defaults have them. Source: seed 004, the catalogue.
 PORTS = {

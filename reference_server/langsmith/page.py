@@ -10,8 +10,8 @@ from __future__ import annotations
 import math
 from decimal import Decimal
 
-from reference_server.services import page
-from reference_server.services.model import Process
+from reference_server.core.rates import page
+from reference_server.core.rates.model import Process
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 

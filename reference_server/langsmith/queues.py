@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from reference_server.core.rates.draw import observe, times
+from reference_server.core.rates.model import Process
 from reference_server.langsmith.workload import Workload
-from reference_server.services.draw import observe, times
-from reference_server.services.model import Process
 
 #: Metric and queues of each page, in the order of the processes of the role.
 PAGES: tuple[tuple[str, tuple[str, ...]], ...] = (

@@ -13,9 +13,9 @@ from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
 
 from generator.catalogue import JsonPage, load
+from reference_server.core.rates.hosting import Hosting
+from reference_server.core.rates.model import Process
 from reference_server.langsmith.queues import PAGES
-from reference_server.services.hosting import Hosting
-from reference_server.services.model import Process
 
 BAD, NOT_FOUND = 400, 404
 
@@ -43,7 +43,7 @@ class _Routes:
 
     async def metrics(self, request: Request) -> Response:
         """Answer a page, or where platform-backend is asked for JSON the depths of its queues."""
-        from reference_server.services import app
+        from reference_server.core.rates import app
 
         process = self._hosting.process(request.path_params.get("name", ""))
         json = (
@@ -65,7 +65,7 @@ class _Routes:
 
     async def probe(self, request: Request) -> Response:
         """Answer as a json_exporter with this bundle's modules; it has read `target` for itself."""
-        from reference_server.services import app
+        from reference_server.core.rates import app
 
         module = request.query_params.get("module", "default")
         numbers = [n for n, page in enumerate(_pages()) if page.module == module]

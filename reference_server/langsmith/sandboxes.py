@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from reference_server.core.rates.draw import observe, part, times
+from reference_server.core.rates.model import Process
 from reference_server.langsmith.workload import Workload
-from reference_server.services.draw import observe, part, times
-from reference_server.services.model import Process
 
 #: Rates per second of the hosts of a few teams: starts and stops, requests to guests, commands, requests and look-ups outward.
 OPERATIONS, REQUESTS, COMMANDS, OUTWARD, LOOKUPS = 0.4, 20.0, 3.0, 6.0, 9.0

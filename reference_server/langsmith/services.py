@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+from reference_server.core.rates.draw import observe, part, times
+from reference_server.core.rates.model import Process
 from reference_server.langsmith.queues import pending
 from reference_server.langsmith.workload import Workload
-from reference_server.services.draw import observe, part, times
-from reference_server.services.model import Process
 
 #: Paths of each service with their share of its requests; the services' real ones were not seen.
 PATHS = {

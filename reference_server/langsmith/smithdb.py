@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from reference_server.core.rates.draw import observe, part, times
+from reference_server.core.rates.model import Process
 from reference_server.langsmith.workload import Workload
-from reference_server.services.draw import observe, part, times
-from reference_server.services.model import Process
 
 #: Rates per second of a SmithDB of a few teams: batches, flushes, queries, operations on the store, compactions.
 BATCHES, FLUSHES, QUERIES, OPERATIONS, COMPACTIONS = 25.0, 0.2, 8.0, 4.0, 0.05

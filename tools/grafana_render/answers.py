@@ -15,9 +15,9 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
 
-from tests.matrix import fleet, panels
-from tests.matrix.engines import NEWEST, Stage, stage
-from tests.matrix.outcomes import RULES
+from testbed.matrix import fleet, panels
+from testbed.matrix.engines import NEWEST, Stage, stage
+from testbed.matrix.outcomes import RULES
 
 #: The two choices of a board.
 CHOICES = ("all", "one")

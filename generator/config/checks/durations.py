@@ -18,7 +18,7 @@ _BESIDE: Mapping[str, Place] = {
 
 
 def durations(document: Document, catalogue: Catalogue) -> Iterator[Problem]:  # noqa: ARG001 - a check's signature
-    """Yield what `generator.timing` says cannot work, at the first of its keys that the file has."""
+    """Yield what `generator.config.timing` says cannot work, at the first of its keys that the file has."""
     for wrong in timing(document.data).wrong():
         place = next((p for p in wrong.places if p in document.lines), wrong.places[0])
         if not document.dropped(*_BESIDE.get(wrong.places[0][-1], place)):

@@ -6,9 +6,9 @@ import re
 from collections.abc import Iterator, Mapping
 
 from generator.catalogue import Catalogue
-from generator.config.defaults import DISCOVERY, ENABLED, KINDS
+from generator.config.defaults import KINDS
+from generator.config.settings import REPLICAS, Labels
 from generator.errors import Problem
-from generator.settings import REPLICAS, Labels
 from generator.source import Document, short
 
 _NAME = re.compile(r"[a-zA-Z_][a-zA-Z0-9_]*")
@@ -56,7 +56,7 @@ def _taken(document: Document, catalogue: Catalogue) -> Mapping[str, str]:
     given = document.data.get("systems", {})
     out: dict[str, str] = {}
     for name, system in catalogue.systems.items():
-        if given.get(name, {}).get("enabled", name in ENABLED or name not in DISCOVERY):
+        if given.get(name, {}).get("enabled", True):
             why = f"is taken: series of {system.title} have it"
             for metric in system.metrics:
                 out = dict.fromkeys(metric.labels, why) | out

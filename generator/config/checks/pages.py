@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from typing import Any
 
 from generator.catalogue import Catalogue, System
 from generator.errors import Problem
-from generator.limits import LIMITS_BY_NAME
 from generator.source import Document
 from generator.units import number
-
-#: Thresholds that tell of a page that grows: whose page, and how many samples each of what they count makes.
-TELLING: Mapping[str, tuple[str, int]] = {"langsight_paths": ("langsight", 14), "scrape_samples": ("agent_server", 1)}
 
 
 def pages(document: Document, catalogue: Catalogue) -> Iterator[Problem]:
@@ -23,9 +19,10 @@ def pages(document: Document, catalogue: Catalogue) -> Iterator[Problem]:
             what = f"'label_limit' is {limit}, and Prometheus would refuse every page: some series have {least} labels at least"
             fix = f"set it to {least} or more, or to 0 for any number"
             yield document.problem(("systems", name, "scrape", "label_limit"), what, fix)
-    for name, (system, each) in TELLING.items():
+    for threshold in (threshold for threshold in catalogue.limits.values() if threshold.samples):
+        name, system, each = threshold.name, threshold.system, threshold.samples
         scrape = document.data.get("systems", {}).get(system, {}).get("scrape", {})
-        told: Any = document.data.get("thresholds", {}).get(name, LIMITS_BY_NAME[name].value)
+        told: Any = document.data.get("thresholds", {}).get(name, threshold.value)
         limit = scrape.get("sample_limit", catalogue.systems[system].endpoint.sample_limit)
         if not limit or isinstance(told, bool) or not isinstance(told, (int, float)) or told * each < limit:
             continue

@@ -6,8 +6,8 @@ from collections.abc import Iterator
 
 from generator.catalogue import Catalogue
 from generator.config.checks.labels import RESERVED
+from generator.config.settings import REPLICAS, Labels
 from generator.errors import Problem
-from generator.settings import REPLICAS, Labels
 from generator.source import Document, Place
 
 

@@ -6,9 +6,8 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from generator.catalogue import Catalogue, Endpoint, System
-from generator.config.defaults import DISCOVERY, ENABLED
 from generator.config.values import roles as scraped
-from generator.config.versions import in_the_field, names
+from generator.config.versions import in_the_field, named
 from generator.errors import Problem, nearest
 from generator.source import Document, short
 
@@ -28,7 +27,7 @@ def systems(document: Document, catalogue: Catalogue) -> Iterator[Problem]:
         elif prefix and prefix.startswith("__"):
             what = f"'prefix' is {short(prefix)}, and Prometheus keeps names that begin with __ for itself"
             yield document.problem(("systems", name, "prefix"), what, "write METRIC_PREFIX as the servers have it")
-    if all(given.get(name, {}).get("enabled", name in ENABLED) is False for name in DISCOVERY):
+    if all(given.get(name, {}).get("enabled", True) is False for name in catalogue.targets):
         what = "every system is off, and nothing is left to be watched"
         yield document.problem(("systems",), what, "leave one on, or leave the file out: all are on by default")
     yield from _same(document, given)
@@ -79,7 +78,7 @@ def _same(document: Document, given: Mapping[str, Any]) -> Iterator[Problem]:
     seen: dict[tuple[tuple[str, str], ...], str] = {}
     for name, system in given.items():
         asked = tuple(sorted(system.get("match", {}).items()))
-        if asked and system.get("enabled", name in ENABLED):
+        if asked and system.get("enabled", True):
             first = seen.setdefault(asked, name)
             if first != name:
                 what = f"match is the same as that of {first}: nothing tells their targets apart"
@@ -90,7 +89,7 @@ def _versions(document: Document, system: System, given: Any) -> Iterator[Proble
     """Yield a text that names no versions."""
     if given is not None and in_the_field(system, given) is None:
         newest = system.newest or "1.4.1"
-        fix = f'use {", ".join(names(system))}, a version such as "{newest}", or a range, the older one first: "1.2 - 1.4.1", ">=1.2", "<=1.4"'
+        fix = f'use {", ".join(named(system))}, a version such as "{newest}", or a range, the older one first: "1.2 - 1.4.1", ">=1.2", "<=1.4"'
         yield document.problem(
             ("systems", system.name, "versions"), f"{given!r} is no version and no range of versions", fix
         )

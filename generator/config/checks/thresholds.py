@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from generator.catalogue import Catalogue
+from generator.catalogue import Catalogue, Limit
 from generator.errors import Problem, nearest
-from generator.limits import LIMITS_BY_NAME, Limit
 from generator.source import Document, otherwise
 from generator.units import number
 
@@ -23,11 +22,11 @@ def thresholds(document: Document, catalogue: Catalogue) -> Iterator[Problem]:
 
 
 def _threshold(document: Document, catalogue: Catalogue, name: str, value: Any) -> list[Problem]:
-    place = ("thresholds", name)
-    if name not in LIMITS_BY_NAME:
-        fix = nearest(name, list(LIMITS_BY_NAME), otherwise=f"use one of {', '.join(LIMITS_BY_NAME)}")
+    place, limits = ("thresholds", name), catalogue.limits
+    if name not in limits:
+        fix = nearest(name, list(limits), otherwise=f"use one of {', '.join(limits)}")
         return [document.problem(place, f"unknown threshold {name!r}", fix)]
-    limit = LIMITS_BY_NAME[name]
+    limit = limits[name]
     if isinstance(value, bool) or not isinstance(value, (int, float)):
         return [
             document.problem(

@@ -1,0 +1,1 @@
+"""How series are shown: panels, boards, and the rows that all systems share."""

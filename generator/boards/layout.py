@@ -1,0 +1,292 @@
+"""Boards: rows of panels on Grafana's grid, with variables, links and annotations. Decides ids, never content."""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+
+from grafanalib import core as g
+
+from generator.boards import grafana
+from generator.boards.panels import RATE_INTERVAL, Shown
+from generator.catalogue import Matcher, Metric
+from generator.config.site import Site, reasons
+from generator.promql import select
+from generator.promql.query import Scope, here, within_retention
+from generator.promql.several import ups
+from generator.rules.rule import board_uid
+from generator.units import period, seconds
+
+#: Variables of a board about deployments, and those of one that goes down to processes.
+WIDE = ("cluster", "namespace", "deployment")
+DEEP = (*WIDE, "role", "instance")
+
+_ABOUT = {
+    "cluster": "Clusters; All also means those without the label.",
+    "namespace": "Namespaces of the chosen clusters.",
+    "deployment": "Deployments of the chosen namespaces.",
+    "instance": "Processes of the chosen deployments and roles.",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """A titled row of panels. A collapsed one runs no query until it is opened."""
+
+    title: str
+    panels: tuple[Shown, ...]
+    collapsed: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class LeftOut:
+    """Something that the configuration makes impossible.
+
+    Attributes:
+        where: The file in which it would be.
+        what: The board, panel or rule.
+        why: The reasons, each after the series that it holds for.
+
+    """
+
+    where: str
+    what: str
+    why: str
+
+
+def why(missing: Iterable[tuple[str, str]]) -> str:
+    """Return reasons as one text: `series, series: reason; series: reason`."""
+    series: dict[str, list[str]] = {}
+    for name, reason in dict.fromkeys(missing):
+        series.setdefault(reason, []).append(name)
+    return "; ".join(f"{', '.join(names)}: {reason}" for reason, names in series.items())
+
+
+@dataclass(frozen=True, slots=True)
+class Board:
+    """A laid-out board.
+
+    Attributes:
+        stem: Module stem and file stem.
+        uid: Its uid.
+        title: Its title.
+        dashboard: The grafanalib dashboard.
+        panels: The panels that are on it, in order.
+        left_out: The panels that are not, and why.
+
+    """
+
+    stem: str
+    uid: str
+    title: str
+    dashboard: grafana.Dashboard
+    panels: tuple[Shown, ...]
+    left_out: tuple[LeftOut, ...]
+
+    @property
+    def metrics(self) -> tuple[Metric, ...]:
+        """Every catalogue metric that some panel reads."""
+        return tuple(m for shown in self.panels for q in shown.possible for m in q.metrics)
+
+
+def row(title: str, *panels: Shown, collapsed: bool = False) -> Row:
+    """Return a row of `panels`."""
+    return Row(title, panels, collapsed)
+
+
+def board(
+    site: Site,
+    stem: str,
+    title: str,
+    *,
+    system: str,
+    about: str,
+    rows: Sequence[Row],
+    variables: Sequence[str] = DEEP,
+    fleet: bool = False,
+) -> Board:
+    """Lay out a board.
+
+    Args:
+        site: The installation.
+        stem: Stem of the module; the uid follows from it.
+        title: The title.
+        system: The system that it is about; empty when it is about all that are enabled.
+        about: Which questions it answers, and for whom.
+        rows: The rows, in the order in which one triages. A row that loses all its panels is left out.
+        variables: Names of the variables, widest first; those at the end that no query uses are left out, and the
+            role where the system has none.
+        fleet: It opens with all deployments; others open with the first one.
+
+    """
+    uid = board_uid(site, stem)
+    variables = [name for name in variables if name != "role" or (system and site.catalogue.systems[system].roles)]
+    scope = here(site, RATE_INTERVAL, *_matchers(site, variables))
+    where = f"dashboards/{stem}.json"
+    rows = [replace(r, panels=tuple(_kept(site, p, scope) for p in r.panels)) for r in rows]
+    left_out = [
+        LeftOut(where, shown.title, why(m for q in shown.queries for m in q.missing))
+        for r in rows
+        for shown in r.panels
+        if shown.queries and not shown.possible
+    ]
+    kept = [(r, [p for p in r.panels if p.possible or not p.queries]) for r in rows]
+    placed = _place(site, [(r, panels) for r, panels in kept if panels], scope, stem)
+    variables = _used(variables, scope, [p for _, panels in kept for p in panels])
+    tags = [*site.config.tags, system.replace("_", "-") or "overview"]
+    dashboard = grafana.Dashboard(
+        title=title,
+        uid=uid,
+        description=about,
+        tags=tags,
+        editable=True,
+        refresh=site.config.refresh,
+        time=g.Time(site.config.time_from, "now"),
+        templating=g.Templating([grafana.datasource_variable(), *_variables(site, system, variables, fleet=fleet)]),
+        annotations=g.Annotations(list(_annotations(site, system, variables))),
+        links=list(_links(site, tags[-1] if system else tags[0])),
+        panels=placed,
+    )
+    return Board(stem, uid, title, dashboard, tuple(p for _, panels in kept for p in panels), tuple(left_out))
+
+
+def _kept(site: Site, shown: Shown, scope: Scope) -> Shown:
+    """Return a panel whose queries that look back beyond the retention are impossible."""
+    return replace(shown, queries=tuple(within_retention(q, scope, site.timing.retention) for q in shown.queries))
+
+
+def _used(variables: Sequence[str], scope: Scope, panels: Sequence[Shown]) -> list[str]:
+    """Return the variables without the narrowest ones that no query is held to."""
+    text = " ".join(q.build(scope) for p in panels for q in p.possible)
+    last = max((n for n, name in enumerate(variables) if f'"${name}"' in text), default=-1)
+    return list(variables[: last + 1])
+
+
+def _links(site: Site, tag: str) -> Iterator[g.DashboardLink]:
+    yield g.DashboardLink(
+        type="dashboards",
+        tags=[tag],
+        asDropdown=True,
+        title="Boards",
+        includeVars=True,
+        keepTime=True,
+        icon="external link",
+    )
+    url = site.config.runbook_base_url
+    if "://" in url:
+        yield g.DashboardLink(
+            type="link",
+            title="Runbooks",
+            uri=url,
+            icon="doc",
+            targetBlank=True,
+            tooltip="What to do when an alert fires",
+        )
+
+
+def _matchers(site: Site, variables: Sequence[str]) -> Iterator[Matcher]:
+    for name in variables:
+        yield Matcher(getattr(site.labels, name), "=~", f"${name}")
+
+
+def _variables(site: Site, system: str, names: Sequence[str], *, fleet: bool) -> Iterator[grafana.Variable]:
+    systems = [system] if system else [n for n, known in site.config.systems.items() if known.enabled]
+    found = list(ups(site, systems).values())
+    roles = site.config.systems[system].roles if system else ()
+    about = {**_ABOUT, "role": f"Process roles: {', '.join(roles)}."}
+    for number, name in enumerate(names):
+        chain = here(site, "", *_matchers(site, names[:number]))
+        label, regex = getattr(site.labels, name), ""
+        query = f"label_values({select(found[0], chain)}, {label})"
+        if len(found) > 1:  # label_values() takes one selector
+            seen = " or ".join(f"last_over_time({select(up, chain)}[$__range])" for up in found)
+            query, regex = f"query_result(count by ({label}) ({seen}))", f'/{label}="([^"]*)"/'
+        yield grafana.label_variable(
+            name,
+            name.capitalize(),
+            query,
+            default_all=fleet or name != "deployment",
+            description=about[name],
+            regex=regex,
+        )
+
+
+def _annotations(site: Site, system: str, variables: Sequence[str]) -> Iterator[object]:
+    alerts = site.firing(*([system] if system else []))
+    held = [v for v in variables if v in WIDE]
+    scope = here(site, "", *_matchers(site, held))
+    tags = ",".join(("alertname", "severity", *site.identity))
+    for severity, color in (("critical", "red"), ("warning", "orange")):
+        yield grafana.alert_annotation(
+            f"Firing: {severity}", select(alerts.where(severity=severity), scope), color, tags
+        )
+
+
+def _place(site: Site, rows: Sequence[tuple[Row, list[Shown]]], scope: Scope, stem: str) -> list[object]:
+    """Rows and panels, left to right. All panels of a line get the line's height: Grafana would pull the next line up.
+
+    A panel that has the half of a line to itself gets the whole.
+    """
+    out: list[object] = []
+    top = 0
+    for r, panels in rows:
+        inner, bottom = _lines(site, panels, scope, stem, top + 1)
+        head = grafana.Row(
+            title=r.title,
+            id=_id(stem, r.title),
+            collapsed=r.collapsed,
+            gridPos=g.GridPos(h=1, w=grafana.WIDTH, x=0, y=top),
+        )
+        out.append(grafana.evolve(head, panels=inner) if r.collapsed else head)
+        out += [] if r.collapsed else inner
+        top = top + 1 if r.collapsed else bottom
+    return out
+
+
+def _lines(site: Site, panels: Sequence[Shown], scope: Scope, stem: str, top: int) -> tuple[list[object], int]:
+    lines: list[list[Shown]] = []
+    used = grafana.WIDTH
+    for shown in panels:
+        if used + shown.size[0] > grafana.WIDTH:
+            lines.append([])
+            used = 0
+        lines[-1].append(shown)
+        used += shown.size[0]
+    out: list[object] = []
+    interval = period(seconds(site.timing.scrape))  # Grafana reads neither 1.5s nor 1m30s
+    for line in lines:
+        if len(line) == 1 and line[0].size[0] == grafana.WIDTH // 2:
+            line[0] = line[0].wide(grafana.WIDTH)
+        height = max(shown.size[1] for shown in line)
+        x = 0
+        for shown in line:
+            made = grafana.every(shown.make(shown.possible, scope, _description(site, shown)), interval)
+            place = g.GridPos(h=height, w=shown.size[0], x=x, y=top)
+            out.append(grafana.evolve(made, id=_id(stem, shown.title), gridPos=place))
+            x += shown.size[0]
+        top += height
+    return out, top
+
+
+def _id(stem: str, title: str) -> int:
+    """Return an id that stays when panels are added, moved or removed: links and alerts may point at it."""
+    return zlib.crc32(f"{stem}/{title}".encode()) % 900_000 + 100_000
+
+
+def _description(site: Site, shown: Shown) -> str:
+    """What is shown, what to know about it, and why it may be empty. Markdown."""
+    helps = list(dict.fromkeys(q.help for q in shown.possible))
+    if shown.columns:
+        held = [(name, q) for name, q in zip(shown.columns, shown.queries, strict=True) if not q.missing]
+        helps = ["\n".join(f"- **{name}**: {q.help}" for name, q in held)]
+    metrics = list(dict.fromkeys(m for q in shown.possible for m in q.metrics))
+    why_empty = dict.fromkeys(r for m in metrics for r in reasons(m, site.catalogue.systems[m.system]))
+    if any(q.recorded for q in shown.possible):
+        why_empty = {"the recording rules are not loaded": None, **why_empty}
+    parts = [" ".join(helps), shown.note]
+    if why_empty:
+        parts.append("Empty when " + "; or ".join(why_empty) + ".")
+    if metrics:
+        parts.append("Reads " + ", ".join(dict.fromkeys(m.full_name for m in metrics)) + ".")
+    return "\n\n".join(part for part in parts if part)

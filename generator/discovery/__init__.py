@@ -1,0 +1,1 @@
+"""How targets are found: Prometheus, Kubernetes, the OpenTelemetry Collector, JSON pages."""

@@ -1,0 +1,353 @@
+"""What a query is: an expression to be, its unit, its labels, and what it stands on. Arithmetic on queries.
+
+A query does not know where it runs: the panel or rule that runs it hands in a `Scope` with the range window and the
+matchers that every selector gets. One query so serves a panel and an alert, and the two cannot differ.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+from generator.catalogue import Limit, Matcher, Metric
+from generator.config.site import Site
+from generator.errors import QueryError
+from generator.units import number, seconds
+
+_LOOKS_BACK = re.compile(r"(?:\[|\boffset )((?:\d+(?:ms|[smhdw]))+)")
+
+
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """Where a query runs.
+
+    Attributes:
+        window: Its range window; empty where it has none.
+        matchers: Matchers for every selector that has their label.
+        at: Modifier of every range, such as `@ end()`, that fixes when it ends; empty when it ends at each step.
+        shortest: The shortest window that a query may ask for instead; shorter ones are widened. Empty: as it asks.
+
+    """
+
+    window: str
+    matchers: tuple[Matcher, ...] = ()
+    at: str = ""
+    shortest: str = ""
+
+    @property
+    def range(self) -> str:
+        """What stands behind a selector that is read over the window."""
+        return f"[{self.window}]{self.at and f' {self.at}'}"
+
+    def over(self, window: str) -> Scope:
+        """Return the scope with another range window; `$...` is Grafana's own affair."""
+        fixed = not self.shortest or window.startswith("$")
+        return replace(self, window=window if fixed else max(window, self.shortest, key=seconds))
+
+
+def here(site: Site, window: str = "", *matchers: Matcher) -> Scope:
+    """Return where a query of this installation runs, with its selectors.
+
+    Args:
+        site: The installation.
+        window: Range window, which holds enough scrapes; `$...` is Grafana's own affair.
+        matchers: Those of a board's variables.
+
+    """
+    over = window if window.startswith("$") or not window else site.timing.over(window)
+    return Scope(over, (*site.selectors, *matchers), shortest=site.timing.shortest)
+
+
+@dataclass(frozen=True, slots=True)
+class Query:
+    """An expression to be.
+
+    Attributes:
+        build: Scope in, PromQL out.
+        unit: Unit of the result: a catalogue unit, `x/s` for a rate, `ratio` for a share.
+        labels: Labels of the result, in the order of the legend.
+        help: What is measured, one sentence.
+        metrics: The catalogue metrics that it reads.
+        legend: Grafana legend.
+        missing: Why the configuration makes it impossible, as (series, reason); empty when it is possible.
+        edges: Bucket edges, in `unit`, where the result is a quantile.
+        compound: It is a binary expression, so an operand of another one needs parentheses.
+        recorded: It reads recorded series, which have identity labels only.
+        steady: Labels are those of the raw series; it must be aggregated before it is combined with others.
+
+    """
+
+    build: Callable[[Scope], str]
+    unit: str
+    labels: tuple[str, ...]
+    help: str
+    metrics: tuple[Metric, ...]
+    legend: str = ""
+    missing: tuple[tuple[str, str], ...] = ()
+    edges: tuple[float, ...] = ()
+    compound: bool = False
+    recorded: bool = False
+
+    def named(self, legend: str) -> Query:
+        """Return the query with another legend."""
+        return replace(self, legend=legend)
+
+    def about(self, text: str) -> Query:
+        """Return the query with another help sentence."""
+        return replace(self, help=text)
+
+    def as_unit(self, unit: str) -> Query:
+        """Return the query in another unit of the same size: a busy slot is a run."""
+        return replace(self, unit=unit)
+
+    def over(self, window: str) -> Query:
+        """Return the query with a range window of its own, whatever the scope says."""
+        build = self.build
+        return replace(self, build=lambda scope: build(scope.over(window)))
+
+    def __add__(self, other: Query) -> Query:
+        """Sum of two queries of one unit."""
+        return self._same_unit("+", other)
+
+    def __sub__(self, other: Query) -> Query:
+        """Difference of two queries of one unit."""
+        return self._same_unit("-", other)
+
+    def __truediv__(self, other: Query) -> Query:
+        """Share that this query has of `other`, both of one unit. Nothing by nothing is NaN, which no comparison passes."""
+        return replace(self._same_unit("/", other), unit="ratio", edges=())
+
+    def __mul__(self, factor: float) -> Query:
+        """Multiple of the query."""
+        text = self.operand
+        return replace(self, build=lambda scope: f"{factor:g} * {text(scope)}", compound=True)
+
+    def complement(self) -> Query:
+        """1 less the query, which is a share."""
+        text = self.operand
+        return replace(self, build=lambda scope: f"1 - {text(scope)}", compound=True)
+
+    def or_zero(self) -> Query:
+        """0 where there is no series at all; only for a query without labels, where that is the truth."""
+        if self.labels:
+            raise QueryError(
+                f"0 for a query by ({', '.join(self.labels)})",
+                "drop the labels, or show nothing where there is nothing",
+            )
+        text = self.operand
+        return replace(self, build=lambda scope: f"{text(scope)} or vector(0)", compound=True)
+
+    def either(self, other: Query) -> Query:
+        """What is in this query or in `other`, by labels; the values may mean different things, so they have no unit."""
+        return replace(self._combine("or", other), unit="none", edges=())
+
+    def whether(self, value: float) -> Query:
+        """1 where the query is above `value`, and 0 where it is not; it has no unit."""
+        text = self.operand
+        return replace(
+            self, build=lambda scope: f"{text(scope)} > bool {number(value)}", unit="none", compound=True, edges=()
+        )
+
+    def over_time(self, function: str, range_: str) -> Query:
+        """Return `function` over the values of the query at every step of a range, `30m:5m`; least and greatest keep its unit."""
+        text = self.build
+        return replace(self, build=lambda scope: f"{function}(({text(scope)})[{range_}])", compound=False)
+
+    def at_best(self, range_: str) -> Query:
+        """Greatest value over a range of evaluations, `5m:30s`: what a series that comes and goes reached."""
+        text = self.build
+        return replace(self, build=lambda scope: f"max_over_time(({text(scope)})[{range_}])", compound=False)
+
+    def usual(self, range_: str, before: str) -> Query:
+        """Median over a range of evaluations, `7d:1h`, that ended `before` ago: what is ordinary, whatever happened for less than half of it."""
+        text = self.build
+        return replace(
+            self,
+            build=lambda scope: f"quantile_over_time(0.5, ({text(scope)})[{range_}] offset {before})",
+            compound=False,
+        )
+
+    def filled(self, base: Query) -> Query:
+        """0 where there is no series but `base` has one with the same labels.
+
+        A counter is born at its first event; where `base` shows that its process is watched, no series means none yet.
+        A `base` that the configuration makes impossible fills nothing.
+        """
+        if base.missing:
+            return self
+        joined = self._combine("or", replace(base, build=(base * 0).build, compound=True))
+        return replace(joined, unit=self.unit, metrics=self.metrics, missing=self.missing, edges=())
+
+    def plus(self, other: Query) -> Query:
+        """Sum of two queries of one unit and the same labels, where a series that only one of them has counts whole."""
+        both = self._same_unit("or", other)
+        left, right, by = self.operand, other.operand, f" by ({', '.join(self.labels)})" if self.labels else ""
+
+        def build(scope: Scope) -> str:
+            added = f'label_replace({right(scope)}, "part", "second", "", "")'  # so that both are kept
+            return f"sum{by} (\n{indented(f'{left(scope)}{chr(10)}or{chr(10)}{added}')}\n)"
+
+        return replace(both, build=build, compound=False, edges=())
+
+    def per(self, other: Query, unit: str) -> Query:
+        """Quotient of two queries of different units, in `unit`."""
+        return replace(self._combine("/", other), unit=unit, edges=())
+
+    def above(self, limit: Limit | float) -> Query:
+        """Keep what is greater than `limit`, in the query's unit."""
+        return self._compare(">", limit)
+
+    def at_least(self, limit: Limit | float) -> Query:
+        """Keep what is `limit` or more, in the query's unit."""
+        return self._compare(">=", limit)
+
+    def below(self, limit: Limit | float) -> Query:
+        """Keep what is less than `limit`, in the query's unit."""
+        return self._compare("<", limit)
+
+    def at_most(self, limit: Limit | float) -> Query:
+        """Keep what is `limit` or less, in the query's unit."""
+        return self._compare("<=", limit)
+
+    def equals(self, value: float) -> Query:
+        """Keep what is exactly `value`."""
+        return self._compare("==", value)
+
+    def both(self, other: Query) -> Query:
+        """Keep what has a partner with the same labels in `other`; values stay."""
+        return replace(self._combine("and", other), unit=self.unit, edges=self.edges)
+
+    def without(self, other: Query) -> Query:
+        """Keep what has no partner with the same labels in `other`; values stay. Impossible when `other` is."""
+        return replace(self._combine("unless", other), unit=self.unit, edges=self.edges)
+
+    def without_any(self, other: Query) -> Query:
+        """Keep everything while there is nothing at all in `other`, whatever its labels; values stay. Impossible when `other` is."""
+        left, right = self.operand, other.operand
+        return replace(
+            self,
+            build=lambda scope: f"{left(scope)}\nunless on ()\n{right(scope)}",
+            metrics=(*self.metrics, *(m for m in other.metrics if m not in self.metrics)),
+            missing=(*self.missing, *(m for m in other.missing if m not in self.missing)),
+            compound=True,
+            recorded=self.recorded or other.recorded,
+        )
+
+    def among(self, other: Query) -> Query:
+        """Keep what belongs to something in `other`, whose labels are some of this query's; values stay.
+
+        Raises:
+            QueryError: `other` has a label that this query lacks.
+
+        """
+        if lost := [label for label in other.labels if label not in self.labels]:
+            what = f"a query by ({', '.join(self.labels)}) among one by ({', '.join(other.labels)})"
+            raise QueryError(what, f"drop {', '.join(lost)} from the second one, or keep it in the first")
+        left, right, on = self.operand, other.operand, ", ".join(other.labels)
+        return replace(
+            self,
+            build=lambda scope: f"{left(scope)}\nand on ({on})\n{right(scope)}",
+            metrics=(*self.metrics, *(m for m in other.metrics if m not in self.metrics)),
+            missing=(*self.missing, *(m for m in other.missing if m not in self.missing)),
+            compound=True,
+            recorded=self.recorded or other.recorded,
+        )
+
+    def top(self, most: int) -> Query:
+        """Keep the greatest `most` series at each time, where labels have many values; for a table, which has one time."""
+        text = self.build
+        return replace(
+            self, build=lambda scope: _topk(most, text(scope)), compound=False, help=f"{self.help} The greatest {most}."
+        )
+
+    def greatest(self, most: int, whole: str) -> Query:
+        """Keep the `most` series that are greatest over the range of a graph, so that none comes and goes with its rank.
+
+        Args:
+            most: How many.
+            whole: Duration of the graph's range.
+
+        Raises:
+            QueryError: It has no range window, so its value over the whole range is not known.
+
+        """
+        left, text = self.operand, self.build
+        if whole not in text(Scope(whole)):
+            raise QueryError("the greatest of a query without a range window", "use a rate, or a mean over the window")
+
+        def build(scope: Scope) -> str:
+            ranked = _topk(most, text(replace(scope, window=whole, at="@ end()")))
+            return f"{left(scope)}\nand\n{ranked}"
+
+        return replace(
+            self, build=build, compound=True, edges=(), help=f"{self.help} The greatest {most} over the range."
+        )
+
+    def otherwise(self, other: Query) -> Query:
+        """Take `other` where this query has no partner with the same labels. An impossible one of the two is left out."""
+        if other.missing:
+            return self
+        if self.missing:
+            return other
+        return replace(self._same_unit("or", other), edges=())
+
+    def operand(self, scope: Scope) -> str:
+        """Return the text, in parentheses where an operator next to it would tear it apart."""
+        text = self.build(scope)
+        return f"(\n{indented(text)}\n)" if self.compound and "\n" in text else f"({text})" if self.compound else text
+
+    def _same_unit(self, op: str, other: Query) -> Query:
+        if self.unit != other.unit:
+            raise QueryError(f"{op!r} of {self.unit} and {other.unit}", "bring both to one unit first")
+        return self._combine(op, other)
+
+    def _combine(self, op: str, other: Query) -> Query:
+        if set(self.labels) != set(other.labels):
+            what = f"{op!r} of a query by ({', '.join(self.labels)}) and one by ({', '.join(other.labels)})"
+            raise QueryError(what, "group both by the same labels, or nothing matches")
+        left, right = self.operand, other.operand
+        return replace(
+            self,
+            build=lambda scope: f"{left(scope)}\n{op}\n{right(scope)}",
+            metrics=(*self.metrics, *(m for m in other.metrics if m not in self.metrics)),
+            missing=(*self.missing, *(m for m in other.missing if m not in self.missing)),
+            compound=True,
+            recorded=self.recorded or other.recorded,
+        )
+
+    def _compare(self, op: str, limit: Limit | float) -> Query:
+        value = limit.value if isinstance(limit, Limit) else float(limit)
+        if isinstance(limit, Limit) and limit.unit != self.unit:
+            raise QueryError(
+                f"a query in {self.unit} is compared with {limit.name}, in {limit.unit}", "compare like with like"
+            )
+        if self.edges and value not in self.edges[:-1]:
+            edges = ", ".join(number(e) for e in self.edges[:-1])
+            what = f"{number(value)} is no bucket edge of {self.metrics[0].full_name} below its last one"
+            raise QueryError(what, f"use one of {edges}")
+        text = self.operand
+        return replace(self, build=lambda scope: f"{text(scope)} {op} {number(value)}", compound=True, edges=())
+
+
+def within_retention(query: Query, scope: Scope, retention: str) -> Query:
+    """Return the query, as impossible where one of its ranges or offsets is longer than Prometheus keeps samples."""
+    longest = looks_back(query, scope)
+    if query.missing or not longest or seconds(longest) <= seconds(retention):
+        return query
+    reason = f"a window of {longest} is longer than samples are kept (evaluation: retention: {retention})"
+    return replace(query, missing=((query.metrics[0].full_name, reason),))
+
+
+def looks_back(query: Query, scope: Scope) -> str:
+    """Return the longest range or offset of the query, as it is written; empty where it reads this moment only."""
+    return max(_LOOKS_BACK.findall(query.build(scope)), key=seconds, default="")
+
+
+def _topk(most: int, inner: str) -> str:
+    return f"topk({most}, {inner})" if "\n" not in inner else f"topk({most},\n{indented(inner)}\n)"
+
+
+def indented(text: str) -> str:
+    """Return a text of several lines, each two spaces further in."""
+    return "\n".join(f"  {line}" for line in text.splitlines())

@@ -1,0 +1,1 @@
+"""What is told: alerts, recorded series, what silences what, and who is notified."""

@@ -1,0 +1,116 @@
+"""Agent Server fleet: is any deployment in trouble, and which one?
+
+For whoever is on call for all of them. Draws recorded series alone, and tables read gauges of which each process has one
+series, so it stays fast with a thousand servers.
+"""
+
+from __future__ import annotations
+
+from generator.boards import processes as targets
+from generator.boards.layout import WIDE, Board, board, row
+from generator.boards.panels import Column, lines, stat, table
+from generator.catalogue import Limit
+from generator.config.site import Site
+from generator.promql import count
+from generator.promql.query import Query
+from generator.rules.rule import board_uid, recorded
+from generator.systems.agent_server.records import error_share, flow, levels, records
+
+
+def dashboard(site: Site) -> Board:
+    """Build the board."""
+    by = site.identity
+    now, kept = levels(site), records(site)
+    errors, requests = (flow(site, "http_availability", what) for what in ("bad", "total"))
+    failed, ended = (flow(site, "run_success", what) for what in ("bad", "total"))
+    firing = site.firing("agent_server")
+    return board(
+        site,
+        "agent_server_fleet",
+        "Agent Server / Fleet",
+        system="agent_server",
+        about=__doc__ or "",
+        variables=WIDE,
+        fleet=True,
+        rows=[
+            row(
+                "Is anything wrong?",
+                stat(
+                    "Firing: critical",
+                    count(firing.where(severity="critical")).as_unit("alerts").or_zero().about("Alerts that page."),
+                    limit=Limit("any", 1, "alerts", "Any."),
+                ),
+                stat(
+                    "Firing: warning",
+                    count(firing.where(severity="warning")).or_zero().about("Alerts that open a ticket."),
+                ),
+                stat("Processes down", _down(site), limit=Limit("processes_down", 1, "instances", "Any.")),
+                stat("Failed requests", errors / requests, limit=site.limit("http_error_ratio")),
+                stat("Failed runs", failed / ended),
+                stat("Runs waiting", now["pending"]),
+            ),
+            row(
+                "Which alerts?",
+                targets.alerts(site, "agent_server", link=_deployment_link(site)),
+            ),
+            row(
+                "Which deployment?",
+                table("Deployments", _columns(site), sort="Requests/s", link=_deployment_link(site)).wide(24, 12),
+            ),
+            row(
+                "Since when?",
+                lines("Requests", flow(site, "http_availability", "total", by=by)),
+                lines(
+                    "Failed share of requests",
+                    error_share(site, "http_availability", site.timing.window),
+                    limit=site.limit("http_error_ratio"),
+                ),
+                lines("Waiting runs", recorded(kept["pending"], by=by)),
+                lines("Free job slots", recorded(kept["slots_free"], by=by)),
+                lines("Failed runs by deployment", flow(site, "run_success", "bad", by=by)),
+                lines(
+                    "Postgres pool in use, fullest process",
+                    recorded(kept["pg_used"], by=by),
+                    limit=site.limit("pg_pool_used"),
+                ),
+            ),
+        ],
+    )
+
+
+def _down(site: Site, by: tuple[str, ...] = ()) -> Query:
+    now = levels(site, by=by)
+    return (now["targets"] - now["targets_up"]).about("Processes that did not answer the last scrape.")
+
+
+def _columns(site: Site) -> list[Column]:
+    r, by, now = records(site), site.identity, levels(site, by=site.identity)
+    return [
+        Column("Processes", now["targets"]),
+        Column("Down", _down(site, by), limit=Limit("processes_down", 1, "instances", "Any.")),
+        Column("Requests/s", flow(site, "http_availability", "total", by=by)),
+        Column(
+            "Failed requests",
+            error_share(site, "http_availability", site.timing.window),
+            limit=site.limit("http_error_ratio"),
+        ),
+        Column("API p95", recorded(r["latency_p95"], by=by)),
+        Column("Runs/s", flow(site, "run_success", "total", by=by)),
+        Column("Failed runs", error_share(site, "run_success", site.timing.window)),
+        Column("Waiting", now["pending"]),
+        Column("Wait p95", recorded(r["queue_wait_p95"], by=by), limit=site.limit("queue_wait_p95")),
+        Column("Slots", now["slots"]),
+        Column("Free slots", now["slots_free"]),
+        Column("Postgres pool", now["pg_used"], limit=site.limit("pg_pool_used")),
+        Column("Redis pool", now["redis_used"], limit=site.limit("redis_pool_used")),
+    ]
+
+
+def _deployment_link(site: Site) -> dict[str, str]:
+    cells = "&".join(
+        f'var-{name}=${{__data.fields["{label}"]}}' for name, label in zip(WIDE, site.identity, strict=True)
+    )
+    url = (
+        f"/d/{board_uid(site, 'agent_server_deployment')}?{cells}&var-datasource=${{datasource}}&${{__url_time_range}}"
+    )
+    return {site.labels.deployment: url}

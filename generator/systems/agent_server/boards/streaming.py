@@ -1,0 +1,103 @@
+"""Agent Server streaming: do clients get every event, in time, and can they resume?
+
+For whoever answers a streaming alert. Lost events are invisible elsewhere: such a run counts as a success. Evictions from
+the replay buffer are no loss in themselves; they matter when a client wants to resume.
+"""
+
+from __future__ import annotations
+
+from generator.boards.layout import Board, Row, board, row
+from generator.boards.panels import heat, lines, stat, whole
+from generator.config.site import Site
+from generator.promql import buckets, increase, level, lowest, mean, observations, quantile, rate, volume
+
+
+def dashboard(site: Site) -> Board:
+    """Build the board."""
+    return board(
+        site,
+        "agent_server_streaming",
+        "Agent Server / Streaming and protocol v2",
+        system="agent_server",
+        about=__doc__ or "",
+        rows=[_now(site), _publish(site), _sessions(site), _size(site)],
+    )
+
+
+def _now(site: Site) -> Row:
+    lg = site.system("agent_server")
+    loss = lg["streaming_data_loss_counter"].where_not(reason="protocol_v2_buffer_overflow")
+    published = observations(lg["stream_publish_latency"], unit="events")
+    sent = rate(lg["protocol_v2_event_emitted_counter"])
+    return row(
+        "Do clients get every event?",
+        stat("Lost events", rate(loss).filled(published)),
+        stat("Publish p99", quantile(0.99, lg["stream_publish_latency"]), limit=site.limit("stream_publish_p99")),
+        stat("Events published", published),
+        stat("Resume gaps", whole(increase(lg["protocol_v2_resume_gap_counter"]).filled(sent))).noting(
+            "Within the range of the board."
+        ),
+        stat("Broken connections", rate(lg["protocol_v2_transport_send_failure_counter"]).filled(sent)),
+        stat("Evicted events", rate(lg["protocol_v2_buffer_evicted_counter"]).filled(sent)),
+    )
+
+
+def _publish(site: Site) -> Row:
+    lg, by = site.system("agent_server"), (site.labels.instance,)
+    publish = lg["stream_publish_latency"]
+    return row(
+        "Publishing",
+        lines(
+            "Time to publish",
+            *(quantile(q, publish) for q in (0.5, 0.95, 0.99)),
+            limit=site.limit("stream_publish_p99"),
+        ).noting("Contains the retries: seconds here come before losses."),
+        heat("Spread of publish times", buckets(publish)),
+        lines("Published events by type", observations(publish, by=("stream_event_type",), unit="events"), stack=True),
+        lines(
+            "Lost events by reason",
+            rate(lg["streaming_data_loss_counter"], by=("reason", "stream_event_type")).named(
+                "lost {{reason}} {{stream_event_type}}"
+            ),
+        ).noting(
+            "The reason protocol_v2_buffer_overflow is the replay buffer's eviction, without any client losing anything."
+        ),
+        lines(
+            "Free places in the publish queue",
+            lowest(lg["publish_queue_availability"], by=by),
+            limit=site.limit("publish_queue_slots"),
+            bad="below",
+        ).noting("The sample of the run that wrote last; it stays when the run has ended."),
+    )
+
+
+def _sessions(site: Site) -> Row:
+    lg, by = site.system("agent_server"), (site.labels.instance,)
+    return row(
+        "Event-stream sessions (protocol v2)",
+        lines(
+            "Events sent by method", rate(lg["protocol_v2_event_emitted_counter"], by=("method",)), stack=True
+        ).noting("Each connected client counts."),
+        lines(
+            "Broken connections by method", rate(lg["protocol_v2_transport_send_failure_counter"], by=("method",))
+        ).noting("Mostly clients that went away."),
+        lines(
+            "Replay buffer, fullest session",
+            level(lg["protocol_v2_buffer_size"], by=by),
+            limit=site.limit("replay_buffer_events"),
+        ).noting("The session that wrote last; it stays when the session has ended."),
+        lines("Evictions from the replay buffer", rate(lg["protocol_v2_buffer_evicted_counter"], by=by)),
+        lines("Reconnects that lost their place", increase(lg["protocol_v2_resume_gap_counter"], by=by)),
+        lines("Events replayed per reconnect", *(quantile(q, lg["protocol_v2_replayed_events"]) for q in (0.5, 0.95))),
+    )
+
+
+def _size(site: Site) -> Row:
+    size = site.system("agent_server")["stream_data_size_bytes"]
+    return row(
+        "How big are the events?",
+        lines("Bytes by event type", volume(size, by=("stream_event_type",)), stack=True),
+        lines("Mean size by event type", mean(size, by=("stream_event_type",))).noting(
+            "The widest bucket ends at 10 kB, so the mean says more than a quantile."
+        ),
+    )

@@ -1,0 +1,5 @@
+"""Alerts of agentgateway, one module per topic, in the order in which one triages."""
+
+from generator.systems.agentgateway.alerts import mcp, models, platform, traffic
+
+TOPICS = (platform, traffic, models, mcp)

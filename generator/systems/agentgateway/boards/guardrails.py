@@ -1,0 +1,85 @@
+"""agentgateway guardrails and logins: what is let through, masked, rejected, or passed unchecked; who is refused?
+
+For whoever answers for what agents may say and reach. Checks carry no gateway or route: only the phase and what followed.
+"""
+
+from __future__ import annotations
+
+from generator.boards.layout import Board, Row, board, row
+from generator.boards.panels import lines, stat
+from generator.catalogue import Limit
+from generator.config.site import Site
+from generator.promql import observations, quantile, rate
+from generator.systems.agentgateway.records import REFUSED, limited, refused
+
+#: How checks are counted.
+PER_GUARD = "Each guard that a request passes is a check of its own."
+
+#: What DirectResponse says, and does not.
+DIRECT = "DirectResponse with 401 or 403 is an external service's refusal, with 429 its rate limit; or an answer that a route is made of."
+
+
+def dashboard(site: Site) -> Board:
+    """Build the board."""
+    return board(
+        site,
+        "agentgateway_guardrails",
+        "agentgateway / Guardrails and logins",
+        system="agentgateway",
+        about=__doc__ or "",
+        rows=[_now(site), _checks(site), _refused(site)],
+    )
+
+
+def _now(site: Site) -> Row:
+    gw = site.system("agentgateway")
+    checks, http = gw["guardrail_checks_total"], gw["requests_total"]
+    every, all_http = rate(checks), rate(http)
+    return row(
+        "Is anything unchecked?",
+        stat("Checks", every),
+        stat(
+            "Passed unchecked",
+            rate(checks.where(action="FailOpen")).filled(every),
+            limit=Limit("unchecked", 0.0001, "checks/s", "Any."),
+        ),
+        stat("Rejected checks", rate(checks.where(action="Reject")).filled(every) / every).noting(PER_GUARD),
+        stat("Masked checks", rate(checks.where(action="Mask")).filled(every) / every).noting(PER_GUARD),
+        stat(
+            "Refused logins",
+            refused(rate, http).filled(all_http),
+            limit=site.limit("gateway_auth_failures"),
+        ),
+        stat("Refused by rate limits", limited(rate, http).filled(all_http)),
+    )
+
+
+def _checks(site: Site) -> Row:
+    gw, instance = site.system("agentgateway"), site.labels.instance
+    checks = gw["guardrail_checks_total"]
+    call = gw["upstream_call_duration_seconds"].where(kind="Policy")
+    return row(
+        "What do guardrails do?",
+        lines("Checks of prompts", rate(checks.where(phase="Request"), by=("action",)), stack=True),
+        lines("Checks of answers", rate(checks.where(phase="Response"), by=("action",)), stack=True),
+        lines("Passed unchecked, by process", rate(checks.where(action="FailOpen"), by=("phase", instance))),
+        lines("Calls of guardrails", *(quantile(q, call.where(subtype="Guardrail")) for q in (0.5, 0.95, 0.99))),
+        lines("Policy calls p95 by purpose", quantile(0.95, call, by=("subtype",))),
+        lines("Policy calls by purpose", observations(call, by=("subtype",), unit="requests")),
+    )
+
+
+def _refused(site: Site) -> Row:
+    http = site.system("agentgateway")["requests_total"]
+    own = http.matching(reason=f"{REFUSED}|RateLimit|Guardrail")
+    direct = http.where(reason="DirectResponse").matching(status="401|403|429")
+    by, where = ("reason", "status"), ("gateway", "route", "reason", "status")
+    return row(
+        "Who is refused?",
+        lines(
+            "Refused requests by reason",
+            rate(own, by=by).plus(rate(direct, by=by)),
+            limit=site.limit("gateway_auth_failures"),
+        ).noting(DIRECT),
+        lines("Refused requests by route", rate(own, by=where).plus(rate(direct, by=where))).noting(DIRECT),
+    )

@@ -1,0 +1,95 @@
+"""All systems at once: is each of them well, and where to look next?
+
+For whoever is on call and does not know yet which system it is. One row per system that is enabled: its targets, its
+firing alerts, the golden signals of its deployments, and the way to its own first board.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from generator.boards import processes
+from generator.boards.layout import WIDE, Board, Row, board, row
+from generator.boards.panels import Shown, stat, table, text
+from generator.catalogue import Limit, Metric
+from generator.config.site import Site
+from generator.promql import count, distinct, several
+from generator.promql.query import Query
+from generator.rules.rule import board_uid
+from generator.systems import registry
+from generator.systems.registry import Declared
+
+
+def dashboard(site: Site) -> Board:
+    """Build the board."""
+    here = registry.declared(site)
+    return board(
+        site,
+        "overview",
+        "All systems",
+        system="",
+        about=__doc__ or "",
+        variables=WIDE,
+        fleet=True,
+        rows=[_everything(site, here), *(_row(site, part) for part in here)],
+    )
+
+
+def _everything(site: Site, here: Sequence[Declared]) -> Row:
+    up = several.up(site, [part.system for part in here])
+    firing = site.firing()
+    return row(
+        "Is anything wrong anywhere?",
+        stat("Systems scraped", distinct(up, site.labels.system)),
+        stat("Targets", count(up)),
+        stat("Targets down", processes.down(up), limit=processes.ANY),
+        stat("Firing: critical", _number(firing, "critical"), limit=_alerts(processes.ANY)),
+        stat("Firing: warning", _number(firing, "warning")),
+        stat("Firing: info", _number(firing, "info")),
+        processes.alerts(site),
+    )
+
+
+def _row(site: Site, part: Declared) -> Row:
+    title = site.catalogue.systems[part.system].title
+    name = title.removesuffix(" services")  # else all that one reads of the titles is the system
+    up = site.system("prometheus", on=part.system)["up"]
+    firing = site.firing(part.system)
+    absent = f"Empty when no {title} is scraped: set `systems: {{{part.system}: {{enabled: false}}}}` in bundle.yaml where there is none."
+    return row(
+        title,
+        stat(f"{name}: targets", count(up)).noting(absent),
+        stat(f"{name}: down", processes.down(up), limit=processes.ANY).noting(absent),
+        stat(f"{name}: critical", _number(firing, "critical"), limit=_alerts(processes.ANY)),
+        stat(f"{name}: warnings", _number(firing, "warning")),
+        _link(site, part, name, absent).wide(8, 4),
+        table(
+            f"{name}: deployments",
+            part.columns(site) if part.columns else processes.reached(site, part.system),
+            link=_open(site, part),
+        )
+        .wide(24, 6)
+        .noting(absent),
+    )
+
+
+def _number(firing: Metric, severity: str) -> Query:
+    found = count(firing.where(severity=severity)).as_unit("alerts")
+    return found.or_zero().about(f"Firing alerts of the severity {severity}.")
+
+
+def _alerts(limit: Limit) -> Limit:
+    return Limit(limit.name, limit.value, "alerts", limit.why)
+
+
+def _link(site: Site, part: Declared, title: str, absent: str) -> Shown:
+    """Say where to look next."""
+    url = f"/d/{board_uid(site, part.first)}?var-datasource=${{datasource}}&${{__url_time_range}}"
+    return text(f"{title}: where to look next", f"### [Open {title}]({url})\n\n{absent}")
+
+
+def _open(site: Site, part: Declared) -> dict[str, str]:
+    """Return the link of a deployment's cell."""
+    cells = [f'var-{name}=${{__data.fields["{label}"]}}' for name, label in zip(WIDE, site.identity, strict=True)]
+    query = "&".join((*cells, "var-datasource=${datasource}", "${__url_time_range}"))
+    return {site.labels.deployment: f"/d/{board_uid(site, part.first)}?{query}"}

@@ -1,0 +1,86 @@
+"""LangSight's live feed and MCP servers: who is connected, who loses events, and which server fails its health checks?
+
+For whoever answers a page about an MCP server, or sees a live dashboard that lags.
+"""
+
+from __future__ import annotations
+
+from generator.boards.layout import Board, Row, board, row
+from generator.boards.panels import Column, bars, lines, stat, table
+from generator.config.site import Site
+from generator.promql import distinct, increase, peak, present, rate, total
+
+#: Why the panels of health checks are empty, which is the usual state.
+BLIND = "Empty with every known version, which defines the metric and counts nothing. GET /api/health/servers has the results."
+
+
+def dashboard(site: Site) -> Board:
+    """Build the board."""
+    return board(
+        site,
+        "langsight_feed",
+        "LangSight / Live feed and MCP servers",
+        system="langsight",
+        about=__doc__ or "",
+        rows=[_now(site), _servers(site), _clients(site)],
+    )
+
+
+def _now(site: Site) -> Row:
+    ls = site.system("langsight")
+    checks, limit = ls["health_checks_total"], site.limit("langsight_feed_clients")
+    return row(
+        "Is it bad?",
+        stat(
+            f"Failed checks in {site.timing.said()}",
+            increase(checks.where(status="down")).over(site.timing.window),
+            limit=site.limit("langsight_failed_checks"),
+        ).noting(BLIND),
+        stat("Servers checked", distinct(checks, "server")).noting(BLIND),
+        stat("Checks", rate(checks)).noting(BLIND),
+        stat("Active SSE clients", total(ls["active_sse_connections"])),
+        stat("Fullest process", peak(ls["active_sse_connections"]), limit=limit).noting(
+            "The cap is per process: LANGSIGHT_SSE_MAX_CLIENTS, 1,000 unless set; 200 by documentation."
+        ),
+        stat("Events dropped", rate(ls["sse_events_dropped_total"]), limit=site.limit("langsight_feed_drops")),
+    )  # fmt: skip
+
+
+def _servers(site: Site) -> Row:
+    checks, by = site.system("langsight")["health_checks_total"], ("server",)
+    every = rate(checks, by=by)
+    failed = rate(checks.where(status="down"), by=by).filled(every)
+    return row(
+        "Which MCP server?",
+        lines("Health check rate", every).noting(BLIND),
+        lines("Health check failures", rate(checks.where(status="down"), by=by)).noting(BLIND),
+        lines("Checks by result", rate(checks, by=("status",)), stack=True).noting(BLIND),
+        lines("Failed share by server", failed / every, limit=site.limit("langsight_failed_ratio")).noting(BLIND),
+        table(
+            "MCP servers",
+            [
+                Column("Checks/s", every),
+                Column("Down/s", failed),
+                Column("Degraded/s", rate(checks.where(status="degraded"), by=by).filled(every)),
+                Column("Failed share", failed / every, limit=site.limit("langsight_failed_ratio")),
+                Column("Results seen", present(checks, by=by)),
+            ],
+            sort="Failed share",
+        ).noting(BLIND),
+    )
+
+
+def _clients(site: Site) -> Row:
+    ls, each = site.system("langsight"), (site.labels.instance,)
+    limit = site.limit("langsight_feed_clients")
+    return row(
+        "Who is on the live feed?",
+        bars("SSE clients now", peak(ls["active_sse_connections"], by=each), limit=limit),
+        lines("SSE clients over time", peak(ls["active_sse_connections"], by=each), limit=limit).wide(16),
+        lines("Events dropped by process", rate(ls["sse_events_dropped_total"], by=each)).noting(
+            "The oldest event of a client goes whose buffer is full: it is slow, or a batch has more spans than the buffer holds. Events lost between processes are counted nowhere."
+        ),
+        lines("Streams opened", rate(ls["http_requests_total"].where(path="/api/live/events"), by=("status",))).noting(
+            "Many more than clients: they connect again and again. A client above the cap is answered 200 too."
+        ),
+    )

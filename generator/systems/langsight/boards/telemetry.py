@@ -1,0 +1,68 @@
+"""LangSight telemetry: is every process scraped, with the right token, one at a time, and at what cost?
+
+For whoever sees an empty panel and wants to know why, and for whoever pays for the series.
+"""
+
+from __future__ import annotations
+
+from generator.boards.layout import Board, Row, board, row
+from generator.boards.panels import Shown, lines, stat
+from generator.boards.processes import costing, living, over_time, scraped
+from generator.config.site import Site
+from generator.promql import count, distinct, falls, present
+
+
+def dashboard(site: Site) -> Board:
+    """Build the board."""
+    return board(
+        site,
+        "langsight_telemetry",
+        "LangSight / Telemetry health",
+        system="langsight",
+        about=__doc__ or "",
+        rows=[
+            _targets(site),
+            _paths(site),
+            row("Do processes live?", *living(site, "langsight"), _turns(site)),
+            row("What does scraping cost?", *costing(site, "langsight")),
+        ],
+    )
+
+
+def _targets(site: Site) -> Row:
+    ls = site.system("langsight")
+    return row(
+        "Is everything scraped?",
+        *scraped(site, "langsight"),
+        stat("Pages with LangSight's metrics", count(ls["active_sse_connections"])).noting(
+            "Fewer than targets up: another program answers there."
+        ),
+        stat("Health check series", present(ls["health_checks_total"])).noting(
+            "None with current code, which counts no health checks."
+        ),
+        over_time(site, "langsight").noting(
+            "Down for good after a change of secrets: the token is wrong (401), or none is configured (404)."
+        ),
+    )
+
+
+def _paths(site: Site) -> Row:
+    ls, limit = site.system("langsight"), site.limit("langsight_paths")
+    http = ls["http_requests_total"]
+    return row(
+        "How many paths?",
+        lines("Different paths", distinct(http, "path", by=site.identity), limit=limit).noting(
+            "Raw URLs but for hex identifiers. A path costs one series per method and status, and thirteen of the histogram."
+        ),
+        lines("Series of requests by method", present(http, by=("method",))),
+    )
+
+
+def _turns(site: Site) -> Shown:
+    started = site.system("process", on="langsight")["process_start_time_seconds"]
+    return lines(
+        "Several processes at one address",
+        falls(started, by=(site.labels.instance,)).over("15m"),
+    ).noting(
+        f"How often a start time fell within {site.timing.said('15m')}. Above 0: LANGSIGHT_WORKERS is above 1, or a load balancer."
+    )

@@ -1,0 +1,125 @@
+"""LangSmith ingest queue: do traces wait, are they stored as fast as they come, and what holds them up?
+
+For whoever is paged for a backlog. A trace goes from platform-backend through Redis to ClickHouse: the rows follow it.
+"""
+
+from __future__ import annotations
+
+from generator.boards.layout import Board, Row, board, row
+from generator.boards.panels import Shown, lines, stat
+from generator.config.site import Site
+from generator.promql import growth, increase, level, mean, observations, peak, quantile, rate, tagged, total, volume
+from generator.promql.query import Query
+from generator.systems.langsmith.alerts.ingest import drained
+
+
+def dashboard(site: Site) -> Board:
+    """Build the board."""
+    return board(
+        site,
+        "langsmith_ingest",
+        "LangSmith / Ingest queue",
+        system="langsmith",
+        about=__doc__ or "",
+        rows=[_queues(site), _delay(site), _path(site), _feedback(site)],
+    )
+
+
+def _queues(site: Site) -> Row:
+    ls, limit = site.system("langsmith", on="langsmith"), site.limit("langsmith_queue_pending")
+    told, read = ls["langsmith_asynq_ingestion_queue_pending"], drained(site)
+    each, queued = level(read, by=("queue",)), ls["langsmith_queue_queued"]
+    waiting = tagged(level(told), "queue", "ingestion").otherwise(each)
+    growing = tagged(growth(told), "queue", "ingestion").otherwise(growth(read, by=("queue",)))
+    note = "By platform-backend itself for ingestion, and by a json_exporter that reads its JSON page for the other queues."
+    return row(
+        "Do traces wait?",
+        stat("Waiting by queue", waiting, limit=limit).wide(12),
+        stat("Waiting for backend's workers", level(queued, by=("queue",))).wide(12),
+        lines("Waiting", waiting, limit=limit).noting(note),
+        lines(f"Growth in {site.timing.said('15m')}", growing.over("15m"), floor=False,
+              limit=site.limit("langsmith_queue_growth")),
+        lines("Waiting for workers", level(queued, by=("queue",))).noting(
+            "One number for all replicas, read from a JSON page by a json_exporter; nothing here without one."
+        ),
+        lines("Runs taken in", volume(ls["langsmith_runs_batch_count"], by=("type",))).noting(
+            "By type of batch. The vendor's own board calls the same figure the size of a batch."
+        ),
+        *_on_purpose(site),
+        *_workers(site, waiting),
+    )  # fmt: skip
+
+
+def _on_purpose(site: Site) -> tuple[Shown, ...]:
+    """Panel: the queue that nobody empties, where the configuration says so."""
+    if "adhoc_drained" in site.config.systems["langsmith"].switches:
+        return ()
+    adhoc = site.system("langsmith", on="langsmith")["langsmith_queue_pending"].where(queue="adhoc")
+    return (lines("Kept waiting on purpose", level(adhoc, by=("queue",))).noting("GO_ADHOC_QUEUE_PRIORITY is 0."),)
+
+
+def _workers(site: Site, waiting: Query) -> tuple[Shown, ...]:
+    """Panels: how many workers there are, and how much waits for each of them; KEDA adds some by that figure."""
+    up = site.system("prometheus", on="langsmith")["up"].where(**{site.labels.role: "ingest-queue"})
+    workers = total(up)
+    return (
+        lines("Workers that answer", workers.named("ingest-queue")),
+        lines("Waiting per worker", total(waiting).per(workers, "tasks")).noting(
+            "KEDA, where it is on, adds workers above queueTargetSize, which is 10, up to 10 workers. Above that for long: "
+            "they are at their maximum, or it is off."
+        ),
+    )
+
+
+def _delay(site: Site) -> Row:
+    ls, by, limit = site.system("langsmith", on="langsmith"), ("store",), site.limit("langsmith_ingest_delay")
+    whole = ls["langsmith_ingestion_e2e_latency_seconds"]
+    waits = ls["langsmith_ingestion_api_to_worker_latency_seconds"]
+    stores = ls["langsmith_ingestion_worker_to_store_latency_seconds"]
+    return row(
+        "How late are they stored?",
+        lines("From taken in to stored, p95", quantile(0.95, whole, by=by), limit=limit).noting(
+            "By store; told by ingest-queue. Never above the last bucket edge, and nobody has seen the edges."
+        ),
+        lines("From taken in to stored, mean", mean(whole, by=by), limit=limit),
+        lines("Waiting for a worker, p95", quantile(0.95, waits, by=by)),
+        lines("From worker to store, p95", quantile(0.95, stores, by=by)),
+        lines("Runs stored", observations(whole, by=by, unit="runs")),
+    )
+
+
+def _path(site: Site) -> Row:
+    ls, by = site.system("langsmith", on="langsmith"), (site.labels.instance,)
+    used = peak(ls["redis_memory_used_bytes"], by=by) / peak(ls["redis_memory_max_bytes"], by=by).above(0)
+    return row(
+        "What holds them up?",
+        lines("Redis memory in use", used, limit=site.limit("redis_memory")).noting(
+            "Nothing where Redis has no maximum. Where a policy evicts keys it stands just below 1 for good."
+        ),
+        lines("Keys that Redis threw away", increase(ls["redis_evicted_keys_total"], by=by).over("10m")),
+        lines(
+            "Inserts refused by ClickHouse",
+            increase(ls["ClickHouseProfileEvents_RejectedInserts"], by=by).over(site.timing.window),
+            limit=site.limit("clickhouse_rejected_inserts"),
+        ),
+        lines(
+            "Inserts slowed down by ClickHouse",
+            increase(ls["ClickHouseProfileEvents_DelayedInserts"], by=by).over(site.timing.window),
+            limit=site.limit("clickhouse_delayed_inserts"),
+        ),
+    )
+
+
+def _feedback(site: Site) -> Row:
+    ls = site.system("langsmith", on="langsmith")
+    upsert, check = (
+        ls["langsmith_feedback_upsert_latency_seconds"],
+        ls["langsmith_feedback_alerts_check_latency_seconds"],
+    )
+    return row(
+        "Feedback",
+        lines("Time to store feedback", *(quantile(q, upsert) for q in (0.5, 0.95, 0.99)),
+              limit=site.limit("langsmith_feedback_p95")),
+        lines("Time to check alerts of feedback", quantile(0.95, check, by=("hit",))),
+        lines("Requests", rate(ls["langsmith_http_requests_total"], by=(site.labels.role,))),
+    )  # fmt: skip

@@ -1,0 +1,64 @@
+"""LangSmith's frontend: does its nginx answer, how many come, and does it drop connections?
+
+For whoever answers an alert on the frontend. The status page knows neither status codes nor latency: these are on the
+board of the services.
+"""
+
+from __future__ import annotations
+
+from generator.boards import processes as targets
+from generator.boards.layout import Board, Row, board, row
+from generator.boards.panels import lines, stat, state
+from generator.config.site import Site
+from generator.promql import level, rate, total
+
+
+def dashboard(site: Site) -> Board:
+    """Build the board."""
+    return board(
+        site,
+        "langsmith_nginx",
+        "LangSmith / Frontend nginx",
+        system="langsmith",
+        about=__doc__ or "",
+        rows=[_now(site), _traffic(site)],
+    )
+
+
+def _now(site: Site) -> Row:
+    ls, by = site.system("langsmith", on="langsmith"), (site.labels.instance,)
+    accepted, handled = ls["nginx_connections_accepted"], ls["nginx_connections_handled"]
+    return row(
+        "Does it answer?",
+        stat("Status page", level(ls["nginx_up"]), limit=targets.THERE, bad="below").noting(
+            "Later exporters say 1 even when the page answers with an error: then the other figures are missing."
+        ),
+        stat("Requests", rate(ls["nginx_http_requests_total"])),
+        stat("Connections", total(ls["nginx_connections_active"])),
+        stat("Dropped connections", rate(accepted) - rate(handled), limit=site.limit("nginx_dropped")),
+        state("Status page over time", level(ls["nginx_up"], by=by), targets.UP),
+    )
+
+
+def _traffic(site: Site) -> Row:
+    ls, by = site.system("langsmith", on="langsmith"), (site.labels.instance,)
+    accepted, handled = ls["nginx_connections_accepted"], ls["nginx_connections_handled"]
+    requests = ls["nginx_http_requests_total"]
+    return row(
+        "Who comes?",
+        lines(
+            "Requests against last week",
+            rate(requests).named("now"),
+            rate(requests, ago="7d").named("a week ago"),
+        ).noting("The exporter's own reads are counted: one per scrape."),
+        lines("Requests by process", rate(requests, by=by)),
+        lines("New connections", rate(accepted).named("accepted"), rate(handled).named("handled")),
+        lines(
+            "Open connections",
+            total(ls["nginx_connections_reading"]).named("reading"),
+            total(ls["nginx_connections_writing"]).named("writing"),
+            total(ls["nginx_connections_waiting"]).named("idle"),
+            stack=True,
+        ),
+        lines("Dropped by process", rate(accepted, by=by) - rate(handled, by=by), limit=site.limit("nginx_dropped")),
+    )

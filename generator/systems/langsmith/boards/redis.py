@@ -1,0 +1,79 @@
+"""LangSmith's Redis: is it there, has it memory left, does it throw keys away or refuse clients?
+
+For whoever answers an alert on Redis. Traces queue there before they are stored, so a key that is thrown away may be one.
+"""
+
+from __future__ import annotations
+
+from generator.boards import processes as targets
+from generator.boards.layout import Board, Row, board, row
+from generator.boards.panels import Column, lines, stat, state, table
+from generator.config.site import Site
+from generator.promql import count, increase, level, peak, rate
+from generator.promql.query import Query
+
+
+def dashboard(site: Site) -> Board:
+    """Build the board."""
+    return board(
+        site,
+        "langsmith_redis",
+        "LangSmith / Redis",
+        system="langsmith",
+        about=__doc__ or "",
+        rows=[_now(site), _memory(site), _clients(site)],
+    )
+
+
+def _memory_used(site: Site, *by: str) -> Query:
+    ls = site.system("langsmith", on="langsmith")
+    return (peak(ls["redis_memory_used_bytes"], by=by) / peak(ls["redis_memory_max_bytes"], by=by).above(0)).about(
+        "Share of the memory in use; nothing where Redis has no maximum."
+    )
+
+
+def _now(site: Site) -> Row:
+    ls, by = site.system("langsmith", on="langsmith"), (site.labels.instance,)
+    return row(
+        "Is it there?",
+        stat("Redis", level(ls["redis_up"]), limit=targets.THERE, bad="below"),
+        stat("Memory in use", _memory_used(site), limit=site.limit("redis_memory")),
+        stat(f"Keys thrown away in {site.timing.said('10m')}", increase(ls["redis_evicted_keys_total"]).over("10m")),
+        stat(
+            f"Connections refused in {site.timing.said()}",
+            increase(ls["redis_rejected_connections_total"]).over(site.timing.window),
+        ),
+        stat("Clients", peak(ls["redis_connected_clients"])),
+        stat("Clients that wait", peak(ls["redis_blocked_clients"])).noting("Consumers of a queue wait like this."),
+        table(
+            "Servers",
+            [Column("Servers", count(ls["redis_instance_info"], by=(*by, "redis_version", "maxmemory_policy")))],
+        ).noting("With another policy than noeviction, memory at the maximum is an ordinary state and keys are lost."),
+        state("Redis over time", level(ls["redis_up"], by=by), targets.UP),
+    )
+
+
+def _memory(site: Site) -> Row:
+    ls, by = site.system("langsmith", on="langsmith"), (site.labels.instance,)
+    return row(
+        "Has it memory left?",
+        lines("Memory", peak(ls["redis_memory_used_bytes"], by=by).named("in use"),
+              peak(ls["redis_memory_max_bytes"], by=by).named("most allowed, 0 is no limit")),
+        lines("Share of memory in use", _memory_used(site, *by), limit=site.limit("redis_memory")),
+        lines("Keys thrown away", rate(ls["redis_evicted_keys_total"], by=by)).noting(
+            "Stays at nothing under noeviction, where writes fail instead."
+        ),
+    )  # fmt: skip
+
+
+def _clients(site: Site) -> Row:
+    ls, by = site.system("langsmith", on="langsmith"), (site.labels.instance,)
+    return row(
+        "Who is connected?",
+        lines("Connected clients", peak(ls["redis_connected_clients"], by=by).named("connected"),
+              peak(ls["redis_config_maxclients"], by=by).named("most allowed")).noting(
+            "A managed Redis may not tell the maximum."
+        ),
+        lines("Waiting clients", peak(ls["redis_blocked_clients"], by=by)),
+        lines("Refused connections", rate(ls["redis_rejected_connections_total"], by=by)),
+    )  # fmt: skip

@@ -1,0 +1,12 @@
+"""Recorded series of LangSmith: which services of which deployments discovery knows. All else is few enough to be read as it is."""
+
+from __future__ import annotations
+
+from generator.config.site import Site
+from generator.rules import presence
+from generator.rules.rule import Group
+
+
+def groups(site: Site) -> list[Group]:
+    """Return the rule group."""
+    return [Group("langsmith.records", (presence.found(site, "langsmith"),), interval=site.timing.evaluation)]

@@ -1,0 +1,1 @@
+"""A simulated Agent Server: its API, its runs and its metrics follow from one discrete-event simulation."""

@@ -1,0 +1,105 @@
+"""What a scenario's timeline can do to a deployment, one function for each verb."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+from reference_server.agent_server import workload as values
+from reference_server.agent_server.execution import Executor
+from reference_server.agent_server.lifecycle import RESTART_SECONDS, Lifecycle
+from reference_server.agent_server.traffic import Traffic
+from reference_server.agent_server.workload import Kind
+from reference_server.agent_server.world import World
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """One entry of a timeline: seconds after the start, and what to do by verb; durations are in seconds by now."""
+
+    at: float
+    verbs: Mapping[str, Any]
+
+
+def perform(change: Change, world: World, executor: Executor, lifecycle: Lifecycle, traffic: Traffic) -> None:
+    """Do everything that a change says, in the order of its text."""
+    for verb, what in change.verbs.items():
+        match verb:
+            case "workload":
+                world.workload = values.workload(what, world.workload)
+                traffic.changed()
+            case "faults":
+                _faults(world, executor, dict(what))
+            case "monitoring":
+                world.monitoring = values.monitoring(what, world.monitoring)
+            case "submit":
+                _submit(world, traffic, dict(what))
+            case _:
+                LIFECYCLE[verb](world, lifecycle, dict(what))
+
+
+def _faults(world: World, executor: Executor, what: dict[str, Any]) -> None:
+    only = what.pop("only", None)
+    if only is None:
+        world.faults = values.faults(what, world.faults)
+    for process in world.matching(only):
+        process.settle(world.now)
+        process.faults = values.faults(what, process.faults)
+    if what.get("postgres") == "down":
+        executor.disturb(world.matching(only))
+    if {"pubsub", "redis"} & set(what):
+        executor.streams.restored()
+    executor.dispatch()
+
+
+def _submit(world: World, traffic: Traffic, what: dict[str, Any]) -> None:
+    """Let users ask for `count` runs, `every` so many seconds; `thread` makes them share one."""
+    name = what.pop("kind", "")
+    count, every = int(what.pop("count", 1)), what.pop("every", 0.0)
+    thread, fails = what.pop("thread", ""), what.pop("fails", "")
+    kinds = world.workload.kinds or values.KINDS
+    kind = kinds[name] if name in kinds else values.KINDS.get(name) or Kind(route="background")
+    kind = replace(kind, **what)
+
+    def ask() -> None:
+        traffic.request_run(kind, thread=thread, fails=fails)
+
+    for number in range(count):
+        world.agenda.after(number * every, ask)
+
+
+def _scale(world: World, lifecycle: Lifecycle, what: dict[str, Any]) -> None:
+    grace = what.pop("grace", world.topology.kill_grace)
+    for role, count in what.items():
+        lifecycle.scale(role, int(count), grace)
+
+
+def _restart(world: World, lifecycle: Lifecycle, what: dict[str, Any]) -> None:
+    """Restart in place, `every` so many seconds from one process to the next."""
+    grace, down, every = what.get("grace", world.topology.kill_grace), what.get("down"), what.get("every", 0.0)
+    for number, process in enumerate(world.matching(what.get("only"))):
+        world.agenda.after(number * every, lifecycle.restart, process, grace, down, what.get("settings"))
+
+
+def _crash(world: World, lifecycle: Lifecycle, what: dict[str, Any]) -> None:
+    for process in world.matching(what.get("only")):
+        lifecycle.crash(process, what.get("down", RESTART_SECONDS))
+
+
+def _rollout(world: World, lifecycle: Lifecycle, what: dict[str, Any]) -> None:
+    """Roll out a revision, `times` in all, `every` so many seconds."""
+    grace = what.get("grace", world.topology.kill_grace)
+    for number in range(int(what.get("times", 1))):
+        revision = what["revision"] + (f".{number}" if number else "")
+        overlap = what.get("overlap", 20.0)
+        world.agenda.after(number * what.get("every", 0.0), lifecycle.rollout, revision, grace, overlap)
+
+
+#: Verbs that start or stop processes.
+LIFECYCLE: Mapping[str, Callable[[World, Lifecycle, dict[str, Any]], None]] = {
+    "scale": _scale,
+    "restart": _restart,
+    "crash": _crash,
+    "rollout": _rollout,
+}

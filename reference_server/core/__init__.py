@@ -1,0 +1,1 @@
+"""What every simulated system stands on: time, instruments, pages, HTTP, and control."""

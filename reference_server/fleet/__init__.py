@@ -1,0 +1,1 @@
+"""Many servers in one process, for a Prometheus under load."""

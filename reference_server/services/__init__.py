@@ -1,9 +1,0 @@
-"""Systems whose metrics follow from rates: what LangSight, agentgateway and the LangSmith services share.
-
-A `Model` says what one of them does in a slice of time; a `Service` is a deployment of it in virtual time.
-"""
-
-from reference_server.services.deployment import Service
-from reference_server.services.model import Faults, Model, Process
-
-__all__ = ["Faults", "Model", "Process", "Service"]

@@ -1,0 +1,160 @@
+"""A Docker engine for tests: one of our own that nobody else sees, or the one that answers already.
+
+Our own is Debian's, with a socket, a store and namespaces of its own: whatever ends the tests ends it and everything in
+it. It touches neither the machine's firewall nor another engine. It needs root.
+"""
+
+import os
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from testbed.servers.cache import cache_root
+from testbed.servers.debian import find, missing
+from testbed.servers.loopback import wait_until
+from testbed.servers.processes import Child
+
+#: Programs of our own engine, and the Debian packages that have them.
+PROGRAMS = {"dockerd": "docker.io", "docker": "docker.io", "debootstrap": "debootstrap", "unshare": "util-linux"}
+
+#: dockerd answers within two seconds; a machine busy with other tests takes longer.
+START_SECONDS = 60
+
+#: Containers find each other on their bridge and ports are published by a process, so nothing has to be forwarded,
+#: and the machine's firewall stays as it is.
+FLAGS = ("--bridge=none", "--iptables=false", "--ip-forward=false", "--ip-masq=false", "--group=root")
+
+
+@dataclass(frozen=True, slots=True)
+class Engine:
+    """An engine that answers.
+
+    Attributes:
+        environment: The environment with which Docker's commands reach it.
+        ours: It was started for these tests: image names in it are ours to give.
+        folder: Where it is at home; empty for an engine that is not ours.
+
+    """
+
+    environment: Mapping[str, str]
+    ours: bool
+    folder: Path | None = None
+
+    def docker(self, *words: str | Path, limit_seconds: float = 300) -> str:
+        """Output of a `docker` command.
+
+        Raises:
+            EngineError: It failed; has what it wrote.
+
+        """
+        return run(["docker", *map(str, words)], self.environment, limit_seconds=limit_seconds)
+
+
+class EngineError(Exception):
+    """A command of Docker failed. The text is its own."""
+
+
+def found() -> Engine | None:
+    """The engine that answers on this machine, if one does."""
+    if not shutil.which("docker"):
+        return None
+    engine = Engine(dict(os.environ), ours=False)
+    try:
+        engine.docker("version", "--format", "{{.Server.Version}}", limit_seconds=30)
+    except EngineError:
+        return None
+    return engine
+
+
+def lacking() -> str:
+    """Why no engine of our own can be started here, or nothing."""
+    absent = sorted({package for program, package in PROGRAMS.items() if not shutil.which(program)})
+    if absent:
+        fix = f"apt-get install --no-install-recommends {' '.join(absent)} (from trixie on docker-cli too)"
+        return f"no Docker engine of our own: {fix}"
+    if os.geteuid() != 0:
+        return "no Docker engine of our own: it needs root"
+    return find("prometheus", "newest").reason or find("alertmanager", "newest").reason
+
+
+@contextmanager
+def own() -> Iterator[Engine]:
+    """Start an engine of our own, and end it with everything in it; skip the test (in CI: fail) where that cannot be."""
+    reason = lacking()
+    if reason:
+        missing(reason)
+    store = cache_root() / "compose"
+    store.mkdir(parents=True, exist_ok=True)
+    # A socket's path may have 107 characters.
+    with (
+        tempfile.TemporaryDirectory(prefix="agentobs-docker-", dir="/run") as short,
+        tempfile.TemporaryDirectory(prefix="engine-", dir=store) as large,
+    ):
+        folder = Path(short)
+        child = Child(_command(folder, Path(large)), log=Path(large) / "log", folder=folder)
+        try:
+            (folder / "config").mkdir()
+            ours = {"DOCKER_HOST": f"unix://{folder}/docker.sock", "DOCKER_CONFIG": f"{folder}/config"}
+            others = {k: v for k, v in os.environ.items() if not k.startswith(("DOCKER_", "COMPOSE_", "BUILDKIT_"))}
+            engine = Engine({**others, **ours}, ours=True, folder=folder)
+            wait_until(lambda: _answers(engine, child), what="dockerd to answer", limit_seconds=START_SECONDS)
+            yield engine
+        finally:
+            child.kill()
+
+
+def run(command: list[str], environment: Mapping[str, str], *, limit_seconds: float, folder: Path | None = None) -> str:
+    """Output of a command, both streams.
+
+    Raises:
+        EngineError: It failed or took too long; has what it wrote.
+
+    """
+    try:
+        done = subprocess.run(
+            command,
+            cwd=folder,
+            env=dict(environment),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            errors="replace",
+            check=False,
+            timeout=limit_seconds,
+        )
+    except subprocess.TimeoutExpired as error:
+        wrote = error.stdout if isinstance(error.stdout, str) else (error.stdout or b"").decode(errors="replace")
+        raise EngineError(f"{' '.join(command)}: took over {limit_seconds:g} s:\n{wrote[-4000:]}") from error
+    if done.returncode:
+        raise EngineError(f"{' '.join(command)}: ended with {done.returncode}:\n{done.stdout[-4000:]}")
+    return done.stdout
+
+
+def _command(folder: Path, store: Path) -> list[str | Path]:
+    """Dockerd as the first process of a process namespace: when it ends, the system ends all that it started."""
+    (folder / "daemon.json").write_text("{}\n", encoding="utf-8")  # not the machine's own settings
+    return [
+        *("unshare", "--mount", "--pid", "--fork", "--kill-child", "--mount-proc"),
+        "dockerd",
+        f"--config-file={folder / 'daemon.json'}",
+        f"--host=unix://{folder / 'docker.sock'}",
+        f"--exec-root={folder / 'exec'}",
+        f"--pidfile={folder / 'pid'}",
+        f"--data-root={store / 'data'}",
+        *FLAGS,
+    ]
+
+
+def _answers(engine: Engine, child: Child) -> bool:
+    if not child.alive():
+        raise EngineError(f"dockerd ended while starting:\n{child.log()}")
+    try:
+        engine.docker("version", limit_seconds=10)
+    except EngineError:
+        return False
+    return True

@@ -1,0 +1,117 @@
+"""Images that cannot be pulled, made from Debian's packages under the very names that the project's files use.
+
+For an engine of our own only: in anybody else's, these names mean the real images.
+"""
+
+import re
+import shutil
+import subprocess
+import tempfile
+from pathlib import Path
+
+from testbed.compose.engine import Engine, run
+from testbed.servers.cache import REPOSITORY, cache_root, locked
+from testbed.servers.debian import TEMPLATES, Archive, find, machine_archives
+
+#: Suite of the base image, in whose name it stands.
+SUITE = "trixie"
+
+#: What the real image has: Python with venv, certificates. busybox is for the images of Prometheus, which are made of it.
+INCLUDE = ("python3", "python3-venv", "ca-certificates", "busybox-static")
+
+#: Parts of a Debian that no image needs.
+SPARE = ("usr/share/doc", "usr/share/man", "usr/share/locale", "var/cache/apt", "var/lib/apt/lists", "var/log")
+
+#: debootstrap takes 40 s on two cores; more than this means a mirror that hangs.
+BOOTSTRAP_SECONDS = 900
+
+FOLDER = Path(__file__).parent
+
+
+def python_tag() -> str:
+    """Name and version of the Dockerfile's base image; every stage has the same one."""
+    (tag,) = re.findall(r"^ARG PYTHON=(python:[^@\s]+)", (REPOSITORY / "Dockerfile").read_text("utf-8"), re.MULTILINE)
+    return str(tag)
+
+
+def undigested(image: str) -> str:
+    """Name and version of an image without its digest, which no stand-in can have."""
+    return image.partition("@")[0]
+
+
+def make(engine: Engine, images: dict[str, str]) -> None:
+    """Make the base image, and those of `images`: program (`prometheus`, `alertmanager`) to name and version.
+
+    Raises:
+        ValueError: The engine is not ours.
+        EngineError: Something could not be made.
+
+    """
+    if not engine.ours:
+        message = "stand-ins would hide the real images of somebody's engine"
+        raise ValueError(message)
+    base = python_tag()
+    engine.docker("import", "--change", 'CMD ["python"]', _base_archive(), base)
+    with tempfile.TemporaryDirectory(dir=cache_root() / "compose") as temporary:
+        context = Path(temporary)
+        for program in ("prometheus", "alertmanager"):
+            path = find(program, "newest").path
+            assert path
+            shutil.copy(path, context / program)
+        (context / "templates").mkdir()
+        for template in TEMPLATES.parent.glob("*.tmpl"):
+            shutil.copy(template, context / "templates")
+        words = (
+            "build",
+            "--quiet",
+            "--network=none",
+            f"--build-arg=BASE={base}",
+            f"--file={FOLDER / 'stand-ins.Dockerfile'}",
+        )
+        environment = {**engine.environment, "DOCKER_BUILDKIT": "0"}  # the client may lack its plugin
+        for program, tag in images.items():
+            command = ["docker", *words, f"--target={program}", f"--tag={undigested(tag)}", str(context)]
+            run(command, environment, limit_seconds=300)
+
+
+def _base_archive() -> Path:
+    """A tar file of the base image's files; made once."""
+    path = cache_root() / "compose" / f"python-{SUITE}.tar"
+    with locked(path):
+        if not path.exists():
+            with tempfile.TemporaryDirectory(dir=path.parent) as temporary:
+                _bootstrap(Path(temporary), path)
+    return path
+
+
+def _bootstrap(work: Path, path: Path) -> None:
+    archive, root = machine_archives()[0], work / "root"
+    command = ["debootstrap", "--variant=minbase", f"--include={','.join(INCLUDE)}", *_keyring(archive)]
+    done = subprocess.run(
+        [*command, SUITE, str(root), archive.address],
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=BOOTSTRAP_SECONDS,
+    )
+    if done.returncode:
+        message = f"debootstrap ended with {done.returncode}:\n{(done.stdout + done.stderr)[-4000:]}"
+        raise RuntimeError(message)
+    (python,) = (p.name for p in (root / "usr/bin").glob("python3.*") if re.fullmatch(r"python3\.\d+", p.name))
+    if not python_tag().startswith(f"{python.replace('python', 'python:')}."):
+        message = f"Debian {SUITE} has {python}, the Dockerfile's base is {python_tag()}: not the same language"
+        raise RuntimeError(message)
+    for name in ("python", "python3"):
+        (root / "usr/local/bin" / name).symlink_to(f"/usr/bin/{python}")
+    for name in SPARE:
+        shutil.rmtree(root / name, ignore_errors=True)
+        (root / name).mkdir(parents=True)
+    made = work / "complete.tar"
+    subprocess.run(["tar", "--create", "--numeric-owner", f"--file={made}", f"--directory={root}", "."], check=True)
+    made.rename(path)
+
+
+def _keyring(archive: Archive) -> list[str]:
+    keys = re.search(r"signed-by=([^\s\]]+)", archive.options)
+    return [f"--keyring={keys[1]}"] if keys else []

@@ -1,0 +1,259 @@
+"""`python -m testbed.stack`: the whole stack on this machine, without Docker, validated; or left running for somebody to look at."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from datetime import datetime
+from itertools import cycle
+from pathlib import Path
+from typing import Any
+
+from generator.errors import GeneratorError, Problem
+from reference_server.scenarios import scenario as scenarios
+from testbed.servers import ServerError, Webhook, free_port, wait_until
+from testbed.servers.cache import REPOSITORY
+from testbed.stack.deployments import TABLE, Process, config, follow, players, start
+from testbed.stack.monitoring import Monitoring, binaries
+from testbed.stack.proof import markdown
+
+#: A fault of the pools, one of the streams, and one of each other system: each shows within an hour of its own time.
+SCENARIOS = ("F10", "F18", "L01", "G09", "S03")
+
+#: Virtual seconds per second: half an hour is half a minute.
+SCALE = 60.0
+
+#: How long `agentobs validate` may wait until everything is scraped and evaluated.
+WAIT_SECONDS = 120
+
+#: Between two looks at what runs.
+LOOK_SECONDS = 0.5
+
+#: How often a machine that misses scrapes gets half the scale before what it says is believed.
+SLOWER = 2
+
+
+class Ended(BaseException):
+    """SIGINT or SIGTERM: everything is to be ended."""
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the stack; return the exit code of `agentobs validate`, 1 when the stack could not run, 130 when it was ended."""
+    parser = argparse.ArgumentParser(prog="python -m testbed.stack", description=__doc__)
+    parser.add_argument("--scenario", nargs="+", default=list(SCENARIOS), metavar="ID", help="what is played in turn")
+    parser.add_argument("--time-scale", type=float, default=SCALE, metavar="N", help=f"default: {SCALE:g}")
+    parser.add_argument("--markdown", type=Path, metavar="FILE", help="write the verdicts as tables there")
+    parser.add_argument("--keep", action="store_true", help="leave it running and tell what fires; Ctrl-C stops it")
+    args = parser.parse_args(argv)
+    try:
+        _playable(args.scenario)
+        with _signals():
+            return (
+                _keep(args.scenario, args.time_scale)
+                if args.keep
+                else _proved(args.scenario, args.time_scale, args.markdown)
+            )
+    except Ended:
+        print("ended; nothing is left running", file=sys.stderr)
+        return 130
+    except (GeneratorError, ServerError, OSError, ValueError, TimeoutError) as error:
+        print(error, file=sys.stderr)
+        return 1
+
+
+def _playable(names: Sequence[str]) -> None:
+    """Look all scenarios up before anything starts.
+
+    Raises:
+        GeneratorError: There is none of some name, or its alerts compare with days before.
+
+    """
+    fix = "play another one; `make fidelity` plays this one on a virtual clock"
+    found = [scenarios.find(name) for name in names]
+    problems = [
+        Problem(one.path, 1, f"{one.id} begins with days of history, which no live server has", fix)
+        for one in found
+        if one.past
+    ]
+    if problems:
+        raise GeneratorError(problems)
+
+
+@contextmanager
+def _signals() -> Iterator[None]:
+    """Raise Ended at the first signal, and let no second one disturb the end."""
+
+    def ended(*_: object) -> None:
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, signal.SIG_IGN)
+        raise Ended
+
+    before = {number: signal.signal(number, ended) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+@dataclass(frozen=True, slots=True)
+class Stack:
+    """Everything that runs; `folder` has the target files."""
+
+    processes: Sequence[Process]
+    monitoring: Monitoring
+    folder: Path
+
+    def look(self) -> None:
+        """Let discovery follow the processes, and notice a server that was killed.
+
+        Raises:
+            ServerError: One is gone.
+
+        """
+        gone = [
+            f"{p.deployed.name} ({p.role or p.deployed.system})" for p in self.processes if not p.server.child.alive()
+        ]
+        for name, server in (
+            ("Prometheus", self.monitoring.prometheus),
+            ("Alertmanager", self.monitoring.alertmanager),
+        ):
+            gone += [] if server.alive() else [name]
+        if gone:
+            raise ServerError(f"{', '.join(gone)} ended; everything else is ended too")
+        follow(self.processes, self.folder)
+
+
+def evaluated(group: Mapping[str, Any], since: float) -> bool:
+    """Say whether a rule group had its turn at least an interval after a time, in unix seconds."""
+    return datetime.fromisoformat(group["lastEvaluation"]).timestamp() >= since + float(group["interval"])
+
+
+@contextmanager
+def _stack(scale: float, webhook: str) -> Iterator[Stack]:
+    programs = binaries()
+    if isinstance(programs, str):
+        raise ServerError(programs)
+    with ExitStack() as open_:
+        folder = Path(open_.enter_context(tempfile.TemporaryDirectory(prefix="agentobs-targets-")))
+        processes = start(TABLE, scale, open_)
+        count = follow(processes, folder)
+        monitoring = open_.enter_context(Monitoring(programs, config(processes, folder), scale=scale, webhook=webhook))
+        once = f'count(max_over_time(up{{system!=""}}[1h]) == 1) >= {count}'
+        wait_until(lambda: monitoring.prometheus.query(once), what=f"{count} targets", limit_seconds=WAIT_SECONDS)
+        since = time.time()
+        wait_until(
+            lambda: all(evaluated(group, since) for group in monitoring.prometheus.rules()),
+            what="every rule group to see all targets",
+            limit_seconds=WAIT_SECONDS,
+        )
+        yield Stack(processes, monitoring, folder)
+
+
+def _proved(names: Sequence[str], scale: float, page: Path | None) -> int:
+    """Validate; where something is wrong and the machine missed scrapes, it was too slow for the scale: again, slower."""
+    for _ in range(SLOWER):
+        code, late = _validate(names, scale, page)
+        if not code or not late:
+            return code
+        scale /= 2
+        print(f"{late} targets took too long to scrape for this machine: once more, at {scale:g}", file=sys.stderr)
+    return _validate(names, scale, page)[0]
+
+
+def _validate(names: Sequence[str], scale: float, page: Path | None) -> tuple[int, int]:
+    """Return the exit code of `agentobs validate`, and for how many targets this machine was too slow."""
+    webhook = f"127.0.0.1:{free_port()}"
+    with _stack(scale, f"http://{webhook}/") as stack:
+        monitoring = stack.monitoring
+        command = [
+            sys.executable, "-m", "generator", "validate", "--config", str(monitoring.config),
+            "--prometheus", monitoring.prometheus.url, "--alertmanager", f"http://{monitoring.alertmanager.address}",
+            "--time-scale", f"{scale:g}", "--wait", str(WAIT_SECONDS), "--webhook", webhook,
+            *(word for one in players(stack.processes).values() for word in ("--reference", one.server.url)),
+            *(word for name in names for word in ("--scenario", name)),
+        ]  # fmt: skip
+        report = monitoring.config.with_name("report.json")
+        if page:
+            command += ["--format", "json", "--output", str(report)]
+        with _child(command) as child:
+            while child.poll() is None:
+                stack.look()
+                time.sleep(LOOK_SECONDS)
+        if child.returncode:
+            stack.look()  # a server that ended explains it better than whoever asked it
+        if page and report.exists():
+            page.write_text(markdown(json.loads(report.read_text(encoding="utf-8")), _titles()), encoding="utf-8")
+        return child.returncode, monitoring.late() if child.returncode else 0
+
+
+def _titles() -> list[str]:
+    boards = (REPOSITORY / "dashboards").glob("*.json")
+    return [json.loads(board.read_text(encoding="utf-8"))["title"] for board in boards]
+
+
+@contextmanager
+def _child(command: Sequence[str]) -> Iterator[subprocess.Popen[bytes]]:
+    """Run a command with our own terminal; it gets the time to say what it knows when it is ended."""
+    child = subprocess.Popen(command, cwd=REPOSITORY, env={**os.environ, "PYTHONPATH": str(REPOSITORY)})
+    try:
+        yield child
+    finally:
+        if child.poll() is None:
+            child.send_signal(signal.SIGINT)
+            try:
+                child.wait(10)
+            except subprocess.TimeoutExpired:
+                child.kill()
+        child.wait()
+
+
+def _keep(names: Sequence[str], scale: float) -> int:
+    with Webhook() as webhook, _stack(scale, webhook.url) as stack:
+        print(f"Prometheus    {stack.monitoring.prometheus.url}/alerts")
+        print(f"Alertmanager  http://{stack.monitoring.alertmanager.address}")
+        for process in stack.processes:
+            where = "/metrics" if process.deployed.roles else "/targets"
+            print(
+                f"{process.deployed.name:13} {process.server.url}{where}  ({process.role or process.deployed.system})"
+            )
+        print(f"\n{scale:g} times as fast as life. Ctrl-C stops everything.\n")
+        told = 0
+        for name in cycle(names):
+            scenario = scenarios.find(name)
+            player = players(stack.processes)[scenario.system]
+            player.server.switch(name)
+            print(f"{scenario.id}: {scenario.title}, on {player.deployed.name}. {scenario.plays}", flush=True)
+            end = time.monotonic() + scenario.duration / scale
+            while time.monotonic() < end:
+                stack.look()
+                told = _tell(webhook, told)
+                time.sleep(LOOK_SECONDS)
+            player.server.switch("calm")
+    return 0
+
+
+def _tell(webhook: Webhook, told: int) -> int:
+    """Print what Alertmanager delivered beyond the first `told` notices; return how many there are."""
+    notices = webhook.notices[told:]
+    for notice in notices:
+        if notice.labels["alertname"] != "ObservabilityWatchdog":
+            at = time.strftime("%H:%M:%S", time.localtime(notice.at))
+            labels = " ".join(
+                notice.labels.get(name, "") for name in ("severity", "alertname", "deployment", "instance")
+            )
+            print(f"  {at} {notice.status:8} {labels}", flush=True)
+    return told + len(notices)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

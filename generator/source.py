@@ -147,7 +147,8 @@ def _read(path: str, text: str, problems: list[Problem]) -> Document:
     return Document(path, data, lines)
 
 
-#: What YAML makes of the key `<<`.
+#: What YAML makes of most values, and of the key `<<`.
+_TEXT = "tag:yaml.org,2002:str"
 _MERGE = "tag:yaml.org,2002:merge"
 
 
@@ -200,8 +201,9 @@ class _Reader:
                 continue
             if key in out:
                 self._wrong(key_node, f"{short(key)} stands here a second time", "keep one of the two")
-            self.lines[(*place, key)] = key_node.start_mark.line + 1
-            out[key] = self._value(value_node, (*place, key), around)
+            here = (*place, key)
+            self.lines[here] = key_node.start_mark.line + 1
+            out[key] = self._value(value_node, here, around)
         return out
 
     def _key(self, node: yaml.Node) -> str | int | None:
@@ -216,6 +218,8 @@ class _Reader:
         return key if isinstance(key, (str, int)) else str(key)
 
     def _scalar(self, node: yaml.ScalarNode) -> Any:
+        if node.tag == _TEXT:  # nearly all of them: as they are
+            return node.value
         try:
             value = self.loader.construct_object(node, deep=True)
         except (yaml.YAMLError, ValueError, OverflowError):

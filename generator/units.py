@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from functools import lru_cache
 
 #: Catalogue unit -> (Grafana unit of a value, Grafana unit of its rate per second).
 UNITS: Mapping[str, tuple[str, str]] = {
@@ -78,6 +79,7 @@ def grafana_unit(unit: str) -> str:
 _SECONDS: Mapping[str, float] = {"ms": 0.001, "s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800}
 
 
+@lru_cache(maxsize=1000)
 def seconds(duration: str) -> float:
     """Return a Prometheus duration (`90s`, `5m`, `1h30m`) in seconds.
 

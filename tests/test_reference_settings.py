@@ -180,7 +180,7 @@ def run_python(code: str) -> subprocess.CompletedProcess[str]:
     )
 
 
-@pytest.mark.parametrize("package", ["uvicorn", "starlette", "h11", "jsonschema"])
+@pytest.mark.parametrize("package", ["uvicorn", "starlette", "h11", "jsonschema_rs"])
 def test_a_package_that_is_not_there_is_told_in_one_line(package: str) -> None:
     """With what to type; no traceback."""
     done = run_python(

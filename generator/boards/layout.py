@@ -262,8 +262,8 @@ def _lines(site: Site, panels: Sequence[Shown], scope: Scope, stem: str, top: in
         x = 0
         for shown in line:
             made = grafana.every(shown.make(shown.possible, scope, _description(site, shown)), interval)
-            place = g.GridPos(h=height, w=shown.size[0], x=x, y=top)
-            out.append(grafana.evolve(made, id=_id(stem, shown.title), gridPos=place))
+            made.id, made.gridPos = _id(stem, shown.title), g.GridPos(h=height, w=shown.size[0], x=x, y=top)
+            out.append(made)
             x += shown.size[0]
         top += height
     return out, top

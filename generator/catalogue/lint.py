@@ -142,12 +142,10 @@ def aggregate_fits(_: System, metric: Metric) -> Iterator[Finding]:
 
 def name_unique(system: System, metric: Metric) -> Iterator[Finding]:
     """No two entries of one era expose the same series."""
+    own, name, eras = {*metric.series}, metric.full_name, metric.emission.keys()
     for other in system.metrics:
-        if (
-            other.line < metric.line
-            and set(other.series) & set(metric.series)
-            and set(other.emission) & set(metric.emission)
-        ):
+        alike = other.line < metric.line and (other.full_name.startswith(name) or name.startswith(other.full_name))
+        if alike and not eras.isdisjoint(other.emission) and not own.isdisjoint(other.series):
             yield "name", f"{metric.full_name!r} is already at line {other.line}", "merge the two entries"
 
 

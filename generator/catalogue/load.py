@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -44,14 +45,22 @@ def load(folder: Path | None = None, shipped: Sequence[str] = SHIPPED) -> Catalo
 
     """
     if folder is None:
-        paths = {path.stem: path for path in SHARED.glob("*.yaml")}
-        paths |= {name: FOLDER / name / "catalogue.yaml" for name in shipped}
-    else:
-        paths = {path.stem: path for path in folder.glob("*.yaml")}
+        return _shipped(tuple(shipped), Path.cwd())
+    return _loaded({path.stem: path for path in folder.glob("*.yaml")}, folder, shipped)
+
+
+@cache
+def _shipped(names: Sequence[str], _: Path) -> Catalogue:
+    """Return the catalogue that the package ships, whose problems call files as they are called from a working directory."""
+    paths = {path.stem: path for path in SHARED.glob("*.yaml")}
+    return _loaded(paths | {name: FOLDER / name / "catalogue.yaml" for name in names}, FOLDER, names)
+
+
+def _loaded(paths: Mapping[str, Path], folder: Path, shipped: Sequence[str]) -> Catalogue:
     problems: list[Problem] = []
     systems = read(paths, problems)
     if not systems and not problems:
-        place = shown(folder or FOLDER)
+        place = shown(folder)
         problems.append(Problem(place, 1, "no catalogue file", "name a folder with one YAML file per system"))
     problems += _pages(systems, systems)
     if problems:

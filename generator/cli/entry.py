@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import signal
 from types import FrameType
@@ -17,6 +18,7 @@ def _stop(_: int, __: FrameType | None) -> None:
 
 def main() -> int:
     """Run the command line and return its exit code."""
+    gc.set_threshold(100_000)  # a command needs to its end most of what it makes
     signal.signal(signal.SIGINT, _stop)  # also before and after a command takes its own way of ending
     from generator.cli import main as cli
 

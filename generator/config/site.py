@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
+from functools import cache
 
 from generator.catalogue import Catalogue, Label, Limit, Matcher, Metric, System
 from generator.config.settings import Config, Labels, Objective, SystemConfig
@@ -124,6 +125,11 @@ class Site:
         return self.config.slo[name]
 
 
+@cache
+def _bound(name: str, bound: str) -> Label:
+    return Label(name, bound=bound)
+
+
 def _matcher(label: str, value: str) -> Matcher:
     return Matcher(label, "=~", value[1:]) if value.startswith("~") else Matcher(label, "=", value)
 
@@ -172,18 +178,18 @@ class View:
 
     def _here(self, metric: Metric) -> Metric:
         prefix = metric.prefix and (self.config.prefix if self.config else metric.prefix)
-        targets = {name: Label(name, bound="target label") for name in self.site.labels.every}
-        extra = {name: Label(name, bound=SELECTED) for name in self._selected(metric)}
+        targets = {name: _bound(name, "target label") for name in self.site.labels.every}
+        extra = {name: _bound(name, SELECTED) for name in self._selected(metric)}
         on = self.on or (self.system.name if self.config else "")
         held = self.site.held(on) if on else self.site.alertmanager if metric.name.startswith(NOTIFIER) else ()
         names = [m.label for m in held] if on else self.site.standing
-        stand = {name: Label(name, bound="tells a target") for name in names if name not in targets}
+        stand = {name: _bound(name, "tells a target") for name in names if name not in targets}
         constant = {**metric.constant_labels, **extra, **stand, **targets}
         mixed = (self.config is not None and len(self.config.eras) > 1) or "old" in (
             self.config.eras if self.config else ()
         )
         if not mixed:
-            constant = {k: replace(label, blank="") for k, label in constant.items()}
+            constant = {k: replace(label, blank="") if label.blank else label for k, label in constant.items()}
         own = {k: self._label(label) for k, label in metric.labels.items()}
         if self.on:
             metric = replace(metric, since=self.site.catalogue.systems[self.on].pages_since.get(self.system.name, ""))

@@ -13,9 +13,11 @@ from dataclasses import dataclass, replace
 from generator.catalogue import Limit, Matcher, Metric
 from generator.config.site import Site
 from generator.errors import QueryError
+from generator.promql.last import Last
 from generator.units import number, seconds
 
-_LOOKS_BACK = re.compile(r"(?:\[|\boffset )((?:\d+(?:ms|[smhdw]))+)")
+_RANGE = re.compile(r"\[((?:\d+(?:ms|[smhdw]))+)")
+_OFFSET = re.compile(r" offset ((?:\d+(?:ms|[smhdw]))+)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +90,11 @@ class Query:
     edges: tuple[float, ...] = ()
     compound: bool = False
     recorded: bool = False
+
+    def __post_init__(self) -> None:
+        """Build the text once where several ask for it in one scope."""
+        if not isinstance(self.build, Last):
+            object.__setattr__(self, "build", Last(self.build))
 
     def named(self, legend: str) -> Query:
         """Return the query with another legend."""
@@ -341,7 +348,9 @@ def within_retention(query: Query, scope: Scope, retention: str) -> Query:
 
 def looks_back(query: Query, scope: Scope) -> str:
     """Return the longest range or offset of the query, as it is written; empty where it reads this moment only."""
-    return max(_LOOKS_BACK.findall(query.build(scope)), key=seconds, default="")
+    text = query.build(scope)
+    found = [*_RANGE.findall(text), *(_OFFSET.findall(text) if " offset " in text else ())]
+    return max(found, key=seconds, default="")
 
 
 def _topk(most: int, inner: str) -> str:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import secrets
 import shutil
 import stat
 from collections.abc import Callable, Mapping
@@ -33,7 +32,7 @@ class Exchange:
 
     def __init__(self, texts: Mapping[PurePosixPath, str], root: Path) -> None:
         self._texts, self._root = texts, root
-        self._run = secrets.token_hex(4)
+        self._run = os.urandom(4).hex()
         self._folders: list[Path] = []
         self._changed: list[Path] = []
         self.state = "no file was changed"

@@ -16,8 +16,9 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, gene
 
 from generator.catalogue import Kind, Metric, load
 from reference_server.agent_server.simulation import Deployment
-from reference_server.core.instruments import Buckets, Instruments
-from reference_server.scenarios.scenario import find
+from reference_server.core.families import Buckets
+from reference_server.core.instruments import Instruments
+from reference_server.scenarios.library import find
 
 ROUNDS = 30
 BOUND = 20.0

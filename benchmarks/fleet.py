@@ -19,7 +19,7 @@ from prometheus_client.registry import Collector
 
 sys.path.insert(0, str(Path(__file__).parent.parent))  # tests/ is no package that is installed
 
-from reference_server import settings
+from reference_server.agent_server import settings
 from reference_server.fleet import templates as models
 from reference_server.fleet.fleet import Fleet
 from testbed.servers import Child, Prometheus, find, wait_until

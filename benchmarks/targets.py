@@ -14,14 +14,14 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parent.parent))  # tests/ is no package that is installed
 
-from reference_server import settings
+from reference_server.agent_server import settings
 from reference_server.core.rates.deployment import Service
-from reference_server.core.serve import bind, server, until_told, url_of
+from reference_server.core.serve import bind, serve_until_stopped, server, url_of
 from reference_server.fleet import templates as models
 from reference_server.fleet.app import fleet_app
-from reference_server.fleet.fleet import Fleet, Target, template
+from reference_server.fleet.fleet import Fleet, FleetTarget, template
 from reference_server.fleet.templates import AGE_SECONDS
-from reference_server.systems import OTHERS, model
+from reference_server.scenarios.systems import SERVICES, model
 
 #: Agent Servers, in deployments of ten, and deployments of each other system.
 AGENT_SERVERS, DEPLOYMENTS = 1_000, 10
@@ -33,12 +33,12 @@ def fleet(now: float) -> Fleet:
     """Return all of them, those of one system one after another."""
     forms = models.templates(settings.read({}, {}))
     targets = [*Fleet.of(AGENT_SERVERS, forms, seed=SEED, now=now).targets]
-    for system in OTHERS:
+    for system in SERVICES:
         targets += _others(system, len(targets), now)
     return Fleet(targets)
 
 
-def _others(system: str, first: int, now: float) -> Iterator[Target]:
+def _others(system: str, first: int, now: float) -> Iterator[FleetTarget]:
     chance = random.Random(SEED)  # noqa: S311 - a seeded workload
     one = Service(model(system), seed=SEED, start=now - AGE_SECONDS)
     one.advance(now)
@@ -47,7 +47,9 @@ def _others(system: str, first: int, now: float) -> Iterator[Target]:
         named = {"deployment": f"{system}-{number}", "namespace": "team-1", "cluster": "cluster-1", "system": system}
         for found, form in forms:
             started = now - chance.uniform(60, 7 * 86_400)
-            yield Target(first, "", {**found.labels, **named}, form, started, chance.uniform(0.2, 2.0), chance.random())
+            yield FleetTarget(
+                first, "", {**found.labels, **named}, form, started, chance.uniform(0.2, 2.0), chance.random()
+            )
             first += 1
 
 
@@ -56,7 +58,7 @@ def main() -> int:
     bound = bind("127.0.0.1", 0)
     targets = fleet(time.time())
     print(url_of(bound), flush=True)
-    asyncio.run(until_told(server(fleet_app(targets, time.time), grace_seconds=1), bound))
+    asyncio.run(serve_until_stopped(server(fleet_app(targets, time.time), grace_seconds=1), bound))
     return 0
 
 

@@ -13,23 +13,24 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from generator.errors import GeneratorError
-from reference_server import settings
-from reference_server.agent_server.hosting import IDLE, Hosting
+from reference_server.agent_server import AGENT_SERVER, settings
+from reference_server.agent_server.control import Control, shared
+from reference_server.agent_server.hosting import IDLE
+from reference_server.agent_server.relay import JoinError, Relay
+from reference_server.agent_server.settings import Settings
 from reference_server.core import secret
-from reference_server.core.control import Control, shared
-from reference_server.core.front import Front, JoinError
 from reference_server.core.rates import settings as service_settings
-from reference_server.core.rates.settings import Settings as ServiceSettings
-from reference_server.core.serve import bind, server, until_told, url_of
+from reference_server.core.rates.settings import ServiceSettings
+from reference_server.core.serve import bind, serve_until_stopped, server, url_of
+from reference_server.core.settings import SettingsError
+from reference_server.core.webhook import webhook
 from reference_server.fleet import templates as models
 from reference_server.fleet.app import fleet_app
 from reference_server.fleet.fleet import Fleet
-from reference_server.scenarios import scenario as scenarios
-from reference_server.scenarios.whole import Whole
-from reference_server.scenarios.whole_app import WholeApp
-from reference_server.settings import Settings, SettingsError
-from reference_server.systems import AGENT_SERVER, OTHERS
-from reference_server.webhook import webhook
+from reference_server.scenarios import library, live
+from reference_server.scenarios.ensemble import Ensemble
+from reference_server.scenarios.ensemble_app import EnsembleApp
+from reference_server.scenarios.systems import SYSTEMS, model
 
 FAILED, WRONG_USAGE = 1, 2
 
@@ -47,7 +48,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         logging.getLogger(name).setLevel(logging.ERROR)
     try:
         if system != AGENT_SERVER:
-            return _serve_service(service_settings.read(system, flags, os.environ))
+            return _serve_service(service_settings.read(model(system), flags, os.environ))
         own = settings.read(flags, os.environ)
         return _receive(own) if given.command == "webhook" else _serve(own, settings.texts(flags, os.environ))
     except SettingsError as error:
@@ -74,7 +75,7 @@ def _parser() -> argparse.ArgumentParser:
         help="serve (default), list the scenarios, or take and show what Alertmanager notifies",
     )
     parser.add_argument(
-        "--system", metavar="SYSTEM", help=f"{', '.join((AGENT_SERVER, *OTHERS))} (environment: AGENT_REFERENCE_SYSTEM)"
+        "--system", metavar="SYSTEM", help=f"{', '.join(SYSTEMS)} (environment: AGENT_REFERENCE_SYSTEM)"
     )
     for field in settings.FIELDS:
         if field.flag:
@@ -84,7 +85,7 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _list() -> int:
-    lines = [f"{name:<32} {one.title}\n" for name, one in zip(scenarios.names(), scenarios.shipped(), strict=True)]
+    lines = [f"{name:<32} {one.title}\n" for name, one in zip(library.names(), library.shipped(), strict=True)]
     with contextlib.suppress(BrokenPipeError):  # `| head` has seen enough
         sys.stdout.writelines([*lines, f"{IDLE:<32} Nobody but you sends requests\n"])
         sys.stdout.flush()
@@ -100,10 +101,10 @@ def _serve(own: Settings, texts: Mapping[str, str]) -> int:
     if own.fleet:
         return _serve_fleet(own)
     if own.whole:
-        return _serve_whole(own)
+        return _serve_ensemble(own)
     if own.join:
         return asyncio.run(_serve_joined(own, texts))
-    control = Control(Hosting(own), own, shared(own))
+    control = Control(live.agent_server(own), own, shared(own))
     # What the real server does with the push's key: user code cannot read it. The CUSTOM_ ones stay.
     for name in ("LSD_DD_API_KEY", "LSD_DD_ENDPOINT"):
         os.environ.pop(name, None)
@@ -111,23 +112,24 @@ def _serve(own: Settings, texts: Mapping[str, str]) -> int:
     _say(url_of(bound))
     grace = own.grace_seconds / own.time_scale
     drain = control.drain if own.role == "queue" else None
-    return _ended(asyncio.run(until_told(server(control, grace_seconds=grace, hosts=own.hosts), bound, drain)))
+    return _ended(asyncio.run(serve_until_stopped(server(control, grace_seconds=grace, hosts=own.hosts), bound, drain)))
 
 
 def _serve_service(own: ServiceSettings) -> int:
     from reference_server.core.rates.app import build
-    from reference_server.core.rates.hosting import Hosting as ServiceHosting
 
-    app = build(ServiceHosting(own), os.environ)
+    app = build(live.service(own), os.environ)
     bound = bind(own.host, own.port)
     _say(url_of(bound))
-    return _ended(asyncio.run(until_told(server(app, grace_seconds=1, hosts=own.hosts), bound)))
+    return _ended(asyncio.run(serve_until_stopped(server(app, grace_seconds=1, hosts=own.hosts), bound)))
 
 
 def _receive(own: Settings) -> int:
     bound = bind(own.host, own.port)
     _say(url_of(bound))
-    return _ended(asyncio.run(until_told(server(webhook(_say, own.hosts), grace_seconds=1, hosts=own.hosts), bound)))
+    return _ended(
+        asyncio.run(serve_until_stopped(server(webhook(_say, own.hosts), grace_seconds=1, hosts=own.hosts), bound))
+    )
 
 
 def _serve_fleet(own: Settings) -> int:
@@ -135,14 +137,16 @@ def _serve_fleet(own: Settings) -> int:
     fleet = Fleet.of(own.fleet, models.templates(own), seed=own.seed, now=clock())
     bound = bind(own.host, own.port)
     _say(url_of(bound))
-    return _ended(asyncio.run(until_told(server(fleet_app(fleet, clock), grace_seconds=1), bound)))
+    return _ended(asyncio.run(serve_until_stopped(server(fleet_app(fleet, clock), grace_seconds=1), bound)))
 
 
-def _serve_whole(own: Settings) -> int:
-    whole = Whole(own)
+def _serve_ensemble(own: Settings) -> int:
+    ensemble = Ensemble(own)
     bound = bind(own.host, own.port)
     _say(url_of(bound))
-    return _ended(asyncio.run(until_told(server(WholeApp(whole), grace_seconds=1, hosts=own.hosts), bound)))
+    return _ended(
+        asyncio.run(serve_until_stopped(server(EnsembleApp(ensemble), grace_seconds=1, hosts=own.hosts), bound))
+    )
 
 
 def _ended(failure: str) -> int:
@@ -151,11 +155,11 @@ def _ended(failure: str) -> int:
 
 async def _serve_joined(own: Settings, texts: Mapping[str, str]) -> int:
     known = secret.read(Path(own.secret_file)) if own.secret_file else ""
-    front = Front(own.join, {k: v for k, v in texts.items() if k in settings.OWN}, known)
+    relay = Relay(own.join, {k: v for k, v in texts.items() if k in settings.OWN}, known)
     bound = bind(own.host, own.port)
-    await front.join()
+    await relay.join()
     _say(url_of(bound))
-    await front.serve(bound, keep_open=own.role == "queue")
+    await relay.serve(bound, keep_open=own.role == "queue")
     return 0
 
 

@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from functools import cache
 
 from generator.catalogue import load
-from reference_server.core.instruments import Key
+from reference_server.core.families import Key
+from reference_server.core.scenario import START
+from reference_server.scenarios.library import find
 from reference_server.scenarios.replay import play
-from reference_server.scenarios.scenario import START, find
 
 CATALOGUE = load()
 

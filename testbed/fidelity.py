@@ -27,11 +27,13 @@ from generator.config.site import OBSERVABILITY, Site, complete
 from generator.config.versions import in_the_field
 from generator.outputs import FORMATS
 from reference_server.agent_server import versions
+from reference_server.agent_server.scenario import DeploymentPlan
 from reference_server.agent_server.workload import Topology
-from reference_server.scenarios import scenario as scenarios
+from reference_server.core.rates.scenario import ServicePlan
+from reference_server.core.scenario import SEVERITIES, Plan, Scenario
+from reference_server.scenarios import library as scenarios
 from reference_server.scenarios.history import collect
 from reference_server.scenarios.replay import before, play
-from reference_server.scenarios.scenario import Scenario
 from testbed.replay import Firing, Replay, Restore, Rule, Server, restored
 from testbed.replay import load as load_rules
 from testbed.servers import Prometheus, find, missing
@@ -113,18 +115,17 @@ def of_version(scenario: Scenario, fleet: Fleet) -> Scenario:
     version = dict(fleet).get(scenario.system, "")
     if not version:
         return scenario
-    if scenario.service:
-        work = scenario.service.workload
-        usual = work.version == type(work)().version
-        service = replace(scenario.service, workload=replace(work, version=version) if usual else work)
-        return replace(scenario, service=service)
-    parts = [
-        replace(p, topology=replace(p.topology, version=version, era=versions.era(version)))
-        if p.topology.version == Topology().version
-        else p
-        for p in scenario.parts
-    ]
-    return replace(scenario, parts=tuple(parts))
+    return replace(scenario, plans=tuple(_of_version(plan, version) for plan in scenario.plans))
+
+
+def _of_version(plan: Plan, version: str) -> Plan:
+    if isinstance(plan, DeploymentPlan):
+        if plan.topology.version != Topology().version:
+            return plan
+        return replace(plan, topology=replace(plan.topology, version=version, era=versions.era(version)))
+    assert isinstance(plan, ServicePlan)
+    work = plan.workload
+    return replace(plan, workload=replace(work, version=version)) if work.version == type(work)().version else plan
 
 
 def within_reach(scenario: Scenario, fleet: Fleet, alerts: Iterable[str]) -> Scenario:
@@ -139,8 +140,8 @@ def judge(scenario: Scenario, results: dict[str, list[Firing]], severities: Mapp
     fired = {name: min(f.start for f in found) for name, found in results.items() if found}
     expected = {e.alert: e for e in scenario.fire}
     caught = [n for n, e in expected.items() if n in fired and _first(results[n], e.since) <= e.since + e.within]
-    silent = {s for s in scenario.silent if s in scenarios.SEVERITIES}
-    named = {s for s in scenario.silent if s not in scenarios.SEVERITIES}
+    silent = {s for s in scenario.silent if s in SEVERITIES}
+    named = {s for s in scenario.silent if s not in SEVERITIES}
     tolerated = {*expected, *scenario.allow}
     false = [n for n in fired if n not in tolerated and (n in named or severities[n] in silent)]
     troubles = [_lasting(scenario, results, *trouble) for trouble in _troubles(scenario)]
@@ -300,7 +301,7 @@ def _part(
 def _outages(scenario: Scenario) -> list[tuple[float, float]]:
     """Return when the scenario has Prometheus itself down, in seconds since its start."""
     out: list[tuple[float, float]] = []
-    for part in (*scenario.parts, *((scenario.service,) if scenario.service else ())):
+    for part in scenario.plans:
         changes = [
             (c.at - scenario.past, c.verbs["monitoring"].get("running"))
             for c in part.timeline

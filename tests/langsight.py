@@ -9,10 +9,11 @@ from pathlib import Path
 import requests
 
 from reference_server.core.rates.app import build
-from reference_server.core.rates.hosting import Hosting
-from reference_server.core.rates.settings import Settings
+from reference_server.core.rates.hosting import ServiceHosting
+from reference_server.core.rates.settings import ServiceSettings
 from reference_server.core.serve import Running, bind
-from reference_server.langsight.work import Workload
+from reference_server.langsight.work import LangSightWorkload
+from reference_server.scenarios import live
 from testbed.exposition import Family
 from testbed.exposition import parse as parse_page
 
@@ -23,7 +24,7 @@ title: Nobody but the test
 plays: Nothing.
 duration: 1h
 workload:
-  requests: {{{", ".join(f"{name}: 0" for name in Workload().requests)}}}
+  requests: {{{", ".join(f"{name}: 0" for name in LangSightWorkload().requests)}}}
   batches: 0
   otlp_batches: 0
   sse_clients: 0
@@ -35,11 +36,11 @@ expect: {{}}
 @contextlib.contextmanager
 def serving(
     folder: Path, environment: dict[str, str] | None = None, changes: str = ""
-) -> Iterator[tuple[str, Hosting]]:
+) -> Iterator[tuple[str, ServiceHosting]]:
     """Serve an idle LangSight; `changes` is appended to the scenario's file. Gives its address and what it plays."""
     path = folder / "idle.yaml"
     path.write_text(IDLE.replace("expect: {}\n", "") + changes + "expect: {}\n", encoding="utf-8")
-    hosting = Hosting(Settings("langsight", scenario=str(path)))
+    hosting = live.service(ServiceSettings("langsight", scenario=str(path)))
     with Running(build(hosting, environment or {}), bind("127.0.0.1", 0)) as server:
         yield server.url, hosting
 

@@ -13,16 +13,17 @@ import yaml
 from generator.config.site import Site
 from generator.discovery.scrape import prometheus_yml
 from reference_server.core.rates.app import build
-from reference_server.core.rates.hosting import Hosting
-from reference_server.core.rates.settings import Settings
+from reference_server.core.rates.hosting import ServiceHosting
+from reference_server.core.rates.settings import ServiceSettings
 from reference_server.core.serve import Running, bind
+from reference_server.scenarios import live
 from testbed.servers import Prometheus, wait_until
 
 
 @contextlib.contextmanager
-def serving(scenario: str = "", *, role: str = "", time_scale: float = 1.0) -> Iterator[tuple[str, Hosting]]:
+def serving(scenario: str = "", *, role: str = "", time_scale: float = 1.0) -> Iterator[tuple[str, ServiceHosting]]:
     """Serve a LangSmith; give its address and what it plays."""
-    hosting = Hosting(Settings("langsmith", role=role, scenario=scenario, time_scale=time_scale))
+    hosting = live.service(ServiceSettings("langsmith", role=role, scenario=scenario, time_scale=time_scale))
     with Running(build(hosting, {}), bind("127.0.0.1", 0)) as server:
         yield server.url, hosting
 

@@ -20,15 +20,14 @@ from generator.outputs import FORMATS
 from reference_server.agentgateway import MODEL
 from reference_server.agentgateway.model import ERA
 from reference_server.agentgateway.page import OPEN_METRICS, TEXT, content_type, number, write
-from reference_server.agentgateway.workload import DOCUMENTED, Work
+from reference_server.agentgateway.workload import DOCUMENTED, GatewayWorkload
 from reference_server.core.rates import Service
 from reference_server.core.rates.app import build as app
-from reference_server.core.rates.hosting import Hosting
-from reference_server.core.rates.settings import Settings
+from reference_server.core.rates.settings import ServiceSettings
 from reference_server.core.serve import Running, bind
-from reference_server.scenarios import coverage
-from reference_server.scenarios import scenario as scenarios
-from reference_server.settings import SettingsError
+from reference_server.core.settings import SettingsError
+from reference_server.scenarios import coverage, live
+from reference_server.scenarios import library as scenarios
 from testbed.evidence import Evidence, evidence, slow_share
 from testbed.servers import Prometheus, find, missing, wait_until
 
@@ -37,7 +36,7 @@ BOTH = {"requests_total", "request_duration_seconds", "mcp_requests_total"}
 
 
 def played(seconds: float = 600, **workload: object) -> Service:
-    service = Service(MODEL, workload=Work(**workload), metrics=METRICS, start=0)  # type: ignore[arg-type]
+    service = Service(MODEL, workload=GatewayWorkload(**workload), metrics=METRICS, start=0)  # type: ignore[arg-type]
     service.advance(seconds)
     return service
 
@@ -48,7 +47,7 @@ def lines(service: Service) -> list[str]:
 
 @contextmanager
 def serving(**environment: str) -> Iterator[str]:
-    hosting = Hosting(Settings("agentgateway", time_scale=60.0))
+    hosting = live.service(ServiceSettings("agentgateway", time_scale=60.0))
     with Running(app(hosting, environment), bind("127.0.0.1", 0)) as running:
         yield running.url
 
@@ -187,7 +186,7 @@ def test_the_environment_sets_the_era() -> None:
 
 def test_another_era_is_refused() -> None:
     with pytest.raises(SettingsError) as caught:
-        MODEL.adapt(Work(), {ERA: "future"})
+        MODEL.adapt(GatewayWorkload(), {ERA: "future"})
 
     assert caught.value.problems == [f"{ERA} is 'future'; wanted: code or documented"]
 

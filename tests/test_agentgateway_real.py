@@ -19,7 +19,7 @@ from generator.catalogue import Versions, load
 from reference_server.agentgateway import MODEL
 from reference_server.agentgateway.answers import ANSWERS
 from reference_server.agentgateway.page import write
-from reference_server.agentgateway.workload import Work
+from reference_server.agentgateway.workload import GatewayWorkload
 from reference_server.core.rates import Service
 from testbed.exposition import LABEL, SAMPLE
 
@@ -92,7 +92,7 @@ def real() -> str:
 def text(version: str, **workload: Any) -> str:
     """The page of a gateway of that version after a quarter of an hour."""
     service = Service(
-        MODEL, workload=Work(version=version, **workload), metrics=SYSTEM.metrics, start=0, topology={"": 1}
+        MODEL, workload=GatewayWorkload(version=version, **workload), metrics=SYSTEM.metrics, start=0, topology={"": 1}
     )
     service.advance(900)
     return write(service.processes[0]).decode()

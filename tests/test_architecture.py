@@ -7,7 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from generator.catalogue import load
 from generator.systems import FOLDER, SHIPPED, registry
+from reference_server.scenarios.systems import SYSTEMS
 
 ROOT = Path(__file__).parent.parent
 ROOMS = (  # lowest first; a module imports its own room and lower ones, never a higher one
@@ -146,6 +148,53 @@ def test_the_reference_server_knows_the_catalogue_and_nothing_else_of_the_genera
     assert {m for m in used if m.startswith("generator.") and not m.startswith(allowed)} == set()
     assert {m for m in used if m.split(".")[0] in {"testbed", "tests"}} == set()
     assert paths
+
+
+#: Rooms of the reference server, lowest first. The systems know nothing of one another.
+LEVELS = (("core",), ("agent_server", "agentgateway", "langsight", "langsmith"), ("scenarios",), ("fleet",), ("cli",))
+SIMULATION = sorted(p.relative_to(ROOT) for p in (ROOT / "reference_server").rglob("*.py"))
+
+#: What may stand beside the rooms.
+FRONT = {"__init__.py", "__main__.py", "cli.py", "entry.py"}
+
+
+def level(path: Path) -> int:
+    """Return how high a module of the reference server is: what is not in a room is at the top."""
+    folder = path.parts[1]
+    return next((n for n, rooms in enumerate(LEVELS) if folder in rooms), len(LEVELS) - 1)
+
+
+@pytest.mark.parametrize("path", SIMULATION, ids=str)
+def test_the_reference_servers_rooms_import_only_lower_ones(path: Path) -> None:
+    """The core knows no system, no system another one or a scenario file, and the command is above all."""
+    used = [p for name in imports(path) if name.startswith("reference_server.") and (p := module(name))]
+
+    assert [p for p in used if level(p) > level(path)] == []
+    assert [p for p in used if level(p) == level(path) and p.parts[1] != path.parts[1] and p.name not in FRONT] == []
+
+
+def test_every_module_of_the_reference_server_is_in_a_room() -> None:
+    """Beside the rooms there is the command alone, and every folder is a room of the order above."""
+    rooms = {room for rooms in LEVELS for room in rooms} - {"cli"}
+
+    assert {p.name for p in SIMULATION if len(p.parts) == 2} == FRONT
+    assert {p.parts[1] for p in SIMULATION if len(p.parts) > 2} == rooms
+
+
+def test_no_two_classes_of_the_reference_server_have_one_name() -> None:
+    """What a name means does not depend on the room; private ones included."""
+    places: dict[str, list[str]] = {}
+    for path in SIMULATION:
+        for node in ast.walk(ast.parse((ROOT / path).read_text(encoding="utf-8"))):
+            if isinstance(node, ast.ClassDef):
+                places.setdefault(node.name, []).append(str(path))
+
+    assert {name: paths for name, paths in places.items() if len(paths) > 1} == {}
+
+
+def test_every_target_system_of_the_catalogue_is_simulated() -> None:
+    """Models are found on disk: one of each system that the catalogue knows, and none of any other."""
+    assert sorted(SYSTEMS) == sorted(load().targets)
 
 
 def test_the_testbed_imports_no_test() -> None:

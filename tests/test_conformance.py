@@ -15,9 +15,9 @@ from typing import Any, NamedTuple
 import pytest
 import requests
 
-from reference_server import settings
+from reference_server.agent_server import settings
 from reference_server.agent_server.versions import era
-from reference_server.core.control import start
+from reference_server.scenarios.live import start
 from testbed.agent_server import ERAS, AgentServer, drive, install, traffic
 from testbed.agent_server.environments import BETWEEN, Release, pinned
 from testbed.agent_server.server import SETTINGS, SLOTS

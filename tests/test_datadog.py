@@ -17,8 +17,8 @@ import requests
 from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportMetricsServiceRequest
 
 from generator.catalogue import Catalogue, Metric
-from reference_server import settings
-from reference_server.core.control import start
+from reference_server.agent_server import settings
+from reference_server.scenarios.live import start
 from testbed.exposition import Family, parse
 from testbed.servers import Child, wait_until
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from reference_server.scenarios import scenario as scenarios
+from reference_server.scenarios import library as scenarios
 from testbed.cases.proving import CASES
 from testbed.matrix import differences, panels
 from testbed.matrix.engines import REMEMBERED, remembered

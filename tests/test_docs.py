@@ -22,9 +22,10 @@ from generator.config import SCHEMA
 from generator.config.settings import Config
 from generator.config.site import Site
 from generator.validate.verdict import CATEGORIES
+from reference_server.agent_server import AGENT_SERVER
 from reference_server.scenarios import coverage
-from reference_server.scenarios import scenario as scenarios
-from reference_server.systems import AGENT_SERVER, OTHERS
+from reference_server.scenarios import library as scenarios
+from reference_server.scenarios.systems import SERVICES
 from testbed.cases.case import load as load_cases
 from testbed.cases.proving import PROVED
 
@@ -116,7 +117,7 @@ def test_a_part_is_known_over_all_documents(monkeypatch: pytest.MonkeyPatch) -> 
     ]
 
 
-@pytest.mark.parametrize("system", [AGENT_SERVER, *OTHERS])
+@pytest.mark.parametrize("system", [AGENT_SERVER, *SERVICES])
 def test_every_metric_moves_under_some_scenario(system: str) -> None:
     """The page, which the test of generated parts plays, names one for each; only what no scrape can see is left out.
 

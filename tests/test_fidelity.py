@@ -9,8 +9,8 @@ from dataclasses import replace
 
 import pytest
 
-from reference_server.scenarios import scenario as scenarios
-from reference_server.scenarios.scenario import Expectation
+from reference_server.core.scenario import Expectation
+from reference_server.scenarios import library as scenarios
 from testbed.fidelity import Verdict, judge, newest, run, spread
 from testbed.replay import Firing, Server
 

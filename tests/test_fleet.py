@@ -9,11 +9,11 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 import requests
 
-from reference_server import settings
+from reference_server.agent_server import settings
 from reference_server.core.serve import Running, bind
 from reference_server.fleet import templates as models
 from reference_server.fleet.app import fleet_app
-from reference_server.fleet.fleet import Fleet, Target, Template, template
+from reference_server.fleet.fleet import Fleet, FleetTarget, Template, template
 from testbed.exposition import Family, parse
 from testbed.servers import Prometheus, find, missing, wait_until
 
@@ -32,7 +32,7 @@ def fleet(forms: Mapping[str, Template]) -> Fleet:
     return Fleet.of(1_000, forms, seed=1, now=NOW)
 
 
-def at(target: Target, seconds: float) -> dict[str, Family]:
+def at(target: FleetTarget, seconds: float) -> dict[str, Family]:
     return parse(target.page(NOW + seconds).decode())
 
 
@@ -106,7 +106,7 @@ def test_a_template_keeps_the_page_as_it_was() -> None:
     """Names, labels, percent signs and order survive; only numbers are holes."""
     page = '# HELP a 100 % of it\n# TYPE a counter\na{p="5%s"} 6.0\n# TYPE b gauge\nb 2.0\n'
     form = template(page, 60)
-    target = Target(0, "id", {}, form, started=NOW - 60, speed=1, phase=0.25)
+    target = FleetTarget(0, "id", {}, form, started=NOW - 60, speed=1, phase=0.25)
     assert target.page(NOW).decode().splitlines()[2] == 'a{p="5%s"} 6.0'
     assert form.samples == 2
     assert math.isclose(at(target, 60)["a"].total(), 12)

@@ -13,7 +13,8 @@ from prometheus_client.utils import floatToGoString
 from generator.catalogue import Catalogue, Metric
 from reference_server.agent_server.old_page import text_old
 from reference_server.core.exposition import number
-from reference_server.core.instruments import CARDINALITY_LIMIT, Buckets, InstrumentError, Instruments
+from reference_server.core.families import Buckets, InstrumentError
+from reference_server.core.instruments import CARDINALITY_LIMIT, Instruments
 from testbed.exposition import Family, parse
 
 SAMPLES = Path(__file__).parent / "data" / "agent_server"

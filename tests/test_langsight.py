@@ -14,12 +14,12 @@ import requests
 
 from generator.catalogue import load
 from reference_server.core.rates import Service
+from reference_server.core.settings import SettingsError
 from reference_server.langsight import MODEL, settings
 from reference_server.langsight.page import OWN, write
 from reference_server.langsight.paths import normalised, parsed
-from reference_server.langsight.work import Workload, answered, checked
-from reference_server.scenarios import scenario as scenarios
-from reference_server.settings import SettingsError
+from reference_server.langsight.work import LangSightWorkload, answered, checked
+from reference_server.scenarios import library as scenarios
 from testbed.evidence import Evidence, evidence, slow_share
 from tests.langsight import page, serving, value
 
@@ -51,8 +51,8 @@ OTLP = {
 
 
 def idle(**changes: Any) -> Service:
-    nothing = dict.fromkeys(Workload().requests, 0.0)
-    work = Workload(requests=nothing, batches=0, otlp_batches=0, sse_clients=0, check_seconds=1e9, **changes)
+    nothing = dict.fromkeys(LangSightWorkload().requests, 0.0)
+    work = LangSightWorkload(requests=nothing, batches=0, otlp_batches=0, sse_clients=0, check_seconds=1e9, **changes)
     return Service(MODEL, workload=work, metrics=METRICS)
 
 
@@ -177,10 +177,10 @@ def test_one_variable_switches_to_what_the_code_does_and_others_overrule_it() ->
 
 
 def test_the_switches_reach_the_simulated_work() -> None:
-    adapted = MODEL.adapt(Workload(spans=3), {"AGENT_REFERENCE_BEHAVIOUR": "code"})
+    adapted = MODEL.adapt(LangSightWorkload(spans=3), {"AGENT_REFERENCE_BEHAVIOUR": "code"})
 
     assert (adapted.spans, adapted.counts_otlp, adapted.counts_health_checks) == (3, False, False)
-    assert MODEL.adapt(Workload(counts_otlp=False), {}) == Workload(counts_otlp=False)
+    assert MODEL.adapt(LangSightWorkload(counts_otlp=False), {}) == LangSightWorkload(counts_otlp=False)
 
 
 def test_every_bad_variable_is_told() -> None:
@@ -469,7 +469,7 @@ def test_a_body_that_never_comes_holds_nothing(tmp_path: Path) -> None:
 
 
 def test_checks_come_at_their_interval_and_as_often_after_long_slices() -> None:
-    one = Service(MODEL, workload=Workload(check_seconds=60), metrics=METRICS)
+    one = Service(MODEL, workload=LangSightWorkload(check_seconds=60), metrics=METRICS)
     one.slice_seconds = 60
     begun = one.now
 

@@ -16,8 +16,8 @@ from generator.errors import ConfigError
 from reference_server.core.rates import Service
 from reference_server.langsmith import MODEL
 from reference_server.langsmith.page import number
-from reference_server.langsmith.workload import Workload
-from reference_server.scenarios import scenario as scenarios
+from reference_server.langsmith.workload import LangSmithWorkload
+from reference_server.scenarios import library as scenarios
 from reference_server.scenarios.replay import play
 from testbed.exposition import Family, parse
 from testbed.servers import Prometheus, find, missing, wait_until
@@ -206,7 +206,7 @@ def test_the_benign_day_has_its_troubles() -> None:
 
 
 def test_an_ordinary_day_has_the_defaults_of_the_workload() -> None:
-    assert service().workload == Workload()
+    assert service().workload == LangSmithWorkload()
 
 
 @pytest.mark.real

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 
 import pytest
 
-from reference_server.scenarios import scenario as scenarios
+from reference_server.scenarios import library as scenarios
 from testbed.fidelity import run
 from testbed.servers import Prometheus, find, missing
 from testbed.stack import Reference, binaries

@@ -19,7 +19,7 @@ import yaml
 from generator.bundle import build
 from generator.config.site import Site
 from generator.outputs import FORMATS
-from reference_server.scenarios import scenario as scenarios
+from reference_server.scenarios import library as scenarios
 from testbed.cases.proving import CASES
 from testbed.matrix import differences, fleet, outcomes, panels
 from testbed.matrix.engines import ENGINES, NEWEST, PROMETHEUS, VICTORIA, Engine, binary, stage

@@ -16,10 +16,10 @@ from urllib.parse import urlsplit
 import pytest
 import requests
 
-from reference_server import settings
+from reference_server.agent_server import settings
 from reference_server.core import connections
-from reference_server.core.control import start
 from reference_server.core.serve import Running
+from reference_server.scenarios.live import start
 from testbed.agent_server.websocket import websocket
 from testbed.servers import Child, wait_until
 

@@ -14,19 +14,19 @@ from urllib.parse import urlsplit
 import pytest
 import requests
 
-from reference_server import settings
-from reference_server.agent_server.hosting import Hosting
+from reference_server.agent_server import settings
+from reference_server.agent_server.control import MOST_MEMBERS, Control
 from reference_server.core import secret
-from reference_server.core.control import MOST_MEMBERS, Control, start
 from reference_server.core.guard import hostname
 from reference_server.core.rates.app import build
-from reference_server.core.rates.hosting import Hosting as ServiceHosting
-from reference_server.core.rates.settings import Settings as ServiceSettings
+from reference_server.core.rates.settings import ServiceSettings
 from reference_server.core.serve import Running, bind
-from reference_server.scenarios.whole import Whole
-from reference_server.scenarios.whole_app import WholeApp
-from reference_server.settings import SettingsError
-from reference_server.webhook import webhook
+from reference_server.core.settings import SettingsError
+from reference_server.core.webhook import webhook
+from reference_server.scenarios import live
+from reference_server.scenarios.ensemble import Ensemble
+from reference_server.scenarios.ensemble_app import EnsembleApp
+from reference_server.scenarios.live import start
 
 JSON = "application/json"
 
@@ -61,11 +61,11 @@ def split() -> Running:
 
 
 def whole() -> Running:
-    return Running(WholeApp(Whole(settings.read({"scenario": "calm"}, {}))), bind("127.0.0.1", 0))
+    return Running(EnsembleApp(Ensemble(settings.read({"scenario": "calm"}, {}))), bind("127.0.0.1", 0))
 
 
 def service(system: str) -> Callable[[], Running]:
-    return lambda: Running(build(ServiceHosting(ServiceSettings(system)), {}), bind("127.0.0.1", 0))
+    return lambda: Running(build(live.service(ServiceSettings(system)), {}), bind("127.0.0.1", 0))
 
 
 #: What changes something, on every kind of server: its start, the path, a body that it would take.
@@ -272,7 +272,7 @@ def test_another_machine_neither_switches_nor_joins(tmp_path: Path, flags: dict[
     file = tmp_path / "secret"
     extra = {"secret_file": str(file)} if flags else {}
     own = settings.read({"role": "api", "scenario": "idle"} | flags | extra, {})
-    app = Control(Hosting(own), own, "right" if flags else "")
+    app = Control(live.agent_server(own), own, "right" if flags else "")
     body = json.dumps({"scenario": "f01", "role": "queue"}).encode()
     for path in ("/scenario", "/deployment/processes", "/deployment/processes/1"):
         for headers in ({}, {"Authorization": "Bearer wrong"}):
@@ -301,7 +301,7 @@ def test_a_secret_is_made_once_and_an_empty_file_is_none(tmp_path: Path) -> None
 
 def test_every_page_of_langsight_wants_the_token() -> None:
     """The pages of single processes as well."""
-    hosting = ServiceHosting(ServiceSettings("langsight"))
+    hosting = live.service(ServiceSettings("langsight"))
     with Running(build(hosting, {"LANGSIGHT_METRICS_TOKEN": "right"}), bind("127.0.0.1", 0)) as running:
         for path in ("/metrics", "/processes/langsight-0/metrics"):
             codes = [

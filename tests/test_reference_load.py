@@ -24,16 +24,17 @@ from urllib.parse import urlsplit
 import pytest
 import requests
 
-from reference_server import settings
-from reference_server.agent_server.hosting import Hosting
+from reference_server.agent_server import settings
 from reference_server.agent_server.records import weight
 from reference_server.agent_server.sessions import Session, Subscription
-from reference_server.core import connections, pace, strict, turns
+from reference_server.core import clock as clocks
+from reference_server.core import connections, strict, turns
 from reference_server.core.background import Background
-from reference_server.core.control import start
 from reference_server.core.sending import PART_BYTES, Sending
+from reference_server.core.webhook import MOST_KEPT_BYTES
 from reference_server.langsight import paths
-from reference_server.webhook import MOST_KEPT_BYTES
+from reference_server.scenarios import live
+from reference_server.scenarios.live import start
 from testbed.agent_server.websocket import websocket
 from testbed.compose import compose_file
 from testbed.servers import Child, wait_until
@@ -326,14 +327,14 @@ def test_a_run_that_was_forgotten_is_followed_no_more() -> None:
 
 def test_a_connection_goes_on_after_a_run_that_was_forgotten() -> None:
     """It is told the end of that run, and then what the thread's later runs do."""
-    node = Hosting(settings.read({"runtime": "inmem", "scenario": "idle"}, {})).nodes[0]
-    thread = node.records.new_thread(node.pace.now())
+    node = live.agent_server(settings.read({"runtime": "inmem", "scenario": "idle"}, {})).nodes[0]
+    thread = node.records.new_thread(node.clock.now())
 
     async def follow() -> list[str]:
         told: asyncio.Queue[dict[str, Any]] = asyncio.Queue()
         session = Session(node, thread, told.put)
         session.subscriptions["only"] = Subscription("only", frozenset({"lifecycle"}))
-        tasks = [asyncio.create_task(work) for work in (session.run(), node.pace.run())]
+        tasks = [asyncio.create_task(work) for work in (session.run(), node.clock.run())]
         heard = []
         for _ in range(2):
             run = node.start({"input": {"act": "sleep", "amount": 3_600}}, thread)
@@ -626,7 +627,7 @@ def test_a_push_that_dies_has_died_as_well(monkeypatch: pytest.MonkeyPatch) -> N
         async def run(self, _: asyncio.Event) -> None:
             raise KeyError("a fault of the push")
 
-    monkeypatch.setattr("reference_server.core.control._push", lambda _: Broken())
+    monkeypatch.setattr("reference_server.agent_server.control._push", lambda _: Broken())
     with start(settings.read({"runtime": "inmem", "scenario": "idle", "datadog_key": "k"}, {})) as server:
         wait_until(lambda: not answers(f"{server.url}/ok"), what="the end", limit_seconds=20)
 
@@ -647,7 +648,7 @@ def test_a_process_that_joined_says_why_it_ends(tmp_path: Path) -> None:
 def test_a_simulation_that_is_too_slow_leaves_time_for_others(monkeypatch: pytest.MonkeyPatch) -> None:
     """However many ask at once, time passes for one budget of them; the others are answered from what there is."""
     clock = [0.0]
-    monkeypatch.setattr("reference_server.core.pace.time.perf_counter", lambda: clock[0])
+    monkeypatch.setattr("reference_server.core.clock.time.perf_counter", lambda: clock[0])
 
     class Slow:
         now = 0.0
@@ -658,12 +659,12 @@ def test_a_simulation_that_is_too_slow_leaves_time_for_others(monkeypatch: pytes
             clock[0] += 1.0
 
     slow = Slow()
-    one = pace.Pace(0.0, 1_000.0, lambda: clock[0])
+    one = clocks.Clock(0.0, 1_000.0, lambda: clock[0])
     one.follow(slow)
     clock[0] += 1
     for _ in range(50):
         one.advance()
     assert slow.asked == 1
-    clock[0] += pace.BUDGET_SECONDS
+    clock[0] += clocks.BUDGET_SECONDS
     one.advance()
     assert slow.asked == 2

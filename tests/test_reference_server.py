@@ -18,11 +18,11 @@ from typing import Any
 import pytest
 import requests
 
-from reference_server import settings
-from reference_server.agent_server.hosting import Hosting
+from reference_server.agent_server import settings
 from reference_server.agent_server.records import Records, Thread
-from reference_server.core.control import start
 from reference_server.core.serve import Running
+from reference_server.scenarios import live
+from reference_server.scenarios.live import start
 from testbed.exposition import Family, parse
 from testbed.servers import Child, Prometheus, find, missing, wait_until
 
@@ -414,17 +414,17 @@ def test_a_process_that_joined_drains_while_its_page_is_there(tmp_path: Path) ->
 def test_a_process_that_is_lost_leaves_its_runs_running() -> None:
     """Without a socket: a queue joins, takes a run, dies; the run stays running, and nobody is there to end it."""
     seconds = [0.0]
-    hosting = Hosting(settings.read({"role": "api", "scenario": "idle"}, SHOWN), wall=lambda: seconds[0])
+    hosting = live.agent_server(settings.read({"role": "api", "scenario": "idle"}, SHOWN), wall=lambda: seconds[0])
     queue = hosting.join(settings.read({"role": "queue"}, SHOWN | {"BG_JOB_TIMEOUT_SECS": "600"}))
     hosting.nodes[0].start(run("sleep", 500), Thread("t", 0))
     seconds[0] = 1
-    hosting.pace.advance()
+    hosting.clock.advance()
     assert len(queue.process.active) == 1
 
     hosting.lose(queue)
 
     seconds[0] = 30
-    hosting.pace.advance()
+    hosting.clock.advance()
     assert not queue.process.up
     assert hosting.deployment.queue_stats().n_running == 1
 

@@ -9,10 +9,11 @@ from collections.abc import Mapping
 
 import pytest
 
-from reference_server import settings
-from reference_server.agent_server.hosting import Hosting
+from reference_server.agent_server import settings
+from reference_server.agent_server.settings import Settings
 from reference_server.cli import main
-from reference_server.settings import Settings, SettingsError
+from reference_server.core.settings import SettingsError
+from reference_server.scenarios import live
 
 from .conftest import ROOT
 
@@ -166,11 +167,11 @@ def test_what_is_given_survives_as_text() -> None:
 
 def test_what_is_said_wins_over_the_scenario_and_the_scenario_over_the_default() -> None:
     """A scenario may change a setting, but not one that somebody gave."""
-    dev = Hosting(read(scenario="b16"))
+    dev = live.agent_server(read(scenario="b16"))
     assert dev.nodes[0].process.settings.deployment_type.startswith("dev")
-    given = Hosting(read({"LSD_DEPLOYMENT_TYPE": "prod"}, scenario="b16"))
+    given = live.agent_server(read({"LSD_DEPLOYMENT_TYPE": "prod"}, scenario="b16"))
     assert given.nodes[0].process.settings.deployment_type == "prod"
-    assert not Hosting(read(scenario="calm")).nodes[0].process.settings.expose_internal
+    assert not live.agent_server(read(scenario="calm")).nodes[0].process.settings.expose_internal
 
 
 def run_python(code: str) -> subprocess.CompletedProcess[str]:

@@ -8,11 +8,10 @@ from pathlib import Path
 import pytest
 
 from generator.catalogue import load
-from reference_server import settings
-from reference_server.agent_server import versions
+from reference_server.agent_server import settings, versions
 from reference_server.agent_server.simulation import Deployment
 from reference_server.agent_server.workload import Topology, Workload
-from reference_server.settings import SettingsError
+from reference_server.core.settings import SettingsError
 from testbed.exposition import Family, parse
 
 PAGES = Path(__file__).parent / "data" / "pages"

@@ -11,11 +11,13 @@ import pytest
 from generator.catalogue import load
 from reference_server.agent_server import workload
 from reference_server.agent_server.changes import LIFECYCLE
+from reference_server.agent_server.scenario import SCHEMA
 from reference_server.agent_server.simulation import Deployment
 from reference_server.core.rates import scenario as services
+from reference_server.core.scenario import Scenario, ScenarioError
 from reference_server.scenarios import coverage
-from reference_server.scenarios import scenario as scenarios
-from reference_server.scenarios.scenario import DURATIONS, FOLDER, SCHEMA, Scenario, ScenarioError, find, names, read
+from reference_server.scenarios import library as scenarios
+from reference_server.scenarios.library import DURATIONS, FOLDER, find, names, read
 from testbed.evidence import Evidence, evidence, slow_share
 
 METRICS = load().systems["agent_server"].metrics

@@ -11,17 +11,17 @@ import pytest
 import requests
 
 from generator.catalogue import load
-from reference_server.agent_server.changes import Change
-from reference_server.core.rates import Model, Process, Service, page
+from reference_server.core.rates import Model, Service, ServiceProcess, page
 from reference_server.core.rates.app import build
 from reference_server.core.rates.deployment import changed
 from reference_server.core.rates.draw import POINTS, observe, part, times
-from reference_server.core.rates.hosting import Hosting
 from reference_server.core.rates.python import started, worked
-from reference_server.core.rates.settings import Settings
+from reference_server.core.rates.settings import ServiceSettings
 from reference_server.core.serve import Running, bind
-from reference_server.scenarios import scenario as scenarios
-from reference_server.systems import OTHERS
+from reference_server.core.timeline import Change
+from reference_server.scenarios import library as scenarios
+from reference_server.scenarios import live
+from reference_server.scenarios.systems import SERVICES
 from testbed.exposition import parse
 from testbed.servers import wait_until
 
@@ -36,11 +36,11 @@ class Work:
     status: Mapping[str, float] = field(default_factory=lambda: {"200": 1.0})
 
 
-def begin(process: Process, _: Work) -> None:
+def begin(process: ServiceProcess, _: Work) -> None:
     process.instruments.add("spans_ingested_total", 0)
 
 
-def tick(process: Process, workload: Work, seconds: float, share: float) -> None:
+def tick(process: ServiceProcess, workload: Work, seconds: float, share: float) -> None:
     process.instruments.add("spans_ingested_total", workload.spans * seconds * share)
 
 
@@ -231,12 +231,12 @@ def test_draws_follow_their_rate() -> None:
     assert all(part(process.chance, 3, 0.99) <= 3 for _ in range(100))
 
 
-@pytest.mark.parametrize("system", OTHERS)
+@pytest.mark.parametrize("system", SERVICES)
 def test_every_system_tells_and_changes_what_is_played_as_the_agent_server_does(system: str) -> None:
     """An ordinary day is a scenario of the system; expectations and virtual time are told; other systems' are unknown."""
     fault = next(s for s in scenarios.shipped(system) if s.fire)
     stranger = next(s for s in scenarios.shipped() if s.system != system and s.id != "calm")
-    hosting = Hosting(Settings(system, time_scale=100))
+    hosting = live.service(ServiceSettings(system, time_scale=100))
     with Running(build(hosting, {}), bind("127.0.0.1", 0)) as server:
 
         def tell(path: str = "/scenario") -> dict[str, Any]:
@@ -273,8 +273,9 @@ def test_every_system_tells_and_changes_what_is_played_as_the_agent_server_does(
 
 def test_an_ordinary_day_expects_nothing() -> None:
     """Its processes and its workload are the model's own."""
-    day = Hosting(Settings("langsmith")).scenario
+    day = live.service(ServiceSettings("langsmith")).scenario
     (made,) = day.deployments(live=True)
+    assert isinstance(made, Service)
 
     assert (day.id, day.system, day.fire, day.past) == ("calm", "langsmith", (), 0)
     assert {p.role for p in made.processes} >= {"backend", "redis"}
@@ -283,12 +284,12 @@ def test_an_ordinary_day_expects_nothing() -> None:
 def test_start_times_are_told_by_the_wall_whatever_the_time_scale() -> None:
     """An hour of a clock a hundred times as fast is 36 seconds on the wall; nothing began in the future."""
     wall = [1000.0]
-    hosting = Hosting(Settings("langsight", time_scale=100), wall=lambda: wall[0])
+    hosting = live.service(ServiceSettings("langsight", time_scale=100), wall=lambda: wall[0])
     first = hosting.service.processes[0]
     begun = first.instruments.value("process_start_time_seconds")
     for _ in range(36):
         wall[0] += 1
-        while hosting.pace.advance() < hosting.pace.now():
+        while hosting.clock.advance() < hosting.clock.now():
             pass
     text = hosting.service.page(first).decode()
 

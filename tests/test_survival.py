@@ -21,7 +21,7 @@ from typing import Any
 
 import pytest
 
-from reference_server.systems import OTHERS
+from reference_server.scenarios.systems import SERVICES
 from testbed.servers import Prometheus, free_port, missing, wait_until
 from testbed.servers.cache import REPOSITORY
 from testbed.stack import Monitoring, Reference, binaries
@@ -164,7 +164,7 @@ def stack(programs: tuple[Path, Path]) -> Iterator[Stack]:
         names = {"good": good.ready().address, "victim": victim.ready().address,
                  "garbage": garbage.address, "hanging": hanging.address}  # fmt: skip
         groups = [{"role": "combined", "deployment": name, "targets": [at]} for name, at in names.items()]
-        systems: dict[str, Any] = {name: {"enabled": False} for name in OTHERS}
+        systems: dict[str, Any] = {name: {"enabled": False} for name in SERVICES}
         config = {"systems": {"agent_server": {"scrape": {"static": groups}}, **systems}}
         webhook = f"127.0.0.1:{free_port()}"
         monitoring = open_.enter_context(Monitoring(programs, config, scale=SCALE, webhook=f"http://{webhook}/"))

@@ -22,12 +22,12 @@ from generator.validate.prometheus import Prometheus
 from generator.validate.scenarios import _silence, looks_back, scenarios
 from generator.validate.verdict import State
 from generator.validate.webhook import Delivery, Webhook
-from reference_server import settings
-from reference_server.core.control import start
+from reference_server.agent_server import settings
 from reference_server.core.rates.app import build as build_service
-from reference_server.core.rates.hosting import Hosting
-from reference_server.core.rates.settings import Settings
+from reference_server.core.rates.settings import ServiceSettings
 from reference_server.core.serve import Running, bind
+from reference_server.scenarios import live
+from reference_server.scenarios.live import start
 from testbed.stack.__main__ import main
 from tests.validating import Fake, told
 
@@ -66,7 +66,7 @@ def test_a_server_that_describes_scenarios_otherwise(answer: object) -> None:
 
 def test_a_scenario_is_played_where_its_system_is() -> None:
     """Each reference server knows the scenarios of its own system; what none of them knows is told with all addresses."""
-    other = build_service(Hosting(Settings("langsmith")), {})
+    other = build_service(live.service(ServiceSettings("langsmith")), {})
     with start(settings.read({"scenario": "idle"}, {})) as agents, Running(other, bind("127.0.0.1", 0)) as langsmith:
         probes = [Probe("the reference server", url, Access()) for url in (agents.url, langsmith.url)]
         by = {name: found(probes, name) for name in ("F10", "S03", "S07", "calm")}
@@ -98,7 +98,7 @@ def test_a_scenario_that_needs_days_of_history_is_refused_before_anything_starts
 def test_validate_says_that_it_cannot_play_such_a_scenario(configured: Callable[[str], Site]) -> None:
     """Nothing is switched, and it is no success."""
     bundle = build(configured(""))
-    hosting = Hosting(Settings("langsmith"))
+    hosting = live.service(ServiceSettings("langsmith"))
     with Running(build_service(hosting, {}), bind("127.0.0.1", 0)) as server:
         probe = Probe("the reference server", server.url, Access())
         driven = Driven((probe,), ("S07",), ("127.0.0.1", 0))

@@ -14,7 +14,7 @@ from generator.validate.evidence import Evidence, Reached
 from generator.validate.verdict import State
 from reference_server.agentgateway import MODEL
 from reference_server.agentgateway.page import write
-from reference_server.agentgateway.workload import Work
+from reference_server.agentgateway.workload import GatewayWorkload
 from reference_server.core.rates import Service
 
 
@@ -134,7 +134,9 @@ def test_what_only_later_versions_have_is_never_wrong(configured: Callable[[str]
 )
 def test_the_reference_is_of_the_version_that_it_is_told(version: str, there: str, gone: str) -> None:
     """Its page lacks what came later, and its build says so."""
-    service = Service(MODEL, workload=Work(version=version), metrics=load().systems["agentgateway"].metrics, start=0)
+    service = Service(
+        MODEL, workload=GatewayWorkload(version=version), metrics=load().systems["agentgateway"].metrics, start=0
+    )
     service.advance(600)
     page = write(service.processes[0]).decode()
 

@@ -15,7 +15,7 @@ import pytest
 import yaml
 
 from reference_server.core.serve import Running, bind
-from reference_server.webhook import MOST_BYTES, MOST_CHARACTERS, MOST_LINES, MOST_NOTIFICATIONS, lines, webhook
+from reference_server.core.webhook import MOST_BYTES, MOST_CHARACTERS, MOST_LINES, MOST_NOTIFICATIONS, lines, webhook
 from testbed.servers import Alertmanager, find, missing, wait_until
 from testbed.servers.loopback import ask, free_port
 

@@ -23,9 +23,11 @@ from generator.lint import CHECKS
 from generator.rules.rule import Alert, Because
 from generator.systems import registry
 from generator.units import number
+from reference_server.agent_server import AGENT_SERVER
+from reference_server.core.scenario import SEVERITIES
 from reference_server.scenarios.coverage import markdown
-from reference_server.scenarios.scenario import SEVERITIES, shipped
-from reference_server.systems import AGENT_SERVER, OTHERS
+from reference_server.scenarios.library import shipped
+from reference_server.scenarios.systems import SERVICES
 from testbed import accepting
 from testbed.matrix import differences
 
@@ -51,7 +53,7 @@ def parts() -> dict[str, list[str]]:
         "engines": differences.markdown(differences.load(), {row["board"]: row["title"] for row in boards(bundle)}),
         **{
             f"scenarios-{name}": markdown(catalogue.systems[name].metrics, moving).rstrip().splitlines()
-            for name in (AGENT_SERVER, *OTHERS)
+            for name in (AGENT_SERVER, *SERVICES)
             if next(shipped(name), None)
         },
         "alerts": _named(bundle),

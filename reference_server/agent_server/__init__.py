@@ -1,1 +1,4 @@
-"""A simulated Agent Server: its API, its runs and its metrics follow from one discrete-event simulation."""
+"""The simulated Agent Server: its API, its runs and queue, and the processes of its deployment."""
+
+#: Its id in the catalogue.
+AGENT_SERVER = "agent_server"

@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 from starlette.applications import Starlette
-from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.middleware.cors import CORSMiddleware
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
 from starlette.routing import Mount, Route
 
 from reference_server.agent_server.access import Access
@@ -17,7 +18,8 @@ from reference_server.agent_server.node import Node
 from reference_server.agent_server.routes import Routes
 from reference_server.agent_server.simulation import FullError
 from reference_server.core.asgi import App, Receive, Scope, Send, refuse
-from reference_server.core.bodies import bad_value, full, told
+from reference_server.core.bodies import HANDLERS as COMMON_HANDLERS
+from reference_server.core.bodies import UNAVAILABLE
 
 #: Verbs that the real server's HTTP parser knows; it answers any other one with 400 before anything is counted.
 #: Source: llhttp, https://github.com/nodejs/llhttp/blob/main/src/llhttp/constants.ts
@@ -27,7 +29,13 @@ VERBS = frozenset(
      "M-SEARCH", "NOTIFY", "SUBSCRIBE", "UNSUBSCRIBE", "PATCH", "PURGE", "MKCALENDAR", "LINK", "UNLINK", "SOURCE"]
 )  # fmt: skip
 
-HANDLERS: dict[Any, Any] = {HTTPException: told, ValueError: bad_value, FullError: full}
+
+def _full(_: Request, error: Exception) -> Response:
+    """Answer to a run for which there is no room."""
+    return JSONResponse({"detail": str(error)}, UNAVAILABLE)
+
+
+HANDLERS: dict[Any, Any] = {**COMMON_HANDLERS, FullError: _full}
 
 
 def build(node: Node) -> App:
@@ -40,7 +48,7 @@ def _api(node: Node) -> App:
     routes = [*meta.all(), Mount("", routes=[*Routes(node).all(), *EventRoutes(node).all()])]
     middleware = [
         Middleware(CORSMiddleware, allow_origins=["*"], allow_methods=["*"], allow_headers=["*"]),
-        Middleware(Access, record=node.count, clock=node.pace.now, mount_prefix=node.settings.mount_prefix),
+        Middleware(Access, record=node.count, clock=node.clock.now, mount_prefix=node.settings.mount_prefix),
     ]
     app = Starlette(routes=routes, middleware=middleware, exception_handlers=HANDLERS)
     if not node.settings.mount_prefix:

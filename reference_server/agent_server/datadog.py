@@ -30,8 +30,9 @@ from opentelemetry.sdk.util.instrumentation import InstrumentationScope
 
 from generator.catalogue import Kind
 from generator.catalogue import Metric as Entry
-from reference_server.core.instruments import OVERFLOW, Buckets, Instruments
-from reference_server.settings import Settings
+from reference_server.agent_server.settings import Settings
+from reference_server.core.families import Buckets
+from reference_server.core.instruments import OVERFLOW, Instruments
 
 #: Name of the service, of the meter, and of `otel_scope_name` on the page.
 SCOPE = "lsd_langgraph_api"

@@ -65,7 +65,7 @@ class EventRoutes:
         waiting: asyncio.Queue[Message | None] = asyncio.Queue(MOST_WAITING)
         session = Session(self.node, thread, waiting.put)
         session.subscriptions["only"] = Subscription("only", channels)
-        following = asyncio.create_task(_told(session, waiting))
+        following = asyncio.create_task(_run_session(session, waiting))
         try:
             while (event := await waiting.get()) is not None:
                 async with turn(session.size):
@@ -120,7 +120,7 @@ class EventRoutes:
         return thread
 
 
-async def _told(session: Session, waiting: asyncio.Queue[Message | None]) -> None:
+async def _run_session(session: Session, waiting: asyncio.Queue[Message | None]) -> None:
     """Run a session; None says that it has ended."""
     await session.run()
     await waiting.put(None)

@@ -6,7 +6,7 @@ import math
 from collections.abc import Callable, Iterable
 from uuid import UUID
 
-from reference_server.agent_server.fates import fate
+from reference_server.agent_server.outcomes import draw_outcome
 from reference_server.agent_server.processes import Process
 from reference_server.agent_server.run_queue import (
     ERROR,
@@ -15,12 +15,12 @@ from reference_server.agent_server.run_queue import (
     RUNNING,
     SUCCESS,
     TIMEOUT,
-    Run,
+    QueuedRun,
     RunQueue,
 )
+from reference_server.agent_server.state import DeploymentState
 from reference_server.agent_server.streams import Streams
 from reference_server.agent_server.workload import Kind
-from reference_server.agent_server.world import World
 
 #: Time from a run's creation to a wake-up of a free slot: 20 to 50 ms is what operators report.
 PICKUP_SECONDS = (0.015, 0.045)
@@ -51,30 +51,32 @@ _TERMINAL = {
 class Executor:
     """Executes the deployment's runs. `crash` is called for a process whose run takes it with it, `ended` at each end."""
 
-    def __init__(self, world: World) -> None:
-        self.world = world
+    def __init__(self, state: DeploymentState) -> None:
+        self.state = state
         self.queue = RunQueue()
-        self.streams = Streams(world, self._resume)
-        self.runs: dict[str, Run] = {}
+        self.streams = Streams(state, self._resume)
+        self.runs: dict[str, QueuedRun] = {}
         self.crash: Callable[[Process], None] = lambda _: None
-        self.ended: Callable[[Run], None] = lambda _: None
+        self.ended: Callable[[QueuedRun], None] = lambda _: None
         self._number = 0
 
-    def create(self, kind: Kind, *, thread: str = "", after: float = 0.0, fails: str = "", keep: bool = False) -> Run:
+    def create(
+        self, kind: Kind, *, thread: str = "", after: float = 0.0, fails: str = "", keep: bool = False
+    ) -> QueuedRun:
         """Create a run; it may start in `after` seconds. `keep` remembers it by its id after its end."""
-        world = self.world
+        state = self.state
         self._number += 1
         number = self._number
-        name = str(UUID(int=world.chance.getrandbits(128), version=4)) if keep else f"run-{number}"
-        run = Run(name, number, kind, thread or f"own-{number}", world.now, world.now + after, fails=fails)
+        name = str(UUID(int=state.chance.getrandbits(128), version=4)) if keep else f"run-{number}"
+        run = QueuedRun(name, number, kind, thread or f"own-{number}", state.now, state.now + after, fails=fails)
         run.viewers, run.events = kind.viewers, kind.events
-        world.accounts.arrived += 1
+        state.accounts.arrived += 1
         self.queue.pending[run.id] = run
         if keep:
             self.runs[run.id] = run
             if len(self.runs) > REMEMBERED:
                 self._forget()
-        world.agenda.at(run.due + world.chance.uniform(*PICKUP_SECONDS), self._offer, run)
+        state.agenda.at(run.due + state.chance.uniform(*PICKUP_SECONDS), self._offer, run)
         return run
 
     def room(self) -> bool:
@@ -87,14 +89,14 @@ class Executor:
             del self.runs[over.id]
         return over is not None
 
-    def _offer(self, run: Run) -> None:
+    def _offer(self, run: QueuedRun) -> None:
         if run.status == PENDING:
-            self.queue.offer(run, self.world.now)
+            self.queue.offer(run, self.state.now)
             self.dispatch()
 
     def dispatch(self) -> None:
         """Hand ready runs to free slots, the process with most of them first."""
-        processes = self.world.processes
+        processes = self.state.processes
         while (run := self.queue.next()) is not None:
             process = max(processes, key=_free, default=None)
             if process is None or process.free <= 0:
@@ -103,17 +105,17 @@ class Executor:
                 process.fetches -= 1
             self._start(run, process)
 
-    def _start(self, run: Run, process: Process) -> None:
-        world, now = self.world, self.world.now
+    def _start(self, run: QueuedRun, process: Process) -> None:
+        state, now = self.state, self.state.now
         self.queue.take(run)
         run.executor, run.started = process, now
         run.attempt += 1
         run.token += 1
         process.active[run.id] = run
-        world.accounts.attempts += 1
+        state.accounts.attempts += 1
         metrics = process.instruments
         if run.attempt == 1:
-            world.accounts.dequeued += 1
+            state.accounts.dequeued += 1
             metrics.observe("run_queue_wait_time_1st_attempt", int((now - run.due) * 1000))
         else:
             metrics.observe("run_queue_wait_time_retry_attempt", int((now - run.due) * 1000))
@@ -122,16 +124,16 @@ class Executor:
             metrics.add("run_exceed_max_attempts_at_start_counter")
             self._end(run, "error")
             return
-        run.outcome, seconds = fate(run, process, world.chance)
+        run.outcome, seconds = draw_outcome(run, process, state.chance)
         run.published = run.emitted = 0
         self.streams.follow(run)
         self._plan(run, seconds)
         if run.kind.delta_reads:
             self._read_deltas(run, process)
 
-    def _plan(self, run: Run, seconds: float) -> None:
+    def _plan(self, run: QueuedRun, seconds: float) -> None:
         """Enter the attempt's end, and its stream events in between, into the agenda."""
-        agenda = self.world.agenda
+        agenda = self.state.agenda
         run.ended = agenda.now + seconds
         agenda.at(run.ended, self._finish, run, run.token)
         left = run.events - run.published
@@ -141,24 +143,24 @@ class Executor:
                 seconds / (batches + 1), self._batch, run, run.token, left // (batches + 1), seconds / (batches + 1)
             )
 
-    def _batch(self, run: Run, token: int, count: int, every: float) -> None:
+    def _batch(self, run: QueuedRun, token: int, count: int, every: float) -> None:
         if run.token != token:
             return
         if not self.streams.publish(run, min(count, run.events - run.published)):
             self._wait_for_publish(run)
-        elif self.world.now + every < run.ended - 0.001:
-            self.world.agenda.after(every, self._batch, run, token, count, every)
+        elif self.state.now + every < run.ended - 0.001:
+            self.state.agenda.after(every, self._batch, run, token, count, every)
 
-    def _wait_for_publish(self, run: Run) -> None:
+    def _wait_for_publish(self, run: QueuedRun) -> None:
         """Hold what was planned until the publish has gone through."""
-        run.remaining = max(0.0, run.ended - self.world.now)
+        run.remaining = max(0.0, run.ended - self.state.now)
         run.ended = math.inf
 
-    def _resume(self, run: Run) -> None:
+    def _resume(self, run: QueuedRun) -> None:
         run.token += 1
         self._plan(run, run.remaining)
 
-    def _finish(self, run: Run, token: int) -> None:
+    def _finish(self, run: QueuedRun, token: int) -> None:
         if run.token != token or run.executor is None or run.stalled:
             return
         if run.outcome == "poison":
@@ -170,24 +172,24 @@ class Executor:
             return
         self._end(run, run.outcome)
 
-    def _end(self, run: Run, outcome: str) -> None:
+    def _end(self, run: QueuedRun, outcome: str) -> None:
         """Close an attempt: metrics, books, the slot, and the run itself unless it is tried again."""
         process = run.executor
         if process is None:
             return
-        world, metrics = self.world, process.instruments
+        state, metrics = self.state, process.instruments
         run.token += 1
         self.streams.forget(run)
         process.active.pop(run.id, None)
         shown = "error" if outcome == "recursion" else outcome
-        metrics.observe("run_execution_latency", int((world.now - run.started) * 1000), status=shown)
+        metrics.observe("run_execution_latency", int((state.now - run.started) * 1000), status=shown)
         process.work(0.05)
         self._count(process, outcome)
         self.streams.leave(run)
         if outcome == "retry":
             self._retry(run, process)
         else:
-            run.status, run.ended = _TERMINAL[outcome], world.now
+            run.status, run.ended = _TERMINAL[outcome], state.now
             self.queue.end(run)
             self.ended(run)
         if process.idle is not None and not process.active:
@@ -195,7 +197,7 @@ class Executor:
         self.dispatch()
 
     def _count(self, process: Process, outcome: str) -> None:
-        metrics, books = process.instruments, self.world.accounts
+        metrics, books = process.instruments, self.state.accounts
         match outcome:
             case "success":
                 metrics.add("run_success_counter")
@@ -212,31 +214,31 @@ class Executor:
                 metrics.add("run_failed_retriable_counter")
                 books.retried += 1
 
-    def _retry(self, run: Run, process: Process) -> None:
+    def _retry(self, run: QueuedRun, process: Process) -> None:
         failing = process.faults.status_write_failures
-        if failing and self.world.chance.random() < failing:
+        if failing and self.state.chance.random() < failing:
             process.instruments.add("run_set_status_error_counter")
             self.abandon(run)
         else:
             self._put_back(run)
 
-    def _put_back(self, run: Run) -> None:
-        self.world.accounts.requeued += 1
-        self.queue.put_back(run, self.world.now)
+    def _put_back(self, run: QueuedRun) -> None:
+        self.state.accounts.requeued += 1
+        self.queue.put_back(run, self.state.now)
 
-    def abandon(self, run: Run) -> None:
+    def abandon(self, run: QueuedRun) -> None:
         """Leave a run running that nobody executes; the sweeper finds it when its heartbeat is too old."""
         run.token += 1
         run.executor = None
         self.streams.forget(run)
         self.streams.leave(run)
-        self.world.agenda.after(SWEEP_SECONDS, self._sweep, run, run.token)
+        self.state.agenda.after(SWEEP_SECONDS, self._sweep, run, run.token)
 
-    def _sweep(self, run: Run, token: int) -> None:
+    def _sweep(self, run: QueuedRun, token: int) -> None:
         if run.token != token or run.status != RUNNING:
             return
-        if self.world.faults.sweeper_off:
-            self.world.agenda.after(SWEEP_SECONDS / 2, self._sweep, run, token)
+        if self.state.faults.sweeper_off:
+            self.state.agenda.after(SWEEP_SECONDS / 2, self._sweep, run, token)
             return
         self._put_back(run)
         self.dispatch()
@@ -248,18 +250,18 @@ class Executor:
                 run.token += 1
                 run.outcome, run.published = "retry", run.events
                 self.streams.forget(run)
-                self._plan(run, self.world.chance.uniform(1.0, 6.0))
+                self._plan(run, self.state.chance.uniform(1.0, 6.0))
 
-    def interrupt(self, run: Run) -> None:
+    def interrupt(self, run: QueuedRun) -> None:
         """Cancel the attempt because its process stops; it is tried again elsewhere."""
         self._end(run, "retry")
 
-    def cancel(self, run: Run, action: str) -> bool:
+    def cancel(self, run: QueuedRun, action: str) -> bool:
         """Cancel as a client does: `interrupt` or `rollback`. False when the run is over."""
         if run.status == PENDING:
-            self.world.accounts.withdrawn += 1
+            self.state.accounts.withdrawn += 1
             run.token += 1
-            run.status, run.ended = INTERRUPTED, self.world.now
+            run.status, run.ended = INTERRUPTED, self.state.now
             self.queue.withdraw(run)
             self.ended(run)
             return True
@@ -268,8 +270,8 @@ class Executor:
             return True
         return False
 
-    def _read_deltas(self, run: Run, process: Process) -> None:
-        chance, metrics = self.world.chance, process.instruments
+    def _read_deltas(self, run: QueuedRun, process: Process) -> None:
+        chance, metrics = self.state.chance, process.instruments
         for _ in range(run.kind.delta_reads):
             draw = chance.random()
             seed = "missing" if draw < process.faults.pruned_seeds else chance.choices(*SEEDS)[0]

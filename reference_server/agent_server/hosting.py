@@ -1,6 +1,6 @@
 """One simulated deployment and the processes of it that are really there: who plays which part, and when one leaves.
 
-Processes of the scenario that nobody plays are there too (an API process alone has somebody to execute its runs),
+Processes of the scenario that nobody plays are there too (an API process alone has a queue process that executes its runs),
 until the first real one of their role joins: then they go, so that the real pages add up.
 """
 
@@ -11,19 +11,19 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from generator.errors import Problem
-from reference_server.agent_server import versions
+from reference_server.agent_server import AGENT_SERVER, versions
 from reference_server.agent_server.node import Node
 from reference_server.agent_server.processes import Process
 from reference_server.agent_server.records import Records
+from reference_server.agent_server.scenario import DeploymentPlan
+from reference_server.agent_server.settings import Settings
 from reference_server.agent_server.simulation import Deployment
 from reference_server.agent_server.workload import Topology, Workload
-from reference_server.core.pace import Pace
-from reference_server.scenarios import scenario as scenarios
-from reference_server.scenarios.scenario import Scenario, ScenarioError
-from reference_server.settings import Settings, SettingsError
-from reference_server.systems import AGENT_SERVER
+from reference_server.core.clock import Clock
+from reference_server.core.scenario import Library, Scenario, ScenarioError
+from reference_server.core.settings import SettingsError
 
-#: The word for a deployment that nobody uses but whoever sends requests to it.
+#: The word for a deployment without simulated users: only requests that arrive over HTTP.
 IDLE = "idle"
 
 #: The scenario that is played when none is named.
@@ -55,7 +55,7 @@ FIELDS = {
 }
 
 
-def scenario(settings: Settings) -> Scenario:
+def scenario(settings: Settings, library: Library) -> Scenario:
     """Find the scenario that the settings name.
 
     Raises:
@@ -64,19 +64,19 @@ def scenario(settings: Settings) -> Scenario:
     """
     if settings.scenario == IDLE:
         nobody = Workload(http_rps=0, probe_rps=0, runs_per_minute=0)
-        part = scenarios.Part("demo", Topology(), nobody, ())
-        return Scenario(IDLE, "nobody uses the deployment", "", FOR_GOOD_SECONDS, (part,))
-    return _own(scenarios.find(settings.scenario or DEFAULT), settings.scenario)
+        part = DeploymentPlan("demo", Topology(), nobody, ())
+        return Scenario(IDLE, "nobody uses the deployment", "", FOR_GOOD_SECONDS, (part,), system=AGENT_SERVER)
+    return _own(library.find(settings.scenario or DEFAULT), settings.scenario)
 
 
-def named(word: str) -> Scenario:
+def named(word: str, library: Library) -> Scenario:
     """Find a shipped scenario of the Agent Server.
 
     Raises:
         ScenarioError: There is none of that name, or it is another system's.
 
     """
-    return _own(scenarios.named(word), word)
+    return _own(library.named(word), word)
 
 
 def _own(found: Scenario, word: str) -> Scenario:
@@ -84,6 +84,13 @@ def _own(found: Scenario, word: str) -> Scenario:
         fix = f"start the reference server with --system {found.system}"
         raise ScenarioError([Problem(word, 1, f"this scenario is about {found.system}", fix)])
     return found
+
+
+def plan(scenario: Scenario) -> DeploymentPlan:
+    """Return the first deployment of a scenario of the Agent Server."""
+    first = scenario.plans[0]
+    assert isinstance(first, DeploymentPlan)  # noqa: S101 - `_own` takes no other
+    return first
 
 
 def topology(base: Topology, settings: Settings) -> Topology:
@@ -112,18 +119,19 @@ def roles(base: Topology, role: str) -> Topology:
 class Hosting:
     """The deployment, and the nodes that play processes of it. The first node decides what the deployment is like."""
 
-    def __init__(self, settings: Settings, *, wall: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self, settings: Settings, library: Library, *, wall: Callable[[], float] = time.monotonic) -> None:
         self._settings = settings
-        self.scenario = scenario(settings)
+        self._library = library
+        self.scenario = scenario(settings, library)
         self.records = Records()
         self._claims: dict[Node, Process] = {}
-        self.pace = Pace(time.time(), settings.time_scale, wall)
-        self.deployment = self._deploy(self.scenario, self.pace.now())
-        self.pace.follow(self.deployment)
+        self.clock = Clock(time.time(), settings.time_scale, wall)
+        self.deployment = self._deploy(self.scenario, self.clock.now())
+        self.clock.follow(self.deployment)
         self.nodes = [Node(self, settings.role, settings)]
 
     def _deploy(self, scenario: Scenario, start: float) -> Deployment:
-        part, settings = scenario.parts[0], self._settings
+        part, settings = plan(scenario), self._settings
         made = topology(part.topology, settings)
         if made.runtime == "inmem" and settings.role != "combined":
             raise SettingsError([f"--role is {settings.role!r}; wanted: combined, the only role of the runtime inmem"])
@@ -134,7 +142,7 @@ class Hosting:
             start=start,
             name=part.name,
             timeline=part.timeline,
-            wall=self.pace.unix,
+            wall=self.clock.unix,
         )
 
     @property
@@ -142,10 +150,9 @@ class Hosting:
         """Virtual seconds since the scenario began."""
         return self.deployment.now - self.deployment.start
 
-    @staticmethod
-    def find(word: str) -> Scenario:
+    def find(self, word: str) -> Scenario:
         """Return a shipped scenario of the Agent Server; a ScenarioError when there is none of that name."""
-        return named(word)
+        return named(word, self._library)
 
     def switch(self, other: Scenario) -> None:
         """Play another scenario from its beginning: all processes start anew.
@@ -154,10 +161,10 @@ class Hosting:
             SettingsError: The scenario has no process such as ours; the old one goes on.
 
         """
-        self.deployment = self._deploy(other, self.pace.now())
+        self.deployment = self._deploy(other, self.clock.now())
         self.scenario = other
         self._claims.clear()
-        self.pace.follow(self.deployment)
+        self.clock.follow(self.deployment)
         for role in ("combined", "api", "queue"):
             players = [node for node in self.nodes if node.role == role]
             for number, node in enumerate(players):
@@ -172,17 +179,17 @@ class Hosting:
         return node
 
     def _enter(self, node: Node, count: int) -> None:
-        """Start the process of a node, the `count`th of its role; whoever only stood in for it goes."""
-        self.pace.advance()
+        """Start the process of a node, the `count`th of its role; the simulated one in its place goes."""
+        self.clock.advance()
         before = self.deployment.processes
         if count == 1:
             self.deployment.apply({"scale": {node.role: 0, "grace": 0.0}})
         self.deployment.apply({"scale": {node.role: count, "grace": 0.0}})
         new = [p for p in self.deployment.processes if p not in before]
         for process in new:
-            process.settings = topology(self.scenario.parts[0].topology, node.settings)
+            process.settings = topology(plan(self.scenario).topology, node.settings)
             self._claims[node] = process
-        self.pace.advance()
+        self.clock.advance()
 
     def process(self, node: Node) -> Process:
         """Return the process that a node plays; where a rollout has replaced it, one that nobody else plays."""
@@ -203,11 +210,11 @@ class Hosting:
         """End a process as SIGTERM does, and wait until it has."""
         node.ending = True
         process = node.process
-        self.pace.advance()
+        self.clock.advance()
         grace = process.settings.grace
         self.deployment.apply({"restart": {"only": [process.name], "grace": grace, "down": FOR_GOOD_SECONDS}})
-        limit = self.pace.now() + grace + 1
-        await self.pace.until(lambda: True if self._gone(process) or self.pace.now() > limit else None)
+        limit = self.clock.now() + grace + 1
+        await self.clock.until(lambda: True if self._gone(process) or self.clock.now() > limit else None)
         self._leave(node, process)
 
     @staticmethod
@@ -217,7 +224,7 @@ class Hosting:
     def lose(self, node: Node) -> None:
         """End a process as a crash does."""
         process = node.process
-        self.pace.advance()
+        self.clock.advance()
         self.deployment.apply({"crash": {"only": [process.name], "down": FOR_GOOD_SECONDS}})
         self._leave(node, process)
 

@@ -8,8 +8,8 @@ from typing import Any
 
 from reference_server.agent_server.execution import Executor
 from reference_server.agent_server.processes import Process
+from reference_server.agent_server.state import DeploymentState
 from reference_server.agent_server.workload import Topology
-from reference_server.agent_server.world import World
 
 #: KEDA's polling interval and cooldown.
 POLL_SECONDS, COOLDOWN_SECONDS = 30.0, 300.0
@@ -32,8 +32,8 @@ _ROLES = ("combined", "api", "queue")
 class Lifecycle:
     """Starts and stops the processes of one deployment."""
 
-    def __init__(self, world: World, executor: Executor) -> None:
-        self.world = world
+    def __init__(self, state: DeploymentState, executor: Executor) -> None:
+        self.state = state
         self.executor = executor
         self._numbers = dict.fromkeys(_ROLES, 0)
         self._quiet_since: float | None = None
@@ -41,38 +41,38 @@ class Lifecycle:
 
     def start(self) -> None:
         """Start every process of the topology; they have run for its `age`."""
-        world = self.world
+        state = self.state
         for role in _ROLES:
-            for _ in range(getattr(world.topology, role)):
+            for _ in range(getattr(state.topology, role)):
                 process = self._new(role)
-                age = world.topology.age + APART_SECONDS * len(world.processes)
-                started = world.now - age
-                process.begin(world.now, world.chance, started=started, shown=world.wall(started))
+                age = state.topology.age + APART_SECONDS * len(state.processes)
+                started = state.now - age
+                process.begin(state.now, state.chance, started=started, shown=state.wall(started))
                 self._tick_later(process, spread=True)
-        if world.topology.autoscale is not None:
-            world.agenda.after(POLL_SECONDS, self._autoscale)
+        if state.topology.autoscale is not None:
+            state.agenda.after(POLL_SECONDS, self._autoscale)
 
     def _new(self, role: str, settings: Topology | None = None) -> Process:
-        world = self.world
+        state = self.state
         name = f"{role}-{self._numbers[role]}"
         self._numbers[role] += 1
         process = Process(
-            name, role, settings or world.topology, world.metrics, world.now, world.faults, world.revision
+            name, role, settings or state.topology, state.metrics, state.now, state.faults, state.revision
         )
-        world.processes.append(process)
+        state.processes.append(process)
         return process
 
     def _tick_later(self, process: Process, *, spread: bool = False) -> None:
         first = process.settings.stats_interval
         if spread:
-            first = 1 + (self.world.processes.index(process) * process.settings.tick_spread) % first
-        self.world.agenda.after(first, self._tick, process, process.life)
+            first = 1 + (self.state.processes.index(process) * process.settings.tick_spread) % first
+        self.state.agenda.after(first, self._tick, process, process.life)
 
     def _tick(self, process: Process, life: int) -> None:
         """Refresh gauges and step the pool counters, as the collector does; what cannot be had keeps its value."""
         if process.life != life:
             return
-        self.world.agenda.after(process.settings.stats_interval, self._tick, process, life)
+        self.state.agenda.after(process.settings.stats_interval, self._tick, process, life)
         metrics, settings, pools = process.instruments, process.settings, process.pools
         failing = process.faults.stats_frozen or process.faults.postgres == "down"
         if not failing:
@@ -127,20 +127,20 @@ class Lifecycle:
             return
         process.idle = stop
         own = process.settings.grace if process.runtime == "postgres" else INMEM_GRACE_SECONDS
-        self.world.agenda.after(min(grace, own), deadline)
+        self.state.agenda.after(min(grace, own), deadline)
 
     def _halt(self, process: Process) -> None:
         process.up = process.accepting = False
         process.life += 1
 
     def _remove(self, process: Process) -> None:
-        self.world.processes.remove(process)
+        self.state.processes.remove(process)
         self.executor.dispatch()
 
     def _begin(self, process: Process) -> None:
-        if process in self.world.processes and not process.up and not process.leaving:
-            now = self.world.now
-            process.begin(now, self.world.chance, shown=self.world.wall(now))
+        if process in self.state.processes and not process.up and not process.leaving:
+            now = self.state.now
+            process.begin(now, self.state.chance, shown=self.state.wall(now))
             self._tick_later(process)
             self.executor.dispatch()
 
@@ -153,7 +153,7 @@ class Lifecycle:
             if settings:
                 stopped.settings = replace(stopped.settings, **settings)
             pause = stopped.settings.startup if down is None else down
-            self.world.agenda.after(pause, self._begin, stopped)
+            self.state.agenda.after(pause, self._begin, stopped)
 
         self.drain(process, grace, again)
 
@@ -165,38 +165,38 @@ class Lifecycle:
         process.active.clear()
         process.idle = None
         self._halt(process)
-        self.world.accounts.lost += len(runs)
+        self.state.accounts.lost += len(runs)
         for run in runs:
             self.executor.abandon(run)
         if process.leaving:
             self._remove(process)
         else:
-            self.world.agenda.after(down + process.settings.startup, self._begin, process)
+            self.state.agenda.after(down + process.settings.startup, self._begin, process)
 
     def scale(self, role: str, count: int, grace: float) -> None:
         """Add or remove processes of a role; the youngest go first."""
-        living = [p for p in self.world.processes if p.role == role and not p.leaving]
+        living = [p for p in self.state.processes if p.role == role and not p.leaving]
         for process in living[count:]:
             self._retire(process, grace)
         for _ in range(count - len(living)):
-            self.world.agenda.after(self.world.topology.startup, self._begin, self._new(role))
+            self.state.agenda.after(self.state.topology.startup, self._begin, self._new(role))
 
     def rollout(self, revision: str, grace: float, overlap: float = OVERLAP_SECONDS) -> None:
         """Replace every process by one of another revision, role by role, one at a time; new ones come first."""
-        self.world.revision = revision
+        self.state.revision = revision
         wait = 0.0
         for role in _ROLES:
-            for old in [p for p in self.world.processes if p.role == role]:
-                self.world.agenda.after(wait, self._replace, old, grace, overlap)
+            for old in [p for p in self.state.processes if p.role == role]:
+                self.state.agenda.after(wait, self._replace, old, grace, overlap)
                 wait += overlap
 
     def _replace(self, old: Process, grace: float, overlap: float) -> None:
-        if old not in self.world.processes:
+        if old not in self.state.processes:
             return
         new = self._new(old.role, old.settings)
         new.faults = old.faults
-        self.world.agenda.after(self.world.topology.startup, self._begin, new)
-        self.world.agenda.after(self.world.topology.startup + overlap, self._retire, old, grace)
+        self.state.agenda.after(self.state.topology.startup, self._begin, new)
+        self.state.agenda.after(self.state.topology.startup + overlap, self._retire, old, grace)
 
     def _retire(self, process: Process, grace: float) -> None:
         if process.leaving:
@@ -209,21 +209,21 @@ class Lifecycle:
 
     def _autoscale(self) -> None:
         """Play KEDA: enough pods for the pending runs at once, fewer only after a cooldown."""
-        world, rule = self.world, self.world.topology.autoscale
+        state, rule = self.state, self.state.topology.autoscale
         if rule is None:
             return
-        world.agenda.after(POLL_SECONDS, self._autoscale)
+        state.agenda.after(POLL_SECONDS, self._autoscale)
         if rule.broken:
             return
         pending = len(self.executor.queue.pending)
-        living = sum(p.role == "queue" and not p.leaving for p in world.processes)
+        living = sum(p.role == "queue" and not p.leaving for p in state.processes)
         wanted = min(rule.maximum, max(rule.minimum, -(-pending // rule.target)))
         if wanted > living:
-            self.scale("queue", wanted, world.topology.kill_grace)
+            self.scale("queue", wanted, state.topology.kill_grace)
         if wanted >= living:
             self._quiet_since = None
         elif self._quiet_since is None:
-            self._quiet_since = world.now
-        elif world.now - self._quiet_since >= COOLDOWN_SECONDS:
-            self.scale("queue", wanted, world.topology.kill_grace)
+            self._quiet_since = state.now
+        elif state.now - self._quiet_since >= COOLDOWN_SECONDS:
+            self.scale("queue", wanted, state.topology.kill_grace)
             self._quiet_since = None

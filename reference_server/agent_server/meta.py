@@ -13,7 +13,7 @@ from starlette.routing import Route
 
 from reference_server.agent_server import versions
 from reference_server.agent_server.node import Node
-from reference_server.core.instruments import Buckets
+from reference_server.core.families import Buckets
 from reference_server.core.sharing import Shared
 
 #: Content types of the page, by era. Source: the real servers' headers.
@@ -48,7 +48,7 @@ class MetaRoutes:
     async def metrics(self, request: Request) -> Response:
         """Write the page; a format that does not exist means the Prometheus one."""
         node = self.node
-        node.pace.advance()
+        node.clock.advance()
         await self._reachable()
         if request.query_params.get("format") == "json":
             return JSONResponse(json_page(node))
@@ -69,7 +69,7 @@ class MetaRoutes:
             return
         found = node.deployment.scrape(node.process)
         if faults.blocked_seconds:
-            await node.pace.sleep(found.duration_seconds)
+            await node.clock.sleep(found.duration_seconds)
         if not found.ok and not node.ending:
             raise HTTPException(OVERLOADED, "the scenario says that this process cannot be reached")
 
@@ -112,7 +112,7 @@ class MetaRoutes:
 
 def health(node: Node, *, check_db: bool) -> tuple[int, Mapping[str, str]]:
     """Status and services of `/ok`: the core is always asked, the databases only when told to."""
-    node.pace.advance()
+    node.clock.advance()
     status, services = node.deployment.health(node.process, check_db=True)
     if not services:
         return status, {}

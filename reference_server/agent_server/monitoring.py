@@ -2,73 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable
 from random import Random
-from typing import Any
 
 from reference_server.agent_server.processes import Process
-from reference_server.agent_server.world import World
-from reference_server.core.instruments import Key
-
-#: Prometheus' default.
-TIMEOUT_SECONDS = 10.0
-
-#: Time of a scrape: a fixed part, and one for each series.
-BASE_SECONDS, SERIES_SECONDS = 0.004, 0.000_008
-
-
-@dataclass(frozen=True, slots=True)
-class Target:
-    """One address that Prometheus scrapes, with the labels that its configuration attaches.
-
-    Attributes:
-        job, instance: As on `up`.
-        labels: deployment and role.
-        processes: Who answers there, in turn; one except behind a load balancer.
-
-    """
-
-    job: str
-    instance: str
-    labels: Mapping[str, str]
-    processes: tuple[Any, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class Scrape:
-    """What one scrape gave. `keys` is the same object as before while no series was born; both are empty when it failed.
-
-    Attributes:
-        ok: The value of `up`.
-        duration_seconds: Time that it took.
-        keys, values: Series and their values.
-        text: Writes the page; nothing is written unless it is called.
-
-    """
-
-    ok: bool
-    duration_seconds: float
-    keys: tuple[Key, ...] = ()
-    values: list[float] = field(default_factory=list)
-    text: Callable[[], bytes] = bytes
+from reference_server.agent_server.state import DeploymentState
+from reference_server.core.families import Key
+from reference_server.core.scraping import BASE_SECONDS, SERIES_SECONDS, TIMEOUT_SECONDS, Scrape, Target
 
 
 class Monitor:
     """Scrapes one deployment."""
 
-    def __init__(self, world: World, deployment: str, seed: int) -> None:
-        self.world = world
+    def __init__(self, state: DeploymentState, deployment: str, seed: int) -> None:
+        self.state = state
         self.deployment = deployment
         self.seed = seed
         self._turns: dict[str, int] = {}
 
     def targets(self) -> list[Target]:
         """Return what service discovery finds now."""
-        seen = self.world.monitoring
+        seen = self.state.monitoring
         found = [
             p
-            for p in self.world.processes
+            for p in self.state.processes
             if p.role in seen.roles and p.name not in seen.hidden and (p.up or not p.leaving)
         ]
         out = []
@@ -94,7 +51,7 @@ class Monitor:
             return Scrape(ok=False, duration_seconds=0.001)
         duration = BASE_SECONDS
         if faults.blocked_seconds:  # the page is written on the event loop that is blocked
-            chance = Random(f"{self.seed} {process.name} {self.world.now}")  # noqa: S311 - a seeded workload
+            chance = Random(f"{self.seed} {process.name} {self.state.now}")  # noqa: S311 - a seeded workload
             blocked = faults.blocked_seconds * chance.uniform(0.75, 1.25)
             duration += 0.0 if chance.random() < faults.blocked_luck else blocked
             if duration > TIMEOUT_SECONDS:

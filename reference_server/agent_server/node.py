@@ -13,14 +13,13 @@ from itertools import islice
 from typing import Any, Protocol
 
 from reference_server.agent_server.access import Requests
-from reference_server.agent_server.acts import Event, act
+from reference_server.agent_server.behaviour import Event, behaviour
 from reference_server.agent_server.processes import Process
 from reference_server.agent_server.records import Records, Run, Thread
-from reference_server.agent_server.run_queue import PENDING, RUNNING
-from reference_server.agent_server.run_queue import Run as Queued
+from reference_server.agent_server.run_queue import PENDING, RUNNING, QueuedRun
+from reference_server.agent_server.settings import Settings
 from reference_server.agent_server.simulation import Deployment, SimulationError
-from reference_server.core.pace import Pace
-from reference_server.settings import Settings
+from reference_server.core.clock import Clock
 
 #: Statuses of a run that has not ended.
 OPEN = {PENDING, RUNNING}
@@ -35,7 +34,7 @@ LONGEST_SECONDS = 31_536_000.0
 class Host(Protocol):
     """Where the simulation of a deployment runs."""
 
-    pace: Pace
+    clock: Clock
     deployment: Deployment
     records: Records
 
@@ -55,9 +54,9 @@ class Node:
         self._life = 0
 
     @property
-    def pace(self) -> Pace:
+    def clock(self) -> Clock:
         """The clock."""
-        return self.host.pace
+        return self.host.clock
 
     @property
     def records(self) -> Records:
@@ -86,11 +85,11 @@ class Node:
 
     def start(self, body: Mapping[str, Any], thread: Thread, *, stateless: bool = False) -> Run:
         """Put a run into the deployment's queue."""
-        now = self.pace.advance()
+        now = self.clock.advance()
         action = str(body.get("multitask_strategy"))
         for other in self._open(thread) if action in CANCELLING else ():
             self.cancel(other, action)
-        wanted = act(body, thread.values or {})
+        wanted = behaviour(body, thread.values or {})
         delay = body.get("after_seconds")
         after = min(float(delay), LONGEST_SECONDS) if isinstance(delay, int | float) and delay > 0 else 0.0
         queued = self.deployment.submit(
@@ -113,7 +112,7 @@ class Node:
         found = [self.records.runs[name] for name in thread.runs if name in self.records.runs]
         return [run for run in found if self.status(run) in OPEN]
 
-    def queued(self, run: Run) -> Queued | None:
+    def queued(self, run: Run) -> QueuedRun | None:
         """Return the run as the simulation has it; None when that has forgotten it."""
         try:
             return self.deployment.run(run.queued)
@@ -124,7 +123,7 @@ class Node:
         """Return the run's status; an end is noted in its thread."""
         if not run.ended:
             queued = self.queued(run)
-            status = queued.status if queued else ("success" if run.act.ends == "success" else "error")
+            status = queued.status if queued else ("success" if run.behaviour.ends == "success" else "error")
             if status in OPEN:
                 return status
             run.ended = status
@@ -136,14 +135,14 @@ class Node:
         if thread is None:
             return
         if run.ended == "success":
-            thread.values = run.act.values
-        thread.status = "interrupted" if run.act.name == "ask" and run.ended == "success" else "idle"
+            thread.values = run.behaviour.values
+        thread.status = "interrupted" if run.behaviour.name == "ask" and run.ended == "success" else "idle"
         if run.ended in {"error", "timeout"}:
             thread.status = "error"
 
     def cancel(self, run: Run, action: str) -> bool:
         """Cancel a run; False when it is over."""
-        self.pace.advance()
+        self.clock.advance()
         return self.status(run) in OPEN and self.deployment.cancel(run.queued, action)
 
     async def ended(self, run: Run) -> str:
@@ -153,19 +152,19 @@ class Node:
             status = self.status(run)
             return None if status in OPEN and not self.forgotten(run) else status
 
-        return await self.pace.until(look)
+        return await self.clock.until(look)
 
     def forgotten(self, run: Run) -> bool:
-        """Whether there was no room for it any more: whoever still follows it would keep what it was sent."""
+        """Whether there was no room for it any more: a client that still follows it would hold on to its events."""
         return self.records.runs.get(run.id) is not run
 
     def result(self, run: Run) -> dict[str, Any]:
         """Return what a wait answers once the run has ended."""
         match run.ended:
             case "success":
-                return run.act.values
+                return run.behaviour.values
             case "error":
-                return {"__error__": run.act.error}
+                return {"__error__": run.behaviour.error}
             case "timeout":
                 limit = self.settings.timeout_seconds
                 return {"__error__": {"error": "UserTimeout", "message": f"Run exceeded timeout of {limit:g} s"}}
@@ -184,11 +183,11 @@ class Node:
         def begun() -> bool | None:
             return True if self.status(run) != PENDING or self.forgotten(run) else None
 
-        await self.pace.until(begun, cut=True)
+        await self.clock.until(begun, cut=True)
         yield "metadata", {"run_id": run.id, "attempt": 1}
-        events, count, told = run.act.events(), run.act.published - 1, 0
+        events, count, told = run.behaviour.events(), run.behaviour.published - 1, 0
         while self.status(run) in OPEN and not self.forgotten(run):
-            due = await self.pace.until(partial(self._due, run, count, told), cut=True)
+            due = await self.clock.until(partial(self._due, run, count, told), cut=True)
             for event in islice(events, due - told):
                 yield event
             told = due
@@ -205,7 +204,7 @@ class Node:
             return told
         if queued.status != RUNNING:
             return None
-        whole = queued.ended - queued.started
-        share = min(1.0, (self.pace.now() - queued.started) / whole) if 0 < whole < math.inf else 0.0
+        lasted = queued.ended - queued.started
+        share = min(1.0, (self.clock.now() - queued.started) / lasted) if 0 < lasted < math.inf else 0.0
         due = min(count, 1 + int(share * (count - 1)))
         return due if due > told else None

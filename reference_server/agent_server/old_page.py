@@ -7,10 +7,15 @@ Read off a running 0.10.3; the lines of its Postgres pools were read in its code
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from dataclasses import asdict
 from itertools import accumulate
 
+from reference_server.agent_server.pools import pool_stats
+from reference_server.agent_server.processes import Process
+from reference_server.agent_server.run_queue import QueueStats
 from reference_server.core.exposition import escape, real_help
-from reference_server.core.instruments import Buckets, Instruments, Key
+from reference_server.core.families import Buckets, Key
+from reference_server.core.instruments import Instruments
 
 #: Types, and the gauges in the page's order; counters follow.
 GAUGES = (
@@ -84,3 +89,23 @@ def _seconds(
         yield name + "_bucket", (*labels, ("le", edge)), float(below)
     yield name + "_sum", labels, value.sum / 1000
     yield name + "_count", labels, float(value.count)
+
+
+def readings(process: Process, queue: QueueStats) -> dict[str, float]:
+    """Read what servers before 0.11.0 read at each scrape."""
+    out: dict[str, float] = {}
+    if process.serves:
+        stats = asdict(queue)
+        out["num_pending_runs"], out["num_running_runs"] = stats.pop("n_pending"), stats.pop("n_running")
+        out |= {n.replace("_secs", ""): round(v or 0.0, 3) for n, v in stats.items()}
+    if process.executes:
+        slots, active = process.settings.slots, len(process.active)
+        out |= {"workers_max": slots, "workers_active": active, "workers_available": slots - active}
+    pools = pool_stats(process)
+    if pools:
+        postgres, redis = pools["postgres"], pools["redis"]
+        out |= {f"pg_{n}": postgres[n] for n in ("pool_max", "pool_size", "pool_available")}
+        out |= {f"pg_pool_{n}": postgres[n] for n in ("requests_queued", "requests_errors")}
+        out |= {"redis_pool_max": redis["max_connections"], "redis_pool_size": redis["in_use_connections"]}
+        out["redis_pool_available"] = redis["idle_connections"]
+    return out

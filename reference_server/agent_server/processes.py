@@ -12,7 +12,9 @@ from generator.catalogue import Kind, Metric
 from reference_server.agent_server import versions
 from reference_server.agent_server.workload import Faults, Topology
 from reference_server.core.exposition import head, labelled, number, real_help
-from reference_server.core.instruments import Instruments, Key
+from reference_server.core.families import Key
+from reference_server.core.instruments import Instruments
+from reference_server.core.python import MAX_FDS, PYTHON
 
 #: Memory of an idle server, and what a run adds; read off a 0.16.7 process under light load.
 _IDLE_BYTES, _RUN_BYTES = 125_579_264.0, 3_500_000.0
@@ -21,10 +23,8 @@ _VIRTUAL_BYTES = 655_000_000.0
 #: Share of a core that an idle server takes.
 _IDLE_CPU = 0.01
 
-MAX_FDS = 20_000
 _IDLE_FDS = 18
 
-PYTHON = {"implementation": "CPython", "major": "3", "minor": "11", "patchlevel": "7", "version": "3.11.7"}
 SDK = {
     "has_deepagents": "false",
     "service_name": "lsd_langgraph_api",
@@ -228,7 +228,7 @@ class Process:
             "service_instance_id": self.instance_id,
             "telemetry_sdk_version": versions.sdk(self.settings.version),
         }
-        return versions.told(self.settings.version, found)
+        return versions.target_labels(self.settings.version, found)
 
 
 def unemitted(metrics: Iterable[Metric], settings: Topology, role: str) -> frozenset[str]:

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from reference_server.agent_server.acts import ASSISTANT, GRAPH, Act
+from reference_server.agent_server.behaviour import ASSISTANT, GRAPH, Behaviour
 
 #: Most threads, and most runs, that are remembered, and most bytes that what clients sent with them takes in memory.
 MOST = 10_000
@@ -29,7 +29,7 @@ class Run:
 
     id: str
     thread: str
-    act: Act
+    behaviour: Behaviour
     queued: str
     created: float
     body: Mapping[str, Any]
@@ -149,7 +149,7 @@ def run_body(run: Run, status: str) -> dict[str, Any]:
         "assistant_id": ASSISTANT,
         "metadata": metadata,
         "status": status,
-        "kwargs": {"input": run.act.given, "stream_mode": list(run.act.modes), "temporary": run.stateless},
+        "kwargs": {"input": run.behaviour.given, "stream_mode": list(run.behaviour.modes), "temporary": run.stateless},
         "multitask_strategy": run.body.get("multitask_strategy") or "enqueue",
         "created_at": created,
         "updated_at": created,

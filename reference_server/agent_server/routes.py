@@ -14,11 +14,12 @@ from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import BaseRoute
 
 from reference_server.agent_server.access import ApiRoute
-from reference_server.agent_server.acts import ASSISTANT, GRAPH
+from reference_server.agent_server.assistants import known_assistant
+from reference_server.agent_server.behaviour import ASSISTANT, GRAPH
 from reference_server.agent_server.node import OPEN, Node
 from reference_server.agent_server.records import Run, Thread, run_body, thread_body
-from reference_server.core.bodies import NOT_FOUND, fields, identifier, known_assistant
-from reference_server.core.pace import Cut
+from reference_server.core.bodies import NOT_FOUND, fields, identifier
+from reference_server.core.clock import Cut
 from reference_server.core.turns import turn
 
 CONFLICT, ACCEPTED, NO_CONTENT = 409, 202, 204
@@ -88,7 +89,7 @@ class Routes:
         """Make a thread."""
         async with fields(request, self.node.settings.max_body_bytes) as given:
             metadata = given.get("metadata")
-            thread = self.records.new_thread(self.node.pace.now(), metadata if isinstance(metadata, dict) else {})
+            thread = self.records.new_thread(self.node.clock.now(), metadata if isinstance(metadata, dict) else {})
             return JSONResponse(thread_body(thread))
 
     async def threads(self, request: Request) -> Response:
@@ -142,7 +143,7 @@ class Routes:
     async def run(self, request: Request) -> Response:
         """Show a run."""
         run = self._run(request)
-        self.node.pace.advance()
+        self.node.clock.advance()
         return await _shown([run], lambda: run_body(run, self.node.status(run)))
 
     async def delete_run(self, request: Request) -> Response:
@@ -176,7 +177,7 @@ class Routes:
         async with fields(request, self.node.settings.max_body_bytes) as given:
             known_assistant(given)
             if "thread_id" not in request.path_params:
-                thread = Thread(str(uuid.uuid4()), self.node.pace.now())
+                thread = Thread(str(uuid.uuid4()), self.node.clock.now())
                 return self.node.start(given, thread, stateless=True)
             return self.node.start(given, self._target(request, given))
 
@@ -184,7 +185,7 @@ class Routes:
         name = identifier(request, "thread_id", "thread")
         thread = self.records.threads.get(name)
         if thread is None and given.get("if_not_exists") == "create":
-            return self.records.new_thread(self.node.pace.now(), name=name)
+            return self.records.new_thread(self.node.clock.now(), name=name)
         if thread is None:
             raise HTTPException(NOT_FOUND, "Thread or assistant not found.")
         if given.get("multitask_strategy") == "reject" and self.node.busy(thread):

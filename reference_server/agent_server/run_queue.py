@@ -19,7 +19,7 @@ SUCCESS, ERROR, TIMEOUT, INTERRUPTED, ROLLBACK = "success", "error", "timeout", 
 
 
 @dataclass(slots=True, eq=False)
-class Run:
+class QueuedRun:
     """One run. Times are in seconds since 1970; `token` grows whenever what was planned for it no longer holds.
 
     Attributes:
@@ -31,7 +31,7 @@ class Run:
         fails: How it is to end; empty leaves that to chance.
         published, lost: Stream events so far.
         stalled: When a publish began that has not ended; 0 when there is none.
-        answered: Somebody else records its request.
+        answered: The request that made it is recorded elsewhere.
         outcome, remaining: How the attempt is going to end, and in how many seconds when it stalled.
         viewers: Clients that follow its event stream now.
         emitted: Events that went to these clients; each client's replay ring has seen so many.
@@ -81,13 +81,13 @@ class QueueStats:
 class RunQueue:
     """Runs that are not over. `pending` and `running` are by id."""
 
-    pending: dict[str, Run] = field(default_factory=dict)
-    running: dict[str, Run] = field(default_factory=dict)
-    _ready: list[tuple[float, int, Run]] = field(default_factory=list)
-    _holder: dict[str, Run] = field(default_factory=dict)
-    _behind: dict[str, deque[Run]] = field(default_factory=dict)
+    pending: dict[str, QueuedRun] = field(default_factory=dict)
+    running: dict[str, QueuedRun] = field(default_factory=dict)
+    _ready: list[tuple[float, int, QueuedRun]] = field(default_factory=list)
+    _holder: dict[str, QueuedRun] = field(default_factory=dict)
+    _behind: dict[str, deque[QueuedRun]] = field(default_factory=dict)
 
-    def offer(self, run: Run, now: float, *, first: bool = False) -> None:
+    def offer(self, run: QueuedRun, now: float, *, first: bool = False) -> None:
         """Let a pending run be picked up, now or when its thread is free; `first` puts it before the others there."""
         run.ready_at = now
         if run.thread in self._holder:
@@ -96,34 +96,34 @@ class RunQueue:
         else:
             self._hold(run)
 
-    def _hold(self, run: Run) -> None:
+    def _hold(self, run: QueuedRun) -> None:
         self._holder[run.thread] = run
         heapq.heappush(self._ready, (run.ready_at, run.number, run))
 
-    def next(self) -> Run | None:
+    def next(self) -> QueuedRun | None:
         """Return the run that has been ready for longest, or None."""
         while self._ready and self._ready[0][2].status != PENDING:
             heapq.heappop(self._ready)
         return self._ready[0][2] if self._ready else None
 
-    def take(self, run: Run) -> None:
+    def take(self, run: QueuedRun) -> None:
         """Move the run that `next` returned from pending to running."""
         heapq.heappop(self._ready)
         del self.pending[run.id]
         run.status = RUNNING
         self.running[run.id] = run
 
-    def withdraw(self, run: Run) -> None:
+    def withdraw(self, run: QueuedRun) -> None:
         """Remove a pending run."""
         del self.pending[run.id]
         self._release(run)
 
-    def end(self, run: Run) -> None:
+    def end(self, run: QueuedRun) -> None:
         """Remove a running run; the next one of its thread becomes ready."""
         del self.running[run.id]
         self._release(run)
 
-    def put_back(self, run: Run, now: float) -> None:
+    def put_back(self, run: QueuedRun, now: float) -> None:
         """Make a running run pending again, behind the runs that are ready; it keeps its thread."""
         del self.running[run.id]
         run.status = PENDING
@@ -133,7 +133,7 @@ class RunQueue:
             del self._holder[run.thread]
         self.offer(run, now, first=True)
 
-    def _release(self, run: Run) -> None:
+    def _release(self, run: QueuedRun) -> None:
         if self._holder.get(run.thread) is not run:
             return
         del self._holder[run.thread]

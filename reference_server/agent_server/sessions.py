@@ -13,11 +13,11 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from reference_server.agent_server.acts import ANSWER, GRAPH
+from reference_server.agent_server.behaviour import ANSWER, GRAPH
 from reference_server.agent_server.node import Node
 from reference_server.agent_server.records import Run, Thread, weight
 from reference_server.agent_server.simulation import FullError
-from reference_server.core.pace import Cut
+from reference_server.core.clock import Cut
 from reference_server.core.turns import turn
 
 #: What a connection can subscribe to; `custom:<name>` too.
@@ -75,7 +75,7 @@ class Session:
         seen: set[str] = set()
         with contextlib.suppress(Cut):
             while True:
-                run = await self._node.pace.until(lambda: self._next(seen), cut=True)
+                run = await self._node.clock.until(lambda: self._next(seen), cut=True)
                 seen.add(run.id)
                 self.size = run.size + self._thread.size
                 async for method, data in _events(self._node, run):
@@ -239,6 +239,6 @@ async def _events(node: Node, run: Run) -> AsyncIterator[tuple[str, Any]]:
             yield event, data
         elif event == "error":
             error = data["message"]
-    stopped = run.act.name == "ask" and run.ended == "success"
+    stopped = run.behaviour.name == "ask" and run.ended == "success"
     end = "interrupted" if stopped else ENDS.get(run.ended, "failed" if error else "completed")
     yield "lifecycle", {"event": end, "graph_name": GRAPH, **({"error": error} if error else {})}

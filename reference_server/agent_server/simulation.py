@@ -6,24 +6,27 @@ Seeded, without clock, sockets or sleep: time is handed in with `advance`. All t
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import asdict
 from random import Random
 from typing import Any
 
 from generator.catalogue import Metric, load
 from reference_server.agent_server import workload as values
-from reference_server.agent_server.changes import Change, perform
+from reference_server.agent_server.changes import perform
 from reference_server.agent_server.execution import Executor
 from reference_server.agent_server.lifecycle import Lifecycle
-from reference_server.agent_server.monitoring import Monitor, Scrape, Target
-from reference_server.agent_server.old_page import columns_old, text_old
+from reference_server.agent_server.monitoring import Monitor
+from reference_server.agent_server.old_page import columns_old, readings, text_old
+from reference_server.agent_server.pools import pool_stats
 from reference_server.agent_server.processes import Process
-from reference_server.agent_server.run_queue import QueueStats, Run
+from reference_server.agent_server.run_queue import QueuedRun, QueueStats
+from reference_server.agent_server.state import Accounts, DeploymentState
 from reference_server.agent_server.traffic import Traffic, record
 from reference_server.agent_server.workload import Kind, Topology, Workload
-from reference_server.agent_server.world import Accounts, World, same
 from reference_server.core.agenda import Agenda
-from reference_server.core.instruments import Key
+from reference_server.core.clock import same
+from reference_server.core.families import Key
+from reference_server.core.scraping import Scrape, Target
+from reference_server.core.timeline import Change
 
 #: Status codes of `/ok?check_db=1`.
 HEALTHY, UNHEALTHY = 200, 500
@@ -72,7 +75,7 @@ class Deployment:
         self.start = start
         chance, crowd = Random(seed), Random(seed + 1)  # noqa: S311 - a seeded workload
         new = tuple(m for m in known if "new" in m.emission and m.labels is not None and m.prefix)
-        self._world = World(
+        self._state = DeploymentState(
             Agenda(start),
             chance,
             crowd,
@@ -82,59 +85,59 @@ class Deployment:
             revision=topology.revision_id,
             wall=wall,
         )
-        self._executor = Executor(self._world)
-        self._traffic = Traffic(self._world, self._executor)
-        self._lifecycle = Lifecycle(self._world, self._executor)
-        self._monitor = Monitor(self._world, name, seed)
+        self._executor = Executor(self._state)
+        self._traffic = Traffic(self._state, self._executor)
+        self._lifecycle = Lifecycle(self._state, self._executor)
+        self._monitor = Monitor(self._state, name, seed)
         self._lifecycle.start()
         self._traffic.start()
         for change in timeline:
-            self._world.agenda.at(start + change.at, self.apply, change)
-        self._world.agenda.run(start)
+            self._state.agenda.at(start + change.at, self.apply, change)
+        self._state.agenda.run(start)
 
     @property
     def now(self) -> float:
         """Virtual time."""
-        return self._world.now
+        return self._state.now
 
     @property
     def processes(self) -> list[Process]:
         """Every process that exists, those that are down or draining included."""
-        return list(self._world.processes)
+        return list(self._state.processes)
 
     @property
     def accounts(self) -> Accounts:
         """The deployment's own books."""
-        return self._world.accounts
+        return self._state.accounts
 
     @property
     def topology(self) -> Topology:
         """What the processes were started with."""
-        return self._world.topology
+        return self._state.topology
 
     @property
     def workload(self) -> Workload:
         """What the users do now."""
-        return self._world.workload
+        return self._state.workload
 
     @property
     def prefix(self) -> str:
         """What metric names start with."""
-        return self._world.topology.prefix
+        return self._state.topology.prefix
 
     @property
     def prometheus_runs(self) -> bool:
         """Whether Prometheus itself is up."""
-        return self._world.monitoring.running
+        return self._state.monitoring.running
 
     def advance(self, until: float) -> None:
         """Let time pass until `until`; a time that has passed does nothing."""
-        self._world.agenda.run(until)
+        self._state.agenda.run(until)
 
     def apply(self, change: Change | Mapping[str, Any]) -> None:
         """Change workload, faults, processes or monitoring now. A mapping has the form of a scenario's timeline."""
         entry = change if isinstance(change, Change) else Change(0.0, change)
-        perform(entry, self._world, self._executor, self._lifecycle, self._traffic)
+        perform(entry, self._state, self._executor, self._lifecycle, self._traffic)
 
     def process(self, name: str) -> Process:
         """Return a process by its name.
@@ -143,10 +146,10 @@ class Deployment:
             SimulationError: There is none.
 
         """
-        for process in self._world.processes:
+        for process in self._state.processes:
             if process.name == name:
                 return process
-        known = ", ".join(p.name for p in self._world.processes)
+        known = ", ".join(p.name for p in self._state.processes)
         raise SimulationError(f"no process {name!r}; use one of {known}")
 
     def submit(
@@ -180,7 +183,7 @@ class Deployment:
         """
         if not self._executor.room():
             raise FullError("too many runs are not over; wait for some of them, or cancel them")
-        kinds = self._world.workload.kinds or values.KINDS
+        kinds = self._state.workload.kinds or values.KINDS
         found = kinds.get(kind) if kind else next(iter(kinds.values()), Kind())
         if found is None:
             raise SimulationError(f"no kind of run {kind!r}; use one of {', '.join(kinds)}")
@@ -193,7 +196,7 @@ class Deployment:
             run.answered = True
         return run.id
 
-    def run(self, run_id: str) -> Run:
+    def run(self, run_id: str) -> QueuedRun:
         """Return a run that `submit` created.
 
         Raises:
@@ -223,32 +226,13 @@ class Deployment:
 
     def pools(self, process: Process) -> Mapping[str, Mapping[str, int]]:
         """Return a process's pools in the JSON page's form; empty on the in-memory runtime."""
-        if process.runtime != "postgres":
-            return {}
-        used, busy = process.postgres_in_use(), process.redis_in_use()
-        size = max(process.pools.size, used)
-        return {
-            "postgres": {
-                "pool_max": process.settings.postgres_pool,
-                "pool_size": size,
-                "pool_available": size - used,
-                "requests_queued": int(process.instruments.value("pg_pool_requests_queued_total"))
-                + process.pools.waits,
-                "requests_errors": int(process.instruments.value("pg_pool_requests_errors_total"))
-                + process.pools.timeouts,
-            },
-            "redis": {
-                "idle_connections": process.pools.redis_peak - busy,
-                "in_use_connections": busy,
-                "max_connections": process.settings.redis_pool,
-            },
-        }
+        return pool_stats(process)
 
     def health(self, process: Process | None = None, *, check_db: bool = True) -> tuple[int, dict[str, str]]:
         """Return status and services of `/ok`; without `check_db` nothing is asked."""
         if self.topology.runtime != "postgres":
             return HEALTHY, {}
-        faults = process.faults if process is not None else self._world.faults
+        faults = process.faults if process is not None else self._state.faults
         services = {"core_api": faults.postgres, "postgres": faults.postgres, "redis": faults.redis}
         if not check_db:
             return HEALTHY, dict.fromkeys(services, "skipped")
@@ -262,13 +246,13 @@ class Deployment:
     def page(self, process: Process) -> bytes:
         """Write a process's page in the Prometheus format of its era."""
         if process.settings.era == "old":
-            return text_old(process.instruments, self._readings(process))
+            return text_old(process.instruments, readings(process, self.queue_stats()))
         return process.page(self.now)
 
     def columns(self, process: Process) -> tuple[tuple[Key, ...], list[float]]:
         """Return the series of a process's page and their values; empty labels are left out, as a database does."""
         if process.settings.era == "old":
-            return columns_old(process.instruments, self._readings(process))
+            return columns_old(process.instruments, readings(process, self.queue_stats()))
         return process.columns(self.now)
 
     def series(self, process: Process) -> dict[Key, float]:
@@ -299,22 +283,3 @@ class Deployment:
         if isinstance(target, Process):
             target = Target("agent-server", f"{target.name}:8000", {}, (target,))
         return self._monitor.scrape(target, self.columns, self.page)
-
-    def _readings(self, process: Process) -> dict[str, float]:
-        """Read what servers before 0.11.0 read at each scrape."""
-        out: dict[str, float] = {}
-        if process.serves:
-            stats = asdict(self.queue_stats())
-            out["num_pending_runs"], out["num_running_runs"] = stats.pop("n_pending"), stats.pop("n_running")
-            out |= {n.replace("_secs", ""): round(v or 0.0, 3) for n, v in stats.items()}
-        if process.executes:
-            slots, active = process.settings.slots, len(process.active)
-            out |= {"workers_max": slots, "workers_active": active, "workers_available": slots - active}
-        pools = self.pools(process)
-        if pools:
-            postgres, redis = pools["postgres"], pools["redis"]
-            out |= {f"pg_{n}": postgres[n] for n in ("pool_max", "pool_size", "pool_available")}
-            out |= {f"pg_pool_{n}": postgres[n] for n in ("requests_queued", "requests_errors")}
-            out |= {"redis_pool_max": redis["max_connections"], "redis_pool_size": redis["in_use_connections"]}
-            out["redis_pool_available"] = redis["idle_connections"]
-        return out

@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from reference_server.agent_server.processes import Process
-from reference_server.agent_server.run_queue import RUNNING, Run
-from reference_server.agent_server.world import World
+from reference_server.agent_server.run_queue import RUNNING, QueuedRun
+from reference_server.agent_server.state import DeploymentState
 from reference_server.core.agenda import lognormal, poisson
 
 #: LSD_STREAM_PUBLISH_RETRY_MAX_DURATION_SECS, and the longest pause between two tries.
@@ -32,48 +32,48 @@ _SIZES_FROM_TIER = 3
 class Streams:
     """Publishes for the executor. `resume` is called for a run whose stalled publish has gone through or was given up."""
 
-    def __init__(self, world: World, resume: Callable[[Run], None]) -> None:
-        self.world = world
+    def __init__(self, state: DeploymentState, resume: Callable[[QueuedRun], None]) -> None:
+        self.state = state
         self.resume = resume
-        self.stalled: dict[str, Run] = {}
-        self.followed: dict[str, Run] = {}
+        self.stalled: dict[str, QueuedRun] = {}
+        self.followed: dict[str, QueuedRun] = {}
 
-    def follow(self, run: Run) -> None:
+    def follow(self, run: QueuedRun) -> None:
         """Connect the run's viewers."""
         if run.viewers and run.api is not None:
             self.followed[run.id] = run
             run.api.streams += run.viewers
             for _ in range(run.kind.sleepers):
-                away = self.world.workload.sleep_seconds * self.world.crowd.uniform(0.5, 1.5)
-                self.world.agenda.after(away, self.reconnect, run, 0)
+                away = self.state.workload.sleep_seconds * self.state.crowd.uniform(0.5, 1.5)
+                self.state.agenda.after(away, self.reconnect, run, 0)
 
-    def leave(self, run: Run) -> None:
+    def leave(self, run: QueuedRun) -> None:
         """Disconnect them."""
         if self.followed.pop(run.id, None) and run.api is not None and run.api.life == run.api_life:
             run.api.streams = max(0, run.api.streams - run.viewers)
 
-    def publish(self, run: Run, count: int) -> bool:
+    def publish(self, run: QueuedRun, count: int) -> bool:
         """Publish `count` events; False when the run has to wait for them."""
-        process, world = run.executor, self.world
+        process, state = run.executor, self.state
         if process is None or count <= 0:
             return True
         waits = process.settings.async_publish_queue
         if process.faults.pubsub == "down" or process.faults.redis == "down":
             if waits:
-                world.agenda.after(GIVE_UP_SECONDS, self._skip, process, process.life, count)
+                state.agenda.after(GIVE_UP_SECONDS, self._skip, process, process.life, count)
                 process.instruments.set("publish_queue_availability", max(0, self._capacity(process) - 40 * count))
                 return True
-            run.stalled = world.now
+            run.stalled = state.now
             self.stalled[run.id] = run
-            world.agenda.after(GIVE_UP_SECONDS, self._give_up, run, run.token)
+            state.agenda.after(GIVE_UP_SECONDS, self._give_up, run, run.token)
             return False
         slow = process.faults.redis == "slow"
         for event, number in _types(run, count):
             median = process.faults.publish_seconds * 1000 if slow else PUBLISH_MS[process.runtime]
-            latency = min(lognormal(world.chance, median, 0.9 if slow else 0.5), GIVE_UP_SECONDS * 1000)
+            latency = min(lognormal(state.chance, median, 0.9 if slow else 0.5), GIVE_UP_SECONDS * 1000)
             process.instruments.observe("stream_publish_latency", latency, number, stream_event_type=event)
             if process.instruments.tier >= _SIZES_FROM_TIER:
-                size = int(lognormal(world.chance, EVENT_BYTES, 1.0))
+                size = int(lognormal(state.chance, EVENT_BYTES, 1.0))
                 process.instruments.observe("stream_data_size_bytes", size, number, stream_event_type=event)
         if waits:
             backlog = min(self._capacity(process), round(count * (8 if slow else 0.2)))
@@ -95,7 +95,7 @@ class Streams:
             process.instruments.observe("stream_publish_latency", latency, count, stream_event_type="messages")
             process.instruments.add("streaming_data_loss_counter", count, stream_event_type="messages")
 
-    def _give_up(self, run: Run, token: int) -> None:
+    def _give_up(self, run: QueuedRun, token: int) -> None:
         """The inline publisher gives up: the event is lost, and the run ends here, as a success."""
         if run.token != token or not run.stalled or run.executor is None:
             return
@@ -109,25 +109,25 @@ class Streams:
     def restored(self) -> None:
         """Let the stalled publishes through, each at its next try."""
         for run in list(self.stalled.values()):
-            self.world.agenda.after(self.world.chance.uniform(0, RETRY_SECONDS), self._go_on, run, run.token)
+            self.state.agenda.after(self.state.chance.uniform(0, RETRY_SECONDS), self._go_on, run, run.token)
 
-    def _go_on(self, run: Run, token: int) -> None:
+    def _go_on(self, run: QueuedRun, token: int) -> None:
         if run.token == token and run.stalled and run.executor is not None and run.executor.faults.pubsub == "ok":
-            self._unstall(run, self.world.now - run.stalled)
+            self._unstall(run, self.state.now - run.stalled)
             self.resume(run)
 
-    def _unstall(self, run: Run, seconds: float) -> None:
+    def _unstall(self, run: QueuedRun, seconds: float) -> None:
         self.forget(run)
         run.published += 1
         if run.executor is not None:
             run.executor.instruments.observe("stream_publish_latency", seconds * 1000, stream_event_type="messages")
 
-    def forget(self, run: Run) -> None:
+    def forget(self, run: QueuedRun) -> None:
         """Stop waiting for a run's publish."""
         run.stalled = 0.0
         self.stalled.pop(run.id, None)
 
-    def _deliver(self, run: Run, count: int) -> None:
+    def _deliver(self, run: QueuedRun, count: int) -> None:
         api = run.api
         if api is None or not api.up or api.life != run.api_life:
             return
@@ -145,20 +145,20 @@ class Streams:
 
     def slice(self, seconds: float) -> None:
         """Play what clients do within `seconds`: connections that break, and some that went to sleep."""
-        workload, chance = self.world.workload, self.world.crowd
+        workload, chance = self.state.workload, self.state.crowd
         if not self.followed:
             return
         if workload.cut_seconds:
-            for api in self.world.serving():
+            for api in self.state.serving():
                 for _ in range(poisson(chance, api.streams * seconds / workload.cut_seconds)):
                     api.instruments.add("protocol_v2_transport_send_failure_counter", method="messages")
                     api.instruments.observe("protocol_v2_replayed_events", chance.randint(1, 40))
         for _ in range(poisson(chance, workload.sleeps_per_hour * seconds / 3600)):
             run = chance.choice(list(self.followed.values()))
             away = chance.expovariate(1 / workload.sleep_seconds)
-            self.world.agenda.after(away, self.reconnect, run, run.emitted)
+            self.state.agenda.after(away, self.reconnect, run, run.emitted)
 
-    def reconnect(self, run: Run, seen: int) -> None:
+    def reconnect(self, run: QueuedRun, seen: int) -> None:
         """Let a client that has seen `seen` events of a run come back over its WebSocket."""
         api = run.api
         if api is None or not api.up or api.life != run.api_life:
@@ -168,12 +168,12 @@ class Streams:
             api.instruments.add("protocol_v2_resume_gap_counter")
         api.instruments.observe("protocol_v2_replayed_events", min(missed, ring))
 
-    def alive(self, run: Run) -> bool:
+    def alive(self, run: QueuedRun) -> bool:
         """Whether clients can still follow the run."""
         return run.status == RUNNING and run.id in self.followed
 
 
-def _types(run: Run, count: int) -> list[tuple[str, int]]:
+def _types(run: QueuedRun, count: int) -> list[tuple[str, int]]:
     out = []
     rest = count
     if not run.published:

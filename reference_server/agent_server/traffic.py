@@ -10,9 +10,9 @@ from random import Random
 
 from reference_server.agent_server.execution import Executor
 from reference_server.agent_server.processes import Process
-from reference_server.agent_server.run_queue import Run
+from reference_server.agent_server.run_queue import QueuedRun
+from reference_server.agent_server.state import DeploymentState
 from reference_server.agent_server.workload import Kind
-from reference_server.agent_server.world import World
 from reference_server.core.agenda import lognormal, poisson
 
 SLICE_SECONDS = 5.0
@@ -54,8 +54,8 @@ _SCANS = (("GET", "", "404"), ("GET", "", "404"), ("POST", "", "404"), ("PROPFIN
 class Traffic:
     """Plays the users of one deployment."""
 
-    def __init__(self, world: World, executor: Executor) -> None:
-        self.world = world
+    def __init__(self, state: DeploymentState, executor: Executor) -> None:
+        self.state = state
         self.executor = executor
         self._arrivals = 0
         self._item = 0
@@ -63,7 +63,7 @@ class Traffic:
 
     def start(self) -> None:
         """Enter the first slice and the first arrival into the agenda."""
-        self.world.agenda.after(SLICE_SECONDS, self._slice)
+        self.state.agenda.after(SLICE_SECONDS, self._slice)
         self.changed()
 
     def changed(self) -> None:
@@ -72,26 +72,26 @@ class Traffic:
         self._next_arrival()
 
     def _next_arrival(self) -> None:
-        workload = self.world.workload
+        workload = self.state.workload
         rate = workload.runs_per_minute / 60 * self._wave()
         if rate > 0 and workload.kinds:
-            self.world.agenda.after(self.world.chance.expovariate(rate), self._arrive, self._arrivals)
+            self.state.agenda.after(self.state.chance.expovariate(rate), self._arrive, self._arrivals)
 
     def _wave(self) -> float:
-        return 1 + self.world.workload.wave * math.sin(2 * math.pi * self.world.now / WAVE_SECONDS)
+        return 1 + self.state.workload.wave * math.sin(2 * math.pi * self.state.now / WAVE_SECONDS)
 
     def _arrive(self, number: int) -> None:
         if number != self._arrivals:
             return
-        kinds = self.world.workload.kinds
-        kind = self.world.chance.choices(list(kinds.values()), [k.weight for k in kinds.values()])[0]
+        kinds = self.state.workload.kinds
+        kind = self.state.chance.choices(list(kinds.values()), [k.weight for k in kinds.values()])[0]
         self.request_run(kind)
         self._next_arrival()
 
-    def request_run(self, kind: Kind, *, thread: str = "", fails: str = "") -> Run | None:
+    def request_run(self, kind: Kind, *, thread: str = "", fails: str = "") -> QueuedRun | None:
         """Let a user ask for a run. None when the request fails, or nobody is there to take it."""
-        chance = self.world.chance
-        serving = self.world.serving()
+        chance = self.state.chance
+        serving = self.state.serving()
         if not serving:
             return None
         process = chance.choice(serving)
@@ -109,13 +109,13 @@ class Traffic:
             record(process, method, path, status, seconds)
         return run
 
-    def ended(self, run: Run) -> None:
+    def ended(self, run: QueuedRun) -> None:
         """Answer the request that held its connection for the run; a failed run is no HTTP error."""
         api = run.api
         if api is None or run.answered or run.kind.route == "background" or not api.up or api.life != run.api_life:
             return
         method, path = ARRIVALS[run.kind.route]
-        record(api, method, path, "200", self.world.now - run.created)
+        record(api, method, path, "200", self.state.now - run.created)
 
     def _answer(self, process: Process, chance: Random) -> tuple[str, float]:
         """Draw status and duration of one request."""
@@ -137,19 +137,19 @@ class Traffic:
         return "200", seconds
 
     def _slice(self) -> None:
-        world, chance = self.world, self.world.crowd
-        world.agenda.after(SLICE_SECONDS, self._slice)
-        serving = world.serving()
+        state, chance = self.state, self.state.crowd
+        state.agenda.after(SLICE_SECONDS, self._slice)
+        serving = state.serving()
         if serving:
             self._requests(serving, chance)
-        for process in world.processes:
+        for process in state.processes:
             if process.executes and process.accepting:
                 self._passes(process, chance)
         self.executor.streams.slice(SLICE_SECONDS)
         self.executor.dispatch()
 
     def _requests(self, serving: list[Process], chance: Random) -> None:
-        workload = self.world.workload
+        workload = self.state.workload
         busy = dict.fromkeys((p.name for p in serving), 0.0)
         count = poisson(chance, workload.http_rps * SLICE_SECONDS * self._wave())
         for method, path, _, missing in chance.choices(ROUTES, _WEIGHTS, k=count):

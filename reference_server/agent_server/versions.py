@@ -63,7 +63,7 @@ def lacks(version: str, entry: Metric | Label) -> bool:
     return not had or (bool(_RESOLVED.fullmatch(entry.name)) and not _scoped(version))
 
 
-def told(version: str, labels: Mapping[str, str]) -> dict[str, str]:
+def target_labels(version: str, labels: Mapping[str, str]) -> dict[str, str]:
     """Return those labels of `target_info` that a page of this version has."""
     known = _target_info()
     return {name: value for name, value in labels.items() if not lacks(version, known[name])}

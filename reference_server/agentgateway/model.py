@@ -8,12 +8,12 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from generator.catalogue import Kind, Metric, Versions
-from reference_server.agentgateway import page, traffic
+from reference_server.agentgateway import models, page, traffic
 from reference_server.agentgateway.traffic import BIND, GATEWAY, PLACE, PLAIN, RAW
-from reference_server.agentgateway.workload import CODE, DOCUMENTED, Work
+from reference_server.agentgateway.workload import CODE, DOCUMENTED, GatewayWorkload
 from reference_server.core.rates.draw import observe, times
-from reference_server.core.rates.model import Model, Process
-from reference_server.settings import SettingsError
+from reference_server.core.rates.model import Model, ServiceProcess
+from reference_server.core.settings import SettingsError
 
 #: Which names the page has.
 ERA = "AGENT_REFERENCE_ERA"
@@ -69,7 +69,7 @@ _FAULTS = {
 STILL = frozenset(name for name, amount in {**_PROCESS, **_CGROUP, **_FAULTS}.items() if not amount) - {"process_swap"}
 
 
-def begin(process: Process, work: Work) -> None:
+def begin(process: ServiceProcess, work: GatewayWorkload) -> None:
     """Put on the page what is there from the start: the build, the configuration, the process, limits that turned nobody away."""
     process.state.update(era=work.era, version=work.version)
     traffic.age(process, work.version)
@@ -86,7 +86,7 @@ def begin(process: Process, work: Work) -> None:
     _runtime(process, work, 0.0, 0.5)
 
 
-def tick(process: Process, work: Work, seconds: float, share: float) -> None:
+def tick(process: ServiceProcess, work: GatewayWorkload, seconds: float, share: float) -> None:
     """Let a slice of time pass."""
     if work.era == CODE and process.state.get("version") != work.version:
         process.instruments.drop("build_info")
@@ -94,7 +94,7 @@ def tick(process: Process, work: Work, seconds: float, share: float) -> None:
         traffic.age(process, work.version)
     process.state.update(era=work.era, version=work.version)
     traffic.plain(process, work, seconds, share)
-    traffic.models(process, work, seconds, share)
+    models.models(process, work, seconds, share)
     traffic.mcp(process, work, seconds, share)
     if work.era == CODE:
         _connected(process, work, seconds, share)
@@ -107,7 +107,7 @@ def tick(process: Process, work: Work, seconds: float, share: float) -> None:
         process.instruments.set("mcp_sessions_active", round(sum(work.mcp.values()) * share * 3))
 
 
-def _connected(process: Process, work: Work, seconds: float, share: float) -> None:
+def _connected(process: ServiceProcess, work: GatewayWorkload, seconds: float, share: float) -> None:
     own = process.instruments
     load = sum((*work.http.values(), *work.mcp.values())) + 20 * sum(work.llm.values())
     carried: dict[str, float] = process.state.setdefault("carried", {})
@@ -131,7 +131,7 @@ def _connected(process: Process, work: Work, seconds: float, share: float) -> No
     own.add("downstream_connections_shed_total", times(process, work.shed_connections, seconds, share), bind=BIND)
 
 
-def _controlled(process: Process, work: Work, seconds: float, share: float) -> None:
+def _controlled(process: ServiceProcess, work: GatewayWorkload, seconds: float, share: float) -> None:
     own = process.instruments
     own.set("config_synchronized", float(work.config_current))
     broken = times(process, work.xds_errors, seconds, share)
@@ -147,7 +147,7 @@ def _controlled(process: Process, work: Work, seconds: float, share: float) -> N
             own.add("xds_message_bytes_total", count * size, url=url)
 
 
-def _routed(process: Process, work: Work, seconds: float, share: float) -> None:
+def _routed(process: ServiceProcess, work: GatewayWorkload, seconds: float, share: float) -> None:
     count = times(process, work.substrate, seconds, share)
     process.instruments.set("substrate_request_parking_active", count)
     if count:
@@ -155,7 +155,7 @@ def _routed(process: Process, work: Work, seconds: float, share: float) -> None:
         observe(process, "atenet_router_route_duration_seconds", count, 0.02, 0.6, **labels)
 
 
-def _runtime(process: Process, work: Work, seconds: float, share: float) -> None:
+def _runtime(process: ServiceProcess, work: GatewayWorkload, seconds: float, share: float) -> None:
     """Set what the runtime and the kernel show: tasks follow the open connections, memory follows the tasks."""
     own = process.instruments
     open_ = (work.connections * 12 + sum(work.llm.values()) * 10 + sum(work.mcp.values()) * 3) * share
@@ -183,7 +183,7 @@ def metrics(_: str, known: tuple[Metric, ...]) -> tuple[Metric, ...]:
     return tuple(_edged(metric) for metric in known)
 
 
-def adapt(work: Work, environment: Mapping[str, str]) -> Work:
+def adapt(work: GatewayWorkload, environment: Mapping[str, str]) -> GatewayWorkload:
     """Return the workload in the era and the version that the environment wants.
 
     Raises:
@@ -202,7 +202,7 @@ def adapt(work: Work, environment: Mapping[str, str]) -> Work:
 MODEL = Model(
     system="agentgateway",
     roles={"": 2},
-    workload=Work,
+    workload=GatewayWorkload,
     begin=begin,
     tick=tick,
     job=lambda _: "agentgateway",

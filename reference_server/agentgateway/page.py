@@ -21,7 +21,7 @@ from starlette.routing import Route
 from generator.catalogue import Kind, Metric, version_key
 from reference_server.agentgateway.workload import CODE, NEWEST
 from reference_server.core.rates import page as pages
-from reference_server.core.rates.model import Process
+from reference_server.core.rates.model import ServiceProcess
 
 TEXT = "text/plain;charset=utf-8"
 OPEN_METRICS = "application/openmetrics-text;charset=utf-8;version=1.0.0"
@@ -65,7 +65,7 @@ STYLE = pages.Style(
 )
 
 
-def write(process: Process) -> bytes:
+def write(process: ServiceProcess) -> bytes:
     """Write the page of a process: the metrics of its era that its version has."""
     era, version = process.state.get("era", CODE), version_key(process.state.get("version", NEWEST))
     found = dict.fromkeys(metric for metric, _, _ in process.instruments.points())

@@ -13,7 +13,7 @@ NEWEST = "1.5.0"
 
 
 @dataclass(frozen=True, slots=True)
-class Work:
+class GatewayWorkload:
     """One workload, of all processes together. Rates are per second, times are seconds, shares are 0 to 1.
 
     Attributes:

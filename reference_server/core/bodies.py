@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import contextlib
 import uuid
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator
 from typing import Any, ClassVar, Self
 
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
 
-from reference_server.agent_server.acts import ASSISTANT, GRAPH
 from reference_server.core import strict
 from reference_server.core.turns import turn
 
@@ -20,10 +19,8 @@ BAD, NOT_FOUND, TOO_LARGE, WRONG, UNAVAILABLE = 400, 404, 413, 422, 503
 #: Most bytes of bodies that are being received, all requests together.
 MOST_COMING_BYTES = 32 * 1024 * 1024
 
-ASSISTANTS = {GRAPH, ASSISTANT}
 
-
-class _Held:
+class _Incoming:
     """A body that is coming, and the bytes of all that are: connections are many, and each may send a large one."""
 
     total: ClassVar[int] = 0
@@ -36,22 +33,22 @@ class _Held:
         return self
 
     def __exit__(self, *_: object) -> None:
-        _Held.total -= len(self.chunks)
+        _Incoming.total -= len(self.chunks)
 
     def take(self, chunk: bytes) -> None:
         """Keep a chunk, if there is room for it."""
-        if _Held.total + len(chunk) > self._most:
+        if _Incoming.total + len(chunk) > self._most:
             raise HTTPException(UNAVAILABLE, "Too many large requests at once")
-        _Held.total += len(chunk)
+        _Incoming.total += len(chunk)
         self.chunks += chunk
 
 
 @contextlib.asynccontextmanager
 async def body(request: Request, most_bytes: int, coming: int = MOST_COMING_BYTES) -> AsyncIterator[bytes]:
-    """Read a body of at most `most_bytes`, and give it to whoever works on it, in turn: what is made of it may be larger.
+    """Read a body of at most `most_bytes`, and yield it in turn: what is made of it may be larger.
 
     Args:
-        request: The request. Whoever works on it waits for its client no more.
+        request: The request. While it is worked on, its client is not waited for.
         most_bytes: Bound on this body.
         coming: Bound on all bodies that are being received, or wait for their turn.
 
@@ -59,16 +56,16 @@ async def body(request: Request, most_bytes: int, coming: int = MOST_COMING_BYTE
         HTTPException: It is larger: 413. The client went away before its end: 400. Too many large ones come at once: 503.
 
     """
-    with _Held(coming) as held:
+    with _Incoming(coming) as incoming:
         try:
             async for chunk in request.stream():
-                held.take(chunk)
-                if len(held.chunks) > most_bytes:
+                incoming.take(chunk)
+                if len(incoming.chunks) > most_bytes:
                     raise HTTPException(TOO_LARGE, f"Request body too large (limit: {most_bytes} bytes)")
         except ClientDisconnect:
             raise HTTPException(BAD, "The client went away in the middle of its request") from None
-        async with turn(len(held.chunks)):
-            yield bytes(held.chunks)
+        async with turn(len(incoming.chunks)):
+            yield bytes(incoming.chunks)
 
 
 @contextlib.asynccontextmanager
@@ -91,21 +88,6 @@ async def fields(request: Request, most_bytes: int, coming: int = MOST_COMING_BY
         yield found
 
 
-def known_assistant(given: Mapping[str, Any]) -> None:
-    """Check that a run names the one assistant.
-
-    Raises:
-        HTTPException: It names none, or another one.
-
-    """
-    if "assistant_id" not in given:
-        raise HTTPException(WRONG, '"assistant_id" is a required property')
-    name = str(given["assistant_id"])[:80]
-    if name not in ASSISTANTS:
-        known = f"Must be either:\n- A valid assistant UUID, or\n- One of the registered graphs: {GRAPH}"
-        raise HTTPException(WRONG, f"Invalid assistant: {name!r}. {known}")
-
-
 def identifier(request: Request, name: str, what: str) -> str:
     """Read an id from the path.
 
@@ -120,7 +102,7 @@ def identifier(request: Request, name: str, what: str) -> str:
         raise HTTPException(WRONG, f"Invalid {what} ID: must be a UUID") from None
 
 
-def told(_: Request, error: Exception) -> Response:
+def http_error(_: Request, error: Exception) -> Response:
     """Answer with an error as the real server does."""
     assert isinstance(error, HTTPException)  # noqa: S101 - registered for nothing else
     return JSONResponse({"detail": error.detail}, error.status_code, headers=error.headers)
@@ -131,6 +113,5 @@ def bad_value(_: Request, error: Exception) -> Response:
     return JSONResponse({"detail": str(error)}, BAD)
 
 
-def full(_: Request, error: Exception) -> Response:
-    """Answer to a run for which there is no room."""
-    return JSONResponse({"detail": str(error)}, UNAVAILABLE)
+#: What answers when a handler raises.
+HANDLERS: dict[Any, Any] = {HTTPException: http_error, ValueError: bad_value}

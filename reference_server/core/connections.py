@@ -35,7 +35,7 @@ HEAD_LINES = 100
 READ_BYTES = 16 * 1024
 WAITING_BYTES = 32 * 1024
 
-#: A chunked body that is more framing than content is somebody's way to keep us busy: it is looked at this often.
+#: A chunked body that is more framing than content is an attempt to keep us busy: it is looked at this often.
 FRAMED_BYTES = 2_048
 
 #: What ends a head.
@@ -61,12 +61,12 @@ class PatientProtocol(H11Protocol):
 
     Attributes:
         waiting: Connections that owe a request, the oldest first.
-        held: All connections, the oldest first; those that became WebSockets too.
+        opened: All connections, the oldest first; those that became WebSockets too.
 
     """
 
     waiting: ClassVar[dict[PatientProtocol, None]] = {}
-    held: ClassVar[dict[asyncio.Transport, None]] = {}
+    opened: ClassVar[dict[asyncio.Transport, None]] = {}
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn's own
         """Start the clock; make room when there is none."""
@@ -78,8 +78,8 @@ class PatientProtocol(H11Protocol):
         self._writing: asyncio.TimerHandle | None = None
         self._framed = self._content = 0
         self._wait()
-        self.held[transport] = None
-        if len(self.held) > most_connections():
+        self.opened[transport] = None
+        if len(self.opened) > most_connections():
             self._evict()
 
     def data_received(self, data: bytes) -> None:
@@ -110,7 +110,7 @@ class PatientProtocol(H11Protocol):
             self._weigh(len(data), len(body) - before)
 
     def send_400_response(self, msg: str) -> None:
-        """Answer what is no HTTP; whoever was about to answer the part before it has nobody to tell any more."""
+        """Answer what is no HTTP; a handler of the part before it can no longer answer."""
         if self.cycle is not None and not self.cycle.response_complete:
             self.cycle.disconnected = True
             self.cycle.message_event.set()
@@ -139,7 +139,7 @@ class PatientProtocol(H11Protocol):
         """Stop the clocks."""
         self._stop()
         self.resume_writing()
-        self.held.pop(self.transport, None)
+        self.opened.pop(self.transport, None)
         super().connection_lost(exc)
 
     def pause_writing(self) -> None:
@@ -178,13 +178,13 @@ class PatientProtocol(H11Protocol):
         self.transport.abort()
 
     def _evict(self) -> None:
-        for gone in [transport for transport in self.held if transport.is_closing()]:
-            del self.held[gone]  # one that became a WebSocket does not say when it ends
-        if len(self.held) <= most_connections():
+        for gone in [transport for transport in self.opened if transport.is_closing()]:
+            del self.opened[gone]  # one that became a WebSocket does not say when it ends
+        if len(self.opened) <= most_connections():
             return
         if len(self.waiting) <= max(1, most_connections() // KEPT):  # the one that came last is among them
             owing = {one.transport for one in self.waiting}
-            busy = next((transport for transport in self.held if transport not in owing), None)
+            busy = next((transport for transport in self.opened if transport not in owing), None)
             if busy is not None:
                 busy.abort()
                 return
@@ -200,7 +200,7 @@ def _large(data: bytes) -> bool:
 
 def patient() -> type[PatientProtocol]:
     """Return the protocol for one server: connections of different servers do not evict one another."""
-    return type("Patient", (PatientProtocol,), {"waiting": {}, "held": {}})
+    return type("Patient", (PatientProtocol,), {"waiting": {}, "opened": {}})
 
 
 @functools.cache

@@ -1,4 +1,4 @@
-"""Who may change something here: programs that mean it, and no page in somebody's browser.
+"""Who may change something here: programs that mean it, and no page in a browser.
 
 A page of another site can make a browser send a request without asking (a form, `fetch` with a plain text), and by giving
 its own name our address (DNS rebinding) it can read the answer too. So whatever is not only read needs a `Host` that is a
@@ -28,7 +28,7 @@ OWN_SITES = frozenset({"", "none", "same-origin"})
 
 JSON = "application/json"
 
-#: No label value may have one: a NUL ends a page in the middle for whoever parses it.
+#: No label value may have one: a NUL ends a page in the middle for the parser.
 CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 
 BAD, FORBIDDEN, UNSUPPORTED = 400, 403, 415

@@ -8,12 +8,12 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
-from itertools import accumulate, chain
+from itertools import chain
 
 from generator.catalogue import Kind, Metric
 from generator.errors import nearest
-from reference_server.core.exposition import Labels, edges, head, labelled, number, real_help
+from reference_server.core.exposition import head, labelled, real_help
+from reference_server.core.families import Buckets, Cell, Family, InstrumentError, Key, check, row_of, series_of, write
 
 #: The OpenTelemetry SDK's bound on label sets per instrument; what exceeds it is merged into one series.
 CARDINALITY_LIMIT = 2000
@@ -22,58 +22,6 @@ _OVERFLOWED = tuple(OVERFLOW.items())
 
 #: Ceiling above every tier: nothing is left out.
 ANY_TIER = 4
-
-#: Below it a count is written as a whole number and ".0"; above, Go's exponents begin.
-_PLAIN = 1_000_000
-
-#: One series as a database stores it: name, and the labels that are not empty, in alphabetical order.
-Key = tuple[str, Labels]
-
-
-class InstrumentError(Exception):
-    """A metric, label or value that the catalogue does not know. The text is `what; fix`."""
-
-
-@dataclass(frozen=True, slots=True)
-class Buckets:
-    """A histogram's value: observations per bucket (not cumulative, `+Inf` last), their sum and number.
-
-    A summary's is one without quantiles: a single count.
-    """
-
-    counts: tuple[int, ...]
-    sum: float
-    count: int
-
-
-class _Cell:
-    """One label set of one metric. `text` and `row` are what it was last written as; None after a change."""
-
-    __slots__ = ("counts", "edges", "form", "keys", "labels", "row", "text", "value")
-
-    def __init__(self, labels: Labels, edges: int, counts: int) -> None:
-        self.labels = labels
-        self.value: float = 0.0  # of a histogram or summary: the sum
-        self.counts = [0] * counts
-        self.edges = edges  # buckets that are shown: a summary counts and shows none
-        self.form = ""
-        self.keys: tuple[Key, ...] = ()
-        self.text: str | None = None
-        self.row: tuple[float, ...] | None = None
-
-
-class _Family:
-    """One metric with its label sets, in the order in which they were first touched."""
-
-    __slots__ = ("cells", "edges", "label_names", "metric", "name", "own")
-
-    def __init__(self, metric: Metric, name: str) -> None:
-        self.metric = metric
-        self.name = name
-        self.cells: dict[Labels, _Cell] = {}
-        self.edges = edges(metric) if metric.kind is Kind.HISTOGRAM else ()
-        self.own = frozenset(metric.labels)
-        self.label_names: set[str] = set()
 
 
 class Instruments:
@@ -110,9 +58,9 @@ class Instruments:
         self.unemitted = unemitted
         self.limit = limit
         self._metrics = {m.name: m for m in metrics}
-        self._families: dict[str, _Family] = {}
-        self._cells: dict[object, tuple[_Cell, _Family] | None] = {}
-        self._columns: dict[tuple[str, int], tuple[tuple[Key, ...], list[_Cell]]] = {}
+        self._families: dict[str, Family] = {}
+        self._cells: dict[object, tuple[Cell, Family] | None] = {}
+        self._columns: dict[tuple[str, int], tuple[tuple[Key, ...], list[Cell]]] = {}
         known = next((m.constant_labels for m in self._metrics.values() if m.constant_labels), {})
         self.constants = {n: lb.values[0] if lb.values else "" for n, lb in known.items() if n not in absent}
         self.constants |= dict(constants or {})
@@ -214,7 +162,7 @@ class Instruments:
         for family in self._shown(exposure, tier):
             metric = family.metric
             parts.append(head(family.name, metric.kind, real_help("new").get(metric.base, "")))
-            parts += [cell.text or _write(cell) for cell in family.cells.values()]
+            parts += [cell.text or write(cell) for cell in family.cells.values()]
         return "".join(parts).encode()
 
     def columns(self, exposure: str = "internal", tier: int = ANY_TIER) -> tuple[tuple[Key, ...], list[float]]:
@@ -225,19 +173,19 @@ class Instruments:
             found = (tuple(chain.from_iterable(cell.keys for cell in cells)), cells)
             self._columns[exposure, tier] = found
         keys, cells = found
-        return keys, list(chain.from_iterable(cell.row or _row(cell) for cell in cells))
+        return keys, list(chain.from_iterable(cell.row or row_of(cell) for cell in cells))
 
     def shows(self, exposure: str, tier: int = ANY_TIER) -> bool:
         """Whether the page has any series; `target_info` waits for the first one."""
         return next(self._shown(exposure, tier), None) is not None
 
-    def _shown(self, exposure: str, tier: int) -> Iterator[_Family]:
+    def _shown(self, exposure: str, tier: int) -> Iterator[Family]:
         for family in self._families.values():
             metric = family.metric
             if metric.exposure == "ui" or (exposure == "internal" and metric.tier <= tier):
                 yield family
 
-    def _find(self, name: str, labels: dict[str, str]) -> tuple[_Cell, _Family] | None:
+    def _find(self, name: str, labels: dict[str, str]) -> tuple[Cell, Family] | None:
         key: object = (name, *labels.items()) if labels else name
         try:
             return self._cells[key]
@@ -247,30 +195,30 @@ class Instruments:
                 self._cells[key] = found
             return found
 
-    def _make(self, name: str, labels: dict[str, str]) -> tuple[_Cell, _Family] | None:
+    def _make(self, name: str, labels: dict[str, str]) -> tuple[Cell, Family] | None:
         metric = self._metrics.get(name)
         if metric is None:
             fix = nearest(name, list(self._metrics), otherwise="see the catalogue")
             raise InstrumentError(f"no metric {name!r}; {fix}")
         if name in self.unemitted or (metric.exposure == "internal" and metric.tier > self.tier):
             return None
-        _check(metric, labels)
+        check(metric, labels)
         family = self._families.get(name)
         if family is None:
             base = metric.base if metric.prefix else metric.full_name
-            family = self._families[name] = _Family(metric, (self.prefix if metric.prefix else "") + base)
+            family = self._families[name] = Family(metric, (self.prefix if metric.prefix else "") + base)
         own = tuple(sorted(labels.items()))
         if own not in family.cells and len(family.cells) >= self.limit:
             own = _OVERFLOWED
         cell = family.cells.get(own)
         if cell is None:
             shown = len(family.edges)
-            cell = family.cells[own] = _Cell(own, shown, shown or int(metric.kind is Kind.SUMMARY))
+            cell = family.cells[own] = Cell(own, shown, shown or int(metric.kind is Kind.SUMMARY))
             self._columns.clear()
             self._spell(family, cell)
         return cell, family
 
-    def _spell(self, family: _Family, cell: _Cell) -> None:
+    def _spell(self, family: Family, cell: Cell) -> None:
         """Write what stands before the values; of every cell when a label name is new, since each then carries it empty."""
         new = {k for k, _ in cell.labels} - family.label_names
         family.label_names |= new
@@ -280,7 +228,7 @@ class Instruments:
             merged = own if own == OVERFLOW else {**constants, **own}
             scope = {k: v for k, v in constants.items() if k.startswith("otel_")}
             full = dict.fromkeys((*constants, *family.label_names), "") | scope | merged
-            names = _series(family, tuple(full.items()))
+            names = series_of(family, tuple(full.items()))
             other.form = "".join(labelled(n, ls).replace("%", "%%") + " %s\n" for n, ls in names)
             if other.counts:
                 other.form = other.form.replace(" %s\n", " %d.0\n", other.edges + 1)
@@ -288,50 +236,3 @@ class Instruments:
             other.text = None
         if new:
             self._columns.clear()
-
-
-def _series(family: _Family, labels: Labels) -> list[tuple[str, Labels]]:
-    if family.metric.kind not in (Kind.HISTOGRAM, Kind.SUMMARY):
-        return [(family.name, labels)]
-    buckets = [(family.name + "_bucket", (*labels, ("le", edge))) for edge in family.edges]
-    return [*buckets, (family.name + "_count", labels), (family.name + "_sum", labels)]
-
-
-def _write(cell: _Cell) -> str:
-    if not cell.counts:
-        text = cell.form % number(cell.value)
-    else:
-        below = tuple(accumulate(cell.counts))
-        count = below[-1]
-        if count < _PLAIN:
-            text = cell.form % (*below[: cell.edges], count, number(cell.value))
-        else:
-            buckets = map(number, below[: cell.edges])
-            text = cell.form.replace(" %d.0\n", " %s\n") % (*buckets, number(count), number(cell.value))
-    cell.text = text
-    return text
-
-
-def _row(cell: _Cell) -> tuple[float, ...]:
-    if cell.counts:
-        below = tuple(map(float, accumulate(cell.counts)))
-        cell.row = (*below[: cell.edges], below[-1], cell.value)
-    else:
-        cell.row = (cell.value,)
-    return cell.row
-
-
-def _check(metric: Metric, labels: Mapping[str, str]) -> None:
-    for name, value in labels.items():
-        label = metric.labels.get(name)
-        if label is None:
-            fix = nearest(name, list(metric.labels), otherwise=f"it has {', '.join(metric.labels) or 'no labels'}")
-            raise InstrumentError(f"{metric.name} has no label {name!r}; {fix}")
-        if label.values and value not in label.values:
-            raise InstrumentError(
-                f"label {name!r} of {metric.name} is never {value!r}; use one of {', '.join(label.values)}"
-            )
-    needed = (n for n, label in metric.labels.items() if not (label.optional or label.since or label.until))
-    lacking = [n for n in needed if n not in labels]
-    if lacking:
-        raise InstrumentError(f"{metric.name} lacks the label {lacking[0]!r}; give it a value")

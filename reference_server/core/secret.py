@@ -8,7 +8,7 @@ import os
 import secrets
 from pathlib import Path
 
-#: Only the owner, and the group where a reader is somebody else.
+#: Only the owner, and the group where the reader is another user.
 OWNER, GROUP = 0o400, 0o440
 
 #: A file larger than this holds no secret.
@@ -43,7 +43,7 @@ def made(path: Path, mode: int = OWNER) -> str:
         with os.fdopen(descriptor, "w", encoding="ascii") as file:
             file.write(secrets.token_hex(32))
         draft.chmod(mode)
-        with contextlib.suppress(FileExistsError):  # somebody else was first: theirs counts
+        with contextlib.suppress(FileExistsError):  # another process was first: its secret counts
             os.link(draft, path)
         draft.unlink()
     return read(path)

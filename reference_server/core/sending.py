@@ -28,7 +28,7 @@ class Sending:
         """Wrap `app`."""
         self._app = app
         self._most = most_bytes
-        self._held: dict[object, tuple[int, Callable[[], None]]] = {}
+        self._pending: dict[object, tuple[int, Callable[[], None]]] = {}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Hand on; cut large bodies into parts. What still waits when the server ends is refused, or cut off."""
@@ -58,7 +58,7 @@ class Sending:
     async def _send(self, scope: Scope, body: bytes, *, more: bool, send: Send) -> None:
         key, state = object(), scope.get("state", {})
         gone = state.get(GONE, lambda: False)
-        self._held[key] = len(body), state.get(ABORT, lambda: None)
+        self._pending[key] = len(body), state.get(ABORT, lambda: None)
         self._make_room(key)
         try:
             for start in range(0, len(body), PART_BYTES):
@@ -69,13 +69,13 @@ class Sending:
                 part = {"type": "http.response.body", "body": body[start : start + PART_BYTES]}
                 await send({**part, "more_body": more or not last})
         finally:
-            self._held.pop(key, None)
+            self._pending.pop(key, None)
 
     def _make_room(self, newest: object) -> None:
-        total = sum(size for size, _ in self._held.values())
-        for key, (size, abort) in list(self._held.items()):
+        total = sum(size for size, _ in self._pending.values())
+        for key, (size, abort) in list(self._pending.items()):
             if total <= self._most or key is newest:
                 return
-            del self._held[key]
+            del self._pending[key]
             total -= size
             abort()

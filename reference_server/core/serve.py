@@ -108,7 +108,9 @@ def server(app: App, *, grace_seconds: float, hosts: Collection[str] = ()) -> Se
     )
 
 
-async def until_told(one: Server, bound: socket.socket, drain: Callable[[], Awaitable[None]] | None = None) -> str:
+async def serve_until_stopped(
+    one: Server, bound: socket.socket, drain: Callable[[], Awaitable[None]] | None = None
+) -> str:
     """Serve until SIGTERM or SIGINT; then wait for `drain` while still serving; then end as uvicorn does.
 
     Returns:

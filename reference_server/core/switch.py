@@ -1,6 +1,6 @@
 """GET and POST /scenario: what is played, since when in virtual time, and another one. GET /scenarios/NAME: what one expects.
 
-Only this machine may ask: whoever may, may take the server down.
+Only this machine may ask: a client that may can take the server down.
 """
 
 from __future__ import annotations
@@ -11,9 +11,9 @@ from typing import Any, Protocol
 
 from generator.errors import GeneratorError
 from reference_server.core.asgi import Receive, Scope, Send, refuse, tell
+from reference_server.core.scenario import Scenario
+from reference_server.core.settings import SettingsError
 from reference_server.core.strict import mapping
-from reference_server.scenarios.scenario import Scenario
-from reference_server.settings import SettingsError
 
 SCENARIO = "/scenario"
 SCENARIOS = "/scenarios/"

@@ -1,4 +1,4 @@
-"""Large pieces of work take turns, and rest as long as they took: whoever asks for a page is answered in between.
+"""Large pieces of work take turns, and rest as long as they took: scrapes are answered in between.
 
 A client can send documents that take a tenth of a second to read or to write, from many connections at once.
 """
@@ -11,7 +11,7 @@ import time
 from collections.abc import AsyncIterator
 from weakref import WeakKeyDictionary
 
-#: Work on less, in bytes, is done within a millisecond; so many pieces of it are, before whoever asks for a page is answered.
+#: Work on less, in bytes, is done within a millisecond; so many pieces of it are, before a scrape is answered.
 LARGE_BYTES = 16 * 1024
 AT_ONCE = 8
 
@@ -26,7 +26,7 @@ async def turn(size: int) -> AsyncIterator[None]:
     if size < LARGE_BYTES:
         async with _small.setdefault(loop, asyncio.Semaphore(AT_ONCE)):
             yield
-            await asyncio.sleep(0)  # whoever has gone is noticed, and others come between
+            await asyncio.sleep(0)  # a client that has gone is noticed, and others come between
         return
     async with _turns.setdefault(loop, asyncio.Lock()):
         begun = time.perf_counter()

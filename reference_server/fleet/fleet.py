@@ -118,7 +118,7 @@ def _rule(name: str, value: float, found: Mapping[str, float]) -> Rule:
 
 
 @dataclass(frozen=True, slots=True)
-class Target:
+class FleetTarget:
     """One simulated server. `started` is in unix seconds, `speed` in model servers, `phase` in waves."""
 
     number: int
@@ -152,7 +152,7 @@ class Target:
 class Fleet:
     """All targets. Pure: the time is handed in."""
 
-    def __init__(self, targets: Sequence[Target]) -> None:
+    def __init__(self, targets: Sequence[FleetTarget]) -> None:
         self.targets = targets
         self._listed: tuple[str, bytes] = ("", b"")
 
@@ -183,7 +183,7 @@ class Fleet:
         return self._listed[1]
 
 
-def _targets(count: int, models: Mapping[str, Template], chance: random.Random, now: float) -> Iterator[Target]:
+def _targets(count: int, models: Mapping[str, Template], chance: random.Random, now: float) -> Iterator[FleetTarget]:
     roles = [role for role, size in DEPLOYMENT.items() for _ in range(size)]
     for number in range(count):
         deployment = number // len(roles)
@@ -197,4 +197,4 @@ def _targets(count: int, models: Mapping[str, Template], chance: random.Random, 
         }
         started = now - chance.uniform(60, 7 * 86_400)
         identity = str(uuid.UUID(int=chance.getrandbits(128), version=4))
-        yield Target(number, identity, labels, models[role], started, chance.uniform(0.2, 2.0), chance.random())
+        yield FleetTarget(number, identity, labels, models[role], started, chance.uniform(0.2, 2.0), chance.random())

@@ -6,10 +6,10 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from reference_server.agent_server.hosting import topology
+from reference_server.agent_server.settings import Settings
 from reference_server.agent_server.simulation import Deployment
 from reference_server.agent_server.workload import Kind, Topology, Workload
 from reference_server.fleet.fleet import Template, template
-from reference_server.settings import Settings
 
 #: Virtual time that the models run: long enough for every common series to be born.
 AGE_SECONDS = 3_600.0

@@ -15,8 +15,8 @@ from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Match, Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from reference_server.core.rates.hosting import Hosting
-from reference_server.core.rates.model import Process
+from reference_server.core.rates.hosting import ServiceHosting
+from reference_server.core.rates.model import ServiceProcess
 from reference_server.langsight.paths import SKIPPED, parsed
 from reference_server.langsight.settings import LangSight
 from reference_server.langsight.work import answered
@@ -39,7 +39,7 @@ def failed(scope: Scope) -> PlainTextResponse:
 class Counted:
     """Counts each request when its answer begins; one whose handler fails without an answer is not counted, as in the code."""
 
-    def __init__(self, app: ASGIApp, hosting: Hosting, refused: Callable[[Scope], Response | None]) -> None:
+    def __init__(self, app: ASGIApp, hosting: ServiceHosting, refused: Callable[[Scope], Response | None]) -> None:
         """Wrap `app`; requests count on the first process of the deployment, those that are `refused` do not."""
         self._app = app
         self._hosting = hosting
@@ -47,7 +47,7 @@ class Counted:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve and count; a process that is down answers nothing."""
-        self._hosting.pace.advance()
+        self._hosting.clock.advance()
         process = next(iter(self._hosting.service.processes), None)
         if process is None or not process.up:
             refusal = JSONResponse({"detail": "the scenario says that this process is down"}, UNAVAILABLE)
@@ -65,7 +65,7 @@ class Counted:
 
         await self._app(scope, receive, send if scope["path"] in SKIPPED else watch)
 
-    def _count(self, process: Process, scope: Scope, status: int, seconds: float) -> None:
+    def _count(self, process: ServiceProcess, scope: Scope, status: int, seconds: float) -> None:
         if status in OUTSIDE:
             return
         documented: bool = self._hosting.service.workload.documented_paths

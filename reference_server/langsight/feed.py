@@ -1,6 +1,6 @@
 """The live event feed of one process: clients with bounded buffers, comments that keep connections open, a cap.
 
-Knows nothing of HTTP and of metrics; whoever makes it is told of clients and of dropped events.
+Knows nothing of HTTP and of metrics; its owner is called when clients come and go and events are dropped.
 
 Source: seed 002, SSE live event feed; `api/broadcast.py` of LangSight.
 """

@@ -9,13 +9,13 @@ from reference_server.core.rates.model import Model
 from reference_server.langsight import settings
 from reference_server.langsight.page import CONTENT_TYPE, write
 from reference_server.langsight.routes import routes
-from reference_server.langsight.work import Workload, begin, ready, tick
+from reference_server.langsight.work import LangSightWorkload, begin, ready, tick
 
 #: Of the API, which has the page. Source: seed 002.
 PORT = 8000
 
 
-def adapt(workload: Workload, environment: Mapping[str, str]) -> Workload:
+def adapt(workload: LangSightWorkload, environment: Mapping[str, str]) -> LangSightWorkload:
     """Let the environment decide what the code counts."""
     own = settings.read(environment)
     if own.feed_buffer != settings.FEED[True][1]:
@@ -26,7 +26,7 @@ def adapt(workload: Workload, environment: Mapping[str, str]) -> Workload:
 MODEL = Model(
     system="langsight",
     roles={"": 1},
-    workload=Workload,
+    workload=LangSightWorkload,
     begin=begin,
     tick=tick,
     job=lambda _: "langsight",

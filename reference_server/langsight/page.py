@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from generator.catalogue import Kind, Metric
 from reference_server.core.exposition import labelled, real_help
 from reference_server.core.rates import page
-from reference_server.core.rates.model import Process
+from reference_server.core.rates.model import ServiceProcess
 
 CONTENT_TYPE = "text/plain; version=1.0.0; charset=utf-8"
 
@@ -31,7 +31,7 @@ _ORDER = list(HELP)
 STYLE = page.Style(help=HELP, edge=lambda edge: repr(float(edge)), empty=True)
 
 
-def write(process: Process) -> bytes:
+def write(process: ServiceProcess) -> bytes:
     """Write the page of one process. With `created` in its state false it has no `_created` gauges."""
     metrics = sorted(process.instruments.metrics, key=lambda m: _ORDER.index(m.name))
 
@@ -42,7 +42,7 @@ def write(process: Process) -> bytes:
     return page.write(STYLE, metrics, process.instruments, after)
 
 
-def _created(process: Process, metric: Metric, series: list[dict[str, str]]) -> page.Line:
+def _created(process: ServiceProcess, metric: Metric, series: list[dict[str, str]]) -> page.Line:
     """Return when each series began: the start of the process, or for one with labels the first page that has it."""
     born = process.state["born"]
     name = process.instruments.prefix + metric.base.removesuffix("_total") + "_created"

@@ -50,8 +50,8 @@ def normalised(path: str, *, documented: bool) -> str:
     return "/" + "/".join("{id}" if _identifies(part, documented=documented) else part for part in parts)
 
 
-def told_apart(method: str, path: str, known: set[tuple[str, str]]) -> tuple[str, str]:
-    """Return the labels of a request as a process counts it that has told the pairs of `known` apart; adds a new one there."""
+def bounded_labels(method: str, path: str, known: set[tuple[str, str]]) -> tuple[str, str]:
+    """Return the labels of a request as a process counts it that has seen the pairs in `known`; a new pair is added."""
     pair = method if method in METHODS else OTHER_METHOD, path
     if pair not in known:
         if len(known) >= MOST:

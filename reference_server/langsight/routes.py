@@ -17,10 +17,10 @@ from starlette.responses import JSONResponse, RedirectResponse, Response
 from starlette.routing import BaseRoute, Match, Mount, Route
 from starlette.types import Scope
 
-from reference_server.core.bodies import body, told
+from reference_server.core.bodies import body, http_error
 from reference_server.core.rates.app import page
-from reference_server.core.rates.hosting import Hosting
-from reference_server.core.rates.model import Process
+from reference_server.core.rates.hosting import ServiceHosting
+from reference_server.core.rates.model import ServiceProcess
 from reference_server.langsight import settings
 from reference_server.langsight.access import Authenticated, Counted, failed
 from reference_server.langsight.feed import Feed
@@ -44,7 +44,7 @@ LIMITS = {"/api/traces/otlp": 60, "/api/traces/spans": 10_000}
 USUAL = 200
 
 
-def routes(hosting: Hosting, environment: Mapping[str, str]) -> list[BaseRoute]:
+def routes(hosting: ServiceHosting, environment: Mapping[str, str]) -> list[BaseRoute]:
     """List the routes of an API process; the last one answers, and counts, all that is no other's."""
     own = settings.read(environment)
     api = _Api(hosting, own)
@@ -67,14 +67,14 @@ def routes(hosting: Hosting, environment: Mapping[str, str]) -> list[BaseRoute]:
         Route("/api/investigate", api.investigate, methods=["POST"]),
     ]
     slash = Route("/metrics/", _without_slash)
-    inner = Starlette(routes=[*public, slash, *guarded], exception_handlers={HTTPException: told})
+    inner = Starlette(routes=[*public, slash, *guarded], exception_handlers={HTTPException: http_error})
     pages = [Route(path, api.metrics) for path in ("/metrics", "/processes/{name}/metrics")]
     counted = Counted(Authenticated(inner, own, guarded, api.broken), hosting, api.refused([*public, *guarded]))
     return [*pages, Mount("/", counted)]
 
 
 class _Api:
-    def __init__(self, hosting: Hosting, own: settings.LangSight) -> None:
+    def __init__(self, hosting: ServiceHosting, own: settings.LangSight) -> None:
         self._hosting = hosting
         self._own = own
         self._feed = Feed(
@@ -87,7 +87,7 @@ class _Api:
         hosting.watch(self._starts)
 
     @property
-    def _process(self) -> Process:
+    def _process(self) -> ServiceProcess:
         """The process that answers over HTTP: the first one."""
         return self._hosting.service.processes[0]
 
@@ -95,7 +95,7 @@ class _Api:
     def _workload(self) -> Any:
         return self._hosting.service.workload
 
-    def _starts(self, process: Process) -> None:
+    def _starts(self, process: ServiceProcess) -> None:
         process.state["created"] = self._own.created_series
         if process.number == 0:
             self._feed.cut()
@@ -112,7 +112,7 @@ class _Api:
         self._process.instruments.add("sse_events_dropped_total")
 
     async def metrics(self, request: Request) -> Response:
-        """Write a page to whoever has the token; without one configured, to everybody or to nobody."""
+        """Write a page for clients with the token; without one configured, for all or for none."""
         token = self._own.metrics_token
         if not token and not self._own.open_metrics:
             return Response(status_code=NOT_FOUND)

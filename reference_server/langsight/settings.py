@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from reference_server.core import secret
-from reference_server.settings import SettingsError
+from reference_server.core.settings import SettingsError
 
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 

@@ -9,10 +9,11 @@ from typing import Any
 from uuid import UUID
 
 from reference_server.core.rates.draw import observe, part, times
-from reference_server.core.rates.model import Probe, Process
+from reference_server.core.rates.model import ServiceProcess
 from reference_server.core.rates.python import started, worked
+from reference_server.core.scraping import Probe
 from reference_server.langsight.feed import Feed
-from reference_server.langsight.paths import normalised, told_apart
+from reference_server.langsight.paths import bounded_labels, normalised
 from reference_server.langsight.spans import FIELDS, FIELDS_OF_CODE
 
 SPANS, OTLP = "POST /api/traces/spans", "POST /api/traces/otlp"
@@ -36,7 +37,7 @@ _TOOLS = ("query", "search", "create_issue", "read_file")
 
 
 @dataclass(frozen=True, slots=True)
-class Workload:
+class LangSightWorkload:
     """What users of one deployment do, and how it bears it. Rates are per second and for the whole deployment.
 
     Attributes:
@@ -103,7 +104,7 @@ class Workload:
     documented_spans: bool = True
 
 
-def begin(process: Process, _: Workload) -> None:
+def begin(process: ServiceProcess, _: LangSightWorkload) -> None:
     """Start the counters that are there from the start; those with labels appear at their first event."""
     started(process)
     process.state.update(age=0.0, born={}, paths=set(), scanned=0, simulated=0)
@@ -112,7 +113,7 @@ def begin(process: Process, _: Workload) -> None:
     clients(process)
 
 
-def tick(process: Process, workload: Workload, seconds: float, share: float) -> None:
+def tick(process: ServiceProcess, workload: LangSightWorkload, seconds: float, share: float) -> None:
     """Serve a slice of time."""
     before = process.state["age"]
     process.state["age"] = before + seconds
@@ -136,14 +137,14 @@ def tick(process: Process, workload: Workload, seconds: float, share: float) -> 
     worked(process, cpu, _IDLE_BYTES + connected * _CLIENT_BYTES, _IDLE_FDS + connected)
 
 
-def answered(process: Process, *, documented: bool, method: str, path: str, status: int, seconds: float) -> None:
+def answered(process: ServiceProcess, *, documented: bool, method: str, path: str, status: int, seconds: float) -> None:
     """Count one request that was answered."""
-    method, label = told_apart(method, normalised(path, documented=documented), process.state["paths"])
+    method, label = bounded_labels(method, normalised(path, documented=documented), process.state["paths"])
     process.instruments.add("http_requests_total", 1, method=method, path=label, status=str(status))
     process.instruments.observe("http_request_duration_seconds", seconds, method=method, path=label)
 
 
-def checked(process: Process, workload: Workload, server: str, status: str, times_: int = 1) -> None:
+def checked(process: ServiceProcess, workload: LangSightWorkload, server: str, status: str, times_: int = 1) -> None:
     """Record health checks of one MCP server; the live feed hears of the last one."""
     if not times_:
         return
@@ -153,18 +154,18 @@ def checked(process: Process, workload: Workload, server: str, status: str, time
         publish(process, "health:check", {"server_name": server, "status": status, "latency_ms": latency(process)})
 
 
-def ready(processes: Sequence[Process], workload: Workload) -> Iterator[Probe]:
+def ready(processes: Sequence[ServiceProcess], workload: LangSightWorkload) -> Iterator[Probe]:
     """Yield what a blackbox exporter on /api/readiness shows."""
     yield ("langsight-ready", "ready"), "probe_success", float(bool(processes) and not any(unready(workload)))
 
 
-def unready(workload: Workload) -> tuple[bool, bool]:
+def unready(workload: LangSightWorkload) -> tuple[bool, bool]:
     """Whether Postgres, and whether ClickHouse, fails the question of /api/readiness; a failed insert is none of its."""
     return workload.postgres_gone, workload.rejected_ratio >= 1
 
 
 def _answered(
-    process: Process, workload: Workload, name: str, rate: float, seconds: float, ratio: float | None = None, good: int = 200
+    process: ServiceProcess, workload: LangSightWorkload, name: str, rate: float, seconds: float, ratio: float | None = None, good: int = 200
 ) -> int:  # fmt: skip
     """Answer the requests of one route; return how many were answered with `good`."""
     method, _, path = name.partition(" ")
@@ -172,7 +173,9 @@ def _answered(
     if not count:
         return 0
     failed = part(process.chance, count, workload.error_ratio if ratio is None else ratio)
-    method, label = told_apart(method, normalised(path, documented=workload.documented_paths), process.state["paths"])
+    method, label = bounded_labels(
+        method, normalised(path, documented=workload.documented_paths), process.state["paths"]
+    )
     for status, number in ((str(good), count - failed), ("503", failed)):
         if number:
             process.instruments.add("http_requests_total", number, method=method, path=label, status=status)
@@ -181,7 +184,7 @@ def _answered(
     return count - failed
 
 
-def _ingested(process: Process, workload: Workload, seconds: float, share: float) -> tuple[int, int]:
+def _ingested(process: ServiceProcess, workload: LangSightWorkload, seconds: float, share: float) -> tuple[int, int]:
     """Store batches; return the spans of each way in."""
     lost, accepted = workload.rejected_ratio, 202
     counted = 0.0 if workload.postgres_gone else (1 - (1 - lost) * workload.insert_errors) * share
@@ -198,7 +201,7 @@ def _ingested(process: Process, workload: Workload, seconds: float, share: float
     return own, otlp
 
 
-def _scanned(process: Process, workload: Workload, seconds: float, share: float) -> int:
+def _scanned(process: ServiceProcess, workload: LangSightWorkload, seconds: float, share: float) -> int:
     """Answer requests for paths that are new each time."""
     count = times(process, workload.scanned, seconds, share)
     for _ in range(count):
@@ -215,7 +218,7 @@ def _scanned(process: Process, workload: Workload, seconds: float, share: float)
     return count
 
 
-def clients(process: Process) -> int:
+def clients(process: ServiceProcess) -> int:
     """Set the gauge of feed clients, simulated and real; return it."""
     feed: Feed | None = process.state.get("feed")
     count = int(process.state["simulated"]) + (feed.connections if feed else 0)
@@ -223,14 +226,14 @@ def clients(process: Process) -> int:
     return count
 
 
-def publish(process: Process, kind: str, data: Mapping[str, Any]) -> None:
+def publish(process: ServiceProcess, kind: str, data: Mapping[str, Any]) -> None:
     """Send an event to the real clients of the process's feed, if it has any."""
     feed: Feed | None = process.state.get("feed")
     if feed:
         feed.publish(kind, data)
 
 
-def _span(process: Process, workload: Workload) -> dict[str, Any]:
+def _span(process: ServiceProcess, workload: LangSightWorkload) -> dict[str, Any]:
     chance = process.chance
     span = {
         "project_id": "",
@@ -250,6 +253,6 @@ def shown(span: Mapping[str, Any], *, documented: bool) -> dict[str, Any]:
     return {name: span.get(name) for name in (FIELDS if documented else FIELDS_OF_CODE)}
 
 
-def latency(process: Process) -> float:
+def latency(process: ServiceProcess) -> float:
     """Draw how long a tool took, in milliseconds."""
     return round(process.chance.lognormvariate(3.5, 0.5), 1)

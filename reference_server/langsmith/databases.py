@@ -6,8 +6,8 @@ from collections.abc import Collection
 
 from generator.catalogue import Kind
 from reference_server.core.rates.draw import part, times
-from reference_server.core.rates.model import Process
-from reference_server.langsmith.workload import Workload
+from reference_server.core.rates.model import ServiceProcess
+from reference_server.langsmith.workload import LangSmithWorkload
 
 #: States that postgres_exporter shows for every database, at 0 where there is none.
 STATES = (
@@ -28,7 +28,7 @@ DISK_BYTES = 500 * 1024**3
 _SERVER = "langsmith-postgres:5432"
 
 
-def clickhouse(process: Process, workload: Workload, seconds: float, share: float) -> None:
+def clickhouse(process: ServiceProcess, workload: LangSmithWorkload, seconds: float, share: float) -> None:
     """Run queries and inserts."""
     own = process.instruments
     queries = times(process, workload.queries, seconds, share)
@@ -51,7 +51,7 @@ def clickhouse(process: Process, workload: Workload, seconds: float, share: floa
     own.set("ClickHouseAsyncMetrics_Uptime", age)
 
 
-def postgres(process: Process, workload: Workload, seconds: float, share: float) -> None:
+def postgres(process: ServiceProcess, workload: LangSmithWorkload, seconds: float, share: float) -> None:
     """Show Postgres' own statistics, which outlive its restarts."""
     own = process.instruments
     own.set("pg_up", workload.postgres_up)
@@ -73,7 +73,7 @@ def postgres(process: Process, workload: Workload, seconds: float, share: float)
         own.add("pg_stat_database_xact_rollback", undone + deadlocks, **where)
 
 
-def redis(process: Process, workload: Workload, seconds: float, share: float) -> None:
+def redis(process: ServiceProcess, workload: LangSmithWorkload, seconds: float, share: float) -> None:
     """Show Redis; its counters begin anew when it does."""
     own = process.instruments
     own.set("redis_up", workload.redis_up)
@@ -93,7 +93,7 @@ def redis(process: Process, workload: Workload, seconds: float, share: float) ->
     own.add("redis_rejected_connections_total", times(process, workload.refused_clients, seconds, share))
 
 
-def nginx(process: Process, workload: Workload, seconds: float, share: float) -> None:
+def nginx(process: ServiceProcess, workload: LangSmithWorkload, seconds: float, share: float) -> None:
     """Show nginx's status page; the exporter is one of its visitors."""
     own = process.instruments
     own.set("nginx_up", workload.nginx != "down")
@@ -112,7 +112,7 @@ def nginx(process: Process, workload: Workload, seconds: float, share: float) ->
     own.set("nginx_connections_active", 1 + busy + reading + workload.open_connections)
 
 
-def _hide(process: Process, shown: Collection[str], *, keep: bool) -> None:
+def _hide(process: ServiceProcess, shown: Collection[str], *, keep: bool) -> None:
     """Take everything off the page but `shown`; with `keep` the counters go on where they were."""
     own = process.instruments
     gone = [(m, labels, value) for m, labels, value in own.points() if m.name not in shown]
@@ -123,7 +123,7 @@ def _hide(process: Process, shown: Collection[str], *, keep: bool) -> None:
         own.drop(name)
 
 
-def _show(process: Process) -> None:
+def _show(process: ServiceProcess) -> None:
     """Put back what `_hide` kept."""
     for name, labels, value in process.state.pop("kept", ()):
         process.instruments.add(name, value, **labels)

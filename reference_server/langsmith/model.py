@@ -6,14 +6,14 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from generator.catalogue import Kind, Metric
-from reference_server.core.rates.model import Model, Process
+from reference_server.core.rates.model import Model, ServiceProcess
 from reference_server.langsmith import sandboxes, smithdb
 from reference_server.langsmith.databases import clickhouse, nginx, postgres, redis
 from reference_server.langsmith.page import CONTENT_TYPE, write
 from reference_server.langsmith.queues import ingest, queues
 from reference_server.langsmith.routes import routes
 from reference_server.langsmith.services import service
-from reference_server.langsmith.workload import Workload
+from reference_server.langsmith.workload import LangSmithWorkload
 
 #: As the services and the exporters' own defaults have them. Source: seed 004, the catalogue.
 PORTS = {
@@ -53,12 +53,12 @@ ROLES = {
 GUESSED = (0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1.0, 2.5, 5.0, 7.5, 10.0)
 
 
-def begin(process: Process, workload: Workload) -> None:
+def begin(process: ServiceProcess, workload: LangSmithWorkload) -> None:
     """Put on a page what is there from the start: a slice in which nothing happens."""
     tick(process, workload, 0.0, 1.0)
 
 
-def tick(process: Process, workload: Workload, seconds: float, share: float) -> None:
+def tick(process: ServiceProcess, workload: LangSmithWorkload, seconds: float, share: float) -> None:
     """Let a slice of time pass."""
     ROLES[process.role](process, workload, seconds, share)
 
@@ -69,7 +69,7 @@ def metrics(role: str, known: tuple[Metric, ...]) -> tuple[Metric, ...]:
     return tuple(replace(m, buckets=GUESSED) if m.kind is Kind.HISTOGRAM and not m.buckets else m for m in own)
 
 
-def labels(process: Process) -> Mapping[str, str]:
+def labels(process: ServiceProcess) -> Mapping[str, str]:
     """Return the target labels that discovery in Kubernetes adds."""
     return {"k8s_service": f"langsmith-{process.role}", "k8s_pod": process.name}
 
@@ -81,7 +81,7 @@ MODEL = Model(
         "postgres": 1, "redis": 1, "clickhouse": 1, "queue-depth": 3,
         **dict.fromkeys(smithdb.ROLES, 0), "sandbox-host": 0,
     },
-    workload=Workload,
+    workload=LangSmithWorkload,
     begin=begin,
     tick=tick,
     job=lambda role: f"langsmith-{role}",

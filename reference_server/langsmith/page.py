@@ -11,7 +11,7 @@ import math
 from decimal import Decimal
 
 from reference_server.core.rates import page
-from reference_server.core.rates.model import Process
+from reference_server.core.rates.model import ServiceProcess
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 
@@ -65,6 +65,6 @@ GO = page.Style(help=HELP, number=number, edge=number, tail=("_sum", "_count"), 
 STYLES = dict.fromkeys(("frontend-nginx", "postgres", "redis", "clickhouse", "queue-depth"), GO)
 
 
-def write(process: Process) -> bytes:
+def write(process: ServiceProcess) -> bytes:
     """Write the page of one process."""
     return page.write(STYLES.get(process.role, PYTHON), process.instruments.metrics, process.instruments)

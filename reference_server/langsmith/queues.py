@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from reference_server.core.rates.draw import observe, times
-from reference_server.core.rates.model import Process
-from reference_server.langsmith.workload import Workload
+from reference_server.core.rates.model import ServiceProcess
+from reference_server.langsmith.workload import LangSmithWorkload
 
 #: Metric and queues of each page, in the order of the processes of the role.
 PAGES: tuple[tuple[str, tuple[str, ...]], ...] = (
@@ -17,7 +17,7 @@ PAGES: tuple[tuple[str, tuple[str, ...]], ...] = (
 _TURN_SECONDS = 0.05
 
 
-def ingest(process: Process, workload: Workload, seconds: float, share: float) -> None:
+def ingest(process: ServiceProcess, workload: LangSmithWorkload, seconds: float, share: float) -> None:
     """Store what was taken in; what waits in the queue is late by as long as the queue is."""
     come, gone = workload.arrivals.get("ingestion", 0.0), workload.capacity.get("ingestion", 0.0)
     left = pending(process, workload, seconds)
@@ -28,7 +28,7 @@ def ingest(process: Process, workload: Workload, seconds: float, share: float) -
         observe(process, f"langsmith_ingestion_{name}_latency_seconds", count, median, store="clickhouse")
 
 
-def pending(process: Process, workload: Workload, seconds: float) -> float:
+def pending(process: ServiceProcess, workload: LangSmithWorkload, seconds: float) -> float:
     """Return how many entries of the queue of ingestion are left over, as this process has followed it."""
     come, gone = workload.arrivals.get("ingestion", 0.0), workload.capacity.get("ingestion", 0.0)
     left: float = max(0.0, process.state.get("ingestion", 0.0) + (come - gone) * seconds)
@@ -36,7 +36,7 @@ def pending(process: Process, workload: Workload, seconds: float) -> float:
     return left
 
 
-def queues(process: Process, workload: Workload, seconds: float, _: float) -> None:
+def queues(process: ServiceProcess, workload: LangSmithWorkload, seconds: float, _: float) -> None:
     """Let entries come and go; what is left over waits."""
     metric, names = PAGES[min(process.number, len(PAGES) - 1)]
     left: dict[str, float] = process.state.setdefault("left", dict.fromkeys(names, 0.0))

@@ -13,14 +13,14 @@ from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
 
 from generator.catalogue import JsonPage, load
-from reference_server.core.rates.hosting import Hosting
-from reference_server.core.rates.model import Process
+from reference_server.core.rates.hosting import ServiceHosting
+from reference_server.core.rates.model import ServiceProcess
 from reference_server.langsmith.queues import PAGES
 
 BAD, NOT_FOUND = 400, 404
 
 
-def routes(hosting: Hosting, _: Mapping[str, str]) -> list[Route]:
+def routes(hosting: ServiceHosting, _: Mapping[str, str]) -> list[Route]:
     """Return the routes of every role: one process shows them all."""
     own = _Routes(hosting)
     return [
@@ -38,7 +38,7 @@ def _pages() -> tuple[JsonPage, ...]:
 
 
 class _Routes:
-    def __init__(self, hosting: Hosting) -> None:
+    def __init__(self, hosting: ServiceHosting) -> None:
         self._hosting = hosting
 
     async def metrics(self, request: Request) -> Response:
@@ -51,12 +51,12 @@ class _Routes:
         )
         if not json:
             return await app.page(self._hosting, process)
-        self._hosting.pace.advance()
+        self._hosting.clock.advance()
         return JSONResponse({f"{queue}_queue": {"pending": self._depth(0, queue)} for queue in PAGES[0][1]})
 
     async def queue(self, request: Request) -> Response:
         """Answer the depth of one queue of backend's workers."""
-        self._hosting.pace.advance()
+        self._hosting.clock.advance()
         queue = request.path_params["queue"]
         for number, (_, names) in enumerate(PAGES[1:], start=1):
             if queue in names and self._reader(number) is not None:
@@ -77,7 +77,7 @@ class _Routes:
 
     async def status(self, _: Request) -> Response:
         """Answer nginx's status page as the module writes it."""
-        self._hosting.pace.advance()
+        self._hosting.clock.advance()
         found = self._hosting.process("frontend-nginx-0")
         if found is None or not found.instruments.value("nginx_connections_active"):
             return PlainTextResponse("no such nginx\n", NOT_FOUND)
@@ -93,7 +93,7 @@ class _Routes:
             f"Waiting: {value('connections_waiting')} \n"
         )
 
-    def _reader(self, number: int) -> Process | None:
+    def _reader(self, number: int) -> ServiceProcess | None:
         return self._hosting.process(f"queue-depth-{number}")
 
     def _depth(self, number: int, queue: str) -> int:

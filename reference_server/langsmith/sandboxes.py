@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from reference_server.core.rates.draw import observe, part, times
-from reference_server.core.rates.model import Process
-from reference_server.langsmith.workload import Workload
+from reference_server.core.rates.model import ServiceProcess
+from reference_server.langsmith.workload import LangSmithWorkload
 
 #: Rates per second of the hosts of a few teams: starts and stops, requests to guests, commands, requests and look-ups outward.
 OPERATIONS, REQUESTS, COMMANDS, OUTWARD, LOOKUPS = 0.4, 20.0, 3.0, 6.0, 9.0
@@ -22,7 +22,7 @@ _NOW_AND_THEN = (
 RARE = 0.005
 
 
-def tick(process: Process, workload: Workload, seconds: float, share: float) -> None:
+def tick(process: ServiceProcess, workload: LangSmithWorkload, seconds: float, share: float) -> None:
     """Let a slice of time pass on one host; the first one leads the pool."""
     _begun(process)
     _lease(process, workload, seconds)
@@ -37,7 +37,7 @@ def tick(process: Process, workload: Workload, seconds: float, share: float) -> 
     _egress(process, seconds, share)
 
 
-def _begun(process: Process) -> None:
+def _begun(process: ServiceProcess) -> None:
     """Show what a start leaves behind, once."""
     if process.state.get("begun"):
         return
@@ -48,7 +48,7 @@ def _begun(process: Process) -> None:
     observe(process, f"{_HOST}startup_provision_duration_seconds", 1, 6.0, step="mount", outcome="success")
 
 
-def _lease(process: Process, workload: Workload, seconds: float) -> None:
+def _lease(process: ServiceProcess, workload: LangSmithWorkload, seconds: float) -> None:
     """Renew the lease, or fail to, as any host but the leader may."""
     own = process.instruments
     lost = workload.sandbox_lease_failing and process.number > 0
@@ -59,7 +59,7 @@ def _lease(process: Process, workload: Workload, seconds: float) -> None:
     own.set(f"{_HOST}lease_stale_seconds", process.state["stale"])
 
 
-def _room(process: Process, workload: Workload) -> None:
+def _room(process: ServiceProcess, workload: LangSmithWorkload) -> None:
     own = process.instruments
     own.set(f"{_HOST}live_sandboxes", round(20 * workload.sandbox_memory_committed))
     own.set(f"{_HOST}assigned_cpu_millicores", round(CPU_MILLICORES * workload.sandbox_cpu_committed))
@@ -69,7 +69,7 @@ def _room(process: Process, workload: Workload) -> None:
     own.set(f"{_HOST}sandbox_memory_returned_bytes", round(MEMORY_MIB * 2**20 * 0.05))
 
 
-def _pool(process: Process, workload: Workload, share: float) -> None:
+def _pool(process: ServiceProcess, workload: LangSmithWorkload, share: float) -> None:
     own, hosts = process.instruments, round(1 / share)
     own.set(f"{_HOST}pool_ready_hosts", hosts)
     own.set(f"{_HOST}pool_desired_replicas", hosts)
@@ -77,7 +77,7 @@ def _pool(process: Process, workload: Workload, share: float) -> None:
     own.set(f"{_HOST}pool_assigned_cpu_millicores", round(CPU_MILLICORES * hosts * workload.sandbox_cpu_committed))
 
 
-def _lifecycle(process: Process, seconds: float, share: float) -> None:
+def _lifecycle(process: ServiceProcess, seconds: float, share: float) -> None:
     own = process.instruments
     for operation, median in (("start", 0.6), ("stop", 0.3)):
         count = times(process, OPERATIONS, seconds, share)
@@ -102,7 +102,7 @@ def _lifecycle(process: Process, seconds: float, share: float) -> None:
         observe(process, f"{_HOST}vm_lifetime_seconds", count, 900.0, outcome="success")
 
 
-def _guests(process: Process, seconds: float, share: float) -> None:
+def _guests(process: ServiceProcess, seconds: float, share: float) -> None:
     own = process.instruments
     count, commands = times(process, REQUESTS, seconds, share), times(process, COMMANDS, seconds, share)
     own.add(f"{_HOST}guest_requests_total", count, status="200", route="proxy")
@@ -116,7 +116,7 @@ def _guests(process: Process, seconds: float, share: float) -> None:
     observe(process, f"{_HOST}exec_command_duration_seconds", commands, 0.8, command_class="shell")
 
 
-def _used(process: Process, seconds: float, share: float) -> None:
+def _used(process: ServiceProcess, seconds: float, share: float) -> None:
     own = process.instruments
     own.add(f"{_HOST}sandbox_cpu_seconds_total", 12.0 * seconds * share)
     own.add(f"{_HOST}sandbox_cpu_throttled_seconds_total", 0.2 * seconds * share)
@@ -127,7 +127,7 @@ def _used(process: Process, seconds: float, share: float) -> None:
     observe(process, f"{_HOST}free_page_hint_reclaimed_bytes", times(process, 0.5, seconds, share), 6.0e7)
 
 
-def _egress(process: Process, seconds: float, share: float) -> None:
+def _egress(process: ServiceProcess, seconds: float, share: float) -> None:
     own = process.instruments
     count = times(process, OUTWARD, seconds, share)
     own.add(f"{_EGRESS}proxy_requests_total", count, path="mitm")

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from reference_server.core.rates.draw import observe, part, times
-from reference_server.core.rates.model import Process
+from reference_server.core.rates.model import ServiceProcess
 from reference_server.langsmith.queues import pending
-from reference_server.langsmith.workload import Workload
+from reference_server.langsmith.workload import LangSmithWorkload
 
 #: Paths of each service with their share of its requests; the services' real ones were not seen.
 PATHS = {
@@ -20,7 +20,7 @@ _SIZE_BYTES = 6_000.0
 _SAMPLES_PER_SECOND = 0.2
 
 
-def service(process: Process, workload: Workload, seconds: float, share: float) -> None:
+def service(process: ServiceProcess, workload: LangSmithWorkload, seconds: float, share: float) -> None:
     """Serve requests for a slice of time."""
     role, own = process.role, process.instruments
     rate, latency = workload.requests.get(role, 0.0), workload.latency_seconds.get(role, 0.05)
@@ -39,7 +39,7 @@ def service(process: Process, workload: Workload, seconds: float, share: float) 
         _backend(process, workload, seconds, share)
 
 
-def _requests(process: Process, workload: Workload, seconds: float, share: float) -> None:
+def _requests(process: ServiceProcess, workload: LangSmithWorkload, seconds: float, share: float) -> None:
     role, own = process.role, process.instruments
     count = times(process, workload.requests.get(role, 0.0), seconds, share)
     if not workload.status_label:
@@ -51,7 +51,7 @@ def _requests(process: Process, workload: Workload, seconds: float, share: float
         own.add("langsmith_http_requests_total", failed, status="500")
 
 
-def _backend(process: Process, workload: Workload, seconds: float, share: float) -> None:
+def _backend(process: ServiceProcess, workload: LangSmithWorkload, seconds: float, share: float) -> None:
     samples = times(process, _SAMPLES_PER_SECOND, seconds)
     used = min(workload.pool_used, workload.pool_size)
     observe(process, "langsmith_pg_pool_used", samples, max(used, 0.01), 0.1)

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from reference_server.core.rates.draw import observe, part, times
-from reference_server.core.rates.model import Process
-from reference_server.langsmith.workload import Workload
+from reference_server.core.rates.model import ServiceProcess
+from reference_server.langsmith.workload import LangSmithWorkload
 
 #: Rates per second of a SmithDB of a few teams: batches, flushes, queries, operations on the store, compactions.
 BATCHES, FLUSHES, QUERIES, OPERATIONS, COMPACTIONS = 25.0, 0.2, 8.0, 4.0, 0.05
@@ -14,7 +14,7 @@ BATCHES, FLUSHES, QUERIES, OPERATIONS, COMPACTIONS = 25.0, 0.2, 8.0, 4.0, 0.05
 _KIND, _MEMORY_BYTES, _PERMITS, _CAPACITY = "merge", 8.0e8, 64, 16
 
 
-def tick(process: Process, workload: Workload, seconds: float, share: float) -> None:
+def tick(process: ServiceProcess, workload: LangSmithWorkload, seconds: float, share: float) -> None:
     """Let a slice of time pass in one of its pods."""
     own = process.instruments
     own.set("sys_jemalloc_resident_bytes", round(_MEMORY_BYTES * process.chance.uniform(0.95, 1.05)))
@@ -25,11 +25,11 @@ def tick(process: Process, workload: Workload, seconds: float, share: float) -> 
     ROLES[process.role](process, workload, seconds, share)
 
 
-def _requests(process: Process, path: str, rate: float, seconds: float, share: float) -> None:
+def _requests(process: ServiceProcess, path: str, rate: float, seconds: float, share: float) -> None:
     observe(process, "server_requests_duration", times(process, rate, seconds, share), 0.08, status="0", path=path)
 
 
-def _ingestion(process: Process, workload: Workload, seconds: float, share: float) -> None:
+def _ingestion(process: ServiceProcess, workload: LangSmithWorkload, seconds: float, share: float) -> None:
     own = process.instruments
     _requests(process, "/ingestion.IngestionService/Ingest", BATCHES, seconds, share)
     observe(process, "ingest_batch_latency", times(process, BATCHES, seconds, share), 0.06)
@@ -47,7 +47,7 @@ def _ingestion(process: Process, workload: Workload, seconds: float, share: floa
     own.set("semaphore_permits_in_use", min(_PERMITS, 1 + times(process, 5.0, 1.0, share)))
 
 
-def _query(process: Process, workload: Workload, seconds: float, share: float) -> None:
+def _query(process: ServiceProcess, workload: LangSmithWorkload, seconds: float, share: float) -> None:
     own = process.instruments
     _requests(process, "/query.QueryService/Query", QUERIES, seconds, share)
     count = times(process, QUERIES, seconds, share)
@@ -57,7 +57,7 @@ def _query(process: Process, workload: Workload, seconds: float, share: float) -
     observe(process, "query_execution_max_mem_used_bytes", count, 3.0e7, query_source_name="api")
 
 
-def _compaction(process: Process, workload: Workload, seconds: float, share: float) -> None:
+def _compaction(process: ServiceProcess, workload: LangSmithWorkload, seconds: float, share: float) -> None:
     own = process.instruments
     count = times(process, COMPACTIONS, seconds, share)
     failed = part(process.chance, count, workload.smithdb_failing)
@@ -74,7 +74,7 @@ def _compaction(process: Process, workload: Workload, seconds: float, share: flo
     own.set("compaction_queue_oldest_pending_created_at_seconds", since)
 
 
-def _worker(process: Process, _: Workload, seconds: float, share: float) -> None:
+def _worker(process: ServiceProcess, _: LangSmithWorkload, seconds: float, share: float) -> None:
     own = process.instruments
     running = min(_CAPACITY, 1 + times(process, COMPACTIONS, 30.0, share))
     own.add("compaction_jobs_executed", times(process, COMPACTIONS, seconds, share))
@@ -83,7 +83,7 @@ def _worker(process: Process, _: Workload, seconds: float, share: float) -> None
     own.set("compaction_worker_running_tasks", running, job_kind=_KIND)
 
 
-def _migration(process: Process, _: Workload, seconds: float, share: float) -> None:
+def _migration(process: ServiceProcess, _: LangSmithWorkload, seconds: float, share: float) -> None:
     own = process.instruments
     done = times(process, 0.2, seconds, share)
     own.add("migration_run_tasks_completed_total", done)
@@ -94,12 +94,12 @@ def _migration(process: Process, _: Workload, seconds: float, share: float) -> N
     own.set("migration_jobs", 1, kind="run", status="validated")
 
 
-def _nothing(process: Process, workload: Workload, seconds: float, share: float) -> None:
+def _nothing(process: ServiceProcess, workload: LangSmithWorkload, seconds: float, share: float) -> None:
     """Show what every pod shows."""
 
 
 #: What moves the pages of a role beside what all of them show.
-ROLES: dict[str, Callable[[Process, Workload, float, float], None]] = {
+ROLES: dict[str, Callable[[ServiceProcess, LangSmithWorkload, float, float], None]] = {
     "smithdb-query": _query,
     "smithdb-ingestion": _ingestion,
     "smithdb-compaction": _compaction,

@@ -11,7 +11,7 @@ def _each(**values: float) -> Callable[[], dict[str, float]]:
 
 
 @dataclass(frozen=True, slots=True)
-class Workload:
+class LangSmithWorkload:
     """One day at a LangSmith of a few teams.
 
     Attributes:

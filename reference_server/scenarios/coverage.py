@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import replace
 
 from generator.catalogue import Metric
+from reference_server.core.scenario import START, Scenario
+from reference_server.scenarios.library import shipped
 from reference_server.scenarios.replay import play
-from reference_server.scenarios.scenario import START, Scenario, shipped
-from reference_server.systems import OTHERS, model
+from reference_server.scenarios.systems import SERVICES, model
 
 #: Coarser than Prometheus, and still within every drain.
 INTERVAL_SECONDS = 60.0
@@ -30,8 +30,7 @@ def moved(
     names |= {series: m.name for m in known for series in m.series}
     open_ = set(wanted)
     last: dict[str, object] = {}
-    now = replace(scenario, service=scenario.service.without_past()) if scenario.service else scenario
-    for at in play(now, interval=interval, metrics=known):
+    for at in play(scenario.without_past(), interval=interval, metrics=known):
         prefix = at.deployment.prefix
         for target, scrape in at.scrapes:
             if last.get(target.instance) is scrape.keys and (at.at - START) % LOOK_SECONDS:
@@ -60,7 +59,7 @@ def table(metrics: Iterable[Metric], named: Mapping[str, str] | None = None) -> 
     """
     everything = tuple(metrics)
     system = everything[0].system
-    still = model(system).still if system in OTHERS else frozenset()
+    still = model(system).still if system in SERVICES else frozenset()
     out = {m.name: "" for m in everything if not m.never_scraped}
     scenarios = list(shipped(system))
     for scenario in scenarios:

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import chain
 
-from reference_server.core.instruments import Key
+from reference_server.core.families import Key
 from reference_server.scenarios.replay import Round
 
 #: A value that means "this series ended here"; None means "no sample".

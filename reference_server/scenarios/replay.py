@@ -6,9 +6,9 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from generator.catalogue import Metric
-from reference_server.agent_server.monitoring import Scrape, Target
 from reference_server.core.rates import Service
-from reference_server.scenarios.scenario import START, Played, Scenario
+from reference_server.core.scenario import START, Played, Scenario
+from reference_server.core.scraping import Scrape, Target
 
 #: Prometheus' interval in this bundle.
 INTERVAL_SECONDS = 15.0

@@ -8,10 +8,10 @@ from functools import cache
 from pathlib import Path
 
 from generator.catalogue import load
-from reference_server.scenarios import scenario as scenarios
+from reference_server.core.scenario import START, Scenario
+from reference_server.scenarios import library as scenarios
 from reference_server.scenarios.history import collect
 from reference_server.scenarios.replay import play
-from reference_server.scenarios.scenario import START, Scenario
 from testbed.servers import STALE, Value
 from testbed.servers.remote_write import History
 
@@ -64,8 +64,7 @@ def played() -> tuple[History, ...]:
 
 def _cut(scenario: Scenario) -> Scenario:
     """Return a scenario without its past, and not longer than the history."""
-    service = scenario.service and scenario.service.without_past()
-    return replace(scenario, service=service, duration=min(scenario.duration, DURATION))
+    return replace(scenario.without_past(), duration=min(scenario.duration, DURATION))
 
 
 def _series(scenario: Scenario) -> Iterator[History]:

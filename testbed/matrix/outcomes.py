@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from functools import cache, partial
 from pathlib import Path
 
-from reference_server.scenarios import scenario as scenarios
+from reference_server.scenarios import library as scenarios
 from testbed import fidelity
 from testbed.cases.proving import CASES, off, told
 from testbed.matrix import panels

@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from generator.errors import GeneratorError, Problem
-from reference_server.scenarios import scenario as scenarios
+from reference_server.scenarios import library as scenarios
 from testbed.servers import ServerError, Webhook, free_port, wait_until
 from testbed.servers.cache import REPOSITORY
 from testbed.stack.deployments import TABLE, Process, config, follow, players, start

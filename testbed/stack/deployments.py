@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from generator.catalogue import Endpoint, load
-from reference_server.systems import AGENT_SERVER
+from reference_server.agent_server import AGENT_SERVER
 from testbed.stack.reference import SHOWN, Reference
 
 #: What LangSight wants from whoever scrapes it.

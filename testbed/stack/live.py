@@ -17,9 +17,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Self
 
-from reference_server.scenarios import scenario as scenarios
-from reference_server.scenarios.scenario import Expectation, Scenario
-from reference_server.systems import AGENT_SERVER, OTHERS
+from reference_server.agent_server import AGENT_SERVER
+from reference_server.core.scenario import Expectation, Scenario
+from reference_server.scenarios import library as scenarios
+from reference_server.scenarios.systems import SERVICES
 from testbed.servers import Webhook, wait_until
 from testbed.stack.deployments import TOKEN, discovered, endpoint_of, keyed, replaced
 from testbed.stack.monitoring import Monitoring
@@ -148,7 +149,7 @@ class Theatre:
             for play in self.plays:
                 play.server.ready()
                 self._discover(play)
-            config = {"systems": {system: self._config(system) for system in (AGENT_SERVER, *OTHERS)}}
+            config = {"systems": {system: self._config(system) for system in (AGENT_SERVER, *SERVICES)}}
             self._monitoring = self._open.enter_context(
                 Monitoring(programs, config, scale=scale, webhook=self.webhook.url)
             )

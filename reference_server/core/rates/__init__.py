@@ -4,6 +4,6 @@ A `Model` says what one of them does in a slice of time; a `Service` is a deploy
 """
 
 from reference_server.core.rates.deployment import Service
-from reference_server.core.rates.model import Faults, Model, Process
+from reference_server.core.rates.model import Model, ScrapeFaults, ServiceProcess
 
-__all__ = ["Faults", "Model", "Process", "Service"]
+__all__ = ["Model", "ScrapeFaults", "Service", "ServiceProcess"]

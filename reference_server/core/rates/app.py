@@ -16,11 +16,10 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from reference_server import systems
 from reference_server.core.asgi import Receive, Scope, Send, address_of
 from reference_server.core.background import Background
-from reference_server.core.rates.hosting import Hosting
-from reference_server.core.rates.model import Process
+from reference_server.core.rates.hosting import ServiceHosting
+from reference_server.core.rates.model import ServiceProcess
 from reference_server.core.switch import SCENARIO, SCENARIOS, expectations, switch
 
 NOT_FOUND, UNAUTHORISED, DOWN = 404, 401, 503
@@ -35,20 +34,20 @@ class App(Starlette):
         super().__init__(**options)
 
 
-def build(hosting: Hosting, environment: Mapping[str, str]) -> App:
+def build(hosting: ServiceHosting, environment: Mapping[str, str]) -> App:
     """Make the app; `environment` has the variables of the system itself.
 
     Raises:
         SettingsError: The system cannot use some variable of the environment.
 
     """
-    model = systems.model(hosting.settings.system)
+    model = hosting.service.model
     hosting.use(environment)
     background = Background()
 
     @contextlib.asynccontextmanager
     async def live(_: Starlette) -> AsyncIterator[None]:
-        background.start("the clock", hosting.pace.run())
+        background.start("the clock", hosting.clock.run())
         yield
         hosting.close()
         await background.end()
@@ -56,32 +55,32 @@ def build(hosting: Hosting, environment: Mapping[str, str]) -> App:
     own = model.routes(hosting, environment)
     taken = {route.path for route in own if isinstance(route, Route)}
     shared = [
-        Route("/metrics", _Page(hosting).get, methods=["GET"]),
-        Route("/processes/{name}/metrics", _Page(hosting).get, methods=["GET"]),
-        Route("/targets", _Page(hosting).targets, methods=["GET"]),
+        Route("/metrics", _Pages(hosting).get, methods=["GET"]),
+        Route("/processes/{name}/metrics", _Pages(hosting).get, methods=["GET"]),
+        Route("/targets", _Pages(hosting).targets, methods=["GET"]),
         Route(SCENARIO, _Switch(hosting)),
         Route(SCENARIOS + "{name:path}", _Switch(hosting)),
     ]
     return App(hosting.close, background, routes=[*(r for r in shared if r.path not in taken), *own], lifespan=live)
 
 
-async def page(hosting: Hosting, process: Process | None) -> Response:
+async def page(hosting: ServiceHosting, process: ServiceProcess | None) -> Response:
     """Answer a scrape of a process as the simulation says: late, refused, or not at all."""
-    hosting.pace.advance()
+    hosting.clock.advance()
     if process is None:
         return JSONResponse({"detail": "no such process"}, NOT_FOUND)
     if not process.up or process.faults.unreachable:
         return JSONResponse({"detail": "the scenario says that this process cannot be reached"}, DOWN)
     if process.faults.unauthorised:
         return JSONResponse({"detail": "Unauthorized"}, UNAUTHORISED)
-    await hosting.pace.sleep(process.faults.slow_seconds)
+    await hosting.clock.sleep(process.faults.slow_seconds)
     model = hosting.service.model
     body = await hosting.pages.get(id(process), lambda: model.page(process))
     return Response(body, headers={"content-type": model.content_type})
 
 
-class _Page:
-    def __init__(self, hosting: Hosting) -> None:
+class _Pages:
+    def __init__(self, hosting: ServiceHosting) -> None:
         self._hosting = hosting
 
     async def get(self, request: Request) -> Response:
@@ -100,7 +99,7 @@ class _Page:
 class _Switch:
     """Plain ASGI: Starlette hands such an object every method."""
 
-    def __init__(self, hosting: Hosting) -> None:
+    def __init__(self, hosting: ServiceHosting) -> None:
         self._hosting = hosting
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:

@@ -10,12 +10,12 @@ from random import Random
 from typing import Any
 
 from generator.catalogue import Catalogue, Metric, load
-from reference_server.agent_server.changes import Change
-from reference_server.agent_server.monitoring import BASE_SECONDS, SERIES_SECONDS, TIMEOUT_SECONDS, Scrape, Target
-from reference_server.agent_server.world import same
 from reference_server.core.agenda import Agenda
+from reference_server.core.clock import same
 from reference_server.core.instruments import Instruments
-from reference_server.core.rates.model import Model, Probe, Process
+from reference_server.core.rates.model import Model, ServiceProcess
+from reference_server.core.scraping import BASE_SECONDS, SERIES_SECONDS, TIMEOUT_SECONDS, Probe, Scrape, Target
+from reference_server.core.timeline import Change
 
 #: Length of a slice of work; rates are even within one.
 SLICE_SECONDS = 5.0
@@ -67,7 +67,7 @@ class Service:
         self.workload = workload or model.workload()
         self.prometheus_runs = True
         self.balanced = False
-        self.at_start: Callable[[Process], None] = lambda _: None
+        self.at_start: Callable[[ServiceProcess], None] = lambda _: None
         self._hidden: tuple[str, ...] = ()
         self._turns: dict[str, int] = {}
         own = metrics if metrics is not None else _catalogue().systems[model.system].metrics
@@ -77,7 +77,7 @@ class Service:
         self._agenda = Agenda(start)
         self.start = self._settled = start
         self._wall = wall
-        self.processes: list[Process] = []
+        self.processes: list[ServiceProcess] = []
         for role, count in (topology or model.roles).items():
             self._scale(role, count)
         for change in timeline:
@@ -118,13 +118,13 @@ class Service:
             if process.up:
                 self.model.tick(process, self.workload, seconds, 1 / running[process.role])
 
-    def _start(self, process: Process) -> None:
+    def _start(self, process: ServiceProcess) -> None:
         process.instruments = self._instruments(process.role)
         process.state = {}
         process.started, process.up = self.now, True
         self._begin(process)
 
-    def _begin(self, process: Process) -> None:
+    def _begin(self, process: ServiceProcess) -> None:
         self.model.begin(process, self.workload)
         self.at_start(process)
 
@@ -139,7 +139,7 @@ class Service:
         for verb, what in verbs.items():
             _VERBS[verb](self, dict(what))
 
-    def _matching(self, only: list[str] | None) -> Iterator[Process]:
+    def _matching(self, only: list[str] | None) -> Iterator[ServiceProcess]:
         for process in list(self.processes):
             if only is None or process.name in only or process.role in only:
                 yield process
@@ -166,7 +166,7 @@ class Service:
         for number in range(len(mine), count):
             name = f"{role or self.system}-{number}"
             chance = Random(f"{self._seed} {self.name} {name}")  # noqa: S311 - a seeded workload
-            process = Process(name, role, number, chance, self._instruments(role), self.now, wall=self._wall)
+            process = ServiceProcess(name, role, number, chance, self._instruments(role), self.now, wall=self._wall)
             self.processes.append(process)
             self._begin(process)
 
@@ -180,18 +180,18 @@ class Service:
         found = [p for p in self.processes if p.name not in self._hidden and p.role not in self._hidden]
         if not self.balanced:
             return [self._target(p.name, (p,)) for p in found]
-        behind: dict[str, list[Process]] = {}
+        behind: dict[str, list[ServiceProcess]] = {}
         for process in found:
             behind.setdefault(process.role, []).append(process)
         return [self._target(role or self.system, tuple(processes)) for role, processes in behind.items()]
 
-    def _target(self, name: str, processes: tuple[Process, ...]) -> Target:
+    def _target(self, name: str, processes: tuple[ServiceProcess, ...]) -> Target:
         first = processes[0]
         role = {"role": first.role} if first.role else {}
         labels = {"deployment": self.name, **role, **self.model.labels(first)}
         return Target(self.model.job(first.role), f"{name}:{self.model.port(first.role)}", labels, processes)
 
-    def answering(self, processes: tuple[Process, ...], address: str = "") -> Process:
+    def answering(self, processes: tuple[ServiceProcess, ...], address: str = "") -> ServiceProcess:
         """Return who of those behind one address answers the next scrape: those that run, in turn."""
         ready = [p for p in processes if p.up] or list(processes)
         turn = self._turns[address] = self._turns.get(address, -1) + 1
@@ -209,7 +209,7 @@ class Service:
         duration = BASE_SECONDS + faults.slow_seconds + len(keys) * SERIES_SECONDS
         return Scrape(ok=True, duration_seconds=duration, keys=keys, values=values, text=lambda: self.page(process))
 
-    def page(self, process: Process) -> bytes:
+    def page(self, process: ServiceProcess) -> bytes:
         """Write a process's page."""
         return self.model.page(process)
 

@@ -8,7 +8,7 @@ from random import Random
 from statistics import NormalDist
 
 from reference_server.core.agenda import poisson
-from reference_server.core.rates.model import Process
+from reference_server.core.rates.model import ServiceProcess
 
 #: Up to so many observations are drawn one by one; more are dealt out over as many points of the distribution.
 POINTS = 16
@@ -16,7 +16,7 @@ POINTS = 16
 _PLACES = tuple(NormalDist().inv_cdf((n + 0.5) / POINTS) for n in range(POINTS))
 
 
-def times(process: Process, rate: float, seconds: float, share: float = 1.0) -> int:
+def times(process: ServiceProcess, rate: float, seconds: float, share: float = 1.0) -> int:
     """Draw how often something happens in a slice that happens `rate` times a second in the deployment."""
     return poisson(process.chance, rate * seconds * share)
 
@@ -26,7 +26,9 @@ def part(chance: Random, count: int, ratio: float) -> int:
     return min(count, poisson(chance, count * ratio)) if ratio < 1 else count
 
 
-def observe(process: Process, name: str, count: int, median: float, spread: float = 0.5, /, **labels: str) -> None:
+def observe(
+    process: ServiceProcess, name: str, count: int, median: float, spread: float = 0.5, /, **labels: str
+) -> None:
     """Record `count` observations that are spread around `median`; `spread` is the deviation of their logarithm."""
     if count <= 0:
         return

@@ -6,15 +6,13 @@ import time
 from collections.abc import Callable, Mapping
 
 from generator.errors import Problem
-from reference_server import systems
-from reference_server.core.pace import Pace
+from reference_server.core.clock import Clock
 from reference_server.core.rates.deployment import Service
-from reference_server.core.rates.model import Process
-from reference_server.core.rates.scenario import Part
-from reference_server.core.rates.settings import Settings
+from reference_server.core.rates.model import Model, ServiceProcess
+from reference_server.core.rates.scenario import ServicePlan
+from reference_server.core.rates.settings import ServiceSettings
+from reference_server.core.scenario import Library, Scenario, ScenarioError
 from reference_server.core.sharing import Shared
-from reference_server.scenarios import scenario as scenarios
-from reference_server.scenarios.scenario import Scenario, ScenarioError
 
 #: The word for an ordinary day, without any fault.
 ORDINARY = "calm"
@@ -26,32 +24,40 @@ APART_SECONDS = 0.1
 DAY_SECONDS = 86_400.0
 
 
-def ordinary(system: str) -> Scenario:
+def ordinary(model: Model) -> Scenario:
     """Return an ordinary day of a system: its model as it is, nothing happens, nothing may fire."""
-    model = systems.model(system)
-    own = Part(system, dict(model.roles), model.workload(), (), 0.0)
-    return Scenario(ORDINARY, "An ordinary day", "Nothing is wrong.", DAY_SECONDS, (), system=system, service=own)
+    own = ServicePlan(model, dict(model.roles), model.workload(), (), 0.0)
+    return Scenario(ORDINARY, "An ordinary day", "Nothing is wrong.", DAY_SECONDS, (own,), system=model.system)
 
 
-class Hosting:
+class ServiceHosting:
     """A deployment that follows the wall."""
 
-    def __init__(self, settings: Settings, *, wall: Callable[[], float] = time.monotonic) -> None:
-        """Start playing.
+    def __init__(
+        self,
+        settings: ServiceSettings,
+        model: Model,
+        library: Library,
+        *,
+        wall: Callable[[], float] = time.monotonic,
+    ) -> None:
+        """Start playing; scenarios come out of `library`.
 
         Raises:
             ScenarioError: There is no such scenario, or it is another system's.
 
         """
         self.settings = settings
+        self._model = model
+        self._library = library
         self.pages = Shared()
         self.environment: Mapping[str, str] = {}
         self.at_close: list[Callable[[], None]] = []
-        self._at_start: list[Callable[[Process], None]] = []
-        self.scenario = self._found(settings.scenario or ORDINARY, scenarios.find)
-        self.pace = Pace(time.time(), settings.time_scale, wall, apart=APART_SECONDS)
-        self.service = self._deploy(self.pace.now())
-        self.pace.follow(self.service)
+        self._at_start: list[Callable[[ServiceProcess], None]] = []
+        self.scenario = self._found(settings.scenario or ORDINARY, library.find)
+        self.clock = Clock(time.time(), settings.time_scale, wall, apart=APART_SECONDS)
+        self.service = self._deploy(self.clock.now())
+        self.clock.follow(self.service)
 
     @property
     def elapsed_seconds(self) -> float:
@@ -66,7 +72,7 @@ class Hosting:
 
         """
         self.environment = environment
-        self.service.workload = self.service.model.adapt(self.service.workload, environment)
+        self.service.workload = self._model.adapt(self.service.workload, environment)
 
     def find(self, word: str) -> Scenario:
         """Return the shipped scenario of that name; `calm` is this system's own.
@@ -75,11 +81,11 @@ class Hosting:
             ScenarioError: There is none, or it is another system's.
 
         """
-        return self._found(word, scenarios.named)
+        return self._found(word, self._library.named)
 
     def _found(self, word: str, find: Callable[[str], Scenario]) -> Scenario:
         if word == ORDINARY:
-            return ordinary(self.settings.system)
+            return ordinary(self._model)
         found = find(word)
         if found.system != self.settings.system:
             fix = f"use one of the scenarios of {self.settings.system}"
@@ -89,25 +95,24 @@ class Hosting:
     def switch(self, other: Scenario) -> None:
         """Play another scenario from its beginning: all processes start anew."""
         self.scenario = other
-        self.service = self._deploy(self.pace.now())
-        self.pace.follow(self.service)
+        self.service = self._deploy(self.clock.now())
+        self.clock.follow(self.service)
 
     def _deploy(self, start: float) -> Service:
         """Make the deployment; a live one has no past."""
-        model = systems.model(self.settings.system)
-        (made,) = self.scenario.deployments(seed=self.settings.seed, start=start, live=True, wall=self.pace.unix)
+        (made,) = self.scenario.deployments(seed=self.settings.seed, start=start, live=True, wall=self.clock.unix)
         assert isinstance(made, Service)  # noqa: S101 - `find` takes no other
-        made.workload = model.adapt(made.workload, self.environment)
+        made.workload = self._model.adapt(made.workload, self.environment)
         made.at_start = self._started
         for process in made.processes:
             self._started(process)
         return made
 
-    def _started(self, process: Process) -> None:
+    def _started(self, process: ServiceProcess) -> None:
         for tell in self._at_start:
             tell(process)
 
-    def watch(self, tell: Callable[[Process], None]) -> None:
+    def watch(self, tell: Callable[[ServiceProcess], None]) -> None:
         """Call `tell` for each process that runs, and for each one that starts from now on."""
         self._at_start.append(tell)
         for process in self.service.processes:
@@ -115,11 +120,11 @@ class Hosting:
 
     def close(self) -> None:
         """End what would not end by itself."""
-        self.pace.close()
+        self.clock.close()
         for tell in self.at_close:
             tell()
 
-    def process(self, name: str = "") -> Process | None:
+    def process(self, name: str = "") -> ServiceProcess | None:
         """Return the process of that name; without one, the first of the role that the settings name, or those of it in turn."""
         if name:
             return next((p for p in self.service.processes if p.name == name), None)

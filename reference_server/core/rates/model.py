@@ -10,16 +10,14 @@ from typing import Any
 from starlette.routing import BaseRoute
 
 from generator.catalogue import Metric
-from reference_server.agent_server.world import same
+from reference_server.core.clock import same
 from reference_server.core.instruments import Instruments
-
-#: Job and instance of an exporter's target, a metric, and its value; None when the exporter had no answer.
-Probe = tuple[tuple[str, str], str, float | None]
+from reference_server.core.scraping import Probe
 
 
 @dataclass(frozen=True, slots=True)
-class Faults:
-    """What is wrong with a process, as whoever scrapes it sees it.
+class ScrapeFaults:
+    """What is wrong with a process, as Prometheus sees it.
 
     Attributes:
         unreachable: Prometheus cannot reach it; users can.
@@ -34,7 +32,7 @@ class Faults:
 
 
 @dataclass(eq=False, slots=True)
-class Process:
+class ServiceProcess:
     """One process: a page of its own.
 
     Attributes:
@@ -56,7 +54,7 @@ class Process:
     chance: Random
     instruments: Instruments
     started: float
-    faults: Faults = field(default_factory=Faults)
+    faults: ScrapeFaults = field(default_factory=ScrapeFaults)
     up: bool = True
     back: float = 0.0
     state: dict[str, Any] = field(default_factory=dict)
@@ -82,7 +80,7 @@ class Model:
         page: Writes a process's page.
         content_type: Of the page.
         routes: What the system answers beside its page: given the hosting and the environment. The last one may
-            answer all that nobody else does.
+            answer all that no other route does.
         adapt: What the environment makes of a scenario's workload when the process serves.
         probes: What exporters in front of the system show, given the processes that run and the workload: job and instance
             of the target, the metric, and its value; None when the exporter had no answer.
@@ -93,16 +91,16 @@ class Model:
     system: str
     roles: Mapping[str, int]
     workload: type[Any]
-    begin: Callable[[Process, Any], None]
-    tick: Callable[[Process, Any, float, float], None]
+    begin: Callable[[ServiceProcess, Any], None]
+    tick: Callable[[ServiceProcess, Any, float, float], None]
     job: Callable[[str], str]
     port: Callable[[str], int]
-    page: Callable[[Process], bytes]
-    labels: Callable[[Process], Mapping[str, str]] = lambda _: {}
+    page: Callable[[ServiceProcess], bytes]
+    labels: Callable[[ServiceProcess], Mapping[str, str]] = lambda _: {}
     metrics: Callable[[str, tuple[Metric, ...]], tuple[Metric, ...]] = lambda _, known: known
     prefix: str = ""
     content_type: str = "text/plain; version=0.0.4; charset=utf-8"
     routes: Callable[[Any, Mapping[str, str]], Sequence[BaseRoute]] = lambda _, __: ()
     adapt: Callable[[Any, Mapping[str, str]], Any] = lambda workload, _: workload
-    probes: Callable[[Sequence[Process], Any], Iterable[Probe]] = lambda _, __: ()
+    probes: Callable[[Sequence[ServiceProcess], Any], Iterable[Probe]] = lambda _, __: ()
     still: frozenset[str] = frozenset()

@@ -11,7 +11,8 @@ from itertools import accumulate
 
 from generator.catalogue import Kind, Metric
 from reference_server.core.exposition import TYPES, labelled, number
-from reference_server.core.instruments import Buckets, Instruments
+from reference_server.core.families import Buckets
+from reference_server.core.instruments import Instruments
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from reference_server.agent_server.processes import MAX_FDS, PYTHON
-from reference_server.core.rates.model import Process
+from reference_server.core.python import MAX_FDS, PYTHON
+from reference_server.core.rates.model import ServiceProcess
 
 #: Address space beyond the resident memory. Read off a process of Python 3.11.
 _VIRTUAL_BYTES = 655_000_000.0
@@ -12,7 +12,7 @@ _VIRTUAL_BYTES = 655_000_000.0
 _COLLECTIONS = ((40.0, 8), (4.0, 20), (0.05, 20))
 
 
-def started(process: Process) -> None:
+def started(process: ServiceProcess) -> None:
     """Put on the page what does not change while the process lives."""
     own = process.instruments
     own.set("python_info", 1, **PYTHON)
@@ -21,7 +21,7 @@ def started(process: Process) -> None:
     worked(process, 0.0, 0.0, 0)
 
 
-def worked(process: Process, cpu_seconds: float, resident_bytes: float, descriptors: int) -> None:
+def worked(process: ServiceProcess, cpu_seconds: float, resident_bytes: float, descriptors: int) -> None:
     """Note processor time that was spent since the last call, and what memory and descriptors are now."""
     own = process.instruments
     total = process.state["cpu"] = process.state.get("cpu", 0.0) + cpu_seconds

@@ -10,20 +10,20 @@ from typing import Any
 from generator.catalogue import Metric
 from generator.errors import Problem, nearest
 from generator.source import Document
-from reference_server import systems
-from reference_server.agent_server.changes import Change
-from reference_server.agent_server.world import same
+from reference_server.core.clock import same
 from reference_server.core.rates.deployment import Service, changed
+from reference_server.core.rates.model import Model
+from reference_server.core.timeline import Change, duration
 
 SCHEMA = Path(__file__).parent / "scenario.schema.json"
 
 
 @dataclass(frozen=True, slots=True)
-class Part:
+class ServicePlan:
     """The deployment of a scenario.
 
     Attributes:
-        system: Its system.
+        model: Its system.
         topology: Processes by role.
         workload: What the scenario begins with, the past included.
         timeline: Changes in seconds after the beginning of the past.
@@ -32,14 +32,14 @@ class Part:
 
     """
 
-    system: str
+    model: Model
     topology: Mapping[str, int]
     workload: Any
     timeline: tuple[Change, ...]
     past: float
     name: str = "demo"
 
-    def without_past(self) -> Part:
+    def without_past(self) -> ServicePlan:
         """Return the deployment as it is when the scenario starts."""
         timeline = [c for c in self.timeline if c.at >= self.past]
         now = tuple(replace(c, at=c.at - self.past) for c in timeline)
@@ -55,14 +55,13 @@ class Part:
     ) -> Service:
         """Make the deployment; `start` is the beginning of the past, `wall` as for a deployment."""
         return Service(
-            systems.model(self.system), topology=self.topology, workload=self.workload, seed=seed, start=start,
+            self.model, topology=self.topology, workload=self.workload, seed=seed, start=start,
             name=self.name, timeline=self.timeline, metrics=metrics, wall=wall,
         )  # fmt: skip
 
 
-def part(data: Mapping[str, Any]) -> Part:
+def plan(data: Mapping[str, Any], model: Model) -> ServicePlan:
     """Read the deployment from a scenario's data, whose durations are in seconds by now."""
-    model = systems.model(data["system"])
     past = data.get("past", {})
     lasts = past.get("lasts", 0.0)
     workload = changed(model.workload(), data.get("workload", {}))
@@ -76,13 +75,12 @@ def part(data: Mapping[str, Any]) -> Part:
         Change(at, {k: v for k, v in entry.items() if k != "at"})
         for at, entry in sorted(timeline, key=lambda found: found[0])
     )
-    return Part(data["system"], {**model.roles, **data.get("topology", {})}, workload, changes, lasts)
+    return ServicePlan(model, {**model.roles, **data.get("topology", {})}, workload, changes, lasts)
 
 
-def senseless(document: Document, duration: Callable[[str], float]) -> Iterator[Problem]:
+def contradictions(document: Document, model: Model) -> Iterator[Problem]:
     """Yield what the schema cannot say: names of roles and of the workload's fields, and times that fit each other."""
     data = document.data
-    model = systems.model(data["system"])
     known = [f.name for f in fields(model.workload)]
     places: list[tuple[tuple[str | int, ...], Any]] = [((), data), (("past",), data.get("past", {}))]
     for place, entries, end in (

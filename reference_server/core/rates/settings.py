@@ -8,18 +8,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from generator.errors import nearest
-from reference_server import settings, systems
-from reference_server.settings import SettingsError
-
-#: Fields that mean here what they mean to the Agent Server's process.
-SHARED = ("host", "port", "scenario", "time_scale", "seed", "hosts")
+from reference_server.core.rates.model import Model
+from reference_server.core.settings import COMMON, SettingsError, sources
 
 ROLE = ("--role", "AGENT_REFERENCE_ROLE")
 
 
 @dataclass(frozen=True, slots=True)
-class Settings:
+class ServiceSettings:
     """One process.
 
     Attributes:
@@ -43,35 +39,28 @@ class Settings:
     hosts: tuple[str, ...] = ()
 
 
-def read(system: str, flags: Mapping[str, str], environment: Mapping[str, str]) -> Settings:
-    """Turn flags (by field name) and environment into settings.
+def read(model: Model, flags: Mapping[str, str], environment: Mapping[str, str]) -> ServiceSettings:
+    """Turn flags (by field name) and environment into the settings of a process of the model's system.
 
     Raises:
         SettingsError: Some value cannot be used; carries every problem.
 
     """
-    if system not in systems.OTHERS:
-        known = [systems.AGENT_SERVER, *systems.OTHERS]
-        fix = nearest(system, known, otherwise=f"use one of {', '.join(known)}")
-        raise SettingsError([f"--system is {system!r}; {fix}"])
-    model = systems.model(system)
     values: dict[str, object] = {}
     problems: list[str] = []
-    for field in settings.FIELDS:
-        if field.name in SHARED:
-            for source, text in settings.sources(field, flags, environment):
-                try:
-                    values[field.name] = field.read(text)
-                except (ValueError, KeyError):
-                    problems.append(f"{source} is {text!r}; wanted: {field.wanted}")
-                break
+    for field in COMMON:
+        for source, text in sources(field, flags, environment)[:1]:
+            try:
+                values[field.name] = field.read(text)
+            except (ValueError, KeyError):
+                problems.append(f"{source} is {text!r}; wanted: {field.wanted}")
     role = flags.get("role") or environment.get(ROLE[1], "")
     if role and role not in model.roles:
         source = ROLE[0] if flags.get("role") else ROLE[1]
         problems.append(f"{source} is {role!r}; wanted: one of {', '.join(filter(None, model.roles)) or 'no role'}")
-    foreign = sorted(flags.keys() - {*SHARED, "role"})
+    foreign = sorted(flags.keys() - {*(field.name for field in COMMON), "role"})
     problems += [f"--{name.replace('_', '-')} is for the Agent Server; leave it out" for name in foreign]
     if problems:
         raise SettingsError(problems)
     values.setdefault("port", model.port(role or next(iter(model.roles))))
-    return Settings(system, role, **values)  # type: ignore[arg-type]  # each came out of its field's reader
+    return ServiceSettings(model.system, role, **values)  # type: ignore[arg-type]  # each came out of its field's reader

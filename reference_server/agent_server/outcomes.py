@@ -5,7 +5,7 @@ from __future__ import annotations
 from random import Random
 
 from reference_server.agent_server.processes import Process
-from reference_server.agent_server.run_queue import Run
+from reference_server.agent_server.run_queue import QueuedRun
 from reference_server.agent_server.workload import Kind
 from reference_server.core.agenda import lognormal
 
@@ -13,7 +13,7 @@ from reference_server.core.agenda import lognormal
 POISON_SECONDS = (6.0, 14.0)
 
 
-def fate(run: Run, process: Process, chance: Random) -> tuple[str, float]:
+def draw_outcome(run: QueuedRun, process: Process, chance: Random) -> tuple[str, float]:
     """Decide how an attempt ends, and when."""
     kind, faults = run.kind, process.faults
     seconds = run.seconds or lognormal(chance, kind.seconds, kind.spread)

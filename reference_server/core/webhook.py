@@ -1,4 +1,4 @@
-"""What Alertmanager's webhook receivers deliver to: shows who was told what, and tells nobody else.
+"""What Alertmanager's webhook receivers deliver to: prints one line per alert, and forwards nothing.
 
 Stands for the pager and the ticket system of an installation that has neither, so that a delivery succeeds and can
 be looked at.
@@ -18,9 +18,8 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from reference_server.agent_server.app import HANDLERS
 from reference_server.core.asgi import App
-from reference_server.core.bodies import fields
+from reference_server.core.bodies import HANDLERS, fields
 from reference_server.core.guard import Guard
 
 #: Notifications that are remembered, and their bytes, all together; older ones are forgotten.
@@ -47,22 +46,22 @@ def webhook(say: Callable[[str], None], hosts: Collection[str] = ()) -> App:
         hosts: Names under which it may be called, beside loopback's.
 
     """
-    kept: deque[bytes] = deque()
+    recent: deque[bytes] = deque()
     shown: list[bytes] = []  # the list as it was sent last, one for all who ask, until something comes
 
     async def take(request: Request) -> Response:
         async with fields(request, MOST_BYTES, coming=MOST_COMING_BYTES) as notification:
             shown.clear()
-            kept.appendleft(json.dumps(notification, ensure_ascii=False).encode())
-            while len(kept) > MOST_NOTIFICATIONS or (len(kept) > 1 and sum(map(len, kept)) > MOST_KEPT_BYTES):
-                kept.pop()
+            recent.appendleft(json.dumps(notification, ensure_ascii=False).encode())
+            while len(recent) > MOST_NOTIFICATIONS or (len(recent) > 1 and sum(map(len, recent)) > MOST_KEPT_BYTES):
+                recent.pop()
             for one in lines(notification):
                 say(one)
         return JSONResponse({"ok": True})
 
     async def show(_: Request) -> Response:
         if not shown:
-            shown.append(b"[" + b",".join(kept) + b"]")
+            shown.append(b"[" + b",".join(recent) + b"]")
         return Response(shown[0], media_type="application/json")
 
     async def ok(_: Request) -> Response:
@@ -79,14 +78,14 @@ def lines(notification: Mapping[str, Any]) -> list[str]:
     """
     receiver, alerts = notification.get("receiver", "?"), notification.get("alerts")
     found = [one for one in alerts if isinstance(one, dict)] if isinstance(alerts, list) else []
-    told = [" ".join(_printable(_words(receiver, one)).split()) for one in found[:MOST_LINES]]
-    return [*told, f"and {len(found) - MOST_LINES} more"] if len(found) > MOST_LINES else told
+    words = [" ".join(_printable(_words(receiver, one)).split()) for one in found[:MOST_LINES]]
+    return [*words, f"and {len(found) - MOST_LINES} more"] if len(found) > MOST_LINES else words
 
 
 def _words(receiver: object, alert: Mapping[str, Any]) -> str:
     labels, notes = _texts(alert.get("labels"), LEADING), _texts(alert.get("annotations"), ("summary",))
-    told = " ".join(labels.values())
-    return f"{_text(receiver)}: {_text(alert.get('status', '?'))} {told}: {notes.get('summary', '')}"[:MOST_CHARACTERS]
+    words = " ".join(labels.values())
+    return f"{_text(receiver)}: {_text(alert.get('status', '?'))} {words}: {notes.get('summary', '')}"[:MOST_CHARACTERS]
 
 
 def _printable(text: str) -> str:

@@ -10,6 +10,7 @@ from generator.catalogue import Metric
 from reference_server.agent_server.processes import Process
 from reference_server.agent_server.workload import Faults, Monitoring, Topology, Workload
 from reference_server.core.agenda import Agenda
+from reference_server.core.clock import same
 
 
 @dataclass(slots=True)
@@ -40,13 +41,8 @@ class Accounts:
     requeued: int = 0
 
 
-def same(virtual: float) -> float:
-    """Return the time as it is: virtual time is told as such."""
-    return virtual
-
-
 @dataclass(slots=True)
-class World:
+class DeploymentState:
     """One deployment's state. `chance` drives runs and processes, `crowd` the requests that hold no run.
 
     `wall` turns a virtual time into the unix time that a page tells.

@@ -1,8 +1,8 @@
 """What only the first process answers: another scenario, and processes that join its deployment.
 
 A process that joins gets a port of the first one for itself; what it receives, it relays there (`front`). So all
-pages come out of one simulation. Whoever may talk to these paths may change the deployment: loopback only, unless
-the first process was told to coordinate; and whoever joins has to know the secret, where there is one.
+pages come out of one simulation. These paths change the deployment: loopback only, unless the first process
+was started with `--coordinate`; a process that joins has to know the secret, where there is one.
 """
 
 from __future__ import annotations
@@ -16,14 +16,16 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from reference_server import settings
+from reference_server.agent_server import settings
 from reference_server.agent_server.app import build
 from reference_server.agent_server.hosting import Hosting
 from reference_server.agent_server.node import Node
+from reference_server.agent_server.settings import Settings
 from reference_server.core import secret
 from reference_server.core.asgi import App, Receive, Scope, Send, refuse, tell
 from reference_server.core.background import Background
-from reference_server.core.serve import Running, Server, bind, server
+from reference_server.core.serve import Server, bind, server
+from reference_server.core.settings import SettingsError
 from reference_server.core.strict import mapping
 from reference_server.core.switch import (
     BAD,
@@ -41,7 +43,6 @@ from reference_server.core.switch import (
     read_body,
     switch,
 )
-from reference_server.settings import Settings, SettingsError
 
 if TYPE_CHECKING:
     from reference_server.agent_server.datadog import Push
@@ -55,7 +56,7 @@ MOST_MEMBERS = 32
 MOST_CHARACTERS = 253
 
 #: Most names that it is told of.
-MOST_TOLD = 20
+MOST_REPORTED = 20
 
 #: A process that has not been heard of for so long is taken for dead.
 LEASE_SECONDS = 10.0
@@ -114,7 +115,7 @@ class Control:
 
     def closing(self) -> None:
         """Cut the streams and begin to end the first process's work: the server ends."""
-        self._hosting.pace.close()
+        self._hosting.clock.close()
         if not self._node.ending and not self.background.failure:
             self._draining = asyncio.create_task(self._hosting.drain(self._node))
 
@@ -190,7 +191,7 @@ class Control:
     async def _live(self, receive: Receive, send: Send) -> None:
         """Run the clock, the lease and the push for as long as the server runs; then drain, then push once more."""
         await receive()
-        self.background.start("the clock", self._hosting.pace.run())
+        self.background.start("the clock", self._hosting.clock.run())
         self.background.start("the watch over processes that joined", self._watch())
         pushing = Pushing(self._node, self.background)
         await send({"type": "lifespan.startup.complete"})
@@ -231,7 +232,7 @@ def _joining(first: Settings, given: Mapping[str, Any]) -> Settings:
 
     """
     texts = {name: str(text) for name, text in given.items()}
-    strange = sorted(texts.keys() - settings.OWN)[:MOST_TOLD]
+    strange = sorted(texts.keys() - settings.OWN)[:MOST_REPORTED]
     problems = [f"{name!r:.80} is not for a process that joins to say; leave it out" for name in strange]
     problems += [
         f"{name} is too long, or no text; wanted: at most {MOST_CHARACTERS} printable characters"
@@ -275,11 +276,6 @@ def _alive(app: App) -> App:
         await send({"type": "lifespan.shutdown.complete"})
 
     return living
-
-
-def start(own: Settings, host: str = "127.0.0.1", port: int = 0) -> Running:
-    """Start a first process in a thread and return its handle, which has `url` and `close()`."""
-    return Running(Control(Hosting(own), own, shared(own)), bind(host, port), grace_seconds=1, hosts=own.hosts)
 
 
 def shared(own: Settings) -> str:

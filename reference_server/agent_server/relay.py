@@ -16,7 +16,7 @@ from collections.abc import Mapping
 from typing import Any
 from urllib.parse import urlsplit
 
-from reference_server.core.control import LEASE_SECONDS, MEMBERS
+from reference_server.agent_server.control import LEASE_SECONDS, MEMBERS
 
 #: How often the first process hears of this one, and how long each of its answers may take.
 BEAT_SECONDS = LEASE_SECONDS / 5
@@ -38,8 +38,8 @@ class JoinError(Exception):
     """The first process cannot be reached or does not want us. The text says why."""
 
 
-class Front:
-    """One process that joined: a relay with a place in somebody else's simulation."""
+class Relay:
+    """One process that joined: a relay with a place in the simulation of another process."""
 
     def __init__(self, url: str, texts: Mapping[str, str], secret: str = "") -> None:
         """Prepare to join the process at `url`, which wants `secret`, with what this one says of itself, by field name."""
@@ -116,7 +116,7 @@ class Front:
         except OSError:
             pass
         except asyncio.CancelledError:
-            writer.transport.abort()  # it ends here: whoever awaits this task is asyncio, which would tell of it as of a fault
+            writer.transport.abort()  # it ends here: asyncio awaits this task, and would report it as a fault
         finally:
             self._connections.pop(task, None)
             writer.close()

@@ -23,8 +23,13 @@ BUDGET_SECONDS = 0.15
 SLICE_SECONDS = 1.0
 
 
+def same(virtual: float) -> float:
+    """Return the time as it is: virtual time is told as such."""
+    return virtual
+
+
 class Cut(Exception):  # noqa: N818 - an end, not an error
-    """The server ends, and whoever waits for something that may go on for ever must not."""
+    """The server ends: a wait for something that may go on for ever is cut."""
 
 
 class Simulation(Protocol):
@@ -49,7 +54,7 @@ class Still:
         self.now = max(self.now, until)
 
 
-class Pace:
+class Clock:
     """Advances a simulation at `scale` virtual seconds per second of `wall`; none before `follow`."""
 
     def __init__(
@@ -71,7 +76,7 @@ class Pace:
         return virtual + (self._wall() - wall) * self._scale
 
     def unix(self, virtual: float) -> float:
-        """Unix time on the wall at which it is, or was, `virtual`: what a start time says to whoever has no other clock."""
+        """Unix time on the wall at which it is, or was, `virtual`: what a start time says to readers without the virtual clock."""
         return time.time() - (self.now() - virtual) / self._scale
 
     def advance(self) -> float:

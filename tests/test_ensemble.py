@@ -9,10 +9,10 @@ from typing import Any
 import pytest
 import requests
 
-from reference_server import settings
+from reference_server.agent_server import settings
 from reference_server.core.serve import Running, bind
-from reference_server.scenarios.whole import Whole
-from reference_server.scenarios.whole_app import WholeApp
+from reference_server.scenarios.ensemble import Ensemble
+from reference_server.scenarios.ensemble_app import EnsembleApp
 from testbed.exposition import Family, parse
 from testbed.servers import wait_until
 
@@ -24,14 +24,14 @@ class Stage:
         self.seconds = 1000.0
         self.scale = scale
         own = settings.read({"scenario": scenario, "time_scale": str(scale), "whole": "true"}, {})
-        self.whole = Whole(own, wall=lambda: self.seconds)
+        self.whole = Ensemble(own, wall=lambda: self.seconds)
 
     def play(self, minutes: float) -> None:
         """Let virtual time pass, in steps that the pace's budget allows: the server's own thread follows the clock."""
         until = self.whole.elapsed_seconds + 60 * minutes
         while (left := until - self.whole.elapsed_seconds) > 0:
             self.seconds += min(60.0, left) / self.scale
-            wait_until(lambda: self.whole.now >= self.whole.pace.now(), what="the server to follow", limit_seconds=30)
+            wait_until(lambda: self.whole.now >= self.whole.clock.now(), what="the server to follow", limit_seconds=30)
 
 
 def targets(running: Running) -> dict[str, Mapping[str, str]]:
@@ -51,7 +51,7 @@ def page(running: Running, labels: Mapping[str, str]) -> dict[str, Family]:
 def stage(request: pytest.FixtureRequest) -> Iterator[tuple[Stage, Running]]:
     """A scenario, by its id, and its server."""
     made = Stage(request.param)
-    with Running(WholeApp(made.whole), bind("127.0.0.1", 0)) as running:
+    with Running(EnsembleApp(made.whole), bind("127.0.0.1", 0)) as running:
         yield made, running
 
 
@@ -166,6 +166,6 @@ def test_other_paths_get_a_clean_answer(stage: tuple[Stage, Running], method: st
 def test_its_clock_runs_by_itself() -> None:
     """Nobody needs to ask for time to pass."""
     own = settings.read({"scenario": "calm", "time_scale": "600"}, {})
-    whole = Whole(own)
-    with Running(WholeApp(whole), bind("127.0.0.1", 0)):
+    whole = Ensemble(own)
+    with Running(EnsembleApp(whole), bind("127.0.0.1", 0)):
         wait_until(lambda: whole.elapsed_seconds > 60, what="a virtual minute", limit_seconds=20)

@@ -7,37 +7,37 @@ import re
 from reference_server.core.asgi import OK, Receive, Scope, Send, address_of, refuse, tell
 from reference_server.core.background import Background
 from reference_server.core.switch import NOT_ALLOWED, NOT_FOUND, SCENARIO, SCENARIOS, expectations, switch
-from reference_server.scenarios.whole import Whole
+from reference_server.scenarios.ensemble import Ensemble
 
 PAGE = re.compile(r"/processes/([^/]+)/([^/]+)/metrics")
 UNREACHABLE = 503
 
 
-class WholeApp:
+class EnsembleApp:
     """The ASGI app; its clock runs with its lifespan."""
 
-    def __init__(self, whole: Whole) -> None:
+    def __init__(self, ensemble: Ensemble) -> None:
         self.background = Background()
-        self._whole = whole
+        self._ensemble = ensemble
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer."""
-        whole = self._whole
+        ensemble = self._ensemble
         if scope["type"] == "lifespan":
             await self._live(receive, send)
         elif scope["type"] != "http":
             await send({"type": "websocket.close"})
         elif scope["path"] == SCENARIO:
-            await switch(whole, scope, receive, send)
+            await switch(ensemble, scope, receive, send)
         elif scope["path"].startswith(SCENARIOS):
-            await expectations(whole, scope, send)
+            await expectations(ensemble, scope, send)
         elif scope["method"] != "GET":
             await refuse(send, NOT_ALLOWED, "Method Not Allowed")
         elif found := PAGE.fullmatch(scope["path"]):
-            await _page(whole, found[1], found[2], send)
+            await _page(ensemble, found[1], found[2], send)
         elif scope["path"] == "/targets":
-            whole.pace.advance()
-            await tell(send, whole.discovery(address_of(scope["server"])))
+            ensemble.clock.advance()
+            await tell(send, ensemble.discovery(address_of(scope["server"])))
         elif scope["path"] in {"/", "/ok"}:
             await tell(send, {"ok": True, "services": {}})
         else:
@@ -45,15 +45,15 @@ class WholeApp:
 
     async def _live(self, receive: Receive, send: Send) -> None:
         await receive()
-        self.background.start("the clock", self._whole.pace.run())
+        self.background.start("the clock", self._ensemble.clock.run())
         await send({"type": "lifespan.startup.complete"})
         await receive()
         await self.background.end()
         await send({"type": "lifespan.shutdown.complete"})
 
 
-async def _page(whole: Whole, deployment: str, instance: str, send: Send) -> None:
-    found = await whole.scrape(deployment, instance)
+async def _page(ensemble: Ensemble, deployment: str, instance: str, send: Send) -> None:
+    found = await ensemble.scrape(deployment, instance)
     if found is None:
         await refuse(send, NOT_FOUND, "no such process")
         return

@@ -7,13 +7,29 @@ Reads nothing by itself: both come as arguments.
 
 from __future__ import annotations
 
-import math
 import re
 import uuid
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from reference_server.agent_server import versions
+from reference_server.core.settings import (
+    BOOLEAN,
+    COUNT,
+    HOST,
+    HOSTS,
+    PORT,
+    SCENARIO,
+    SEED,
+    TIME_SCALE,
+    Field,
+    SettingsError,
+    boolean,
+    integer,
+    one_of,
+    positive,
+    sources,
+)
 
 ROLES = ("combined", "api", "queue")
 RUNTIMES = ("postgres", "inmem")
@@ -25,11 +41,7 @@ DEVELOPMENT = ("dev", "dev_free")
 #: Where the metrics push goes when nothing else is said, as in the real server.
 DATADOG_HOST = "otlp.us5.datadoghq.com"
 
-#: The words that the real server takes for a switch (Starlette's `Config`).
-BOOLEANS = {"true": True, "1": True, "false": False, "0": False}
-
 TIERS = (1, 4)
-HIGHEST_PORT = 65535
 
 #: Largest fleet: ten times the one that the benchmark holds against its bounds.
 LARGEST_FLEET = 10_000
@@ -37,14 +49,6 @@ LARGEST_FLEET = 10_000
 
 #: Most runs that one process executes at once.
 MOST_SLOTS = 10_000
-
-
-class SettingsError(Exception):
-    """Values that cannot be used; `problems` has one sentence each: the name, the value, what is wanted."""
-
-    def __init__(self, problems: list[str]) -> None:
-        super().__init__("\n".join(problems))
-        self.problems = problems
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,47 +131,6 @@ class Settings:
         return self.expose_internal and self.era == "new"
 
 
-@dataclass(frozen=True, slots=True)
-class Field:
-    """How one field is written: its flag, its variables (the first that is not empty wins), its reader."""
-
-    name: str
-    flag: str
-    variables: tuple[str, ...]
-    read: Callable[[str], object]
-    wanted: str
-
-
-def _boolean(text: str) -> bool:
-    return BOOLEANS[text.lower()]
-
-
-def _one_of(words: tuple[str, ...]) -> Callable[[str], str]:
-    def read(text: str) -> str:
-        if text not in words:
-            raise ValueError(text)
-        return text
-
-    return read
-
-
-def _whole(low: int, high: float = math.inf) -> Callable[[str], int]:
-    def read(text: str) -> int:
-        value = int(text)
-        if not low <= value <= high:
-            raise ValueError(text)
-        return value
-
-    return read
-
-
-def _positive(text: str) -> float:
-    value = float(text)
-    if not 0 < value < math.inf:
-        raise ValueError(text)
-    return value
-
-
 def _tier(text: str) -> int:
     return min(max(int(text), TIERS[0]), TIERS[1])
 
@@ -197,25 +160,11 @@ def _url(text: str) -> str:
     return text.removesuffix("/")
 
 
-def _hosts(text: str) -> tuple[str, ...]:
-    names = tuple(name.strip().lower() for name in text.split(",") if name.strip())
-    if not all(re.fullmatch(r"[a-z0-9._-]+", name) for name in names):
-        raise ValueError(text)
-    return names
-
-
-def _text(text: str) -> str:
-    return text
-
-
-_BOOLEAN = "true, 1, false or 0"
-_COUNT = "a whole number, at least 1"
-
 #: Every field, in the order in which problems are told.
 FIELDS = (
-    Field("role", "--role", ("AGENT_REFERENCE_ROLE",), _one_of(ROLES), "combined, api or queue"),
-    Field("runtime", "--runtime", ("AGENT_REFERENCE_RUNTIME",), _one_of(RUNTIMES), "postgres or inmem"),
-    Field("era", "--era", ("AGENT_REFERENCE_ERA",), _one_of(ERAS), "new (0.11.0 and later) or old"),
+    Field("role", "--role", ("AGENT_REFERENCE_ROLE",), one_of(ROLES), "combined, api or queue"),
+    Field("runtime", "--runtime", ("AGENT_REFERENCE_RUNTIME",), one_of(RUNTIMES), "postgres or inmem"),
+    Field("era", "--era", ("AGENT_REFERENCE_ERA",), one_of(ERAS), "new (0.11.0 and later) or old"),
     Field(
         "version",
         "",
@@ -223,51 +172,48 @@ FIELDS = (
         versions.read,
         f"a version from {versions.OLDEST} on",
     ),
-    Field("host", "--host", ("LANGGRAPH_SERVER_HOST",), _text, "an address to listen on"),
-    Field("port", "--port", ("PORT",), _whole(0, HIGHEST_PORT), "a port, 0 to 65535"),
-    Field("scenario", "--scenario", ("AGENT_REFERENCE_SCENARIO",), _text, "a scenario's name or file"),
-    Field("time_scale", "--time-scale", ("AGENT_REFERENCE_TIME_SCALE",), _positive, "a number above 0"),
-    Field("seed", "--seed", ("AGENT_REFERENCE_SEED",), int, "a whole number"),
+    HOST,
+    PORT,
+    SCENARIO,
+    TIME_SCALE,
+    SEED,
     Field("join", "--join", ("AGENT_REFERENCE_JOIN",), _url, "http://host:port of the first process"),
-    Field("fleet", "--fleet", ("AGENT_REFERENCE_FLEET",), _whole(0, LARGEST_FLEET), f"0 to {LARGEST_FLEET} servers"),
-    Field("whole", "--whole", ("AGENT_REFERENCE_WHOLE",), _boolean, _BOOLEAN),
-    Field("coordinate", "--coordinate", ("AGENT_REFERENCE_COORDINATE",), _boolean, _BOOLEAN),
-    Field("secret_file", "--secret-file", ("AGENT_REFERENCE_SECRET_FILE",), _text, "a file"),
-    Field("hosts", "--hosts", ("AGENT_REFERENCE_HOSTS",), _hosts, "host names with commas between them"),
+    Field("fleet", "--fleet", ("AGENT_REFERENCE_FLEET",), integer(0, LARGEST_FLEET), f"0 to {LARGEST_FLEET} servers"),
+    Field("whole", "--whole", ("AGENT_REFERENCE_WHOLE",), boolean, BOOLEAN),
+    Field("coordinate", "--coordinate", ("AGENT_REFERENCE_COORDINATE",), boolean, BOOLEAN),
+    Field("secret_file", "--secret-file", ("AGENT_REFERENCE_SECRET_FILE",), str, "a file"),
+    HOSTS,
     Field("metric_prefix", "", ("METRIC_PREFIX",), _prefix, "what a metric name may start with, such as lg_api_"),
-    Field("expose_internal", "", ("EXPOSE_INTERNAL_METRICS_PROMETHEUS",), _boolean, _BOOLEAN),
+    Field("expose_internal", "", ("EXPOSE_INTERNAL_METRICS_PROMETHEUS",), boolean, BOOLEAN),
     Field("max_tier", "", ("METRIC_MAX_EMITTING_TIER",), _tier, "a whole number; it is clamped to 1..4"),
-    Field("deployment_type", "", ("LSD_DEPLOYMENT_TYPE",), _text, "a text"),
+    Field("deployment_type", "", ("LSD_DEPLOYMENT_TYPE",), str, "a text"),
     Field("project_id", "", ("LANGSMITH_HOST_PROJECT_ID",), _project, "a UUID, or nothing"),
-    Field("revision_id", "", ("LANGSMITH_HOST_REVISION_ID",), _text, "a text"),
-    Field("project_name", "", ("LANGSMITH_HOST_PROJECT_NAME",), _text, "a text"),
-    Field("pod_name", "", ("HOSTNAME",), _text, "a text"),
-    Field("slots", "", ("N_JOBS_PER_WORKER",), _whole(0, MOST_SLOTS), "a whole number, 0 on an api process"),
-    Field("stats_interval_seconds", "", ("STATS_INTERVAL_SECS",), _whole(1), f"{_COUNT} (seconds)"),
-    Field("buffer_events", "", ("LSD_PROTOCOL_V2_BUFFER_SIZE",), _whole(1), f"{_COUNT} (events)"),
-    Field("max_retries", "", ("BG_JOB_MAX_RETRIES",), _whole(0), "a whole number, at least 0"),
-    Field("timeout_seconds", "", ("BG_JOB_TIMEOUT_SECS",), _positive, "a number above 0 (seconds)"),
-    Field("grace_seconds", "", ("BG_JOB_SHUTDOWN_GRACE_PERIOD_SECS",), _whole(0), "a whole number (seconds)"),
-    Field("async_publish_queue", "", ("FF_ASYNC_PUBLISH_QUEUE",), _boolean, _BOOLEAN),
+    Field("revision_id", "", ("LANGSMITH_HOST_REVISION_ID",), str, "a text"),
+    Field("project_name", "", ("LANGSMITH_HOST_PROJECT_NAME",), str, "a text"),
+    Field("pod_name", "", ("HOSTNAME",), str, "a text"),
+    Field("slots", "", ("N_JOBS_PER_WORKER",), integer(0, MOST_SLOTS), "a whole number, 0 on an api process"),
+    Field("stats_interval_seconds", "", ("STATS_INTERVAL_SECS",), integer(1), f"{COUNT} (seconds)"),
+    Field("buffer_events", "", ("LSD_PROTOCOL_V2_BUFFER_SIZE",), integer(1), f"{COUNT} (events)"),
+    Field("max_retries", "", ("BG_JOB_MAX_RETRIES",), integer(0), "a whole number, at least 0"),
+    Field("timeout_seconds", "", ("BG_JOB_TIMEOUT_SECS",), positive, "a number above 0 (seconds)"),
+    Field("grace_seconds", "", ("BG_JOB_SHUTDOWN_GRACE_PERIOD_SECS",), integer(0), "a whole number (seconds)"),
+    Field("async_publish_queue", "", ("FF_ASYNC_PUBLISH_QUEUE",), boolean, BOOLEAN),
     Field("mount_prefix", "", ("MOUNT_PREFIX",), _mount, "a path that starts with / and is not below /noauth"),
-    Field("max_body_bytes", "", ("HTTP_MAX_REQUEST_BODY_BYTES",), _whole(1), f"{_COUNT} (bytes)"),
-    Field("datadog_key", "", ("CUSTOM_LSD_DD_API_KEY", "LSD_DD_API_KEY"), _text, "a key"),
-    Field("datadog_host", "", ("CUSTOM_LSD_DD_ENDPOINT", "LSD_DD_ENDPOINT"), _text, "a host name"),
+    Field("max_body_bytes", "", ("HTTP_MAX_REQUEST_BODY_BYTES",), integer(1), f"{COUNT} (bytes)"),
+    Field("datadog_key", "", ("CUSTOM_LSD_DD_API_KEY", "LSD_DD_API_KEY"), str, "a key"),
+    Field("datadog_host", "", ("CUSTOM_LSD_DD_ENDPOINT", "LSD_DD_ENDPOINT"), str, "a host name"),
     Field(
         "datadog_scheme",
         "",
         ("AGENT_REFERENCE_DD_SCHEME",),
-        _one_of(("https", "http")),
+        one_of(("https", "http")),
         "https, or http in a test",
     ),
-    Field("datadog_interval_seconds", "", ("AGENT_REFERENCE_DD_INTERVAL",), _positive, "a number above 0 (seconds)"),
+    Field("datadog_interval_seconds", "", ("AGENT_REFERENCE_DD_INTERVAL",), positive, "a number above 0 (seconds)"),
 )
 
 #: What a process that joins a deployment says for itself: its role with its slots, and who it is.
 OWN = frozenset({"role", "slots", "pod_name", "project_name", "project_id", "revision_id", "deployment_type"})
-
-#: Fields for which an empty text counts as unset, so that the next source is asked.
-_EMPTY_IS_UNSET = {"datadog_key", "datadog_host", "host", "scenario", "join", "secret_file"}
 
 
 def read(flags: Mapping[str, str], environment: Mapping[str, str]) -> Settings:
@@ -302,13 +248,6 @@ def texts(flags: Mapping[str, str], environment: Mapping[str, str]) -> dict[str,
     """Every field that is given, as text by its name: flags that say the same as both arguments together."""
     found = {field.name: sources(field, flags, environment) for field in FIELDS}
     return {name: sources[0][1] for name, sources in found.items() if sources}
-
-
-def sources(field: Field, flags: Mapping[str, str], environment: Mapping[str, str]) -> list[tuple[str, str]]:
-    """Where a field is written and what stands there, the winner first."""
-    found = [(field.flag, flags[field.name])] if field.name in flags else []
-    found += [(name, environment[name]) for name in field.variables if name in environment]
-    return [pair for pair in found if pair[1] or field.name not in _EMPTY_IS_UNSET]
 
 
 def _settle_role(values: dict[str, object], problems: list[str]) -> None:

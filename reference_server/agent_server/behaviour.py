@@ -43,11 +43,11 @@ Make = Callable[[], Any]
 
 
 @dataclass(frozen=True, slots=True)
-class Act:
+class Behaviour:
     """One run: what was asked for.
 
     Attributes:
-        name: The act.
+        name: What the input names under `act`.
         amount: Seconds, steps or events.
         given: The whole input.
         modes: Stream modes that the caller wants.
@@ -179,7 +179,7 @@ def _interrupt() -> dict[str, Any]:
     return {"value": QUESTION, "id": INTERRUPT, "response_schema": None}
 
 
-def act(body: Mapping[str, Any], base: Mapping[str, Any]) -> Act:
+def behaviour(body: Mapping[str, Any], base: Mapping[str, Any]) -> Behaviour:
     """Read what a request asks of the graph; what it says wrongly is taken for unsaid."""
     given = body.get("input")
     given = given if isinstance(given, Mapping) else {}
@@ -188,7 +188,7 @@ def act(body: Mapping[str, Any], base: Mapping[str, Any]) -> Act:
     config = body.get("config")
     limit = config.get("recursion_limit") if isinstance(config, Mapping) else None
     modes = body.get("stream_mode") or ["values"]
-    return Act(
+    return Behaviour(
         name=str(given.get("act", "succeed")),
         amount=amount,
         given=given,

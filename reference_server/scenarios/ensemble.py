@@ -15,37 +15,38 @@ from urllib.parse import quote
 from generator.catalogue import load
 from reference_server.agent_server import hosting
 from reference_server.agent_server.meta import CONTENT_TYPES
-from reference_server.agent_server.monitoring import Scrape, Target
+from reference_server.agent_server.settings import Settings
 from reference_server.agent_server.simulation import Deployment
-from reference_server.core.pace import Pace
-from reference_server.scenarios.scenario import Scenario
-from reference_server.settings import Settings
+from reference_server.core.clock import Clock
+from reference_server.core.scenario import Scenario
+from reference_server.core.scraping import Scrape, Target
+from reference_server.scenarios import library
 
 #: A scrape that takes less is answered at once.
 NOTICEABLE_SECONDS = 0.5
 
 
-class Whole:
+class Ensemble:
     """Plays a scenario at the time scale of the settings. What the deployments are like, the scenario alone says."""
 
     def __init__(self, settings: Settings, *, wall: Callable[[], float] = time.monotonic) -> None:
         self._seed = settings.seed
         self._metrics = load().systems["agent_server"].metrics
-        self.pace = Pace(time.time(), settings.time_scale, wall)
+        self.clock = Clock(time.time(), settings.time_scale, wall)
         self.deployments: list[Deployment] = []
-        self.switch(hosting.scenario(settings))
+        self.switch(hosting.scenario(settings, library))
 
     @staticmethod
     def find(word: str) -> Scenario:
         """Return a shipped scenario of the Agent Server; a ScenarioError when there is none of that name."""
-        return hosting.named(word)
+        return hosting.named(word, library)
 
     def switch(self, other: Scenario) -> None:
         """Play another scenario from its beginning: all processes start anew."""
         self.scenario = other
-        made = other.deployments(seed=self._seed, start=self.pace.now(), metrics=self._metrics, wall=self.pace.unix)
+        made = other.deployments(seed=self._seed, start=self.clock.now(), metrics=self._metrics, wall=self.clock.unix)
         self.deployments = [one for one in made if isinstance(one, Deployment)]
-        self.pace.follow(self)
+        self.clock.follow(self)
 
     @property
     def now(self) -> float:
@@ -84,14 +85,14 @@ class Whole:
             What it gave, and the content type of its page.
 
         """
-        self.pace.advance()
+        self.clock.advance()
         one = next((d for d in self.deployments if d.name == deployment), None)
         target = next((t for t in one.targets() if t.instance == instance), None) if one else None
         if one is None or target is None:
             return None
         found = one.scrape(target)
         if found.duration_seconds > NOTICEABLE_SECONDS:
-            await self.pace.sleep(found.duration_seconds)
+            await self.clock.sleep(found.duration_seconds)
         return found, CONTENT_TYPES[target.processes[0].settings.era if target.processes else "new"]
 
 

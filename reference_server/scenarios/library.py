@@ -19,7 +19,7 @@ from reference_server.agent_server import scenario as agent_server
 from reference_server.core.rates import scenario as services
 from reference_server.core.scenario import SEVERITIES, Expectation, Plan, Scenario, ScenarioError
 from reference_server.core.timeline import duration
-from reference_server.scenarios.systems import model
+from reference_server.scenarios.systems import SYSTEMS, model
 
 FOLDER = Path(__file__).parent
 
@@ -115,12 +115,16 @@ def read(path: str, text: str) -> Scenario:
     schema = agent_server.SCHEMA if system == AGENT_SERVER else services.SCHEMA
     if not problems:
         problems += [problem for _, problem in against(document, schema)]
-    if not problems and system == AGENT_SERVER:
-        problems += agent_server.contradictions(document)
-        problems += _untimely(document)
-    elif not problems:
-        problems += services.contradictions(document, model(system))
-        problems += _untimely(document)
+    if not problems and system not in SYSTEMS:
+        fix = nearest(system, SYSTEMS, otherwise=f"use one of {', '.join(SYSTEMS)}")
+        problems.append(document.problem(("system",), f"there is no system {system!r}", fix))
+    if not problems:
+        special = (
+            agent_server.contradictions(document)
+            if system == AGENT_SERVER
+            else services.contradictions(document, model(system))
+        )
+        problems += [*special, *_untimely(document)]
     if problems:
         raise ScenarioError(problems)
     data = _seconds(document.data)

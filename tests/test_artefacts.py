@@ -164,7 +164,7 @@ def test_what_the_configuration_makes_impossible_is_left_out_and_told(configured
         ("roles: [queue]", "AgentServerAvailabilityBurn1h", "AgentServerRunTimeouts"),
         ("runtimes: [inmem]", "AgentServerPgPoolErrors", "AgentServerRunTimeouts"),
         ("versions: old", "AgentServerStreamDataLoss", "AgentServerPgPoolErrors"),
-        ("switches: []", "Free places in the publish queue", "AgentServerPgPoolErrors"),
+        ("switches: []", "Publish queue free slots", "AgentServerPgPoolErrors"),
     ],
 )
 def test_each_restriction_takes_what_it_must(

@@ -72,7 +72,7 @@ def ungraded(board: Json) -> None:
 
 
 def steps(board: Json) -> None:
-    panel(board, "5xx share")["fieldConfig"]["defaults"]["thresholds"]["steps"].append({"color": "blue", "value": 0.01})
+    panel(board, "5xx ratio")["fieldConfig"]["defaults"]["thresholds"]["steps"].append({"color": "blue", "value": 0.01})
 
 
 def rule(field: str, value: Json) -> Callable[[Json], None]:

@@ -13,7 +13,7 @@ from generator.catalogue import Catalogue
 from generator.config.site import Site, reasons
 from generator.promql import quantile, rate, total
 
-EMPTY = "Empty when "
+EMPTY = "**Empty** when "
 
 
 def made(site: Site, *titles: str, variables: tuple[str, ...] = WIDE) -> Board:
@@ -66,17 +66,20 @@ def test_variables_are_chained_and_the_unused_are_left_out(site: Site) -> None:
 
 
 def test_a_description_says_why_a_panel_may_be_empty(site: Site) -> None:
-    """Help, note, reasons in words, and the series: nobody must guess."""
+    """What it shows, a note, what is normal, what to do otherwise, when it is empty, and the series: nobody must guess."""
     lg = site.system("agent_server")
     shown = lines("w", quantile(0.95, lg["run_queue_wait_time_1st_attempt"])).noting("A note.")
+    shown = shown.normal("Below a second.", "Add slots.", alert="AgentServerQueueWaitExtreme")
     found = board(
         site, "agent_server_x", "X", system="agent_server", about="x", rows=[row("R", shown)]
     ).dashboard.panels[1]
 
     assert found.description.split("\n\n") == [
-        "Time from a run's creation to its first pick-up by a worker slot, recorded at the pick-up.",
+        "95th percentile of time from a run's creation to its first pick-up by a worker slot, recorded at the pick-up.",
         "A note.",
-        "Empty when the runtime is inmem; or no process of role combined or queue is scraped; or nothing of the kind "
+        "**Normal:** Below a second.",
+        "**Otherwise:** Add slots. Alert: AgentServerQueueWaitExtreme.",
+        "**Empty** when the runtime is inmem; or no process of role combined or queue is scraped; or nothing of the kind "
         "happened since the processes started.",
         "Reads lg_api_run_queue_wait_time_1st_attempt.",
     ]

@@ -9,9 +9,10 @@ from dataclasses import dataclass, replace
 from grafanalib import core as g
 
 from generator.boards import grafana
+from generator.boards.description import description
 from generator.boards.panels import RATE_INTERVAL, Shown
 from generator.catalogue import Matcher, Metric
-from generator.config.site import Site, reasons
+from generator.config.site import Site
 from generator.promql import select
 from generator.promql.query import Scope, here, within_retention
 from generator.promql.several import ups
@@ -261,7 +262,7 @@ def _lines(site: Site, panels: Sequence[Shown], scope: Scope, stem: str, top: in
         height = max(shown.size[1] for shown in line)
         x = 0
         for shown in line:
-            made = grafana.every(shown.make(shown.possible, scope, _description(site, shown)), interval)
+            made = grafana.every(shown.make(shown.possible, scope, description(site, shown)), interval)
             made.id, made.gridPos = _id(stem, shown.title), g.GridPos(h=height, w=shown.size[0], x=x, y=top)
             out.append(made)
             x += shown.size[0]
@@ -272,21 +273,3 @@ def _lines(site: Site, panels: Sequence[Shown], scope: Scope, stem: str, top: in
 def _id(stem: str, title: str) -> int:
     """Return an id that stays when panels are added, moved or removed: links and alerts may point at it."""
     return zlib.crc32(f"{stem}/{title}".encode()) % 900_000 + 100_000
-
-
-def _description(site: Site, shown: Shown) -> str:
-    """What is shown, what to know about it, and why it may be empty. Markdown."""
-    helps = list(dict.fromkeys(q.help for q in shown.possible))
-    if shown.columns:
-        held = [(name, q) for name, q in zip(shown.columns, shown.queries, strict=True) if not q.missing]
-        helps = ["\n".join(f"- **{name}**: {q.help}" for name, q in held)]
-    metrics = list(dict.fromkeys(m for q in shown.possible for m in q.metrics))
-    why_empty = dict.fromkeys(r for m in metrics for r in reasons(m, site.catalogue.systems[m.system]))
-    if any(q.recorded for q in shown.possible):
-        why_empty = {"the recording rules are not loaded": None, **why_empty}
-    parts = [" ".join(helps), shown.note]
-    if why_empty:
-        parts.append("Empty when " + "; or ".join(why_empty) + ".")
-    if metrics:
-        parts.append("Reads " + ", ".join(dict.fromkeys(m.full_name for m in metrics)) + ".")
-    return "\n\n".join(part for part in parts if part)

@@ -34,8 +34,12 @@ class Shown:
         queries: What it shows; the impossible ones are dropped.
         make: Scope and description in, grafanalib panel out.
         size: Width and height in grid units, of 24 columns.
-        note: What a reader must know beyond the queries' own help.
+        note: What a reader must know beyond what the queries say of themselves.
         columns: Headers of a table, one per query.
+        usual: What is normal.
+        action: What to do when it is not.
+        alerts: Names of the alerts that watch it; their runbooks say the rest.
+        instant: It shows this moment and no past.
 
     """
 
@@ -45,6 +49,10 @@ class Shown:
     size: tuple[int, int]
     note: str = ""
     columns: tuple[str, ...] = ()
+    usual: str = ""
+    action: str = ""
+    alerts: tuple[str, ...] = ()
+    instant: bool = False
 
     @property
     def possible(self) -> tuple[Query, ...]:
@@ -58,6 +66,10 @@ class Shown:
     def noting(self, note: str) -> Shown:
         """Return the panel with a note in its description."""
         return replace(self, note=note)
+
+    def normal(self, usual: str, action: str = "", *, alert: str | tuple[str, ...] = ()) -> Shown:
+        """Return the panel with what is normal, what to do otherwise, and the alerts that watch it."""
+        return replace(self, usual=usual, action=action, alerts=(alert,) if isinstance(alert, str) else alert)
 
 
 def lines(
@@ -118,7 +130,7 @@ def stat(title: str, *queries: Query, limit: Limit | None = None, bad: str = "ab
             description=description,
         )
 
-    return Shown(title, queries, make, (4, 4))
+    return Shown(title, queries, make, (4, 4), instant=True)
 
 
 def bars(title: str, *queries: Query, limit: Limit | None = None, bad: str = "above") -> Shown:
@@ -142,7 +154,7 @@ def bars(title: str, *queries: Query, limit: Limit | None = None, bad: str = "ab
             description=description,
         )
 
-    return Shown(title, queries, make, (8, 8))
+    return Shown(title, queries, make, (8, 8), instant=True)
 
 
 def heat(title: str, buckets: Query) -> Shown:
@@ -291,7 +303,7 @@ def text(title: str, content: str) -> Shown:
             description=description,
         )
 
-    return Shown(title, (), make, (24, 4), note="What this board is for.")
+    return Shown(title, (), make, (24, 4), note=f"{title}.")
 
 
 def _width(column: Column) -> int:

@@ -10,6 +10,7 @@ from generator.catalogue import Limit, Metric
 from generator.config.site import Site
 from generator.promql import count, falls, lowest, peak, rate, restarts, total
 from generator.promql.query import Query
+from generator.rules import presence
 
 #: 1 is well and 0 is not.
 THERE = Limit("there", 1, "none", "0 says that something does not answer, or did not load.")
@@ -36,24 +37,45 @@ def in_turn(site: Site, system: str) -> Query:
 def scraped(site: Site, system: str) -> tuple[Shown, ...]:
     """Panels: how many targets there are, and how many answer."""
     up = site.system("prometheus", on=system)["up"]
-    return (stat("Targets", count(up)), stat("Targets up", total(up)))
+    return (
+        stat("Targets", count(up).about("Targets that are scraped.")).normal(
+            "As many as processes run.",
+            "Compare with the orchestrator.",
+            alert=f"{presence.stem(site, system)}TargetsMissing",
+        ),
+        stat("Targets up", total(up).about("Targets that answered the last scrape.")).normal(
+            "As many as targets.", alert=f"{presence.stem(site, system)}TargetDown"
+        ),
+    )
 
 
 def over_time(site: Site, system: str) -> Shown:
     """Panel: which target answered when; where several have one address, whether all did."""
     up = site.system("prometheus", on=system)["up"]
-    return state("Targets over time", lowest(up, by=each(site, system)), UP)
+    answered = lowest(up, by=each(site, system)).about("Whether every scrape of a target was answered.")
+    return state("Uptime of targets", answered, UP).normal(
+        "Up, with short gaps at rollouts.",
+        "Read the end of the process's log.",
+        alert=f"{presence.stem(site, system)}TargetDown",
+    )
 
 
 def living(site: Site, system: str) -> tuple[Shown, ...]:
     """Panels: restarts and start times."""
     proc, by = site.system("process", on=system), each(site, system)
     started = proc["process_start_time_seconds"]
+    loop = "AgentServerRestartLoop" if system == "agent_server" else ()
     return (
-        lines(
-            "Restarts at one address", restarts(started, by=by).over("1h"), limit=site.limit("restarts_per_hour")
-        ).noting(f"Over {site.timing.said('1h')}."),
-        lines("Started", peak(started, by=by) * 1000),
+        lines("Restarts at one address", restarts(started, by=by).over("1h"), limit=site.limit("restarts_per_hour"))
+        .noting(f"Over {site.timing.said('1h')}.")
+        .normal(
+            "0 but for rollouts.",
+            "Read the end of the log before the restart: out of memory, or a failed probe.",
+            alert=loop,
+        ),
+        lines("Start time", peak(started, by=by) * 1000).normal(
+            "A flat line since the last rollout.", "A step is a restart."
+        ),
     )
 
 
@@ -61,21 +83,41 @@ def costing(site: Site, system: str) -> tuple[Shown, ...]:
     """Panels: series of the pages, and processor, memory and files of the processes."""
     up, proc, by = site.system("prometheus", on=system), site.system("process", on=system), each(site, system)
     used = peak(proc["process_open_fds"], by=by) / peak(proc["process_max_fds"], by=by)
+    large, blocked, files = (
+        (f"AgentServer{what}" if system == "agent_server" else ())
+        for what in ("ScrapeTooLarge", "EventLoopBlocked", "FileDescriptorsHigh")
+    )
     return (
-        stat("Series", total(up["scrape_samples_post_metric_relabeling"])),
+        stat("Series", total(up["scrape_samples_post_metric_relabeling"])).normal(
+            "Steady; grows with processes.", "Open series by process."
+        ),
         lines(
             "Series by process",
             total(up["scrape_samples_post_metric_relabeling"], by=by),
             limit=site.limit("scrape_samples"),
+        ).normal(
+            "Flat after the first hours.",
+            "A label whose values grow: list the largest names in Prometheus' TSDB status.",
+            alert=large,
         ),
-        lines("Series before relabelling", total(up["scrape_samples_scraped"], by=by)),
-        lines("New series", total(up["scrape_series_added"], by=by)),
+        lines("Series before relabelling", total(up["scrape_samples_scraped"], by=by)).normal(
+            "As many as after relabelling.", "What is above that is dropped by metric_relabel_configs."
+        ),
+        lines("New series", total(up["scrape_series_added"], by=by)).normal(
+            "Close to 0 but for starts.", "A label whose values come and go."
+        ),
         lines(
             "Scrape duration", peak(up["scrape_duration_seconds"], by=by), limit=site.limit("scrape_duration")
-        ).noting("The page is rendered on the event loop: slow means blocked."),
-        lines("Processor", rate(proc["process_cpu_seconds_total"], by=by)),
-        lines("Memory", peak(proc["process_resident_memory_bytes"], by=by)),
-        lines("Open files against the limit", used, limit=site.limit("open_descriptors")),
+        ).normal("Below half a second.", "A large page, or a process that is too busy to write it.", alert=blocked),
+        lines("CPU usage", rate(proc["process_cpu_seconds_total"], by=by)).normal(
+            "Below the processor's limit; one Python process fills one core.", "Profile the process, or add replicas."
+        ),
+        lines("Memory usage", peak(proc["process_resident_memory_bytes"], by=by)).normal(
+            "Flat after the first hours.", "A slope is a leak: compare with the memory limit of the container."
+        ),
+        lines("Open file descriptors, share of limit", used, limit=site.limit("open_descriptors")).normal(
+            "Below 50 %.", "Look for connections that are never closed, then raise the limit.", alert=files
+        ),
     )
 
 
@@ -93,31 +135,40 @@ def failed(requests: Metric, by: tuple[str, ...]) -> Query:
 def reached(site: Site, system: str) -> list[Column]:
     """Columns: how many targets each deployment has, and how many do not answer."""
     up, by = site.system("prometheus", on=system)["up"], site.identity
-    return [Column("Targets", count(up, by=by)), Column("Down", down(up, by), limit=ANY)]
+    return [
+        Column("Targets", count(up, by=by).about("Targets that are scraped.")),
+        Column("Down", down(up, by), limit=ANY),
+    ]
 
 
 def alerts(site: Site, *systems: str, link: Mapping[str, str] | None = None) -> Shown:
     """Panel: a table of the alerts that fire, of some systems; without any, of all. `link` is label to URL, as in a table."""
     firing = count(site.firing(*systems), by=("severity", "alertname", *site.identity))
     column = Column("Series", firing.about("One row per firing alert."))
-    return table("Firing alerts", [column], sort="severity", link=link)
+    return table("Firing alerts", [column], sort="severity", link=link).normal(
+        "Empty, but for the watchdog.", "Open the runbook of the most severe one: docs/runbooks has one for each alert."
+    )
 
 
 def processes(site: Site, system: str) -> Row:
     """Row: a table of the processes of a deployment, the largest first."""
     up, proc, by = site.system("prometheus", on=system), site.system("process", on=system), each(site, system)
     return row(
-        "Its processes",
+        "Processes",
         table(
-            "Processes",
+            "Resources by process",
             [
-                Column("Up", total(up["up"], by=by)),
-                Column("Started", peak(proc["process_start_time_seconds"], by=by) * 1000),
-                Column("Processor", rate(proc["process_cpu_seconds_total"], by=by)),
-                Column("Memory", peak(proc["process_resident_memory_bytes"], by=by)),
-                Column("Open files", peak(proc["process_open_fds"], by=by)),
-                Column("Scrape took", peak(up["scrape_duration_seconds"], by=by), limit=site.limit("scrape_duration")),
+                Column("Up", total(up["up"], by=by).about("Whether the last scrape was answered.")),
+                Column("Start time", peak(proc["process_start_time_seconds"], by=by) * 1000),
+                Column("CPU usage", rate(proc["process_cpu_seconds_total"], by=by)),
+                Column("Memory usage", peak(proc["process_resident_memory_bytes"], by=by)),
+                Column("Open file descriptors", peak(proc["process_open_fds"], by=by)),
+                Column(
+                    "Scrape duration", peak(up["scrape_duration_seconds"], by=by), limit=site.limit("scrape_duration")
+                ),
             ],
-            sort="Memory",
+            sort="Memory usage",
+        ).normal(
+            "All up, none far from the others.", "One alone: read its log, restart it. All alike: what they share."
         ),
     )

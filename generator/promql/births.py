@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from generator.catalogue import Kind, Metric
 from generator.promql.histograms import OBSERVING, at_edge
 from generator.promql.query import Query, Scope, indented
+from generator.promql.reading import limited
 from generator.promql.series import aggregate, both, need, plain, query, select, target_labels
 from generator.units import number, seconds
 
@@ -46,7 +47,9 @@ def events(metric: Metric, *, by: Sequence[str] = (), unit: str = "", within: fl
     def build(scope: Scope) -> str:
         return aggregate("sum", by, "\n" + indented(both(metric, lambda part: inner(part, scope))) + "\n", metric)
 
-    return query(metric, by, f"{unit or (metric.unit if counter else 'samples')}/s", build)
+    return query(
+        metric, by, f"{unit or (metric.unit if counter else 'samples')}/s", build, measure=_measure(metric, within)
+    )
 
 
 def _with_births(series: str, part: Metric, scope: Scope) -> str:
@@ -59,3 +62,10 @@ def _with_births(series: str, part: Metric, scope: Scope) -> str:
         f"and {on} (({up} offset {window} == 1) or (time() - {start} < {length}))) / {length})\n"
         f"or\nrate({series}[{window}])"
     )
+
+
+def _measure(metric: Metric, within: float | None) -> str:
+    if metric.kind is Kind.COUNTER:
+        return "Rate per second of {}"
+    at_most = "" if within is None else f" of at most {limited(within, metric.unit)}"
+    return f"Observations per second{at_most}; observed is the {{}}"

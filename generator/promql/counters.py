@@ -11,6 +11,8 @@ from generator.units import number, period, seconds
 
 COUNTERS = (Kind.COUNTER,)
 
+_COUNTED = "Increase within the window of {}"
+
 
 def rate(metric: Metric, *, by: Sequence[str] = (), ago: str = "") -> Query:
     """Events (or units) per second, summed over every label not in `by`.
@@ -25,7 +27,13 @@ def rate(metric: Metric, *, by: Sequence[str] = (), ago: str = "") -> Query:
 
     """
     need(metric, COUNTERS, "rate")
-    return query(metric, by, f"{metric.unit}/s", lambda scope: added(metric, by, scope, "rate", ago=ago))
+    return query(
+        metric,
+        by,
+        f"{metric.unit}/s",
+        lambda scope: added(metric, by, scope, "rate", ago=ago),
+        measure=_rate(metric, ago),
+    )
 
 
 def increase(metric: Metric, *, by: Sequence[str] = (), ago: str = "") -> Query:
@@ -41,7 +49,7 @@ def increase(metric: Metric, *, by: Sequence[str] = (), ago: str = "") -> Query:
 
     """
     need(metric, COUNTERS, "increase")
-    return query(metric, by, metric.unit, lambda scope: added(metric, by, scope, "increase", ago=ago))
+    return query(metric, by, metric.unit, lambda scope: added(metric, by, scope, "increase", ago=ago), measure=_COUNTED)
 
 
 def moved(metric: Metric, *, by: Sequence[str] = ()) -> Query:
@@ -69,7 +77,7 @@ def moved(metric: Metric, *, by: Sequence[str] = ()) -> Query:
     def build(scope: Scope) -> str:
         return aggregate("sum", by, both(metric, lambda part: inner(part, scope)), metric)
 
-    return query(metric, by, metric.unit, build)
+    return query(metric, by, metric.unit, build, measure=_COUNTED)
 
 
 def happened(metric: Metric, *, by: Sequence[str] = (), clock: bool = True) -> Query:
@@ -108,7 +116,7 @@ def happened(metric: Metric, *, by: Sequence[str] = (), clock: bool = True) -> Q
     def build(scope: Scope) -> str:
         return aggregate("sum", by, "\n" + indented(both(metric, lambda part: inner(part, scope))) + "\n", metric)
 
-    return query(metric, by, metric.unit, build)
+    return query(metric, by, metric.unit, build, measure=_COUNTED)
 
 
 def spikes(metric: Metric, *, by: Sequence[str] = ()) -> Query:
@@ -122,7 +130,7 @@ def spikes(metric: Metric, *, by: Sequence[str] = ()) -> Query:
     def build(scope: Scope) -> str:
         return aggregate("sum", by, f"max_over_time({select(metric, scope)}{scope.range})", metric)
 
-    return query(metric, by, metric.unit, build)
+    return query(metric, by, metric.unit, build, measure=_COUNTED)
 
 
 def gains(metric: Metric, step: str, *, by: Sequence[str] = ()) -> Query:
@@ -147,7 +155,7 @@ def gains(metric: Metric, step: str, *, by: Sequence[str] = ()) -> Query:
         gained = aggregate("sum", by, f"clamp_min({seen}) - ({seen} offset {step}) or {seen}) * 0), 0)", metric)
         return f"sum_over_time(({gained})[{scope.window}:{step}])"
 
-    return query(metric, by, metric.unit, build)
+    return query(metric, by, metric.unit, build, measure=_COUNTED)
 
 
 def starts(started: Metric, *, by: Sequence[str] = ()) -> Query:
@@ -157,4 +165,9 @@ def starts(started: Metric, *, by: Sequence[str] = ()) -> Query:
     def build(scope: Scope) -> str:
         return aggregate("count", by, select(started, scope), started)
 
-    return query(started, by, "instances", build)
+    return query(started, by, "instances", build, measure="Number of processes that report {}")
+
+
+def _rate(metric: Metric, ago: str) -> str:
+    """Return the measure of a rate in words; processor seconds per second are cores."""
+    return f"{'Cores' if metric.unit == 'seconds' else 'Rate per second'}{ago and f', {ago} ago,'} of {{}}"

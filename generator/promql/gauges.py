@@ -8,9 +8,26 @@ from dataclasses import replace
 from generator.catalogue import Kind, Metric
 from generator.errors import QueryError
 from generator.promql.query import Query, Scope, indented
+from generator.promql.reading import said
 from generator.promql.series import aggregate, both, known, legend, need, query, select, target_labels
 
 GAUGES = (Kind.GAUGE, Kind.INFO)
+
+#: Aggregations in words.
+_OVER = {
+    "sum": "Sum of {}",
+    "max": "Greatest {}",
+    "min": "Least {}",
+    "count": "Number of series of {}",
+    "avg": "Mean of {}",
+}
+#: Functions over the window in words.
+_WORDS = {
+    "changes": "{} (changes within the window)", "resets": "{} (falls within the window)", "avg_over_time": "{} (mean over the window)",
+    "quantile_over_time": "{} (median over the window)", "min_over_time": "{} (least within the window)",
+    "delta": "{} (growth within the window)", "last_over_time": "{} (newest value within the window)",
+    "count_over_time": "{} (samples within the window)",
+}  # fmt: skip
 
 
 def total(metric: Metric | Query, *, by: Sequence[str] = ()) -> Query:
@@ -47,7 +64,7 @@ def level(metric: Metric, *, by: Sequence[str] = ()) -> Query:
         raise QueryError(
             f"{metric.full_name} ({metric.place}) has a meaning per process only", "use peak(), lowest() or each()"
         )
-    return _gauge(metric, by, functions[metric.aggregate])
+    return _gauge(metric, by, functions[metric.aggregate], measure="{}" if metric.aggregate == "global" else "")
 
 
 def peak(metric: Metric | Query, *, by: Sequence[str] = ()) -> Query:
@@ -137,7 +154,9 @@ def age(start_time: Metric, *, by: Sequence[str] = ()) -> Query:
         return f"time() - {aggregate('max', by, newest, start_time)}"
 
     return replace(
-        query(start_time, by, "seconds", build), compound=True, help="Time since the youngest process started."
+        query(start_time, by, "seconds", build),
+        compound=True,
+        reading=said("Time since the youngest process started.").grouped(by),
     )
 
 
@@ -154,13 +173,19 @@ def earlier(metric: Metric, offset: str, *, by: Sequence[str] = ()) -> Query:
 def absent(metric: Metric) -> Query:
     """1 when there is no series at all, else nothing; its labels are those that the selector fixes."""
     need(metric, GAUGES, "absent")
-    return query(metric, (), "none", lambda scope: f"absent({select(metric, scope)})")
+    return query(metric, (), "none", lambda scope: f"absent({select(metric, scope)})", measure="1 where there is no {}")
 
 
 def present(metric: Metric, *, by: Sequence[str] = ()) -> Query:
     """Number of series of a metric of any kind, by `by`: that they exist, whatever their value."""
     suffix = "_count" if "_count" in metric.parts else ""
-    return query(metric, by, "series", lambda scope: aggregate("count", by, select(metric, scope, suffix), metric))
+    return query(
+        metric,
+        by,
+        "series",
+        lambda scope: aggregate("count", by, select(metric, scope, suffix), metric),
+        measure="Number of series of {}",
+    )
 
 
 def distinct(metric: Metric | Query, label: str, *, by: Sequence[str] = ()) -> Query:
@@ -178,7 +203,7 @@ def distinct(metric: Metric | Query, label: str, *, by: Sequence[str] = ()) -> Q
     def build(scope: Scope) -> str:
         return aggregate("count", by, aggregate("count", (*by, label), select(metric, scope, suffix), metric), metric)
 
-    return query(metric, by, "series", build)
+    return query(metric, by, "series", build, measure=f"Number of values of {label} on the series of {{}}")
 
 
 def restarts(start_time: Metric, *, by: Sequence[str] = ()) -> Query:
@@ -188,7 +213,10 @@ def restarts(start_time: Metric, *, by: Sequence[str] = ()) -> Query:
     def build(scope: Scope) -> str:
         return aggregate("sum", by, f"changes({select(start_time, scope)}{scope.range})", start_time)
 
-    return replace(query(start_time, by, "restarts", build), help="Restarts of processes at an unchanged address.")
+    return replace(
+        query(start_time, by, "restarts", build),
+        reading=said("Restarts of processes at an unchanged address, within the window").grouped(by),
+    )
 
 
 def _over_time(metric: Metric, by: Sequence[str], outer: str, function: str, first: str = "") -> Query:
@@ -197,14 +225,15 @@ def _over_time(metric: Metric, by: Sequence[str], outer: str, function: str, fir
             outer, by, both(metric, lambda part: f"{function}({first}{select(part, scope)}{scope.range})"), metric
         )
 
-    return query(metric, by, metric.unit, build)
+    measure = _WORDS[function].format(_OVER[outer])
+    return query(metric, by, metric.unit, build, measure=measure)
 
 
-def _gauge(metric: Metric, by: Sequence[str], function: str) -> Query:
+def _gauge(metric: Metric, by: Sequence[str], function: str, measure: str = "") -> Query:
     def build(scope: Scope) -> str:
         return aggregate(function, by, both(metric, lambda part: select(part, scope)), metric)
 
-    return query(metric, by, metric.unit, build)
+    return query(metric, by, metric.unit, build, measure=measure or _OVER[function])
 
 
 def _extreme(metric: Metric | Query, by: Sequence[str], function: str) -> Query:
@@ -222,4 +251,5 @@ def _put_together(made: Query, by: Sequence[str], function: str) -> Query:
         inner = text(scope)
         return aggregate(function, by, f"\n{indented(inner)}\n" if "\n" in inner else inner, source)
 
-    return replace(made, build=build, labels=tuple(by), legend=legend(by), compound=False)
+    reading = made.reading.of(_OVER[function]).grouped(by)
+    return replace(made, build=build, labels=tuple(by), legend=legend(by), compound=False, reading=reading)

@@ -9,11 +9,14 @@ from decimal import Decimal
 from generator.catalogue import Kind, Limit, Matcher, Metric
 from generator.errors import QueryError
 from generator.promql.query import Query, Scope
+from generator.promql.reading import limited, percentile
 from generator.promql.series import added, aggregate, both, legend, need, query, select
 from generator.units import number
 
 HISTOGRAMS = (Kind.HISTOGRAM,)
 OBSERVING = (Kind.HISTOGRAM, Kind.SUMMARY)
+
+_OBSERVED = "Observations per second; observed is the {}"
 
 #: Powers of ten between which Go, and so Prometheus 3, writes a number without an exponent.
 _SMALL, _LARGE = -4, 6
@@ -26,38 +29,66 @@ def mean(metric: Metric, *, by: Sequence[str] = ()) -> Query:
     def build(scope: Scope) -> str:
         return f"{added(metric, by, scope, 'rate', '_sum')}\n/\n{added(metric, by, scope, 'rate', '_count')}"
 
-    return replace(query(metric, by, metric.unit, build), compound=True)
+    return replace(query(metric, by, metric.unit, build, measure="Mean of {}"), compound=True)
 
 
 def observations(metric: Metric, *, by: Sequence[str] = (), unit: str = "") -> Query:
     """Observations of a histogram or summary per second; `unit` says of what."""
     need(metric, OBSERVING, "observations")
-    return query(metric, by, f"{unit or 'samples'}/s", lambda scope: added(metric, by, scope, "rate", "_count"))
+    return query(
+        metric,
+        by,
+        f"{unit or 'samples'}/s",
+        lambda scope: added(metric, by, scope, "rate", "_count"),
+        measure=_OBSERVED,
+    )
 
 
 def observed(metric: Metric, *, by: Sequence[str] = (), unit: str = "") -> Query:
     """Observations of a histogram or summary within the window; `unit` says of what."""
     need(metric, OBSERVING, "observed")
-    return query(metric, by, unit or "samples", lambda scope: added(metric, by, scope, "increase", "_count"))
+    return query(
+        metric,
+        by,
+        unit or "samples",
+        lambda scope: added(metric, by, scope, "increase", "_count"),
+        measure="Observations within the window of {}",
+    )
 
 
 def volume(metric: Metric, *, by: Sequence[str] = (), ago: str = "") -> Query:
     """Sum of a histogram's or summary's observations per second, in its unit per second; `ago` as for `rate`."""
     need(metric, OBSERVING, "volume")
-    return query(metric, by, f"{metric.unit}/s", lambda scope: added(metric, by, scope, "rate", "_sum", ago=ago))
+    return query(
+        metric,
+        by,
+        f"{metric.unit}/s",
+        lambda scope: added(metric, by, scope, "rate", "_sum", ago=ago),
+        measure="Sum per second of {}",
+    )
 
 
 def amount(metric: Metric, *, by: Sequence[str] = ()) -> Query:
     """Sum of a histogram's or summary's observations within the window, in its unit."""
     need(metric, OBSERVING, "amount")
-    return query(metric, by, metric.unit, lambda scope: added(metric, by, scope, "increase", "_sum"))
+    return query(
+        metric,
+        by,
+        metric.unit,
+        lambda scope: added(metric, by, scope, "increase", "_sum"),
+        measure="Sum within the window of {}",
+    )
 
 
 def buckets(metric: Metric, *, by: Sequence[str] = ()) -> Query:
     """Cumulative bucket rates of a histogram, by `le` and `by`; what `quantile_of` and a heat map read."""
     need(metric, HISTOGRAMS, "buckets")
     return query(
-        metric, ("le", *by), f"{metric.unit}/s", lambda scope: added(metric, ("le", *by), scope, "rate", "_bucket")
+        metric,
+        ("le", *by),
+        f"{metric.unit}/s",
+        lambda scope: added(metric, ("le", *by), scope, "rate", "_bucket"),
+        measure="Distribution of {}",
     )
 
 
@@ -93,6 +124,7 @@ def quantile_of(q: float, rates: Query) -> Query:
         legend=f"p{q * 100:g} {legend(rest)}".strip(),
         edges=rates.metrics[0].buckets,
         compound=False,
+        reading=replace(rates.reading, measure=percentile(q)),
     )
 
 
@@ -137,7 +169,13 @@ def within(metric: Metric, edge: float, *, by: Sequence[str] = (), unit: str = "
     """
     need(metric, HISTOGRAMS, "within")
     _edge(metric, edge)
-    return query(metric, by, f"{unit or 'samples'}/s", lambda scope: _within(metric, edge, by, scope))
+    return query(
+        metric,
+        by,
+        f"{unit or 'samples'}/s",
+        lambda scope: _within(metric, edge, by, scope),
+        measure=f"Observations per second of at most {limited(edge, metric.unit)}; observed is the {{}}",
+    )
 
 
 def exceeded(metric: Metric, edge: float, *, by: Sequence[str] = (), unit: str = "") -> Query:
@@ -153,7 +191,8 @@ def exceeded(metric: Metric, edge: float, *, by: Sequence[str] = (), unit: str =
     def build(scope: Scope) -> str:
         return f"{added(metric, by, scope, 'increase', '_count')}\n-\n{_within(metric, edge, by, scope, 'increase')}"
 
-    return replace(query(metric, by, unit or "samples", build), compound=True)
+    measure = f"Observations above {limited(edge, metric.unit)} within the window; observed is the {{}}"
+    return replace(query(metric, by, unit or "samples", build, measure=measure), compound=True)
 
 
 def _share(metric: Metric, edge: float, by: Sequence[str], *, good: bool) -> Query:
@@ -164,7 +203,9 @@ def _share(metric: Metric, edge: float, by: Sequence[str], *, good: bool) -> Que
         share = f"{_within(metric, edge, by, scope)}\n/\n{added(metric, by, scope, 'rate', '_count')}"
         return share if good else f"1 -\n{share}"
 
-    return replace(query(metric, by, "ratio", build), compound=True)
+    side = "of at most" if good else "above"
+    measure = f"Share of observations {side} {limited(edge, metric.unit)}; observed is the {{}}"
+    return replace(query(metric, by, "ratio", build, measure=measure), compound=True)
 
 
 def _edge(metric: Metric, edge: float) -> None:

@@ -14,6 +14,7 @@ from generator.catalogue import Limit, Matcher, Metric
 from generator.config.site import Site
 from generator.errors import QueryError
 from generator.promql.last import Last
+from generator.promql.reading import Reading, said
 from generator.units import number, seconds
 
 _RANGE = re.compile(r"\[((?:\d+(?:ms|[smhdw]))+)")
@@ -69,7 +70,7 @@ class Query:
         build: Scope in, PromQL out.
         unit: Unit of the result: a catalogue unit, `x/s` for a rate, `ratio` for a share.
         labels: Labels of the result, in the order of the legend.
-        help: What is measured, one sentence.
+        reading: What it means, in words.
         metrics: The catalogue metrics that it reads.
         legend: Grafana legend.
         missing: Why the configuration makes it impossible, as (series, reason); empty when it is possible.
@@ -83,7 +84,7 @@ class Query:
     build: Callable[[Scope], str]
     unit: str
     labels: tuple[str, ...]
-    help: str
+    reading: Reading
     metrics: tuple[Metric, ...]
     legend: str = ""
     missing: tuple[tuple[str, str], ...] = ()
@@ -100,9 +101,14 @@ class Query:
         """Return the query with another legend."""
         return replace(self, legend=legend)
 
+    @property
+    def help(self) -> str:
+        """What it means, as a sentence."""
+        return str(self.reading)
+
     def about(self, text: str) -> Query:
-        """Return the query with another help sentence."""
-        return replace(self, help=text)
+        """Return the query with another sentence about what it means."""
+        return replace(self, reading=said(text).grouped(self.reading.by))
 
     def as_unit(self, unit: str) -> Query:
         """Return the query in another unit of the same size: a busy slot is a run."""
@@ -111,19 +117,20 @@ class Query:
     def over(self, window: str) -> Query:
         """Return the query with a range window of its own, whatever the scope says."""
         build = self.build
-        return replace(self, build=lambda scope: build(scope.over(window)))
+        return replace(self, build=lambda scope: build(scope.over(window)), reading=self.reading.within(window))
 
     def __add__(self, other: Query) -> Query:
         """Sum of two queries of one unit."""
-        return self._same_unit("+", other)
+        return replace(self._same_unit("+", other), reading=self.reading.pair("{} plus {}", other.reading))
 
     def __sub__(self, other: Query) -> Query:
         """Difference of two queries of one unit."""
-        return self._same_unit("-", other)
+        return replace(self._same_unit("-", other), reading=self.reading.pair("{} less {}", other.reading))
 
     def __truediv__(self, other: Query) -> Query:
         """Share that this query has of `other`, both of one unit. Nothing by nothing is NaN, which no comparison passes."""
-        return replace(self._same_unit("/", other), unit="ratio", edges=())
+        share = self.reading.share(other.reading)
+        return replace(self._same_unit("/", other), unit="ratio", edges=(), reading=share)
 
     def __mul__(self, factor: float) -> Query:
         """Multiple of the query."""
@@ -133,7 +140,8 @@ class Query:
     def complement(self) -> Query:
         """1 less the query, which is a share."""
         text = self.operand
-        return replace(self, build=lambda scope: f"1 - {text(scope)}", compound=True)
+        left = self.reading.of("1 less: {}")
+        return replace(self, build=lambda scope: f"1 - {text(scope)}", compound=True, reading=left)
 
     def or_zero(self) -> Query:
         """0 where there is no series at all; only for a query without labels, where that is the truth."""
@@ -195,11 +203,13 @@ class Query:
             added = f'label_replace({right(scope)}, "part", "second", "", "")'  # so that both are kept
             return f"sum{by} (\n{indented(f'{left(scope)}{chr(10)}or{chr(10)}{added}')}\n)"
 
-        return replace(both, build=build, compound=False, edges=())
+        reading = self.reading.pair("{}, or {}", other.reading)
+        return replace(both, build=build, compound=False, edges=(), reading=reading)
 
     def per(self, other: Query, unit: str) -> Query:
         """Quotient of two queries of different units, in `unit`."""
-        return replace(self._combine("/", other), unit=unit, edges=())
+        reading = self.reading.pair("{}, divided by {}", other.reading)
+        return replace(self._combine("/", other), unit=unit, edges=(), reading=reading)
 
     def above(self, limit: Limit | float) -> Query:
         """Keep what is greater than `limit`, in the query's unit."""
@@ -264,9 +274,8 @@ class Query:
     def top(self, most: int) -> Query:
         """Keep the greatest `most` series at each time, where labels have many values; for a table, which has one time."""
         text = self.build
-        return replace(
-            self, build=lambda scope: _topk(most, text(scope)), compound=False, help=f"{self.help} The greatest {most}."
-        )
+        reading = replace(self.reading, tail=f"The greatest {most}.")
+        return replace(self, build=lambda scope: _topk(most, text(scope)), compound=False, reading=reading)
 
     def greatest(self, most: int, whole: str) -> Query:
         """Keep the `most` series that are greatest over the range of a graph, so that none comes and goes with its rank.
@@ -287,9 +296,8 @@ class Query:
             ranked = _topk(most, text(replace(scope, window=whole, at="@ end()")))
             return f"{left(scope)}\nand\n{ranked}"
 
-        return replace(
-            self, build=build, compound=True, edges=(), help=f"{self.help} The greatest {most} over the range."
-        )
+        reading = replace(self.reading, tail=f"The greatest {most} over the range of the board.")
+        return replace(self, build=build, compound=True, edges=(), reading=reading)
 
     def otherwise(self, other: Query) -> Query:
         """Take `other` where this query has no partner with the same labels. An impossible one of the two is left out."""

@@ -12,6 +12,7 @@ from dataclasses import replace
 from generator.catalogue import Kind, Matcher, Metric
 from generator.errors import QueryError
 from generator.promql.query import Query, Scope
+from generator.promql.reading import of_metric
 from generator.units import number
 
 
@@ -30,7 +31,7 @@ def marked(metric: Metric, by: Sequence[str], *matchers: Matcher) -> Query:
         text = ", ".join(map(str, (*ours, *matchers)))
         return f"count by ({', '.join(by)}) ({{{text}}})"
 
-    return query(metric, by, "series", build)
+    return query(metric, by, "series", build, measure="Number of series with these labels at the targets of {}")
 
 
 def added(metric: Metric, by: Sequence[str], scope: Scope, function: str, suffix: str = "", *, ago: str = "") -> str:
@@ -99,7 +100,14 @@ def relabelled(found: Query, label: str, name: str) -> Query:
     def build(scope: Scope) -> str:
         return f'sum by ({name}) (label_replace({inner(scope)}, "{name}", "$1", "{label}", "(.*)"))'
 
-    return replace(found, build=build, labels=(name,), legend=legend((name,)), compound=False)
+    return replace(
+        found,
+        build=build,
+        labels=(name,),
+        legend=legend((name,)),
+        compound=False,
+        reading=found.reading.grouped((name,)),
+    )
 
 
 def labelled(found: Query, label: str, value: str) -> Query:
@@ -130,8 +138,19 @@ def tagged(found: Query, label: str, value: str) -> Query:
     return replace(labelled(replace(found, labels=labels), label, value), legend=legend(labels))
 
 
-def query(metric: Metric, by: Sequence[str], unit: str, build: Callable[[Scope], str], *, check: bool = True) -> Query:
-    """Return a query of one metric. It is missing when neither era has the metric at this site."""
+def query(
+    metric: Metric,
+    by: Sequence[str],
+    unit: str,
+    build: Callable[[Scope], str],
+    *,
+    measure: str = "{}",
+    check: bool = True,
+) -> Query:
+    """Return a query of one metric. It is missing when neither era has the metric at this site.
+
+    `measure` says in words what it computes, with `{}` for the metric.
+    """
     if check:
         known(metric, by)
     alive = [m for m in (metric, metric.before) if m is not None and not m.missing]
@@ -139,7 +158,7 @@ def query(metric: Metric, by: Sequence[str], unit: str, build: Callable[[Scope],
         build=build,
         unit=unit,
         labels=tuple(by),
-        help=metric.help,
+        reading=of_metric(metric, by, measure),
         metrics=tuple(alive) if alive else (metric,),
         legend=legend(by) or metric.base,
         missing=() if alive else ((metric.full_name, metric.missing),),

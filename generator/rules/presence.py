@@ -81,7 +81,7 @@ def _all_down(site: Site, subject: Subject) -> Alert:
     up, role = site.system("prometheus", on=subject.system)["up"], _role(site, subject.system)
     counted = up.matching(**{site.labels.role: subject.roles}) if subject.roles else up
     return Alert(
-        name=f"{_stem(site, subject)}AllTargetsDown",
+        name=f"{stem(site, subject.system)}AllTargetsDown",
         query=total(counted, by=(*site.identity, *role)).equals(0),
         hold=subject.all_down,
         keep=CRASHING,
@@ -96,7 +96,7 @@ def _all_down(site: Site, subject: Subject) -> Alert:
 def _down(site: Site, subject: Subject) -> Alert:
     up, role = site.system("prometheus", on=subject.system)["up"], _role(site, subject.system)
     return Alert(
-        name=f"{_stem(site, subject)}TargetDown",
+        name=f"{stem(site, subject.system)}TargetDown",
         query=total(up, by=(*site.identity, *role, site.labels.instance)).equals(0),
         hold=subject.down,
         keep=CRASHING,
@@ -105,7 +105,7 @@ def _down(site: Site, subject: Subject) -> Alert:
         description="One process has not answered for longer than a rollout takes, and others may do its work.",
         action="is the process gone, or does it hang? Open its page by hand from inside its network.",
         board=subject.board,
-        explained_by=(Because((f"{_stem(site, subject)}AllTargetsDown",), agree=role), *subject.explained_by),
+        explained_by=(Because((f"{stem(site, subject.system)}AllTargetsDown",), agree=role), *subject.explained_by),
     )
 
 
@@ -130,7 +130,7 @@ def vanished(
     if subject.elastic:
         query = _gone(site, counted.not_matching(**{names.role: subject.elastic}), by).either(query)
     return Alert(
-        name=f"{_stem(site, subject)}{what}Vanished",
+        name=f"{stem(site, subject.system)}{what}Vanished",
         query=query,
         over=_kept(site, TOLD),
         hold="10m",
@@ -158,7 +158,7 @@ def _missing(site: Site, subject: Subject) -> Alert:
         resting = found(site, subject.system).metric.matching(**{site.labels.deployment: "|".join(idle)})
         query = query.without_any(latest(resting).over(_kept(site, IDLE)))
     return Alert(
-        name=f"{_stem(site, subject)}TargetsMissing",
+        name=f"{stem(site, subject.system)}TargetsMissing",
         query=query,
         hold="10m",
         severity="warning",
@@ -185,8 +185,9 @@ def _role(site: Site, system: str) -> tuple[str, ...]:
     return (site.labels.role,) if site.catalogue.systems[system].roles else ()
 
 
-def _stem(site: Site, subject: Subject) -> str:
-    return site.catalogue.systems[subject.system].alerts
+def stem(site: Site, system: str) -> str:
+    """Return what the names of a system's alerts begin with."""
+    return site.catalogue.systems[system].alerts
 
 
 def _who(site: Site, *labels: str) -> str:

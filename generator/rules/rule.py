@@ -126,7 +126,7 @@ def recorded(rule: Record, *, by: Sequence[str] = (), function: str = "", over_t
 
     legend = " ".join(f"{{{{{label}}}}}" for label in by if label != "le")
     return Query(
-        build=build, unit=metric.unit, labels=tuple(by), help=metric.help, metrics=rule.query.metrics, legend=legend,
+        build=build, unit=metric.unit, labels=tuple(by), reading=rule.query.reading.grouped(by), metrics=rule.query.metrics, legend=legend,
         missing=rule.query.missing, edges=rule.query.edges, recorded=True,
     )  # fmt: skip
 

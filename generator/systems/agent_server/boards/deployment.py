@@ -32,13 +32,25 @@ def _now(site: Site) -> Row:
     errors, requests = (flow(site, "http_availability", what) for what in ("bad", "total"))
     failed, ended = (flow(site, "run_success", what) for what in ("bad", "total"))
     return row(
-        "Is it well?",
-        stat("Processes up", now["targets_up"]),
-        stat("Requests", requests),
-        stat("Failed requests", errors / requests, limit=site.limit("http_error_ratio")),
-        stat("Runs waiting", now["pending"]),
-        stat("Free job slots", now["slots_free"]),
-        stat("Failed runs", failed / ended),
+        "Status",
+        stat("Processes up", now["targets_up"]).normal("As many as are deployed.", alert="AgentServerTargetDown"),
+        stat("Requests", requests).normal("Your clients' usual traffic."),
+        stat("5xx ratio", errors / requests, limit=site.limit("http_error_ratio")).normal(
+            "Below 1 %.", "Open the board Agent Server / HTTP API.", alert="AgentServerAvailabilityBurn1h"
+        ),
+        stat("Queue depth", now["pending"]).normal(
+            "Close to 0 while slots are free.",
+            "Open the board Agent Server / Queue and workers.",
+            alert="AgentServerBacklogNotDraining",
+        ),
+        stat("Free job slots", now["slots_free"]).normal(
+            "Above 0.", "Add workers.", alert="AgentServerWorkersSaturated"
+        ),
+        stat("Failed run ratio", failed / ended).normal(
+            "What your agents' code makes it; steady.",
+            "Open the board Agent Server / Runs.",
+            alert="AgentServerRunSuccessBurn1h",
+        ),
     )
 
 
@@ -47,14 +59,26 @@ def _golden(site: Site) -> Row:
     errors, requests = (flow(site, "http_availability", what) for what in ("bad", "total"))
     return row(
         "Golden signals",
-        lines("Traffic", requests.named("requests")),
-        lines("Errors", (errors / requests).named("failed share"), limit=site.limit("http_error_ratio")),
-        lines("Latency of the API", *(quantile(q, latency) for q in (0.5, 0.95, 0.99))),
+        lines("Request rate", requests.named("requests")).normal(
+            "The shape of your days.", "A sudden fall is a client or a load balancer."
+        ),
+        lines("Error ratio", (errors / requests).named("failed share"), limit=site.limit("http_error_ratio")).normal(
+            "Below 1 %.", "Open the board Agent Server / HTTP API.", alert="AgentServerAvailabilityBurn1h"
+        ),
+        lines("Latency", *(quantile(q, latency) for q in (0.5, 0.95, 0.99))).normal(
+            "p99 within some times the median.",
+            "Open the board Agent Server / HTTP API.",
+            alert="AgentServerApiLatencyHigh",
+        ),
         lines(
             "Saturation",
             (now["slots_busy"] / now["slots"]).named("job slots"),
             now["pg_used"].named("Postgres pool, fullest process"),
             now["redis_used"].named("Redis pool, fullest process"),
+        ).normal(
+            "Below 80 % each.",
+            "Job slots: add workers. Pools: open the board Postgres and Redis pools.",
+            alert=("AgentServerWorkersSaturated", "AgentServerPgPoolNearlyFull"),
         ),
     )
 
@@ -68,13 +92,27 @@ def _anatomy(site: Site) -> Row:
         for what in ("success", "failed_after_retry", "canceled_by_request", "failed_retriable")
     )
     return row(
-        "Anatomy of a run: waiting and executing",
-        lines("Runs waiting and running", now["pending"].named("waiting"), now["running"].named("running")),
-        lines("Wait for a job slot", *(quantile(q, wait) for q in (0.5, 0.95, 0.99))),
-        lines("Job slots", now["slots_busy"].named("busy"), now["slots_free"].named("free"), stack=True),
-        lines("Execution of successful attempts", *(quantile(q, execution) for q in (0.5, 0.95, 0.99))),
-        lines("Runs that ended", succeeded.named("succeeded"), failed.named("failed"), canceled.named("cancelled")),
-        lines("Attempts", attempts.named("started"), retriable.named("failed, tried again")),
+        "Runs: queue and execution",
+        lines("Waiting and running runs", now["pending"].named("waiting"), now["running"].named("running")).normal(
+            "Waiting runs drain within minutes.", alert="AgentServerQueueStalled"
+        ),
+        lines("Queue wait", *(quantile(q, wait) for q in (0.5, 0.95, 0.99))).normal(
+            "Below a second while slots are free.", "Add job slots.", alert="AgentServerQueueWaitExtreme"
+        ),
+        lines("Job slots", now["slots_busy"].named("busy"), now["slots_free"].named("free"), stack=True).normal(
+            "Some free.", "Add workers, or raise N_JOBS_PER_WORKER.", alert="AgentServerWorkersSaturated"
+        ),
+        lines("Execution time", *(quantile(q, execution) for q in (0.5, 0.95, 0.99))).normal(
+            "As long as your agents take; steady.",
+            "Compare the latency of models and tools in the traces.",
+            alert="AgentServerRunExecutionSlow",
+        ),
+        lines(
+            "Runs by outcome", succeeded.named("succeeded"), failed.named("failed"), canceled.named("cancelled")
+        ).normal("Nearly all succeed.", "Open the board Agent Server / Runs."),
+        lines("Attempts and retries", attempts.named("started"), retriable.named("failed, tried again")).normal(
+            "Few retries.", "Look for workers that restart.", alert="AgentServerRetriableFailuresHigh"
+        ),
     )
 
 
@@ -83,13 +121,13 @@ def _publishing(site: Site) -> Row:
     publish = lg["stream_publish_latency"]
     loss = rate(lg["streaming_data_loss_counter"].where_not(reason="protocol_v2_buffer_overflow"))
     return row(
-        "Anatomy of a run: publishing",
+        "Runs: streaming",
         lines(
-            "Time to publish a stream event",
+            "Publish latency",
             *(quantile(q, publish) for q in (0.5, 0.95, 0.99)),
             limit=site.limit("stream_publish_p99"),
-        ),
-        lines("Lost stream events", loss.filled(rate(lg["run_attempt_started_counter"])).named("lost")).noting(
-            "Lost for good; evictions from the replay buffer are left out."
-        ),
+        ).normal("p99 below 100 ms.", "Check Redis: latency and memory.", alert="AgentServerStreamPublishSlow"),
+        lines("Lost stream events", loss.filled(rate(lg["run_attempt_started_counter"])).named("lost"))
+        .noting("Lost for good; evictions from the replay buffer are left out.")
+        .normal("0.", "Open the board Agent Server / Streaming.", alert="AgentServerStreamDataLoss"),
     )

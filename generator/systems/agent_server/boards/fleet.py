@@ -34,44 +34,66 @@ def dashboard(site: Site) -> Board:
         fleet=True,
         rows=[
             row(
-                "Is anything wrong?",
+                "Status",
                 stat(
                     "Firing: critical",
                     count(firing.where(severity="critical")).as_unit("alerts").or_zero().about("Alerts that page."),
                     limit=Limit("any", 1, "alerts", "Any."),
-                ),
+                ).normal("0.", "Open the row Alerts."),
                 stat(
                     "Firing: warning",
                     count(firing.where(severity="warning")).or_zero().about("Alerts that open a ticket."),
+                ).normal("0.", "Open the row Alerts; a ticket is enough."),
+                stat("Processes down", _down(site), limit=Limit("processes_down", 1, "instances", "Any.")).normal(
+                    "0.", alert="AgentServerTargetDown"
                 ),
-                stat("Processes down", _down(site), limit=Limit("processes_down", 1, "instances", "Any.")),
-                stat("Failed requests", errors / requests, limit=site.limit("http_error_ratio")),
-                stat("Failed runs", failed / ended),
-                stat("Runs waiting", now["pending"]),
+                stat("5xx ratio", errors / requests, limit=site.limit("http_error_ratio")).normal(
+                    "Below 1 %.", "Sort the deployments by failed requests.", alert="AgentServerAvailabilityBurn1h"
+                ),
+                stat("Failed run ratio", failed / ended).normal(
+                    "Steady.", "Sort the deployments by failed runs.", alert="AgentServerRunSuccessBurn1h"
+                ),
+                stat("Queue depth", now["pending"]).normal(
+                    "Close to 0 while slots are free.",
+                    "Sort the deployments by waiting runs.",
+                    alert="AgentServerBacklogNotDraining",
+                ),
             ),
             row(
-                "Which alerts?",
+                "Alerts",
                 targets.alerts(site, "agent_server", link=_deployment_link(site)),
             ),
             row(
-                "Which deployment?",
-                table("Deployments", _columns(site), sort="Requests/s", link=_deployment_link(site)).wide(24, 12),
+                "Status by deployment",
+                table("Deployments", _columns(site), sort="Requests/s", link=_deployment_link(site))
+                .wide(24, 12)
+                .normal("No red cell.", "Open the deployment with a red cell."),
             ),
             row(
-                "Since when?",
-                lines("Requests", flow(site, "http_availability", "total", by=by)),
+                "History",
+                lines("Request rate", flow(site, "http_availability", "total", by=by)).normal(
+                    "The shape of your days.", "One deployment that falls to 0: its clients, or its load balancer."
+                ),
                 lines(
-                    "Failed share of requests",
+                    "Error ratio",
                     error_share(site, "http_availability", site.timing.window),
                     limit=site.limit("http_error_ratio"),
+                ).normal("Below 1 %.", "Open the deployment.", alert="AgentServerAvailabilityBurn1h"),
+                lines("Queue depth over time", recorded(kept["pending"], by=by)).normal(
+                    "Peaks that drain within minutes.", alert="AgentServerBacklogNotDraining"
                 ),
-                lines("Waiting runs", recorded(kept["pending"], by=by)),
-                lines("Free job slots", recorded(kept["slots_free"], by=by)),
-                lines("Failed runs by deployment", flow(site, "run_success", "bad", by=by)),
+                lines("Free job slots", recorded(kept["slots_free"], by=by)).normal(
+                    "Above 0.", "Add workers to that deployment.", alert="AgentServerWorkersSaturated"
+                ),
+                lines("Failed runs by deployment", flow(site, "run_success", "bad", by=by)).normal(
+                    "Steady.", "Open the deployment, then the board Agent Server / Runs."
+                ),
                 lines(
-                    "Postgres pool in use, fullest process",
+                    "Postgres pool usage",
                     recorded(kept["pg_used"], by=by),
                     limit=site.limit("pg_pool_used"),
+                ).normal(
+                    "Below 70 %.", "Open the board Postgres and Redis pools.", alert="AgentServerPgPoolNearlyFull"
                 ),
             ),
         ],

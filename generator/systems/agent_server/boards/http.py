@@ -30,26 +30,47 @@ def _now(site: Site) -> Row:
     every = rate(http)
     edge = site.limit("http_slow_edge").value
     return row(
-        "Is it bad?",
-        stat("Requests", every),
+        "Status",
+        stat("Requests", every).normal("Your clients' usual traffic; nothing at all is a broken client or route."),
         stat(
-            "5xx share", rate(http.matching(status="5..")).filled(every) / every, limit=site.limit("http_error_ratio")
+            "5xx ratio", rate(http.matching(status="5..")).filled(every) / every, limit=site.limit("http_error_ratio")
+        ).normal(
+            "Below 1 %.",
+            "Open 5xx rate by route, then the log of the worst route.",
+            alert="AgentServerAvailabilityBurn1h",
         ),
-        stat("4xx share", rate(http.matching(status="4..")).filled(every) / every),
-        stat("API p95", quantile(0.95, latency)),
-        stat(f"Slower than {edge:g} ms", share_above(latency, edge), limit=site.limit("http_slow_ratio")),
-        stat("Refused logins", rate(lg["http_requests_total"].where(path="").matching(status="401|403")).filled(every)),
+        stat("4xx ratio", rate(http.matching(status="4..")).filled(every) / every).normal(
+            "Steady: clients that poll for what is not there yet answer for some.",
+            "Open 4xx rate by route; one route that rises is one client's new release.",
+        ),
+        stat("API p95", quantile(0.95, latency)).normal(
+            "Below a second; routes that hold a run are left out.", "Open p95 by route."
+        ),
+        stat(f"Slower than {edge:g} ms", share_above(latency, edge), limit=site.limit("http_slow_ratio")).normal(
+            "Below 1 %.", "Look at the Postgres pool first, then for blocking code.", alert="AgentServerApiLatencyHigh"
+        ),
+        stat(
+            "Auth failures", rate(lg["http_requests_total"].where(path="").matching(status="401|403")).filled(every)
+        ).normal("Close to 0.", "Find the client whose key expired, or who scans.", alert="AgentServerAuthRejections"),
     )
 
 
 def _errors(site: Site) -> Row:
     http = served(site.system("agent_server")["http_requests_total"])
     return row(
-        "Which route fails?",
-        lines("Requests by status", rate(http, by=("status",)), stack=True),
-        lines("Failed requests by route", rate(http.matching(status="5.."), by=("method", "path", "status"))),
-        lines("Refused requests by route", rate(http.matching(status="4.."), by=("method", "path", "status"))),
-        lines("Failed requests by process", rate(http.matching(status="5.."), by=(site.labels.instance,))),
+        "Errors",
+        lines("Request rate by status", rate(http, by=("status",)), stack=True).normal(
+            "2xx above all; 4xx in a steady band."
+        ),
+        lines("5xx rate by route", rate(http.matching(status="5.."), by=("method", "path", "status"))).normal(
+            "No line.", "Read the log of the route on top.", alert="AgentServerAvailabilityBurn1h"
+        ),
+        lines("4xx rate by route", rate(http.matching(status="4.."), by=("method", "path", "status"))).normal(
+            "Few routes in a steady band.", "422 and 400 are a client's request, 404 and 409 often ordinary polling."
+        ),
+        lines("5xx rate by process", rate(http.matching(status="5.."), by=(site.labels.instance,))).normal(
+            "No line.", "One process alone: restart it. All alike: what they share, Postgres or Redis."
+        ),
     )
 
 
@@ -60,13 +81,23 @@ def _latency(site: Site) -> Row:
         latency.matching(path=RUN_HOLDING).where_not(path="").where_not(path="/"),
     )
     return row(
-        "Which route is slow?",
-        lines("Latency of routes that do not hold a run", *(quantile(q, api) for q in (0.5, 0.95, 0.99))),
-        lines("p95 by route", quantile(0.95, api, by=("method", "path"))),
-        heat("Spread of API latency", buckets(api)),
-        lines("Routes that hold a run: mean", mean(holding, by=("method", "path"))).noting(
-            "Their latency is the run's: slow is not broken."
+        "Latency",
+        lines("Latency quantiles", *(quantile(q, api) for q in (0.5, 0.95, 0.99))).normal(
+            "p99 within some times the median.",
+            "Open p95 by route; all routes at once is the pool or the event loop.",
+            alert="AgentServerApiLatencyHigh",
         ),
+        lines("p95 by route", quantile(0.95, api, by=("method", "path"))).normal(
+            "Each route in a band of its own.",
+            "Compare with its requests: a route that is slow and rare hardly matters.",
+        ),
+        heat("Latency distribution", buckets(api)).normal(
+            "One dark band low in the picture.",
+            "A second band above is one route, or time spent in waiting for a connection.",
+        ),
+        lines("Mean latency of routes that hold a run", mean(holding, by=("method", "path")))
+        .noting("Their latency is the run's: slow is not broken.")
+        .normal("As long as the runs.", "Judge it by the board Agent Server / Runs."),
     )
 
 
@@ -77,7 +108,7 @@ def _routes(site: Site) -> Row:
         lg["http_requests_latency"].where_not(path="").where_not(path="/"),
     )
     return row(
-        "Every route",
+        "Requests by route",
         table(
             "Routes",
             [
@@ -88,17 +119,29 @@ def _routes(site: Site) -> Row:
                 Column("p95", quantile(0.95, latency, by=by)),
             ],
             sort="Requests/s",
-        ).wide(24, 12),
+        )
+        .wide(24, 12)
+        .normal(
+            "No red in the columns of 4xx and 5xx that rises.",
+            "Sort by 5xx/s or p95; the worst route is the one to read the log of.",
+        ),
     )
 
 
 def _rest(site: Site) -> Row:
     http = site.system("agent_server")["http_requests_total"]
     return row(
-        "Not served: unknown URLs, refused logins, probes",
-        lines("Unknown URLs and refused logins", rate(http.where(path=""), by=("status",))).noting(
-            "They carry no path, so they cannot grow the number of series."
+        "Unknown URLs, authentication failures, probes",
+        lines("Unknown URLs and auth failures", rate(http.where(path=""), by=("status",)))
+        .noting("They carry no path, so they cannot grow the number of series.")
+        .normal(
+            "Close to 0.",
+            "404 is a scan or a wrong URL of a client; 401 and 403 are keys.",
+            alert="AgentServerAuthRejections",
         ),
-        lines("Probes of the root", rate(http.where(path="/"), by=("method", "status"))),
+        lines("Probe rate", rate(http.where(path="/"), by=("method", "status"))).normal(
+            "As many as load balancers and the kubelet send.",
+            "A status other than 200 takes the process out of service.",
+        ),
         collapsed=True,
     )

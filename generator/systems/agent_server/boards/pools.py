@@ -40,19 +40,38 @@ def _now(site: Site) -> Row:
     postgres, redis = _used(site)
     by_instance = _used(site, site.labels.instance)
     return row(
-        "Are there connections left?",
-        stat("Postgres, fullest process", postgres, limit=site.limit("pg_pool_used")),
-        stat("Redis, fullest process", redis, limit=site.limit("redis_pool_used")),
-        stat("Failed Postgres requests", rate(lg["pg_pool_requests_errors_total"])),
+        "Saturation of pools",
+        stat("Postgres pool usage", postgres, limit=site.limit("pg_pool_used")).normal(
+            "Below 70 %.", "Look for slow queries.", alert="AgentServerPgPoolNearlyFull"
+        ),
+        stat("Redis pool usage", redis, limit=site.limit("redis_pool_used")).normal(
+            "Below 60 %.", "Count the open streams.", alert="AgentServerRedisPoolNearlyFull"
+        ),
+        stat("Postgres pool errors", rate(lg["pg_pool_requests_errors_total"])).normal(
+            "0.", "Is Postgres reachable, and has it connections left?", alert="AgentServerPgPoolErrors"
+        ),
         stat(
-            "Waiting Postgres requests", rate(lg["pg_pool_requests_queued_total"]), limit=site.limit("pg_pool_queueing")
+            "Postgres pool queue", rate(lg["pg_pool_requests_queued_total"]), limit=site.limit("pg_pool_queueing")
+        ).normal("Close to 0.", "The pool is too small, or Postgres slow.", alert="AgentServerPgPoolQueueing"),
+        stat("Postgres connections", total(lg["pg_pool_size"]))
+        .noting("All processes together: compare with max_connections.")
+        .normal(
+            "Below max_connections of Postgres, with room for a rollout.",
+            "Lower the pool size per process, or put a pooler before Postgres.",
         ),
-        stat("Postgres connections", total(lg["pg_pool_size"])).noting(
-            "All processes together: compare with max_connections."
+        stat("Redis connections", total(lg["redis_pool_size"])).normal("Below maxclients of Redis."),
+        bars("Postgres pool usage by process", by_instance[0], limit=site.limit("pg_pool_used"))
+        .wide(12)
+        .normal(
+            "Even over the processes.",
+            "One process alone holds transactions open: find its runs.",
+            alert="AgentServerPgPoolNearlyFull",
         ),
-        stat("Redis connections", total(lg["redis_pool_size"])),
-        bars("Postgres pool by process", by_instance[0], limit=site.limit("pg_pool_used")).wide(12),
-        bars("Redis pool by process", by_instance[1], limit=site.limit("redis_pool_used")).wide(12),
+        bars("Redis pool usage by process", by_instance[1], limit=site.limit("redis_pool_used"))
+        .wide(12)
+        .normal(
+            "Even over the processes.", "One process alone holds streams open.", alert="AgentServerRedisPoolNearlyFull"
+        ),
     )
 
 
@@ -60,19 +79,25 @@ def _postgres(site: Site) -> Row:
     lg, by = site.system("agent_server"), (site.labels.instance,)
     return row(
         "Postgres",
-        lines("Postgres pool in use", _used(site, *by)[0], limit=site.limit("pg_pool_used")),
+        lines("Postgres pool usage over time", _used(site, *by)[0], limit=site.limit("pg_pool_used")).normal(
+            "Below 70 %.", "Compare with requests and slow queries of that time.", alert="AgentServerPgPoolNearlyFull"
+        ),
         lines(
-            "Connections, all processes",
+            "Postgres connections: max, open, idle",
             total(lg["pg_pool_max"]).named("most allowed"),
             total(lg["pg_pool_size"]).named("open"),
             total(lg["pg_pool_available"]).named("idle"),
-        ),
+        ).normal("Some idle at any time.", "None idle: the pools are used up."),
         lines(
-            "Requests that waited",
+            "Postgres pool queue by process",
             rate(lg["pg_pool_requests_queued_total"], by=by),
             limit=site.limit("pg_pool_queueing"),
-        ).noting("Steps once a minute."),
-        lines("Requests that failed", rate(lg["pg_pool_requests_errors_total"], by=by)).noting("Steps once a minute."),
+        )
+        .noting("Steps once a minute.")
+        .normal("Close to 0.", "The pool is too small, or Postgres slow.", alert="AgentServerPgPoolQueueing"),
+        lines("Postgres pool errors by process", rate(lg["pg_pool_requests_errors_total"], by=by))
+        .noting("Steps once a minute.")
+        .normal("0.", "All processes at once: Postgres itself.", alert="AgentServerPgPoolErrors"),
     )
 
 
@@ -80,11 +105,13 @@ def _redis(site: Site) -> Row:
     lg, by = site.system("agent_server"), (site.labels.instance,)
     return row(
         "Redis",
-        lines("Redis pool in use", _used(site, *by)[1], limit=site.limit("redis_pool_used")),
+        lines("Redis pool usage over time", _used(site, *by)[1], limit=site.limit("redis_pool_used")).normal(
+            "Below 60 %.", "Compare with the open streams of that time.", alert="AgentServerRedisPoolNearlyFull"
+        ),
         lines(
-            "Redis connections, all processes",
+            "Redis connections: max, in use, idle",
             total(lg["redis_pool_max"]).named("most allowed"),
             total(lg["redis_pool_size"]).named("in use"),
             total(lg["redis_pool_available"]).named("idle"),
-        ),
+        ).normal("Some idle at any time.", "None idle: raise REDIS_MAX_CONNECTIONS."),
     )

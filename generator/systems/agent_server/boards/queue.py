@@ -27,15 +27,25 @@ def dashboard(site: Site) -> Board:
 def _now(site: Site) -> Row:
     lg, by = site.system("agent_server"), site.identity
     return row(
-        "Do runs wait?",
-        stat("Waiting", level(lg["num_pending_runs"], by=by)),
-        stat("Running", level(lg["num_running_runs"], by=by)),
-        stat("Job slots", total(lg["workers_max"], by=by)),
-        stat("Busy slots", total(lg["workers_active"], by=by)),
-        stat("Free slots", total(lg["workers_available"], by=by)),
+        "Status",
+        stat("Queue depth", level(lg["num_pending_runs"], by=by)).normal(
+            "Close to 0 while slots are free.", "Open saturation.", alert="AgentServerBacklogNotDraining"
+        ),
+        stat("Running runs", level(lg["num_running_runs"], by=by)).normal(
+            "No more than busy slots.", alert="AgentServerGhostRuns"
+        ),
+        stat("Job slots", total(lg["workers_max"], by=by)).normal(
+            "Workers times N_JOBS_PER_WORKER.", "None: no worker is scraped.", alert="AgentServerNoWorkers"
+        ),
+        stat("Busy slots", total(lg["workers_active"], by=by)).normal(
+            "Below all slots.", alert="AgentServerWorkersSaturated"
+        ),
+        stat("Free slots", total(lg["workers_available"], by=by)).normal(
+            "Above 0.", "Add workers, or raise N_JOBS_PER_WORKER.", alert="AgentServerWorkersSaturated"
+        ),
         stat(
             "Wait p95", quantile(0.95, lg["run_queue_wait_time_1st_attempt"], by=by), limit=site.limit("queue_wait_p95")
-        ),
+        ).normal("Below a second while slots are free.", "Add job slots.", alert="AgentServerQueueWaitExtreme"),
     )
 
 
@@ -44,15 +54,25 @@ def _depth(site: Site) -> Row:
     pending, running = level(lg["num_pending_runs"], by=by), level(lg["num_running_runs"], by=by)
     busy = total(lg["workers_active"], by=by)
     return row(
-        "How deep is the queue?",
-        lines("Waiting runs", pending),
-        lines("Running runs", running).noting("More running runs than busy slots for long: nobody executes them."),
+        "Queue depth and saturation",
+        lines("Queue depth over time", pending).normal(
+            "Peaks that drain within minutes.", alert=("AgentServerBacklogNotDraining", "AgentServerQueueStalled")
+        ),
+        lines("Running runs over time", running)
+        .noting("More running runs than busy slots for long: nobody executes them.")
+        .normal("Follows the busy slots.", alert="AgentServerGhostRuns"),
         lines(
-            "Waiting runs per job slot",
+            "Queue depth per job slot",
             pending.per(total(lg["workers_max"], by=by).above(0), "ratio"),
             limit=site.limit("backlog_slots"),
+        ).normal(
+            "Below 1: the autoscaler adds workers at one.",
+            "Read the autoscaler's events and its maximum of replicas.",
+            alert="AgentServerBacklogNotDraining",
         ),
-        lines("Busy share of the slots", busy / total(lg["workers_max"], by=by)),
+        lines("Saturation of job slots", busy / total(lg["workers_max"], by=by)).normal(
+            "Below 80 %, with room for a burst.", "Add workers.", alert="AgentServerWorkersSaturated"
+        ),
     )
 
 
@@ -61,21 +81,32 @@ def _wait(site: Site) -> Row:
     first, retry = lg["run_queue_wait_time_1st_attempt"], lg["run_queue_wait_time_retry_attempt"]
     edge = site.objective("queue_wait").within
     return row(
-        "How long do they wait?",
+        "Queue wait",
         lines(
-            "Wait for the first pick-up",
+            "Queue wait quantiles",
             *(quantile(q, first) for q in (0.5, 0.95, 0.99)),
             limit=site.limit("queue_wait_p95"),
-        ).noting("Recorded at the pick-up: a queue that stands still shows nothing here."),
-        lines(f"Share that waited longer than {edge:g} ms", share_above(first, edge)),
-        heat("Spread of waits", buckets(first)),
-        lines("Wait for a later attempt", *(quantile(q, retry) for q in (0.5, 0.95))).noting(
-            "Contains the execution of the earlier attempts."
+        )
+        .noting("Recorded at the pick-up: a queue that stands still shows nothing here.")
+        .normal("Below a second while slots are free.", "Add job slots.", alert="AgentServerQueueWaitExtreme"),
+        lines(f"Waits longer than {edge:g} ms", share_above(first, edge)).normal(
+            "Within the error budget of the objective.",
+            "Open the board Agent Server / Objectives.",
+            alert="AgentServerQueueWaitBurn1h",
         ),
+        heat("Queue wait distribution", buckets(first)).normal(
+            "One band at the bottom.", "A band that climbs is a queue that does not drain."
+        ),
+        lines("Queue wait of retries", *(quantile(q, retry) for q in (0.5, 0.95)))
+        .noting("Contains the execution of the earlier attempts.")
+        .normal("As long as an attempt takes, and its back-off."),
         lines(
-            "Pick-ups",
+            "Pick-up rate",
             observations(first, unit="runs").named("first attempt"),
             observations(retry, unit="runs").named("later attempt"),
+        ).normal(
+            "First attempts as many as new runs; few later ones.",
+            "Many later ones: open the retries on the board Agent Server / Runs.",
         ),
     )
 
@@ -83,10 +114,16 @@ def _wait(site: Site) -> Row:
 def _workers(site: Site) -> Row:
     lg, by = site.system("agent_server"), (site.labels.instance,)
     return row(
-        "Which worker?",
-        lines("Busy slots by process", total(lg["workers_active"], by=by), stack=True),
-        lines("Free slots by process", total(lg["workers_available"], by=by), stack=True),
-        lines("Failed fetches by process", rate(lg["failed_to_fetch_runs_counter"], by=by)),
+        "Workers",
+        lines("Busy slots by process", total(lg["workers_active"], by=by), stack=True).normal(
+            "Even over the workers.", "One worker at 0 for long: is it stuck, or new?"
+        ),
+        lines("Free slots by process", total(lg["workers_available"], by=by), stack=True).normal(
+            "Above 0 on some worker.", "Add workers.", alert="AgentServerWorkersSaturated"
+        ),
+        lines("Fetch errors by process", rate(lg["failed_to_fetch_runs_counter"], by=by)).normal(
+            "0.", "Check Postgres from that worker.", alert=("AgentServerFetchRunsFailing", "AgentServerFetchRunsDown")
+        ),
     )
 
 
@@ -99,5 +136,7 @@ def _before(site: Site) -> Row:
             level(lg["pending_runs_wait_time_max"], by=by).named("longest {{deployment}}"),
             level(lg["pending_unblocked_runs_wait_time_max"], by=by).named("longest, not blocked {{deployment}}"),
             level(lg["pending_runs_wait_time_med"], by=by).named("median {{deployment}}"),
-        ).noting("Only servers before 0.11.0 have these; later ones record waits in a histogram."),
+        )
+        .noting("Only servers before 0.11.0 have these; later ones record waits in a histogram.")
+        .normal("The longest within some seconds.", "Add workers, and upgrade the server."),
     )

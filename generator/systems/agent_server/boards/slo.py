@@ -14,6 +14,13 @@ from generator.promql import peak
 from generator.promql.query import Query
 from generator.systems.agent_server.records import OBJECTIVES, drawn, error_share, flow
 
+#: What the names of an objective's alerts begin with.
+_ALERTS = {
+    "http_availability": "AgentServerAvailability",
+    "run_success": "AgentServerRunSuccess",
+    "queue_wait": "AgentServerQueueWait",
+}
+
 
 def dashboard(site: Site) -> Board:
     """Build the board."""
@@ -35,14 +42,17 @@ def _left(site: Site) -> Row:
         for slo, name in OBJECTIVES.items()
     ]
     return row(
-        f"How much budget is left of {words(site.timing.period)}?",
+        f"Error budgets left of {words(site.timing.period)}",
         *(
-            stat(f"{name}: worst budget", _worst(site, slo), limit=site.limit("budget_left"), bad="below")
+            stat(f"{name}: budget", _worst(site, slo), limit=site.limit("budget_left"), bad="below")
             .wide(8)
-            .noting(f"Prometheus must keep samples for {words(site.timing.period)}.")
+            .noting(f"Of the worst deployment. Prometheus must keep samples for {words(site.timing.period)}.")
+            .normal("Well above 0.", "Spend it on nothing risky before it recovers.", alert=f"{_ALERTS[slo]}Burn3d")
             for slo, name in OBJECTIVES.items()
         ),
-        table("Budgets", columns),
+        table("Error budgets by deployment", columns).normal(
+            "Well above 0.", "Open the row of the objective that is red; put off risky rollouts of that deployment."
+        ),
     )
 
 
@@ -54,23 +64,33 @@ def _objective(site: Site, slo: str) -> Row:
     return row(
         f"{OBJECTIVES[slo]}: {objective.objective:g} %{within}",
         lines(
-            f"{OBJECTIVES[slo]}: share of bad events by window",
+            f"{OBJECTIVES[slo]}: error ratio by window",
             *(_share(site, slo, w).named(w) for w in drawn(site)),
-        ).noting(f"The budget is {objective.budget:.4g} of all events."),
-        lines(f"{OBJECTIVES[slo]}: burn rate over {words(fastest)}", _burn(site, slo, fastest)).noting(
-            "1 uses up the budget exactly in the period."
+        ).normal(
+            f"Below {objective.budget:.4g}, the budget.",
+            "The shortest window tells whether it goes on.",
+            alert=f"{_ALERTS[slo]}Burn6h",
+        ),
+        lines(f"{OBJECTIVES[slo]}: burn rate over {words(fastest)}", _burn(site, slo, fastest)).normal(
+            "Below 1, which uses up the budget exactly in the period.",
+            "Roll back, or add capacity.",
+            alert=f"{_ALERTS[slo]}Burn1h",
         ),
         lines(
             f"{OBJECTIVES[slo]}: events",
             flow(site, slo, "total", by=site.identity).named("all {{deployment}}"),
             flow(site, slo, "bad", by=site.identity).named("bad {{deployment}}"),
-        ),
+        ).normal("Few bad ones among all.", "With few events in all, a single bad one weighs much."),
         lines(
-            f"{OBJECTIVES[slo]}: budget left",
+            f"{OBJECTIVES[slo]}: error budget left",
             _budget_left(site, slo),
             limit=site.limit("budget_left"),
             bad="below",
             floor=False,
+        ).normal(
+            "Well above 0; it recovers as bad events leave the period.",
+            "Put off risky rollouts.",
+            alert=f"{_ALERTS[slo]}Burn3d",
         ),
     )
 

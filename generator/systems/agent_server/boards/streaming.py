@@ -30,15 +30,25 @@ def _now(site: Site) -> Row:
     published = observations(lg["stream_publish_latency"], unit="events")
     sent = rate(lg["protocol_v2_event_emitted_counter"])
     return row(
-        "Do clients get every event?",
-        stat("Lost events", rate(loss).filled(published)),
-        stat("Publish p99", quantile(0.99, lg["stream_publish_latency"]), limit=site.limit("stream_publish_p99")),
-        stat("Events published", published),
-        stat("Resume gaps", whole(increase(lg["protocol_v2_resume_gap_counter"]).filled(sent))).noting(
-            "Within the range of the board."
+        "Status",
+        stat("Lost events", rate(loss).filled(published)).normal(
+            "0.", "Open lost events by reason.", alert=("AgentServerStreamDataLoss", "AgentServerStreamDataLossHigh")
         ),
-        stat("Broken connections", rate(lg["protocol_v2_transport_send_failure_counter"]).filled(sent)),
-        stat("Evicted events", rate(lg["protocol_v2_buffer_evicted_counter"]).filled(sent)),
+        stat(
+            "Publish p99", quantile(0.99, lg["stream_publish_latency"]), limit=site.limit("stream_publish_p99")
+        ).normal("Below 100 ms.", "Check Redis: latency and memory.", alert="AgentServerStreamPublishSlow"),
+        stat("Events published", published).normal("In proportion to running runs."),
+        stat("Resume gaps", whole(increase(lg["protocol_v2_resume_gap_counter"]).filled(sent)))
+        .noting("Within the range of the board.")
+        .normal(
+            "0.", "A client reconnected too late, or the replay buffer is too small.", alert="AgentServerResumeGaps"
+        ),
+        stat("Broken connections", rate(lg["protocol_v2_transport_send_failure_counter"]).filled(sent)).normal(
+            "In proportion to clients that go away.", alert="AgentServerTransportSendFailures"
+        ),
+        stat("Evicted events", rate(lg["protocol_v2_buffer_evicted_counter"]).filled(sent)).normal(
+            "Only for sessions of more events than the buffer holds."
+        ),
     )
 
 
@@ -48,56 +58,94 @@ def _publish(site: Site) -> Row:
     return row(
         "Publishing",
         lines(
-            "Time to publish",
+            "Publish latency",
             *(quantile(q, publish) for q in (0.5, 0.95, 0.99)),
             limit=site.limit("stream_publish_p99"),
-        ).noting("Contains the retries: seconds here come before losses."),
-        heat("Spread of publish times", buckets(publish)),
-        lines("Published events by type", observations(publish, by=("stream_event_type",), unit="events"), stack=True),
+        )
+        .noting("Contains the retries: seconds here come before losses.")
+        .normal(
+            "p99 below 100 ms.",
+            "Check Redis: latency and memory.",
+            alert=("AgentServerStreamPublishSlow", "AgentServerStreamPublishStalling"),
+        ),
+        heat("Publish latency distribution", buckets(publish)).normal(
+            "One band at the bottom.", "Seconds are retries: losses follow."
+        ),
+        lines(
+            "Published events by type", observations(publish, by=("stream_event_type",), unit="events"), stack=True
+        ).normal("In proportion to running runs."),
         lines(
             "Lost events by reason",
             rate(lg["streaming_data_loss_counter"], by=("reason", "stream_event_type")).named(
                 "lost {{reason}} {{stream_event_type}}"
             ),
-        ).noting(
+        )
+        .noting(
             "The reason protocol_v2_buffer_overflow is the replay buffer's eviction, without any client losing anything."
+        )
+        .normal(
+            "No line.",
+            "The reason names the part that failed: Redis, the queue, or a size limit.",
+            alert="AgentServerStreamDataLoss",
         ),
         lines(
-            "Free places in the publish queue",
+            "Publish queue free slots",
             lowest(lg["publish_queue_availability"], by=by),
             limit=site.limit("publish_queue_slots"),
             bad="below",
-        ).noting("The sample of the run that wrote last; it stays when the run has ended."),
+        )
+        .noting("The sample of the run that wrote last; it stays when the run has ended.")
+        .normal(
+            "Close to the size of the queue.",
+            "Publishing is slower than the graph emits: check Redis.",
+            alert="AgentServerPublishQueueBackpressure",
+        ),
     )
 
 
 def _sessions(site: Site) -> Row:
     lg, by = site.system("agent_server"), (site.labels.instance,)
     return row(
-        "Event-stream sessions (protocol v2)",
+        "Sessions (protocol v2)",
+        lines("Events sent by method", rate(lg["protocol_v2_event_emitted_counter"], by=("method",)), stack=True)
+        .noting("Each connected client counts.")
+        .normal("In proportion to connected clients."),
+        lines("Broken connections by method", rate(lg["protocol_v2_transport_send_failure_counter"], by=("method",)))
+        .noting("Mostly clients that went away.")
+        .normal(
+            "In proportion to clients that go away.",
+            "All at once: a proxy with a short time-out.",
+            alert="AgentServerTransportSendFailures",
+        ),
         lines(
-            "Events sent by method", rate(lg["protocol_v2_event_emitted_counter"], by=("method",)), stack=True
-        ).noting("Each connected client counts."),
-        lines(
-            "Broken connections by method", rate(lg["protocol_v2_transport_send_failure_counter"], by=("method",))
-        ).noting("Mostly clients that went away."),
-        lines(
-            "Replay buffer, fullest session",
+            "Replay buffer usage",
             level(lg["protocol_v2_buffer_size"], by=by),
             limit=site.limit("replay_buffer_events"),
-        ).noting("The session that wrote last; it stays when the session has ended."),
-        lines("Evictions from the replay buffer", rate(lg["protocol_v2_buffer_evicted_counter"], by=by)),
-        lines("Reconnects that lost their place", increase(lg["protocol_v2_resume_gap_counter"], by=by)),
-        lines("Events replayed per reconnect", *(quantile(q, lg["protocol_v2_replayed_events"]) for q in (0.5, 0.95))),
+        )
+        .noting("The session that wrote last; it stays when the session has ended.")
+        .normal(
+            "Below its bound.", "Clients that reconnect will miss events.", alert="AgentServerReplayBufferNearLimit"
+        ),
+        lines("Replay buffer evictions", rate(lg["protocol_v2_buffer_evicted_counter"], by=by)).normal(
+            "Close to 0.", "Only clients that reconnect notice.", alert="AgentServerReplayBufferEvictions"
+        ),
+        lines("Resume gaps by process", increase(lg["protocol_v2_resume_gap_counter"], by=by)).normal(
+            "0.", "The client must read the state anew.", alert="AgentServerResumeGaps"
+        ),
+        lines(
+            "Events replayed per reconnect", *(quantile(q, lg["protocol_v2_replayed_events"]) for q in (0.5, 0.95))
+        ).normal("Some tens.", "Thousands: clients that reconnect late, through an unstable network."),
     )
 
 
 def _size(site: Site) -> Row:
     size = site.system("agent_server")["stream_data_size_bytes"]
     return row(
-        "How big are the events?",
-        lines("Bytes by event type", volume(size, by=("stream_event_type",)), stack=True),
-        lines("Mean size by event type", mean(size, by=("stream_event_type",))).noting(
-            "The widest bucket ends at 10 kB, so the mean says more than a quantile."
+        "Event size",
+        lines("Stream bytes by event type", volume(size, by=("stream_event_type",)), stack=True).normal(
+            "In proportion to running runs.", "One type that grows is an agent that streams its whole state."
         ),
+        lines("Mean event size by type", mean(size, by=("stream_event_type",)))
+        .noting("The widest bucket ends at 10 kB, so the mean says more than a quantile.")
+        .normal("Some kilobytes.", "Large events fill Redis: stream updates instead of values."),
     )

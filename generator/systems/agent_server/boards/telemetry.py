@@ -30,17 +30,25 @@ def _targets(site: Site) -> Row:
     lg = site.system("agent_server")
     targets, answering = scraped(site, "agent_server")
     return row(
-        "Is everything scraped?",
+        "Targets and scrapes",
         targets,
-        stat("Targets by role", count(up["up"], by=(labels.role,))),
+        stat("Targets by role", count(up["up"], by=(labels.role,))).normal("As many as processes run in each role."),
         answering,
-        stat("Queue depth reported by", count(lg["num_pending_runs"])).noting(
+        stat("Queue depth sources", count(lg["num_pending_runs"]))
+        .noting(
             "Processes that serve the API on Postgres. None: that tier is not scraped, or the runtime is in-memory."
+        )
+        .normal(
+            "As many as processes that serve the API.",
+            "None: that role is not scraped.",
+            alert="AgentServerApiTierNotScraped",
         ),
-        stat("Job slots reported by", count(lg["workers_max"])).noting(
-            "Processes that execute runs. None: that tier is not scraped."
-        ),
-        stat("Pools reported by", count(lg["pg_pool_max"])).noting("Processes on Postgres. None: in-memory runtime."),
+        stat("Job slot sources", count(lg["workers_max"]))
+        .noting("Processes that execute runs. None: that tier is not scraped.")
+        .normal("As many as workers.", "None: that role is not scraped.", alert="AgentServerQueueTierNotScraped"),
+        stat("Pool sources", count(lg["pg_pool_max"]))
+        .noting("Processes on Postgres. None: in-memory runtime.")
+        .normal("As many as processes on Postgres."),
         over_time(site, "agent_server"),
     )
 
@@ -48,36 +56,38 @@ def _targets(site: Site) -> Row:
 def _switches(site: Site) -> Row:
     lg, by = site.system("agent_server"), site.identity
     return row(
-        "Which switches are on, which versions run?",
-        stat("Internal metrics, tier 1", rate(lg["run_attempt_started_counter"])).noting(
-            "Nothing here while runs go: EXPOSE_INTERNAL_METRICS_PROMETHEUS is off, or workers are not scraped."
-        ),
-        stat("Tier 2", starts(lg["server_started_counter"])).noting(
-            "Nothing here: METRIC_MAX_EMITTING_TIER is 1, or internal metrics are off."
-        ),
-        stat("Tier 3", rate(lg["protocol_v2_event_emitted_counter"])).noting(
-            "Nothing here: METRIC_MAX_EMITTING_TIER is below 3, or no client uses event streams."
-        ),
-        stat("Publish queue", level(lg["publish_queue_availability"])).noting(
-            "Nothing here: FF_ASYNC_PUBLISH_QUEUE is off, as it is by default."
-        ),
-        table("Versions", [Column("Processes", count(lg["target_info"], by=(*by, "api_version")))]).wide(12),
-        table(
-            "Revisions", [Column("Processes", count(lg["workers_max"], by=(*by, "revision_id", "deployment_type")))]
-        ).wide(12),
+        "Exposure and versions",
+        stat("Tier 1 metrics", rate(lg["run_attempt_started_counter"]))
+        .noting("Nothing here while runs go: EXPOSE_INTERNAL_METRICS_PROMETHEUS is off, or workers are not scraped.")
+        .normal("Above 0 while runs go.", alert="AgentServerInternalMetricsNotExposed"),
+        stat("Tier 2 metrics", starts(lg["server_started_counter"]))
+        .noting("Nothing here: METRIC_MAX_EMITTING_TIER is 1, or internal metrics are off.")
+        .normal("As many as processes.", alert="AgentServerEmittingTierTooLow"),
+        stat("Tier 3 metrics", rate(lg["protocol_v2_event_emitted_counter"]))
+        .noting("Nothing here: METRIC_MAX_EMITTING_TIER is below 3, or no client uses event streams.")
+        .normal("Above 0 while clients use event streams."),
+        stat("Publish queue slots", level(lg["publish_queue_availability"]))
+        .noting("Nothing here: FF_ASYNC_PUBLISH_QUEUE is off, as it is by default.")
+        .normal("Empty: it is off by default. Else close to its size."),
+        table("Versions", [Column("Processes", count(lg["target_info"], by=(*by, "api_version")))])
+        .wide(12)
+        .normal("One version in each deployment, two while one rolls out.", "Two for long: a rollout that hangs."),
+        table("Revisions", [Column("Processes", count(lg["workers_max"], by=(*by, "revision_id", "deployment_type")))])
+        .wide(12)
+        .normal("One revision in each deployment, two while one rolls out.", "Two for long: a rollout that hangs."),
     )
 
 
 def _life(site: Site) -> Row:
     lg, by = site.system("agent_server"), (site.labels.role, site.labels.instance)
     return row(
-        "Do processes live?",
+        "Uptime and restarts",
         *living(site, "agent_server"),
-        lines("Asked to stop", increase(lg["server_requested_to_stop_counter"], by=by)).noting(
-            "Only a queue process still answers scrapes while it drains."
-        ),
+        lines("Stop requests", increase(lg["server_requested_to_stop_counter"], by=by))
+        .noting("Only a queue process still answers scrapes while it drains.")
+        .normal("Only at rollouts.", "Read the events of the orchestrator: evictions, a node that drains."),
     )
 
 
 def _cost(site: Site) -> Row:
-    return row("What does scraping cost?", *costing(site, "agent_server"))
+    return row("Resources and scrape cost", *costing(site, "agent_server"))

@@ -11,6 +11,7 @@ from collections.abc import Callable
 from generator.config.site import Site, View
 from generator.promql import count, lowest, rate, relabelled
 from generator.promql.query import Query
+from generator.promql.reading import said
 from generator.rules.rule import GROUP_PREFIX, Alert
 
 #: These are about no deployment, so they carry none of its labels.
@@ -31,7 +32,7 @@ def alerts(site: Site) -> list[Alert]:
     """Return the alerts."""
     servers = site.system("prometheus")
     failures = servers["prometheus_rule_evaluation_failures_total"]
-    always = Query(lambda _: "vector(1)", "none", (), "Always 1.", (failures,))
+    always = Query(lambda _: "vector(1)", "none", (), said("Always 1."), (failures,))
     return [
         Alert(
             name="ObservabilityWatchdog",

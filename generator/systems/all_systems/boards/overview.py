@@ -15,6 +15,7 @@ from generator.catalogue import Limit, Metric
 from generator.config.site import Site
 from generator.promql import count, distinct, several
 from generator.promql.query import Query
+from generator.rules import presence
 from generator.rules.rule import board_uid
 from generator.systems import registry
 from generator.systems.registry import Declared
@@ -39,13 +40,19 @@ def _everything(site: Site, here: Sequence[Declared]) -> Row:
     up = several.up(site, [part.system for part in here])
     firing = site.firing()
     return row(
-        "Is anything wrong anywhere?",
-        stat("Systems scraped", distinct(up, site.labels.system)),
-        stat("Targets", count(up)),
-        stat("Targets down", processes.down(up), limit=processes.ANY),
-        stat("Firing: critical", _number(firing, "critical"), limit=_alerts(processes.ANY)),
-        stat("Firing: warning", _number(firing, "warning")),
-        stat("Firing: info", _number(firing, "info")),
+        "Status",
+        stat(
+            "Systems scraped", distinct(up, site.labels.system).about("Systems of which some target is scraped.")
+        ).normal("As many as are enabled.", "Look for the one without a row below."),
+        stat("Targets", count(up).about("Targets of all systems.")).normal("As many as processes run."),
+        stat("Targets down", processes.down(up), limit=processes.ANY).normal(
+            "0.", "The rows below tell of which system."
+        ),
+        stat("Firing: critical", _number(firing, "critical"), limit=_alerts(processes.ANY)).normal(
+            "0.", "Open the runbook of each, below."
+        ),
+        stat("Firing: warning", _number(firing, "warning")).normal("0.", "A ticket is enough."),
+        stat("Firing: info", _number(firing, "info")).normal("Any: they page nobody."),
         processes.alerts(site),
     )
 
@@ -58,10 +65,20 @@ def _row(site: Site, part: Declared) -> Row:
     absent = f"Empty when no {title} is scraped: set `systems: {{{part.system}: {{enabled: false}}}}` in bundle.yaml where there is none."
     return row(
         title,
-        stat(f"{name}: targets", count(up)).noting(absent),
-        stat(f"{name}: down", processes.down(up), limit=processes.ANY).noting(absent),
-        stat(f"{name}: critical", _number(firing, "critical"), limit=_alerts(processes.ANY)),
-        stat(f"{name}: warnings", _number(firing, "warning")),
+        stat(f"{name}: targets", count(up).about(f"Targets of {title}."))
+        .noting(absent)
+        .normal("As many as processes run."),
+        stat(
+            f"{name}: down",
+            processes.down(up).about(f"Targets of {title} whose last scrape failed."),
+            limit=processes.ANY,
+        )
+        .noting(absent)
+        .normal("0.", alert=f"{presence.stem(site, part.system)}TargetDown"),
+        stat(f"{name}: critical", _number(firing, "critical", title), limit=_alerts(processes.ANY)).normal(
+            "0.", "Open the runbook of each, in the table above."
+        ),
+        stat(f"{name}: warnings", _number(firing, "warning", title)).normal("0.", "A ticket is enough."),
         _link(site, part, name, absent).wide(8, 4),
         table(
             f"{name}: deployments",
@@ -69,13 +86,14 @@ def _row(site: Site, part: Declared) -> Row:
             link=_open(site, part),
         )
         .wide(24, 6)
-        .noting(absent),
+        .noting(absent)
+        .normal("No red cell.", "Open the deployment with a red cell."),
     )
 
 
-def _number(firing: Metric, severity: str) -> Query:
+def _number(firing: Metric, severity: str, title: str = "") -> Query:
     found = count(firing.where(severity=severity)).as_unit("alerts")
-    return found.or_zero().about(f"Firing alerts of the severity {severity}.")
+    return found.or_zero().about(f"Firing alerts of the severity {severity}{title and f', about {title}'}.")
 
 
 def _alerts(limit: Limit) -> Limit:

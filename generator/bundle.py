@@ -134,11 +134,9 @@ def _unexplained(site: Site, made: Mapping[Part[list[Alert]], Sequence[Alert]]) 
 
 def _written(source: Path) -> str:
     """Return a file of the generator as everybody finds it, wherever the package is installed."""
-    return (
-        source.relative_to(Path(__file__).parents[1]).as_posix()
-        if source.is_relative_to(Path(__file__).parent)
-        else shown(source)
-    )
+    if source.is_relative_to(Path(__file__).parent):
+        return source.relative_to(Path(__file__).parents[1]).as_posix()
+    return source.name  # an operator's own catalogue, in whatever folder it stands
 
 
 def _possible(site: Site, name: str, group: Group, left_out: list[LeftOut]) -> Group:

@@ -6,7 +6,6 @@ name of the key where its kind does not say what is usual.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -15,10 +14,10 @@ import yaml
 from hypothesis import strategies as st
 
 from generator.catalogue import Limit, load
-from generator.config.reading import SCHEMA
+from generator.config import schema
 
 #: Not fixtures: hypothesis would print all of them.
-ROOT: Mapping[str, Any] = json.loads(SCHEMA.read_text(encoding="utf-8"))
+ROOT: Mapping[str, Any] = schema(load())
 CATALOGUE = load()
 SYSTEMS = tuple(ROOT["properties"]["systems"]["properties"])
 

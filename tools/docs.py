@@ -20,8 +20,10 @@ from generator.cli.listing import boards
 from generator.config import read
 from generator.config.site import Site, complete
 from generator.lint import CHECKS
+from generator.outputs.metrics import page
 from generator.rules.rule import Alert, Because
-from generator.systems import registry
+from generator.systems import SHIPPED, registry
+from generator.systems.any_system.alerts import RUNBOOK
 from generator.units import number
 from reference_server.agent_server import AGENT_SERVER
 from reference_server.core.scenario import SEVERITIES
@@ -210,6 +212,14 @@ def _silenced(because: Because) -> str:
     return f"Nobody is told while {' or '.join(names)} fires{f' with {held}' if held else ''} for the same {of}."
 
 
+def metric_pages() -> dict[Path, str]:
+    """Return the page on the metrics of each shipped system."""
+    catalogue = load()
+    site = Site(catalogue, read(catalogue))
+    bundle, files = build(complete(site)), build(site).boards
+    return {ROOT / "docs" / "metrics" / f"{name}.md": page(bundle, name, files) for name in SHIPPED}
+
+
 def main() -> int:
     """Write, or check, every document."""
     made = parts()
@@ -220,13 +230,13 @@ def main() -> int:
     wrong += [
         f"{path.relative_to(ROOT)}:1: no alert has this name; delete the page or rename it"
         for path in sorted((ROOT / "docs" / "runbooks").glob("*.md"))
-        if path not in pages
+        if path not in pages and not path.stem.startswith(RUNBOOK)
     ]
     wrong += [told for path, text in pages.items() for told in problems({path.relative_to(ROOT): text}, {"facts": []})]
     if wrong:
         print("\n".join(wrong))
         return 1
-    new = pages | {path: written(text, made) for path, text in documents.items()}
+    new = pages | metric_pages() | {path: written(text, made) for path, text in documents.items()}
     stale = [path for path, text in new.items() if not path.exists() or path.read_text(encoding="utf-8") != text]
     check = "--check" in sys.argv
     for path in stale:

@@ -79,15 +79,15 @@ def living(site: Site, system: str) -> tuple[Shown, ...]:
     )
 
 
-def costing(site: Site, system: str) -> tuple[Shown, ...]:
-    """Panels: series of the pages, and processor, memory and files of the processes."""
+def costing(site: Site, system: str, *, process: bool = True) -> tuple[Shown, ...]:
+    """Panels: series of the pages, and processor, memory and files of the processes where they tell of these."""
     up, proc, by = site.system("prometheus", on=system), site.system("process", on=system), each(site, system)
     used = peak(proc["process_open_fds"], by=by) / peak(proc["process_max_fds"], by=by)
     large, blocked, files = (
         (f"AgentServer{what}" if system == "agent_server" else ())
         for what in ("ScrapeTooLarge", "EventLoopBlocked", "FileDescriptorsHigh")
     )
-    return (
+    page = (
         stat("Series", total(up["scrape_samples_post_metric_relabeling"])).normal(
             "Steady; grows with processes.", "Open series by process."
         ),
@@ -109,6 +109,11 @@ def costing(site: Site, system: str) -> tuple[Shown, ...]:
         lines(
             "Scrape duration", peak(up["scrape_duration_seconds"], by=by), limit=site.limit("scrape_duration")
         ).normal("Below half a second.", "A large page, or a process that is too busy to write it.", alert=blocked),
+    )
+    if not process:
+        return page
+    return (
+        *page,
         lines("CPU usage", rate(proc["process_cpu_seconds_total"], by=by)).normal(
             "Below the processor's limit; one Python process fills one core.", "Profile the process, or add replicas."
         ),

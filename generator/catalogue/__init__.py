@@ -1,7 +1,7 @@
 """The metric catalogue: the one description of what every target system exposes."""
 
 from generator.catalogue.limits import Limit
-from generator.catalogue.load import load, read
+from generator.catalogue.load import SCHEMA, load, read
 from generator.catalogue.model import (
     SUFFIXES,
     Catalogue,
@@ -20,6 +20,7 @@ from generator.catalogue.model import (
 from generator.catalogue.versions import Versions, version_key
 
 __all__ = [
+    "SCHEMA",
     "SUFFIXES",
     "Catalogue",
     "Emission",

@@ -23,6 +23,8 @@ from generator.catalogue.model import (
     Source,
     System,
 )
+from generator.catalogue.signals import Signals, mistakes, signals
+from generator.catalogue.signals import limits as signal_limits
 from generator.catalogue.versions import version_key
 from generator.errors import CatalogueError, Problem
 from generator.source import Document, against, parse, shown
@@ -30,6 +32,16 @@ from generator.systems import FOLDER, SHIPPED
 
 #: What several systems expose alike: the process, Prometheus itself, general exporters.
 SHARED = Path(__file__).parent / "shared"
+
+#: Labels of pods that usually name their deployment, narrowest last.
+DEPLOYMENT = {"app.kubernetes.io/name": "(.+)", "app": "(.+)", "app.kubernetes.io/instance": "(.+)"}
+
+#: What an entry says of where and when a metric exists, unless it says otherwise.
+UNSAID: Mapping[str, Any] = {"emitted": {"any": ["any"]}, "born": "unknown", "refresh": "event"}
+
+#: How values of several processes become one where the entry does not say: what adds up for sure is added.
+AGGREGATES = {Kind.GAUGE: "instance", Kind.INFO: "none"}
+
 SCHEMA = Path(__file__).parent / "catalogue.schema.json"
 
 
@@ -90,6 +102,10 @@ def read(paths: Mapping[str, Path], problems: list[Problem]) -> dict[str, System
             )
             problems.append(document.problem(("system",), what, f"call it {name!r}"))
         problems += lint(system, document)
+        problems += (
+            document.problem(("signals", *place), what, fix)
+            for place, what, fix in mistakes(system.signals, system.metrics)
+        )
         systems[system.name] = system
     return systems
 
@@ -121,10 +137,13 @@ def _system(document: Document, broken: set[Any]) -> System:
         for number, entry in enumerate(raw["metrics"])
         if number not in broken
     )
+    found = signals(raw.get("signals", {}))
     return System(
         name=raw["system"],
         title=raw["title"],
-        alerts=raw.get("alerts", ""),
+        alerts=raw.get(
+            "alerts", "".join(word.capitalize() for word in raw["system"].split("_")) if "scrape" in raw else ""
+        ),
         prefix=raw["prefix"],
         eras=eras,
         newest=raw.get("newest", ""),
@@ -134,19 +153,21 @@ def _system(document: Document, broken: set[Any]) -> System:
         switches=raw.get("switches", {}),
         exposure=raw.get("exposure", {}),
         tiers={int(k): v for k, v in raw.get("tiers", {}).items()},
-        endpoint=_endpoint(raw.get("scrape", {})),
+        endpoint=_endpoint(raw["system"], raw.get("roles", {}), raw.get("scrape", {})),
         pages=tuple(raw.get("pages", ())),
         pages_since=raw.get("pages_since", {}),
         constant_labels=constant,
-        limits=_limits(raw["system"], raw.get("limits", {})),
+        limits=_limits(raw["system"], raw.get("limits", {}), found, metrics),
+        signals=found,
         objectives=raw.get("objectives", {}),
         metrics=metrics,
         path=document.path,
     )
 
 
-def _limits(system: str, raw: Mapping[str, Any]) -> tuple[Limit, ...]:
-    return tuple(
+def _limits(system: str, raw: Mapping[str, Any], found: Signals, metrics: Sequence[Metric]) -> tuple[Limit, ...]:
+    """Return the limits of a system: its own, and those of its signals that it does not name itself."""
+    own = tuple(
         Limit(
             name,
             **{**entry, "histogram": f"{system}/{entry['histogram']}" if "histogram" in entry else ""},
@@ -154,11 +175,23 @@ def _limits(system: str, raw: Mapping[str, Any]) -> tuple[Limit, ...]:
         )
         for name, entry in raw.items()
     )
+    known = {metric.name for metric in metrics}
+    sound = not any(True for _ in mistakes(found, metrics)) and known
+    return own + tuple(
+        limit for limit in (signal_limits(system, found, metrics) if sound else ()) if limit.name not in raw
+    )
 
 
-def _endpoint(raw: Mapping[str, Any]) -> Endpoint:
+def _endpoint(system: str, roles: Collection[str], raw: Mapping[str, Any]) -> Endpoint:
+    """Return how a page is reached. Pods of a system that no chart describes are those that are called as it is."""
     pages = tuple(JsonPage(**page) for page in raw.get("json", ()))
     pods = {role: Pods(**one) for role, one in raw.get("pods", {}).items()}
+    if raw and not pods and "services" not in raw:
+        called = system.replace("_", "-")
+        port = raw.get("port", 0)
+        names = {role: f"(?:{called}-)?{role}(?:-.+)?" for role in roles} or {"": f"{called}(?:-.+)?"}
+        pods = {role: Pods(port=raw.get("ports", {}).get(role, port), called=name) for role, name in names.items()}
+        raw = {"deployment": DEPLOYMENT, **raw}
     return Endpoint(**{**raw, "exporters": tuple(raw.get("exporters", ())), "json": pages, "pods": pods})
 
 
@@ -191,7 +224,7 @@ def _metric(
         buckets=tuple(float(b) for b in raw.get("buckets", ())),
         parts=parts,
         emission={era: _emission(raw, era) for era in held},
-        aggregate=raw["aggregate"],
+        aggregate=raw.get("aggregate", AGGREGATES.get(kind, "sum")),
         since=raw.get("since", ""),
         until=raw.get("until", ""),
         renamed_from=renamed.get("name", ""),
@@ -203,14 +236,14 @@ def _metric(
         hidden_roles=tuple(raw.get("unscrapeable_roles", ())),
         no_board=raw.get("no_board", ""),
         quirks=tuple(raw.get("quirks", ())),
-        source=Source(**raw["source"]),
+        source=Source(**raw.get("source", {"evidence": "operator"})),
         path=path,
         line=line,
     )
 
 
 def _emission(raw: Mapping[str, Any], era: str) -> Emission:
-    own = {**raw, **raw.get("before", {}).get(era, {})}
+    own = {**UNSAID, **raw, **raw.get("before", {}).get(era, {})}
     return Emission({runtime: tuple(roles) for runtime, roles in own["emitted"].items()}, own["born"], own["refresh"])
 
 

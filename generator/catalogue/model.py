@@ -8,6 +8,7 @@ from enum import StrEnum
 from typing import Any
 
 from generator.catalogue.limits import Limit
+from generator.catalogue.signals import Signals
 from generator.errors import QueryError, nearest
 
 
@@ -405,6 +406,7 @@ class System:
     pages_since: Mapping[str, str]
     constant_labels: Mapping[str, Label]
     limits: tuple[Limit, ...]
+    signals: Signals
     objectives: Mapping[str, Mapping[str, float]]
     metrics: tuple[Metric, ...]
     path: str
@@ -426,6 +428,14 @@ class Catalogue:
     def __iter__(self) -> Iterator[Metric]:
         """Yield every metric of every system."""
         return (m for s in self.systems.values() for m in s.metrics)
+
+    def joined(self, systems: Mapping[str, System]) -> Catalogue:
+        """Return the catalogue with further target systems, behind those that it has."""
+        if not systems:
+            return self
+        every = {**self.systems, **systems}
+        new = (name for name in systems if name not in self.targets)
+        return Catalogue({name: every[name] for name in sorted(every)}, (*self.targets, *new))
 
     @property
     def limits(self) -> Mapping[str, Limit]:

@@ -28,6 +28,10 @@ if TYPE_CHECKING:
 PROMETHEUS = PurePosixPath("scrape/prometheus.yml")
 
 
+INFER = "Draft a catalogue file from a metrics page, for a system of your own."
+SCHEMA = "Print a JSON Schema, for editors: of bundle.yaml, or of a catalogue file."
+
+
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command and return its exit code."""
     args = _parser().parse_args(argv)
@@ -84,6 +88,20 @@ def _parser() -> argparse.ArgumentParser:
     listing = command("list", _list, "List what there is.")
     listing.add_argument("what", choices=("metrics", "boards", "rules"))
     listing.add_argument("--format", choices=("text", "json"), default="text")
+    infer = commands.add_parser("infer", help=INFER, description=INFER)
+    infer.add_argument(
+        "source", metavar="PAGE", help="a file, an address (http://…/metrics), or - for the standard input"
+    )
+    infer.add_argument("--prefix", metavar="P", help="what its names begin with; found by most of them when left out")
+    infer.add_argument(
+        "--system", default="", metavar="NAME", help="what to call the system; by the prefix when left out"
+    )
+    infer.add_argument("--out", type=Path, metavar="FILE", help="where to write; default: the standard output")
+    infer.add_argument("--bearer-token-file", type=Path, metavar="FILE", help="file with the token that the page wants")
+    infer.set_defaults(run=_infer)
+    schema = commands.add_parser("schema", help=SCHEMA, description=SCHEMA)
+    schema.add_argument("what", choices=("bundle", "catalogue"))
+    schema.set_defaults(run=_schema)
     arguments.declare(command("validate", _validate, "Judge running servers by everything that the bundle promises."))
     return parser
 
@@ -219,6 +237,41 @@ def _list(args: argparse.Namespace) -> int:
         widths = [max(len(str(r[h])) for r in (*rows, dict(zip(heads, heads, strict=True)))) for h in heads]
         for row in ({h: h for h in heads}, *rows):
             terminal.line("  ".join(f"{row[h]!s:{w}}" for h, w in zip(heads, widths, strict=True)).rstrip())
+    return 0
+
+
+def _infer(args: argparse.Namespace) -> int:
+    from urllib.parse import urlsplit
+
+    from generator import infer
+    from generator.catalogue import load
+    from generator.config.own import misnamed
+
+    port = (urlsplit(args.source).port or 0) if args.source.startswith(("http://", "https://")) else 0
+    problems = []
+    if args.prefix and not args.prefix.endswith("_"):
+        problems.append(
+            Problem("--prefix", 1, f"{args.prefix!r} does not end in an underscore", f"write {args.prefix}_")
+        )
+    if args.system and (wrong := misnamed(args.system, load())):
+        problems.append(Problem("--system", 1, *wrong))
+    if problems:
+        raise GeneratorError(problems)
+    families = infer.read(args.source, infer.page(args.source, args.bearer_token_file))
+    made = infer.text(infer.draft(families, system=args.system, prefix=args.prefix, port=port))
+    if args.out:
+        arguments.deliver(made, args.out)
+        terminal.say(f"{args.out}: written; name it in bundle.yaml: systems: {{NAME: {{catalogue: {args.out}}}}}")
+    else:
+        terminal.line(made.rstrip("\n"))
+    return 0
+
+
+def _schema(args: argparse.Namespace) -> int:
+    from generator import catalogue, config
+
+    path = {"bundle": config.SCHEMA, "catalogue": catalogue.SCHEMA}[args.what]
+    terminal.line(path.read_text(encoding="utf-8").rstrip("\n"))
     return 0
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from itertools import islice
@@ -11,13 +10,13 @@ from typing import Any
 
 from generator.catalogue import Catalogue
 from generator.config.checks import CHECKS
+from generator.config.own import extended
 from generator.config.plain import unplain
+from generator.config.schema import Json, schema
 from generator.config.settings import Config
 from generator.config.values import config
 from generator.errors import ConfigError, Problem
 from generator.source import Document, Place, parse, shown, violations
-
-SCHEMA = Path(__file__).parent / "schema.json"
 
 #: Bytes of a configuration at most: a large one has ten thousand.
 LARGEST = 1_000_000
@@ -41,10 +40,16 @@ def read(catalogue: Catalogue, path: Path | None = None) -> Config:
     if problems and document.data is None:
         raise ConfigError(problems)
     document = replace(document, data={} if document.data is None else document.data)
-    for find in (unplain, _against_schema):
-        found = list(islice(find(document), MOST))
-        problems += [problem for _, problem in found]
-        document = replace(document, data=without(document.data, [place for place, _ in found]))
+
+    def mended(found: Iterable[tuple[Place, Problem]]) -> Document:
+        several = list(islice(found, MOST))
+        problems.extend(problem for _, problem in several)
+        return replace(document, data=without(document.data, [place for place, _ in several]))
+
+    document = mended(unplain(document))
+    catalogue, own, found = extended(document, catalogue, path.parent)
+    document = mended(found)
+    document = mended(_against_schema(document, schema(catalogue, own)))
     if isinstance(document.data, dict):
         problems += islice((p for check in CHECKS for p in check(document, catalogue)), MOST)
     if problems:
@@ -66,14 +71,14 @@ def _text(path: Path) -> str:
     return text
 
 
-def _against_schema(document: Document) -> Iterator[tuple[Place, Problem]]:
+def _against_schema(document: Document, known: Json) -> Iterator[tuple[Place, Problem]]:
     from jsonschema import Draft202012Validator
     from jsonschema.validators import extend
 
     # The standard takes 8000.0 for an integer; what is written from it would be a float, which no server takes for a port.
     whole = Draft202012Validator.TYPE_CHECKER.redefine("integer", lambda _, value: type(value) is int)
     strict = extend(Draft202012Validator, type_checker=whole)  # type: ignore[no-untyped-call]
-    return violations(document, strict(json.loads(SCHEMA.read_text(encoding="utf-8"))))
+    return violations(document, strict(known))
 
 
 def without(data: Any, places: Iterable[Place]) -> Any:

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from generator.catalogue import Versions
+from generator.catalogue import System, Versions
 from generator.config.timing import Timing
 from generator.source import Document
 
@@ -163,9 +163,10 @@ class Suppression:
 
 @dataclass(frozen=True, slots=True)
 class Config:
-    """An operator's installation. Every field has a default; an empty bundle.yaml is a good one."""
+    """An operator's installation. Every field has a default; an empty bundle.yaml is a good one. `own` are systems that it brings."""
 
     systems: Mapping[str, SystemConfig]
+    own: Mapping[str, System] = field(default_factory=dict)
     timing: Timing = field(default_factory=Timing)
     labels: Labels = Labels()
     selectors: Mapping[str, str] = field(default_factory=dict)

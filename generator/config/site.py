@@ -33,6 +33,10 @@ class Site:
     config: Config
     _found: dict[tuple[str, str, str], Metric] = field(default_factory=dict, init=False, repr=False)
 
+    def __post_init__(self) -> None:
+        """Add the systems that the configuration brings to the catalogue."""
+        object.__setattr__(self, "catalogue", self.catalogue.joined(self.config.own))
+
     @property
     def labels(self) -> Labels:
         """What the target labels are called."""

@@ -12,6 +12,7 @@ from generator.config.settings import Access, Config, Discovery, Labels, Objecti
 from generator.config.timing import LONGEST_INTERVAL, Timing
 from generator.config.versions import in_the_field
 from generator.source import Document
+from generator.systems import SHIPPED
 from generator.units import seconds
 
 
@@ -38,6 +39,7 @@ def config(data: Mapping[str, Any], catalogue: Catalogue, document: Document | N
         for name, known in catalogue.systems[target].objectives.items()
     }
     return Config(
+        own={name: catalogue.systems[name] for name in catalogue.targets if name not in SHIPPED},
         systems={name: _system(name, catalogue, data.get("systems", {}).get(name, {})) for name in catalogue.targets},
         timing=timing(data),
         labels=Labels(**data.get("labels", {})),

@@ -19,21 +19,19 @@ from generator.discovery.kubernetes import fullname
 
 Json = dict[str, Any]
 
-#: Systems that have a collector of their own: those whose vendor describes one.
-SYSTEMS = ("langsmith",)
-
 #: First, so that it can refuse before anything is held; its limits are shares of the container's memory.
 _LIMITER: Json = {"check_interval": "1s", "limit_percentage": 80, "spike_limit_percentage": 20}
 _BATCH: Json = {"timeout": "5s", "send_batch_size": 8192}
 
 
 def configurations(site: Site) -> Mapping[str, Json]:
-    """Return the configurations by file name, of systems that are on."""
+    """Return the configurations by file name, of systems that are on: those whose vendor describes a collector, and an operator's own."""
     out: dict[str, Json] = {}
-    for name in SYSTEMS:
-        own = site.config.systems.get(name)
-        if own and own.enabled:
+    for name, own in site.config.systems.items():
+        described = site.catalogue.systems[name].endpoint.collector
+        if own.enabled and (described or name in site.config.own):
             out[f"{name}.otel-gateway.yaml"] = _gateway(site, name)
+        if own.enabled and described:
             out[f"{name}.otel-logs.yaml"] = _logs(site.catalogue.systems[name], own.discovery.kubernetes)
     return out
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from pathlib import Path
 from typing import Any
 
 from generator.config.site import Site
@@ -70,8 +71,8 @@ def intervals(files: Files, site: Site) -> Iterator[Finding]:
 
 def greatest(files: Files, site: Site) -> Iterator[Finding]:
     """A graph by a label of many values, such as routes, keeps the greatest over its whole range, always the same ones."""
-    metrics = catalogued(site)
     for board in files.boards:
+        metrics = catalogued(site, site.system_of(Path(board.path).stem))
         for place, panel, target in targets(board):
             if panel["type"] != "timeseries":
                 continue

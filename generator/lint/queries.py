@@ -81,8 +81,8 @@ def _selections(files: Files) -> Iterator[tuple[Text, Selector]]:
 
 def _readings(files: Files, site: Site) -> Iterator[tuple[Text, Selector, Metric]]:
     """Every selector of a catalogue metric."""
-    known = catalogued(site)
     for text, selector in _selections(files):
+        known = catalogued(site, site.system_of(Path(text.document.path).name))
         if selector.name in known:
             yield text, selector, known[selector.name]
 
@@ -308,10 +308,11 @@ def selectors(files: Files, site: Site) -> Iterator[Finding]:
             )
 
 
-@lru_cache(maxsize=1)  # a site is the same one only when it is one: half of the checks ask for it
-def catalogued(site: Site) -> Mapping[str, Metric]:
-    """Every series that a scrape can bring, both eras, under this site's prefixes."""
-    return {series: m for name in site.catalogue.systems for m in site.system(name) for series in m.series}
+@lru_cache(maxsize=32)  # a site is the same one only when it is one: half of the checks ask for it
+def catalogued(site: Site, system: str = "") -> Mapping[str, Metric]:
+    """Every series that a scrape can bring, both eras, under this site's prefixes; those of `system` where two have a name."""
+    names = (*(name for name in site.catalogue.systems if name != system), *((system,) if system else ()))
+    return {series: m for name in names for m in site.system(name) for series in m.series}
 
 
 def _recorded(files: Files) -> set[str]:

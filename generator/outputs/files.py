@@ -12,6 +12,7 @@ from generator.boards.grafana import dumps
 from generator.bundle import Bundle
 from generator.config.site import Site
 from generator.discovery import scrape
+from generator.outputs import metrics
 from generator.rules import alertmanager
 from generator.rules.rule import GROUP_PREFIX, Group
 
@@ -41,6 +42,9 @@ def render(bundle: Bundle) -> Mapping[Path, str]:
         out[Path(f"scrape/{name}")] = _timed(document, "generator/discovery/scrape.py", bundle)
     for name, document in bundle.collectors.items():
         out[Path(f"scrape/{name}")] = _timed(document, "generator/discovery/collector.py", bundle)
+    for name in bundle.site.config.own:
+        if bundle.site.config.systems[name].enabled:
+            out[Path(f"docs/metrics/{name}.md")] = metrics.page(bundle, name)
     if bundle.modules["modules"]:
         out[Path("scrape/json_exporter.yaml")] = _yaml(bundle.modules, "generator/discovery/probes.py")
     return out

@@ -46,6 +46,7 @@ class Subject:
         all_down: How long all of them may.
         elastic: Role that an autoscaler may take to none, so that it does not count where others are missed.
         explained_by: What else explains that a process does not answer.
+        runbook: What the names of its runbooks begin with; the alerts' own names when empty.
 
     """
 
@@ -58,6 +59,7 @@ class Subject:
     all_down: str = "3m"
     elastic: str = ""
     explained_by: tuple[Because, ...] = ()
+    runbook: str = ""
 
 
 @lru_cache(maxsize=8)  # a record module and a topic of each system ask for the same
@@ -82,6 +84,7 @@ def _all_down(site: Site, subject: Subject) -> Alert:
     counted = up.matching(**{site.labels.role: subject.roles}) if subject.roles else up
     return Alert(
         name=f"{stem(site, subject.system)}AllTargetsDown",
+        runbook=_runbook(subject, "AllTargetsDown"),
         query=total(counted, by=(*site.identity, *role)).equals(0),
         hold=subject.all_down,
         keep=CRASHING,
@@ -97,6 +100,7 @@ def _down(site: Site, subject: Subject) -> Alert:
     up, role = site.system("prometheus", on=subject.system)["up"], _role(site, subject.system)
     return Alert(
         name=f"{stem(site, subject.system)}TargetDown",
+        runbook=_runbook(subject, "TargetDown"),
         query=total(up, by=(*site.identity, *role, site.labels.instance)).equals(0),
         hold=subject.down,
         keep=CRASHING,
@@ -131,6 +135,7 @@ def vanished(
         query = _gone(site, counted.not_matching(**{names.role: subject.elastic}), by).either(query)
     return Alert(
         name=f"{stem(site, subject.system)}{what}Vanished",
+        runbook=_runbook(subject, f"{what}Vanished"),
         query=query,
         over=_kept(site, TOLD),
         hold="10m",
@@ -159,6 +164,7 @@ def _missing(site: Site, subject: Subject) -> Alert:
         query = query.without_any(latest(resting).over(_kept(site, IDLE)))
     return Alert(
         name=f"{stem(site, subject.system)}TargetsMissing",
+        runbook=_runbook(subject, "TargetsMissing"),
         query=query,
         hold="10m",
         severity="warning",
@@ -188,6 +194,11 @@ def _role(site: Site, system: str) -> tuple[str, ...]:
 def stem(site: Site, system: str) -> str:
     """Return what the names of a system's alerts begin with."""
     return site.catalogue.systems[system].alerts
+
+
+def _runbook(subject: Subject, state: str) -> str:
+    return f"{subject.runbook}{state}" if subject.runbook else ""
+
 
 
 def _who(site: Site, *labels: str) -> str:

@@ -194,6 +194,7 @@ class Alert:
         labels: Labels of its own, beside severity.
         off: Why it is off unless the configuration enables it; empty when it is on.
         explained_by: What explains it: no one is told of it while that fires.
+        runbook: Stem of its runbook; its own name when empty.
 
     """
 
@@ -210,6 +211,7 @@ class Alert:
     labels: Mapping[str, str] = field(default_factory=dict)
     off: str = ""
     explained_by: tuple[Because, ...] = ()
+    runbook: str = ""
 
     def to_rule(self, site: Site) -> dict[str, Any]:
         """Return the rule as Prometheus 2.42 and later reads it."""
@@ -223,7 +225,7 @@ class Alert:
         rule["annotations"] = {
             "summary": self.summary,
             "description": f"{self.description} First: {self.action}",
-            "runbook_url": f"{config.runbook_base_url}/{self.name}.md",
+            "runbook_url": f"{config.runbook_base_url}/{self.runbook or self.name}.md",
             "dashboard": self._link(site),
         }
         return rule

@@ -14,6 +14,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Generic, TypeVar
 
+from generator.catalogue import System
 from generator.config.site import Site
 from generator.systems import SHIPPED
 
@@ -107,7 +108,14 @@ def common() -> Declared:
 
 def declared(site: Site) -> tuple[Declared, ...]:
     """Return what the enabled systems of a site declare, in their order."""
-    return tuple(shipped(name) for name, own in site.config.systems.items() if own.enabled and name in SHIPPED)
+    on = (name for name, own in site.config.systems.items() if own.enabled)
+    return tuple(shipped(name) if name in SHIPPED else _own(site.catalogue.systems[name]) for name in on)
+
+
+def _own(system: System) -> Declared:
+    from generator.systems.any_system import declare as declare_any
+
+    return declare_any(system)
 
 
 def topics(site: Site) -> tuple[Part[list[Alert]], ...]:

@@ -1,0 +1,101 @@
+"""Systems that a configuration brings: each is one file in the catalogue's format."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from generator.catalogue import Catalogue, System, read
+from generator.errors import Problem
+from generator.source import Document, Place, short
+from generator.systems import SHIPPED
+
+#: What a system may be called: its name begins names of files, jobs, thresholds and recorded series.
+_NAME = re.compile(r"[a-z][a-z0-9]*(_[a-z0-9]+)*")
+
+#: Characters of such a name at most: uids of boards have forty, and stems of files follow.
+LONGEST = 24
+
+#: Stems of files that are about all systems.
+TAKEN = ("all_systems", "overview", "observability", "provider", "alertmanager", "json_exporter")
+
+
+def extended(
+    document: Document, catalogue: Catalogue, folder: Path
+) -> tuple[Catalogue, frozenset[str], list[tuple[Place, Problem]]]:
+    """Return the catalogue with the systems that a configuration brings, their names, and what is wrong with them.
+
+    Args:
+        document: The configuration; nothing of it has been checked.
+        catalogue: The shipped catalogue.
+        folder: The folder from which the configuration names its files.
+
+    """
+    given = document.data.get("systems") if isinstance(document.data, dict) else None
+    brought = {
+        name: system["catalogue"]
+        for name, system in (given.items() if isinstance(given, dict) else ())
+        if isinstance(name, str) and isinstance(system, dict) and isinstance(system.get("catalogue"), str)
+    }
+    problems: list[tuple[Place, Problem]] = []
+    found: dict[str, System] = {}
+    for name, file in brought.items():
+        if wrong := misnamed(name, catalogue):
+            problems.append((("systems", name), document.problem(("systems", name), *wrong)))
+            continue
+        told: list[Problem] = []
+        if not file:
+            continue  # which the schema refuses
+        path = folder / file
+        if not path.is_file():
+            what = f"no file {short(file)}, seen from {folder}"
+            told.append(document.problem(("systems", name, "catalogue"), what, "name a file in the catalogue's format"))
+        else:
+            found |= read({name: path}, told)
+        problems += [(("systems", name), problem) for problem in told]
+    sound = {name: system for name, system in found.items() if not any(p[1] == name for p, _ in problems)}
+    for name, system in sound.items():
+        place = ("systems", name, "catalogue")
+        problems += [(("systems", name), document.problem(place, *wrong)) for wrong in _unfit(system, catalogue, sound)]
+    sound = {name: system for name, system in sound.items() if not any(p[1] == name for p, _ in problems)}
+    return catalogue.joined(sound), frozenset(sound), problems
+
+
+def misnamed(name: str, catalogue: Catalogue) -> tuple[str, str] | None:
+    """Return what is wrong with the name of a system, and the way out; None for a good one."""
+    if name in SHIPPED:
+        return f"{name!r} comes with a catalogue of its own", "leave out its catalogue, or call yours by another name"
+    if not _NAME.fullmatch(name) or len(name) > LONGEST:
+        what = f"{short(name)} is no name of a system"
+        return what, f"use at most {LONGEST} lower-case letters and digits, words joined by _, such as shop_api"
+    if name in (*catalogue.systems, *TAKEN):
+        return f"the name {name!r} is taken", "call it by another name"
+    near = next((other for other in SHIPPED if name.startswith(f"{other}_") or other.startswith(f"{name}_")), "")
+    return (f"the name {name!r} would be taken for a part of {near}", "call it by another name") if near else None
+
+
+def _unfit(system: System, catalogue: Catalogue, sound: Mapping[str, System]) -> Iterator[tuple[str, str]]:
+    """Yield what a catalogue file of an operator's own may not have, and the way out."""
+    others = {**catalogue.systems, **{name: one for name, one in sound.items() if name != system.name}}
+    for other in others.values():
+        pair: Any = (system.alerts, other.alerts)
+        if all(pair) and (pair[0].startswith(pair[1]) or pair[1].startswith(pair[0])):
+            what = f"alerts of {system.name} begin with {pair[0]}, and those of {other.name} with {pair[1]}"
+            yield what, "set `alerts` in the catalogue file to a word that begins no other one"
+        if shared := sorted({limit.name for limit in system.limits} & {limit.name for limit in other.limits}):
+            yield f"the limits {', '.join(shared)} are those of {other.name}", "begin their names with the system's"
+    if not system.endpoint.port and not system.endpoint.ports:
+        yield f"{system.name} has no port", "set scrape: {port: …} in the catalogue file"
+    if system.endpoint.json:
+        yield (
+            f"{system.name} has JSON pages",
+            "leave out scrape.json and scrape.prober: they need an exporter of their own",
+        )
+    missing = [page for page in system.pages if page not in catalogue.systems]
+    if missing:
+        yield (
+            f"{system.name} names the page of {', '.join(missing)}, which is none",
+            "use process, or leave out `pages`",
+        )

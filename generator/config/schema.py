@@ -1,0 +1,72 @@
+"""The JSON Schema of bundle.yaml: the committed one, which editors take, and the exact one for the systems that there are."""
+
+from __future__ import annotations
+
+import json
+from copy import deepcopy
+from pathlib import Path
+from typing import Any
+
+from generator.catalogue import Catalogue, System
+from generator.config.versions import named
+
+SCHEMA = Path(__file__).parent / "schema.json"
+
+Json = dict[str, Any]
+
+
+def schema(catalogue: Catalogue, own: frozenset[str] = frozenset()) -> Json:
+    """Return the schema in which each system has only what it knows of itself.
+
+    Args:
+        catalogue: Every system that the configuration may name.
+        own: Those that the configuration brings.
+
+    """
+    whole: Json = json.loads(SCHEMA.read_text(encoding="utf-8"))
+    general: Json = whole.pop("$defs")["system"]
+    systems = whole["properties"]["systems"]
+    systems["additionalProperties"] = False
+    systems["properties"] = {
+        name: _of(catalogue.systems[name], deepcopy(general), own=name in own) for name in catalogue.targets
+    }
+    return whole
+
+
+def _of(system: System, general: Json, *, own: bool) -> Json:
+    """Return the general schema of a system without what this one has not, its choices filled in."""
+    keys: Json = general["properties"]
+    endpoint = system.endpoint
+    choices = {
+        "parts": list(system.parts),
+        "versions": list(named(system)),
+        "exposure": list(system.exposure),
+        "tier": list(system.tiers),
+        "runtimes": list(system.runtimes),
+        "switches": list(system.switches),
+    }
+    for key, known in choices.items():
+        if not known:
+            del keys[key]
+        elif "items" in keys[key]:
+            keys[key]["items"] = {"enum": known}
+    if not own:
+        del keys["catalogue"]
+    if "versions" in keys:
+        eras = [
+            f"{name}: {' and '.join(system.eras[era].title for era in held)}"
+            for name, (held, _) in named(system).items()
+        ]
+        keys["versions"]["description"] = "; ".join(
+            (*eras, keys["versions"]["description"].partition(": ")[2].partition(", ")[2])
+        )
+    scrape = keys["scrape"]["properties"]
+    dns, kubernetes = scrape["dns"]["items"], scrape["kubernetes"]["properties"]
+    if not endpoint.json:
+        del scrape["json_exporter"], dns["properties"]["targets"]
+        dns["required"] = [*dns["required"], "names"]
+    if not endpoint.exporters:
+        del kubernetes["exporters"]
+    if not endpoint.services:
+        del kubernetes["fullname"]
+    return general

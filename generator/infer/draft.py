@@ -1,0 +1,217 @@
+"""A catalogue file as a page suggests it. What a page cannot say is told beside it."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import takewhile
+from typing import Any
+
+from generator.catalogue import load
+from generator.config.own import misnamed
+from generator.infer.names import CLOSED, OPEN, help_of, unit
+from generator.infer.page import Family, Sample
+from generator.infer.signals import signals
+
+Json = dict[str, Any]
+
+#: Values of a label at most that are listed, and more of them than this are more than a graph can show.
+LISTED, MANY = 12, 20
+
+#: What a bound says at most of the values that were seen.
+_EXAMPLES = 3
+
+#: Names of runtimes, which tell of the process and not of what it does.
+RUNTIMES = ("go_", "python_", "jvm_", "nodejs_", "promhttp_", "scrape_")
+
+#: A port that stands for one that nobody named.
+UNKNOWN_PORT = 9100
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """A catalogue file to be, and what its page could not say.
+
+    Attributes:
+        catalogue: The document.
+        unknown: What is not known, one sentence each.
+
+    """
+
+    catalogue: Json
+    unknown: tuple[str, ...]
+
+
+def draft(families: Sequence[Family], *, system: str = "", prefix: str | None = None, port: int = 0) -> Draft:
+    """Return the catalogue file that a page suggests.
+
+    Args:
+        families: The page.
+        system: What to call the system; by the prefix where it is empty.
+        prefix: What its names begin with; what most of them begin with where it is None.
+        port: The port of the page; 0 where nobody knows.
+
+    """
+    known = load().systems["process"]
+    process = {m.full_name for m in known.metrics}
+    there = [family for family in families if family.samples]
+    own = [f for f in there if _exposed(f) not in process and not f.name.endswith("_created")]
+    prefix = _prefix([_exposed(f) for f in own if not f.name.startswith(RUNTIMES)]) if prefix is None else prefix
+    unknown: list[str] = []
+    metrics = [entry for family in own if (entry := _entry(family, prefix, unknown))]
+    name = system or _name(prefix)
+    out: Json = {
+        "system": name,
+        "title": name.replace("_", " ").capitalize(),
+        "prefix": prefix,
+        "scrape": {"port": port or UNKNOWN_PORT},
+    }
+    if any(_exposed(family) in process for family in there):
+        out["pages"] = ["process"]
+    if found := signals(metrics):
+        out["signals"] = found
+    if not port:
+        unknown.append(f"The port of the page: {UNKNOWN_PORT} stands for it.")
+    empty = [family.name for family in families if not family.samples]
+    if empty:
+        unknown.append(f"Series, labels and buckets of what has not happened yet: {_some(empty)}.")
+    if any(entry["type"] == "gauge" for entry in metrics):
+        unknown.append(
+            "How gauges of several processes become one: each is shown by process; set `aggregate` (sum, max, min, global)."
+        )
+    unknown.append(
+        "When series first exist, which roles emit them and since which version; whether a label may have other values."
+    )
+    return Draft({**out, "metrics": metrics}, tuple(unknown))
+
+
+def _some(names: Sequence[str]) -> str:
+    return ", ".join(names[:LISTED]) + (", ..." if len(names) > LISTED else "")
+
+
+def _exposed(family: Family) -> str:
+    """Return the name that a scrape gives a family: of a counter or info that of its samples."""
+    if family.type in ("counter", "info", "") and family.samples:
+        return next((s.name for s in family.samples if not s.name.endswith("_created")), family.samples[0].name)
+    return family.name
+
+
+def _prefix(names: Sequence[str]) -> str:
+    """Return the words, with their last underscore, that most names begin with; nothing without such words."""
+    first = [name.partition("_")[0] for name in names if "_" in name]
+    word = max(sorted(set(first)), key=first.count, default="")
+    those = [name.split("_")[:-1] for name in names if name.startswith(f"{word}_")]
+    if not word or len(those) * 2 < len(names):
+        return ""
+    common = [words[0] for words in takewhile(lambda words: len({*words}) == 1, zip(*those, strict=False))]
+    return "_".join(common or [word]) + "_"
+
+
+def _name(prefix: str) -> str:
+    found = re.sub(r"[^a-z0-9]+", "_", prefix.lower()).strip("_")[:20].strip("_")
+    found = found if found and found[0].isalpha() else "drafted"
+    return found if misnamed(found, load()) is None else f"my_{found}"
+
+
+def _entry(family: Family, prefix: str, unknown: list[str]) -> Json | None:
+    """Return the entry of a family; None where nothing of it can be asked for."""
+    name = _exposed(family)
+    own = bool(prefix) and name.startswith(prefix) and len(name) > len(prefix)
+    if not re.fullmatch(r"[a-zA-Z_][a-zA-Z0-9_]*", name):
+        unknown.append(f"{name}: a name with a colon is that of a recorded series, and is left out.")
+        return None
+    kind = _kind(family, name, unknown)
+    entry: Json = {"name": name.removeprefix(prefix) if own else name, "type": kind}
+    if prefix and not own:
+        entry["no_prefix"] = True
+    values = [sample.value for sample in family.samples if math.isfinite(sample.value)]
+    entry["unit"] = "none" if kind == "info" else unit(name, kind, family.unit, values)
+    entry["help"] = help_of(family.help)
+    if labels := dict(_labels([s for s in family.samples if not s.name.endswith("_created")])):
+        entry["labels"] = labels
+    if kind == "histogram":
+        entry |= _buckets(family)
+    elif kind == "summary":
+        entry |= _summary(family, name)
+    if allow := dict(_allowed(name, kind, entry)):
+        entry["allow"] = allow
+    if name.startswith(RUNTIMES):
+        entry["no_board"] = "it tells of the runtime, not of what the process does"
+    entry["source"] = {"evidence": "observed"}
+    return entry
+
+
+def _allowed(name: str, kind: str, entry: Json) -> Iterator[tuple[str, str]]:
+    """Yield the rules of the catalogue that the page breaks, each with the reason."""
+    if kind == "counter" and not name.endswith("_total"):
+        yield "counter-suffix", "the server does not append it"
+    if kind != "counter" and name.endswith("_total"):
+        yield "counter-suffix", f"the page says that it is a {kind}"
+    if _misnamed(name, entry["unit"]):
+        yield "unit-suffix", "its values are of another unit than its name says"
+    if "buckets_unknown" in entry:
+        yield "buckets-fit", entry["buckets_unknown"]
+
+
+def _misnamed(name: str, found: str) -> bool:
+    stem = name.removesuffix("_total")
+    ends = (("_seconds", "seconds"), ("_bytes", "bytes"), ("_ratio", "ratio"))
+    return any(stem.endswith(end) and found not in (wanted, "unixtime") for end, wanted in ends)
+
+
+def _kind(family: Family, name: str, unknown: list[str]) -> str:
+    if family.type in ("counter", "histogram", "summary", "info"):
+        return family.type
+    if name.endswith("_info") and all(sample.value == 1 for sample in family.samples):
+        return "info"
+    if family.type not in ("gauge", ""):
+        unknown.append(f"{name}: of the type {family.type}, which is read as a gauge.")
+    if not family.type:
+        kind = "counter" if name.endswith("_total") else "gauge"
+        unknown.append(f"{name}: the page tells no type; it is taken for a {kind}.")
+        return kind
+    return "gauge"
+
+
+def _labels(samples: Sequence[Sample]) -> Iterator[tuple[str, Json]]:
+    """Yield the labels of a family, with their values where they are a closed set, else with how many were seen."""
+    names = dict.fromkeys(label for sample in samples for label in sample.labels)
+    for label in names:
+        if label in ("le", "quantile"):
+            continue
+        values = sorted({sample.labels[label] for sample in samples if label in sample.labels})
+        entry: Json = {}
+        if label in CLOSED and len(values) <= LISTED and all(0 < len(v) <= 100 and v.isprintable() for v in values):  # noqa: PLR2004
+            entry["values"] = values
+        else:
+            shown = ", ".join(v if len(v) <= 20 else f"{v[:17]}..." for v in values[:_EXAMPLES] if v.isprintable())  # noqa: PLR2004
+            entry["bound"] = f"{len(values)} seen" + (f": {shown}" if shown else "")
+            if len(values) > MANY or any(word in label.lower().split("_") for word in OPEN):
+                entry["many"] = True
+        if any(label not in sample.labels for sample in samples):
+            entry["optional"] = True
+        yield label, entry
+
+
+def _buckets(family: Family) -> Json:
+    edges = sorted({float(s.labels["le"]) for s in family.samples if "le" in s.labels and _edge(s.labels["le"])})
+    if not edges:
+        return {"buckets_unknown": "the page shows no edge but the last one"}
+    whole = 10**15  # up to here a float has every digit
+    return {"buckets": [int(edge) if edge == int(edge) and abs(edge) < whole else edge for edge in edges]}
+
+
+def _edge(text: str) -> bool:
+    try:
+        return math.isfinite(float(text))
+    except ValueError:
+        return False
+
+
+def _summary(family: Family, name: str) -> Json:
+    parts = {sample.name.removeprefix(name) for sample in family.samples}
+    found = [part for part in ("sum", "count") if f"_{part}" in parts]
+    out: Json = {"series": found} if len(found) == 1 else {}
+    return out | ({"quirks": ["its quantiles are of each process, and cannot be put together"]} if "" in parts else {})

@@ -1,0 +1,104 @@
+"""Where a page comes from: a file, an address, or the standard input. Bounded in size and time."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from generator.errors import GeneratorError, Problem
+from generator.source import short
+
+if TYPE_CHECKING:
+    from generator.validate.http import Exchange
+
+#: Bytes of a page at most; Prometheus itself takes any number, and a page of this size has half a million samples.
+LARGEST = 100_000_000
+
+#: How long an address may take, in seconds.
+WITHIN = 30.0
+
+#: What a scraper says that it reads.
+_ACCEPT = "application/openmetrics-text;version=1.0.0;q=0.9,text/plain;version=0.0.4;q=0.5,*/*;q=0.1"
+
+
+def page(source: str, bearer_token_file: Path | None = None) -> str:
+    """Return the text of a page.
+
+    Args:
+        source: An address that begins with http:// or https://, a file, or `-` for the standard input.
+        bearer_token_file: Where the token is that the address wants.
+
+    Raises:
+        GeneratorError: It cannot be read, or is too large.
+
+    """
+    if source.startswith(("http://", "https://")):
+        raw = _asked(source, bearer_token_file)
+    elif source == "-":
+        raw = sys.stdin.buffer.read(LARGEST + 1)
+    else:
+        try:
+            with Path(source).open("rb") as file:
+                raw = file.read(LARGEST + 1)
+        except OSError as error:
+            raise _problem(source, f"cannot be read: {error.strerror}", "name a file, an address or -") from error
+    if len(raw) > LARGEST:
+        raise _problem(source, f"has more than {LARGEST:,} bytes", "name a metrics page")
+    try:
+        return raw.decode("utf-8")
+    except UnicodeDecodeError as error:
+        raise _problem(source, "is no UTF-8 text", "name a metrics page") from error
+
+
+def _asked(url: str, bearer_token_file: Path | None) -> bytes:
+    import requests
+
+    from generator.validate.http import Exchange, LateError, session
+
+    headers = {"Accept": _ACCEPT}
+    if bearer_token_file:
+        try:
+            headers["Authorization"] = f"Bearer {bearer_token_file.read_text(encoding='utf-8').strip()}"
+        except OSError as error:
+            raise _problem(
+                str(bearer_token_file), f"cannot be read: {error.strerror}", "name the file with the token"
+            ) from error
+
+    def work(exchange: Exchange[Any]) -> tuple[int, bytes]:
+        with session() as made, made.get(url, headers=headers, stream=True, timeout=WITHIN) as answer:
+            parts, size = [], 0
+            for part in answer.iter_content(1 << 16):
+                parts.append(part)
+                size += len(part)
+                if size > LARGEST or exchange.over:
+                    break
+            return answer.status_code, b"".join(parts)
+
+    try:
+        status, raw = Exchange[tuple[int, bytes]](work).within(WITHIN)
+    except LateError as error:
+        raise _problem(url, f"has not answered within {WITHIN:g} s", "is it the address of a metrics page?") from error
+    except (requests.RequestException, OSError, ValueError) as error:
+        raise _problem(
+            url, f"cannot be read: {_reason(error)}", "is the server up, and is this its address?"
+        ) from error
+    if status != requests.codes.ok:
+        fix = (
+            "name the file with its token: --bearer-token-file"
+            if status in (401, 403)
+            else "name the address of its metrics page"
+        )
+        raise _problem(url, f"answered {status}", fix)
+    return raw
+
+
+def _reason(error: Exception) -> str:
+    inner: Any = error
+    while getattr(inner, "args", None) and isinstance(inner.args[0], Exception):
+        inner = inner.args[0]
+    return type(getattr(inner, "reason", inner)).__name__
+
+
+def _problem(place: str, what: str, fix: str) -> GeneratorError:
+    return GeneratorError([Problem(short(place).strip("'"), 1, what, fix)])

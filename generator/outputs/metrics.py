@@ -1,0 +1,125 @@
+"""A page on the metrics of one system, made from its catalogue and from what reads them."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Sequence
+
+from generator.bundle import Bundle
+from generator.catalogue import Label, Metric, System
+from generator.units import number
+
+
+def page(bundle: Bundle, name: str, files: Collection[str] | None = None) -> str:
+    """Return the page in Markdown: each metric with its anchor, what it is, and which boards and rules read it.
+
+    Args:
+        bundle: The bundle whose boards and rules are named.
+        name: The system.
+        files: Stems of the boards that there are files of; those of the bundle when left out.
+
+    """
+    system = bundle.site.catalogue.systems[name]
+    readers = _readers(bundle, bundle.boards if files is None else files)
+    parts = [f"# Metrics of {system.title}", *_head(system)]
+    for metric in system.metrics:
+        parts += _metric(system, metric, readers.get((metric.system, metric.name), {}))
+    return "\n\n".join(parts) + "\n"
+
+
+def _head(system: System) -> Iterator[str]:
+    kinds = [str(metric.kind) for metric in system.metrics]
+    counted = ", ".join(_several(kinds.count(kind), kind) for kind in dict.fromkeys(kinds))
+    yield (
+        f"{len(kinds)} metrics: {counted}. Names begin with `{system.prefix}`."
+        if system.prefix
+        else f"{len(kinds)} metrics: {counted}."
+    )
+    if system.roles:
+        yield "\n".join(["Roles:", "", *(f"- `{role}`: {text}" for role, text in system.roles.items())])
+    if system.switches:
+        yield "\n".join(["Switches:", "", *(f"- `{switch}`: {text}" for switch, text in system.switches.items())])
+
+
+def _several(count: int, kind: str) -> str:
+    plural = kind.removesuffix("y") + "ies" if kind.endswith("y") else f"{kind}s"
+    return f"{count} {kind if count == 1 or kind == 'info' else plural}"
+
+
+def _metric(system: System, metric: Metric, readers: dict[str, list[str]]) -> Iterator[str]:
+    yield f"## `{metric.full_name}`"
+    yield metric.help
+    rows = [("type", str(metric.kind)), ("unit", metric.unit), ("over processes", _AGGREGATES[metric.aggregate])]
+    rows += [(f"label `{label.name}`", _label(label)) for label in metric.labels.values()]
+    if metric.buckets:
+        rows.append(("bucket edges", ", ".join(map(number, metric.buckets))))
+    rows += _where(system, metric)
+    rows += [(kind, ", ".join(names)) for kind, names in readers.items()]
+    if metric.no_board:
+        rows.append(("on no board", metric.no_board))
+    yield "\n".join(["| | |", "| --- | --- |", *(f"| {name} | {_cell(text)} |" for name, text in rows)])
+    if metric.quirks:
+        yield "\n".join(f"- {quirk[:1].upper()}{quirk[1:]}." for quirk in metric.quirks)
+
+
+#: What `aggregate` of an entry means.
+_AGGREGATES = {
+    "sum": "values add up",
+    "instance": "each process has its own",
+    "global": "every process repeats one value",
+    "max": "the greatest counts",
+    "min": "the least counts",
+    "none": "no sum means anything",
+}
+
+
+def _label(label: Label) -> str:
+    text = ", ".join(f"`{value}`" for value in label.values) or label.bound
+    extra = [" (some series lack it)" if label.optional else "", f" (since {label.since})" if label.since else ""]
+    return text + "".join(extra)
+
+
+def _where(system: System, metric: Metric) -> Iterator[tuple[str, str]]:
+    roles = {role for one in metric.emission.values() for held in one.roles.values() for role in held} - {"any"}
+    if system.roles and roles:
+        yield "roles", ", ".join(role for role in system.roles if role in roles)
+    if metric.tier:
+        yield "tier", str(metric.tier)
+    if metric.exposure:
+        yield "exposure", metric.exposure
+    if metric.switch:
+        yield "switch", f"`{metric.switch}`"
+    if metric.since or metric.until:
+        since = f"{metric.since} and later" if metric.since else ""
+        yield "versions", " ".join(part for part in (since, f"before {metric.until}" if metric.until else "") if part)
+    if metric.renamed_from:
+        yield "renamed from", f"`{metric.renamed_from}`"
+    if metric.unscrapeable:
+        yield "not on a scrape", metric.unscrapeable
+    known = f"{metric.source.evidence}, {metric.source.version}" if metric.source.version else metric.source.evidence
+    yield "known by", known + (f"; not verified: {metric.source.unverified}" if metric.source.unverified else "")
+
+
+def _cell(text: str) -> str:
+    return " ".join(text.replace("|", "\\|").split())
+
+
+def _readers(bundle: Bundle, files: Collection[str]) -> dict[tuple[str, str], dict[str, list[str]]]:
+    """Return the boards, records and alerts that read a metric, by its system and name."""
+    found: dict[tuple[str, str], dict[str, list[str]]] = {}
+    for kind, text, metrics in _read(bundle, files):
+        for metric in metrics:
+            listed = found.setdefault((metric.system, metric.name), {}).setdefault(kind, [])
+            if text not in listed:
+                listed.append(text)
+    return found
+
+
+def _read(bundle: Bundle, files: Collection[str]) -> Iterator[tuple[str, str, Sequence[Metric]]]:
+    """Yield what reads metrics: its kind, its name as a link, and the metrics."""
+    for stem, board in bundle.boards.items():
+        link = f"[{board.title}](../../dashboards/{stem}.json)" if stem in files else f"{board.title} (off by default)"
+        yield "boards", link, board.metrics
+    for group in (group for groups in bundle.rules.values() for group in groups):
+        yield from (("recorded as", f"`{record.name}`", record.query.metrics) for record in group.records)
+        for alert in group.alerts:
+            yield "alerts", f"[{alert.name}](../runbooks/{alert.runbook or alert.name}.md)", alert.query.metrics

@@ -1,0 +1,92 @@
+"""Every metric of a system, each with the function that its type wants and the aggregation that its catalogue names."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from generator.boards.layout import Board, board, row
+from generator.boards.panels import Column, Shown, heat, lines, table
+from generator.catalogue import Kind, Metric
+from generator.config.site import Site
+from generator.promql import amount, buckets, count, level, mean, peak, quantile, rate
+from generator.promql.query import Query
+
+#: Lines of a graph at most that the values of its labels make.
+LINES = 20
+
+#: Metrics of a row at least; what begins with a word that few begin with stands in the last row.
+FEW = 3
+
+#: Rows that are open from the start; a board of hundreds of metrics asks for what is looked at.
+OPEN = 2
+
+
+def dashboard(site: Site, system: str) -> Board:
+    """Build the board."""
+    title = site.catalogue.systems[system].title
+    named = [
+        row(name, *(panel for metric in held for panel in panels(site, metric)), collapsed=number >= OPEN)
+        for number, (name, held) in enumerate(grouped([*site.system(system)]))
+    ]
+    return board(
+        site,
+        f"{system}_metrics",
+        f"{title} / All metrics",
+        system=system,
+        about=f"What does {title} say of itself? For whoever looks for a metric that no other board shows.",
+        rows=[one for one in named if one.panels],
+    )
+
+
+def grouped(metrics: list[Metric]) -> Iterator[tuple[str, list[Metric]]]:
+    """Yield the metrics in groups, by the first word of their names, in the order of the catalogue; small groups last, as one."""
+    groups: dict[str, list[Metric]] = {}
+    for metric in metrics:
+        if not metric.no_board:
+            groups.setdefault(metric.base.partition("_")[0], []).append(metric)
+    small = [metric for held in groups.values() if len(held) < FEW for metric in held]
+    yield from ((name.capitalize(), held) for name, held in groups.items() if len(held) >= FEW)
+    if small:
+        yield ("Other metrics" if len(small) < len(metrics) else "Metrics"), small
+
+
+def panels(site: Site, metric: Metric) -> Iterator[Shown]:
+    """Yield the panels of a metric."""
+    by, name = closed(metric), metric.full_name
+    match metric.kind:
+        case Kind.COUNTER:
+            yield lines(name, rate(metric, by=by))
+        case Kind.HISTOGRAM if "_bucket" in metric.parts:
+            yield lines(f"{name}: quantiles", *(quantile(q, metric) for q in (0.5, 0.95, 0.99)))
+            yield heat(f"{name}: distribution", buckets(metric))
+        case Kind.HISTOGRAM | Kind.SUMMARY if {"_sum", "_count"} <= {*metric.parts}:
+            yield lines(f"{name}: mean", mean(metric, by=by))
+        case Kind.HISTOGRAM | Kind.SUMMARY:
+            yield lines(name, amount(metric, by=by))
+        case Kind.INFO:
+            labels = tuple(label.name for label in metric.labels.values() if not label.many)
+            yield table(name, [Column("Processes", count(metric, by=labels or (site.labels.instance,)))])
+        case _:
+            yield lines(name, _gauge(site, metric, by), floor=False)
+
+
+def _gauge(site: Site, metric: Metric, by: tuple[str, ...]) -> Query:
+    """Return a gauge over processes: one line each where values of several have no common meaning."""
+    shown = (
+        peak(metric, by=(*by, site.labels.instance))
+        if metric.aggregate in ("instance", "none")
+        else level(metric, by=by)
+    )
+    return shown * 1000 if metric.unit == "unixtime" else shown
+
+
+def closed(metric: Metric) -> tuple[str, ...]:
+    """Return the labels of a metric whose values are few enough, all together, to be told apart in a graph."""
+    out: list[str] = []
+    lines_ = 1
+    for label in metric.labels.values():
+        if label.values and lines_ * len(label.values) <= LINES:
+            lines_ *= len(label.values)
+            out.append(label.name)
+    others = (label.name for label in metric.labels.values() if not label.values and not label.many)
+    return tuple(out) or tuple(others)[:1]

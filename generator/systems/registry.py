@@ -113,9 +113,8 @@ def declared(site: Site) -> tuple[Declared, ...]:
 
 
 def _own(system: System) -> Declared:
-    from generator.systems.any_system import declare as declare_any
-
-    return declare_any(system)
+    made: Declared = import_module("generator.systems.any_system").declare(system)
+    return made
 
 
 def topics(site: Site) -> tuple[Part[list[Alert]], ...]:

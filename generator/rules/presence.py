@@ -200,6 +200,5 @@ def _runbook(subject: Subject, state: str) -> str:
     return f"{subject.runbook}{state}" if subject.runbook else ""
 
 
-
 def _who(site: Site, *labels: str) -> str:
     return ", ".join(f"{{{{ $labels.{label} }}}}" for label in (site.labels.deployment, *labels))

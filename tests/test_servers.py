@@ -265,9 +265,25 @@ signal.pause()
         pids = [int(pid) for pid in log.read_text(encoding="utf-8").split()]
         assert not any(gone(pid) for pid in pids)
         process.send_signal(end)
-        process.wait()
+        process.wait(60)
 
         wait_until(lambda: all(map(gone, pids)), what="the processes to end", limit_seconds=60)
+
+
+def test_ctrl_c_is_tested_in_the_background_of_a_shell_as_well() -> None:
+    """A shell starts such a process with SIGINT ignored, which every process below it would inherit."""
+    tests = (
+        "test_servers.py::test_no_process_outlives_the_tests[SIGINT]",
+        "test_writing.py::test_two_signals_at_once_are_one",
+    )
+    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", *(f"tests/{test}" for test in tests)]
+    done = subprocess.run(
+        ["sh", "-c", 'trap "" INT; exec "$@"', "sh", *command],
+        cwd=Path(__file__).parents[1], capture_output=True, text=True, timeout=240, check=False,
+    )  # fmt: skip
+
+    assert done.returncode == 0, done.stdout
+    assert "2 passed" in done.stdout
 
 
 @pytest.mark.parametrize(

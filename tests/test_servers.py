@@ -152,8 +152,8 @@ def test_target_is_scraped(prometheus: Path) -> None:
     config = """
 scrape_configs:
 - job_name: itself
-  scrape_interval: 100ms
-  scrape_timeout: 100ms
+  scrape_interval: 2s
+  scrape_timeout: 2s
   file_sd_configs: [{files: [targets/*.json]}]
 """
     # The port is known only later, so the target comes with the first reload.
@@ -163,12 +163,11 @@ scrape_configs:
         (server.folder / "targets" / "itself.json").write_text(json.dumps(target))
         server.reload()
 
-        wait_until(
-            lambda: [target["health"] for target in server.targets()] == ["up"] and server.query("up == 1"),
+        (up,) = wait_until(
+            lambda: server.query("up == 1") if [one["health"] for one in server.targets()] == ["up"] else [],
             what="the target to be scraped",
             limit_seconds=60,
         )
-        (up,) = server.query("up")
 
     assert up.labels["job"] == "itself"
     assert up.value == 1

@@ -18,9 +18,9 @@ from generator.errors import GeneratorError
 from generator.systems.agent_server.records import DRAWN
 from generator.validate import Context, prepared
 from generator.validate.systems import chosen
-from generator.validate.verdict import State
+from generator.validate.verdict import State, Verdict
 from testbed.servers import Prometheus, find, wait_until
-from tests.validating import Installation, bundled, judged, settled, troubles
+from tests.validating import Installation, bundled, judged, settled, settling, troubles
 
 
 @contextmanager
@@ -47,10 +47,13 @@ def test_a_system_that_is_not_there_is_one_verdict(
     live: Installation, tmp_path: Path, systems: Any, names: tuple[str, ...], state: State
 ) -> None:
     """A warning where only the defaults enable it, wrong where somebody does; and nothing else of it is judged."""
-    with expecting(live, tmp_path / "bundle.yaml", systems, *names) as context:
-        families = ("targets", "metrics", "variables", "panels", "annotations", "records")
-        verdicts = {category: judged(context, category) for category in families}
+    families = ("targets", "metrics", "variables", "panels", "annotations", "records")
 
+    def judge() -> dict[str, dict[str, Verdict]]:
+        with expecting(live, tmp_path / "bundle.yaml", systems, *names) as context:
+            return {category: judged(context, category) for category in families}
+
+    verdicts = settling(judge, lambda found: not any(troubles(found[c]) for c in families[1:]))
     of_it = [v for found in verdicts.values() for item, v in found.items() if item.lower().startswith("langsight")]
     assert [(v.state, v.why) for v in of_it] == [(state, "the system is enabled, and no target of it is found")]
     assert of_it[0].fix.startswith("disable it in bundle.yaml (systems: {langsight: {enabled: false}}), or include")

@@ -20,6 +20,7 @@ from reference_server.agent_server.relay import JoinError, Relay
 from reference_server.agent_server.settings import Settings
 from reference_server.core import secret
 from reference_server.core.rates import settings as service_settings
+from reference_server.core.rates.model import Model
 from reference_server.core.rates.settings import ServiceSettings
 from reference_server.core.serve import bind, serve_until_stopped, server, url_of
 from reference_server.core.settings import SettingsError
@@ -38,8 +39,9 @@ FAILED, WRONG_USAGE = 1, 2
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command; return its exit code: 0 ended as told, 1 could not serve, 2 wrong usage."""
     given = _parser().parse_args(arguments)
-    flags = {name: value for name, value in vars(given).items() if name not in {"command", "system"}}
-    system = getattr(given, "system", "") or os.environ.get("AGENT_REFERENCE_SYSTEM", "") or AGENT_SERVER
+    flags = {name: value for name, value in vars(given).items() if name not in {"command", "system", "catalogue"}}
+    system = getattr(given, "system", "") or os.environ.get("AGENT_REFERENCE_SYSTEM", "")
+    catalogue = getattr(given, "catalogue", "") or os.environ.get("AGENT_REFERENCE_CATALOGUE", "")
     if given.command == "scenarios":
         return _list()
     logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s")
@@ -47,10 +49,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     for name in ("uvicorn.error", "asyncio"):
         logging.getLogger(name).setLevel(logging.ERROR)
     try:
-        if system != AGENT_SERVER:
-            return _serve_service(service_settings.read(model(system), flags, os.environ))
-        own = settings.read(flags, os.environ)
-        return _receive(own) if given.command == "webhook" else _serve(own, settings.texts(flags, os.environ))
+        return _serve(given.command, system, catalogue, flags)
     except SettingsError as error:
         return _refuse(error.problems, WRONG_USAGE)
     except GeneratorError as error:
@@ -77,6 +76,11 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--system", metavar="SYSTEM", help=f"{', '.join(SYSTEMS)} (environment: AGENT_REFERENCE_SYSTEM)"
     )
+    parser.add_argument(
+        "--catalogue",
+        metavar="FILE",
+        help="simulate the system of a catalogue file instead (environment: AGENT_REFERENCE_CATALOGUE)",
+    )
     for field in settings.FIELDS:
         if field.flag:
             text = f"{field.wanted} (environment: {field.variables[0]})".replace("%", "%%")
@@ -97,7 +101,18 @@ def _refuse(problems: Sequence[str], code: int) -> int:
     return code
 
 
-def _serve(own: Settings, texts: Mapping[str, str]) -> int:
+def _serve(command: str, system: str, catalogue: str, flags: Mapping[str, str]) -> int:
+    if catalogue and system:
+        raise SettingsError(["--catalogue and --system contradict each other; wanted: one of them"])
+    if catalogue:
+        return _serve_catalogue(Path(catalogue), flags)
+    if system not in {"", AGENT_SERVER}:
+        return _serve_service(service_settings.read(model(system), flags, os.environ), model(system))
+    own = settings.read(flags, os.environ)
+    return _receive(own) if command == "webhook" else _serve_agent_server(own, settings.texts(flags, os.environ))
+
+
+def _serve_agent_server(own: Settings, texts: Mapping[str, str]) -> int:
     if own.fleet:
         return _serve_fleet(own)
     if own.whole:
@@ -115,10 +130,22 @@ def _serve(own: Settings, texts: Mapping[str, str]) -> int:
     return _ended(asyncio.run(serve_until_stopped(server(control, grace_seconds=grace, hosts=own.hosts), bound, drain)))
 
 
-def _serve_service(own: ServiceSettings) -> int:
+def _serve_catalogue(path: Path, flags: Mapping[str, str]) -> int:
+    from reference_server.generic.loading import load
+    from reference_server.generic.system import simulated
+
+    try:
+        catalogue = load(path)
+    except GeneratorError as error:
+        return _refuse([str(problem) for problem in error.problems], FAILED)
+    by = simulated(catalogue, catalogue.targets[0])
+    return _serve_service(service_settings.read(by, flags, os.environ), by)
+
+
+def _serve_service(own: ServiceSettings, by: Model) -> int:
     from reference_server.core.rates.app import build
 
-    app = build(live.service(own), os.environ)
+    app = build(live.service(own, by), os.environ)
     bound = bind(own.host, own.port)
     _say(url_of(bound))
     return _ended(asyncio.run(serve_until_stopped(server(app, grace_seconds=1, hosts=own.hosts), bound)))

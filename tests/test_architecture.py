@@ -153,7 +153,13 @@ def test_the_reference_server_knows_the_catalogue_and_nothing_else_of_the_genera
 
 
 #: Rooms of the reference server, lowest first. The systems know nothing of one another.
-LEVELS = (("core",), ("agent_server", "agentgateway", "langsight", "langsmith"), ("scenarios",), ("fleet",), ("cli",))
+LEVELS = (
+    ("core",),
+    ("agent_server", "agentgateway", "generic", "langsight", "langsmith"),
+    ("scenarios",),
+    ("fleet",),
+    ("cli",),
+)
 SIMULATION = sorted(p.relative_to(ROOT) for p in (ROOT / "reference_server").rglob("*.py"))
 
 #: What may stand beside the rooms.

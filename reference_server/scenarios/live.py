@@ -9,6 +9,7 @@ from reference_server.agent_server.control import Control, shared
 from reference_server.agent_server.hosting import Hosting
 from reference_server.agent_server.settings import Settings
 from reference_server.core.rates.hosting import ServiceHosting
+from reference_server.core.rates.model import Model
 from reference_server.core.rates.settings import ServiceSettings
 from reference_server.core.serve import Running, bind
 from reference_server.scenarios import library
@@ -25,14 +26,16 @@ def agent_server(own: Settings, *, wall: Callable[[], float] = time.monotonic) -
     return Hosting(own, library, wall=wall)
 
 
-def service(own: ServiceSettings, *, wall: Callable[[], float] = time.monotonic) -> ServiceHosting:
-    """Return the deployment of another system that the settings describe.
+def service(
+    own: ServiceSettings, by: Model | None = None, *, wall: Callable[[], float] = time.monotonic
+) -> ServiceHosting:
+    """Return the deployment of another system that the settings describe; `by` is its model where it is no shipped one.
 
     Raises:
         ScenarioError: There is no such scenario, or it is another system's.
 
     """
-    return ServiceHosting(own, model(own.system), library, wall=wall)
+    return ServiceHosting(own, by or model(own.system), library, wall=wall)
 
 
 def start(own: Settings, host: str = "127.0.0.1", port: int = 0) -> Running:

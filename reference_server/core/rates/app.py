@@ -55,13 +55,18 @@ def build(hosting: ServiceHosting, environment: Mapping[str, str]) -> App:
     own = model.routes(hosting, environment)
     taken = {route.path for route in own if isinstance(route, Route)}
     shared = [
-        Route("/metrics", _Pages(hosting).get, methods=["GET"]),
-        Route("/processes/{name}/metrics", _Pages(hosting).get, methods=["GET"]),
+        page_route(hosting, "/metrics"),
+        page_route(hosting, "/processes/{name}/metrics"),
         Route("/targets", _Pages(hosting).targets, methods=["GET"]),
         Route(SCENARIO, _Switch(hosting)),
         Route(SCENARIOS + "{name:path}", _Switch(hosting)),
     ]
     return App(hosting.close, background, routes=[*(r for r in shared if r.path not in taken), *own], lifespan=live)
+
+
+def page_route(hosting: ServiceHosting, path: str) -> Route:
+    """Return the route of the page of the role that the settings name."""
+    return Route(path, _Pages(hosting).get, methods=["GET"])
 
 
 async def page(hosting: ServiceHosting, process: ServiceProcess | None) -> Response:

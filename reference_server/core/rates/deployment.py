@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import functools
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import replace
 from random import Random
 from typing import Any
 
-from generator.catalogue import Catalogue, Metric, load
+from generator.catalogue import Metric
 from reference_server.core.agenda import Agenda
 from reference_server.core.clock import same
 from reference_server.core.instruments import Instruments
@@ -70,8 +69,9 @@ class Service:
         self.at_start: Callable[[ServiceProcess], None] = lambda _: None
         self._hidden: tuple[str, ...] = ()
         self._turns: dict[str, int] = {}
-        own = metrics if metrics is not None else _catalogue().systems[model.system].metrics
-        self._known = (*own, *_pages(model.system))
+        systems = model.catalogue().systems
+        own = metrics if metrics is not None else systems[model.system].metrics
+        self._known = (*own, *(m for page in systems[model.system].pages for m in systems[page].metrics))
         self._seed = seed
         self._slice = slice_seconds
         self._agenda = Agenda(start)
@@ -216,17 +216,6 @@ class Service:
     def probes(self) -> Iterator[Probe]:
         """Yield what exporters in front of the system show, which are no targets of its own."""
         yield from self.model.probes([p for p in self.processes if p.up], self.workload)
-
-
-@functools.cache
-def _catalogue() -> Catalogue:
-    return load()
-
-
-def _pages(system: str) -> tuple[Metric, ...]:
-    """Return the metrics that stand on the system's pages beside its own."""
-    systems = _catalogue().systems
-    return tuple(m for page in systems[system].pages for m in systems[page].metrics)
 
 
 def changed(workload: Any, what: Mapping[str, Any]) -> Any:

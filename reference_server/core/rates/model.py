@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from random import Random
@@ -9,7 +10,7 @@ from typing import Any
 
 from starlette.routing import BaseRoute
 
-from generator.catalogue import Metric
+from generator.catalogue import Catalogue, Metric, load
 from reference_server.core.clock import same
 from reference_server.core.instruments import Instruments
 from reference_server.core.scraping import Probe
@@ -61,6 +62,12 @@ class ServiceProcess:
     wall: Callable[[float], float] = same
 
 
+@functools.cache
+def shipped() -> Catalogue:
+    """Return the catalogue that the package ships."""
+    return load()
+
+
 @dataclass(frozen=True, slots=True)
 class Model:
     """How one system behaves.
@@ -84,6 +91,7 @@ class Model:
         adapt: What the environment makes of a scenario's workload when the process serves.
         probes: What exporters in front of the system show, given the processes that run and the workload: job and instance
             of the target, the metric, and its value; None when the exporter had no answer.
+        catalogue: Where its metrics are; the shipped one by default.
         still: Metrics that read 0 whatever is played.
 
     """
@@ -103,4 +111,5 @@ class Model:
     routes: Callable[[Any, Mapping[str, str]], Sequence[BaseRoute]] = lambda _, __: ()
     adapt: Callable[[Any, Mapping[str, str]], Any] = lambda workload, _: workload
     probes: Callable[[Sequence[ServiceProcess], Any], Iterable[Probe]] = lambda _, __: ()
+    catalogue: Callable[[], Catalogue] = shipped
     still: frozenset[str] = frozenset()

@@ -33,7 +33,7 @@ ROLES = ("postgres", "redis", "frontend-nginx")
 TARGETS_OWN = {"role"}
 
 #: Panels that stay empty here, and why.
-NEEDS_A_WEEK = {"Requests against last week"}
+NEEDS_A_WEEK = {"Request rate, and a week ago"}
 
 pytestmark = pytest.mark.real
 

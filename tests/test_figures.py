@@ -137,7 +137,7 @@ def test_every_point_of_a_graph_is_there_with_slow_scrapes(
 ) -> None:
     """Scrapes every 60 s, whatever the data source believes: 90 of 90 points of an hour and a half, for every graph by rate."""
     bundle = build(configured("scrape: {interval: 60s}\n"))
-    graph = panel(bundle, "agent_server_http", "Requests by status")
+    graph = panel(bundle, "agent_server_http", "Request rate by status")
     name = bundle.site.system("agent_server")["http_requests_total"].full_name
     labels = {
         **IDENTITY,

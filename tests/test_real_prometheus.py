@@ -35,14 +35,14 @@ from .conftest import MIXED, ROOT
 TESTED = ("oldest", "newest")
 WINDOW = "20s"
 #: Panels whose titles other systems share, and which a system in trouble fills.
-FAILING = ("Failed requests by route", "Failed requests by process")
+FAILING = ("5xx rate by route", "5xx rate by process")
 #: Panels that stay empty here, because the event that they show cannot be brought about.
 NOTHING_HAPPENED = {
     "Firing alerts": "all is well",
-    "Status could not be written": "needs a database that fails",
+    "Status write errors": "needs a database that fails",
     "Broken connections by method": "needs a connection that breaks inside a write",
-    "Failed requests by route": "no request of the driver ends in a 5xx",
-    "Failed requests by process": "likewise",
+    "5xx rate by route": "no request of the driver ends in a 5xx",
+    "5xx rate by process": "no request of the driver ends in a 5xx",
 }
 
 
@@ -407,7 +407,7 @@ PLAYED = {
         "systems: {agentgateway: {versions: code}}\n",
         GATEWAY_TROUBLE,
         nothing={
-            "Bytes of requests": "the code does not measure them",
+            "Request bytes": "the code does not measure them",
             "Open connections": "the code has no such gauge",
             "Open sessions": "the code has no such gauge",
         },

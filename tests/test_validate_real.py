@@ -282,7 +282,7 @@ def mistyped(context: Context, board: str, title: str, old: str, new: str) -> Co
 )
 def test_a_mistyped_panel_is_wrong_and_says_where(live: Installation, old: str, new: str, why: str) -> None:
     """A name, a label, a macro, a function, a sign: whatever is mistyped is an error, and nothing excuses it."""
-    title = "Requests by status"
+    title = "Request rate by status"
     with live.context() as context:
         found = judged(mistyped(context, "agent_server_http", title, old, new), "panels")
     verdicts = [v for item, v in found.items() if item.startswith(f"Agent Server / HTTP API / {title}")]

@@ -13,6 +13,12 @@ from generator.units import number
 _FEW = 60
 #: Abbreviations of units in a sentence; others are written out.
 _SHORT = {"milliseconds": "ms", "seconds": "s"}
+#: A help text about a value that is 1 or 0, and what is said of it instead of a sum or an extreme.
+_FLAG = re.compile(r"1 when (?P<when>.*?),(?: else)? 0")
+_FLAGGED = {
+    "Sum of {}": "Number of processes for which {}", "Least {}": "Whether {}", "Greatest {}": "Whether {}",
+    "Number of series of {}": "Number of processes that say whether {}", "{}": "Whether {}",
+}  # fmt: skip
 _QUANTILE = re.compile(r"\w+ percentile of \{\}|Median of \{\}")
 
 
@@ -88,7 +94,10 @@ def of_metric(metric: Metric, by: Sequence[str], measure: str) -> Reading:
     for matcher in metric.matchers:
         chosen.setdefault(matcher.label, []).append(_part(matcher))
     part = "; ".join(f"{label} {', '.join(parts)}" for label, parts in chosen.items())
-    return Reading(measure, subject(metric.help), part, tuple(label for label in by if label != "le"))
+    found = subject(metric.help)
+    if flag := _FLAG.match(found):
+        measure, found = _FLAGGED.get(measure, measure), flag["when"]
+    return Reading(measure, found, part, tuple(label for label in by if label != "le"))
 
 
 def subject(text: str) -> str:

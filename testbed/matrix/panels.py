@@ -38,8 +38,8 @@ _SCRAPE, _PAST = "made by a scrape itself, which remote write does not have", "c
 EMPTY = {
     ("agent_server_telemetry", "New series"): _SCRAPE,
     ("langsight_telemetry", "New series"): _SCRAPE,
-    ("langsight_api", "Spans stored"): _PAST,
-    ("langsmith_nginx", "Requests against last week"): _PAST,
+    ("langsight_api", "Spans stored, and a day ago"): _PAST,
+    ("langsmith_nginx", "Request rate, and a week ago"): _PAST,
 }
 
 Labels = tuple[tuple[str, str], ...]

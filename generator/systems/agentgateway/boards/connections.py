@@ -36,13 +36,19 @@ def _now(site: Site) -> Row:
     gw = site.system("agentgateway")
     tls = gw["tls_handshake_duration_seconds"]
     return row(
-        "Do clients get through?",
-        stat("New connections", rate(gw["downstream_connections_total"]).otherwise(rate(gw["connections_total"]))),
-        stat("Shed connections", rate(gw["downstream_connections_shed_total"])),
-        stat("TLS handshake p95", quantile(0.95, tls), limit=site.limit("gateway_tls_p95")),
-        stat("Received", rate(gw["downstream_received_bytes_total"])).noting(CLOSED),
-        stat("Sent", rate(gw["downstream_sent_bytes_total"])).noting(CLOSED),
-        stat("Open connections", level(gw["connections_active"])),
+        "Status",
+        stat(
+            "New connections", rate(gw["downstream_connections_total"]).otherwise(rate(gw["connections_total"]))
+        ).normal("In proportion to clients.", alert="AgentgatewayConnectionSurge"),
+        stat("Shed connections", rate(gw["downstream_connections_shed_total"])).normal("0.", "Add replicas."),
+        stat("TLS handshake p95", quantile(0.95, tls), limit=site.limit("gateway_tls_p95")).normal(
+            "Below 100 ms.", "Too little CPU, or a network far away.", alert="AgentgatewayTlsHandshakeSlow"
+        ),
+        stat("Received bytes", rate(gw["downstream_received_bytes_total"]))
+        .noting(CLOSED)
+        .normal("The shape of your days."),
+        stat("Sent bytes", rate(gw["downstream_sent_bytes_total"])).noting(CLOSED).normal("The shape of your days."),
+        stat("Open connections", level(gw["connections_active"])).normal("In proportion to clients."),
     )
 
 
@@ -51,14 +57,24 @@ def _clients(site: Site) -> Row:
     opened, by = gw["downstream_connections_total"], (site.labels.instance,)
     return row(
         "Clients",
-        lines("New connections, all", rate(opened).otherwise(rate(gw["connections_total"])).named("connections")),
-        lines("New connections by address", rate(opened, by=("bind", "protocol"))).noting(BIND),
-        lines("New connections by process", rate(opened, by=by).otherwise(rate(gw["connections_total"], by=by))),
-        lines("Shed connections by address", rate(gw["downstream_connections_shed_total"], by=("bind",))).noting(
-            "Closed at once by the limit of open connections."
+        lines(
+            "New connections over time", rate(opened).otherwise(rate(gw["connections_total"])).named("connections")
+        ).normal(
+            "Close to the day before.", "Clients without keep-alive, or a scan.", alert="AgentgatewayConnectionSurge"
         ),
-        lines("Received by address", rate(gw["downstream_received_bytes_total"], by=("bind",))).noting(CLOSED),
-        lines("Sent by address", rate(gw["downstream_sent_bytes_total"], by=("bind",))).noting(CLOSED),
+        lines("New connections by address", rate(opened, by=("bind", "protocol"))).noting(BIND).normal("A steady mix."),
+        lines("New connections by process", rate(opened, by=by).otherwise(rate(gw["connections_total"], by=by))).normal(
+            "Even over the processes.", "Uneven: the load balancer before them."
+        ),
+        lines("Shed connections by address", rate(gw["downstream_connections_shed_total"], by=("bind",)))
+        .noting("Closed at once by the limit of open connections.")
+        .normal("No line.", "Add replicas."),
+        lines("Received bytes by address", rate(gw["downstream_received_bytes_total"], by=("bind",)))
+        .noting(CLOSED)
+        .normal("A steady mix."),
+        lines("Sent bytes by address", rate(gw["downstream_sent_bytes_total"], by=("bind",)))
+        .noting(CLOSED)
+        .normal("A steady mix."),
     )
 
 
@@ -66,17 +82,25 @@ def _tls(site: Site) -> Row:
     tls, limit = site.system("agentgateway")["tls_handshake_duration_seconds"], site.limit("gateway_tls_p95")
     return row(
         "TLS",
-        lines("Handshakes", *(quantile(q, tls) for q in (0.5, 0.95, 0.99)), limit=limit),
-        lines("Handshake p95 by gateway", quantile(0.95, tls, by=("gateway", "listener")), limit=limit),
-        lines("Handshakes a second", observations(tls, by=("gateway",), unit="connections")),
-        heat("Spread of handshakes", buckets(tls)),
+        lines("TLS handshake quantiles", *(quantile(q, tls) for q in (0.5, 0.95, 0.99)), limit=limit).normal(
+            "p99 within some times the median.", "Too little CPU.", alert="AgentgatewayTlsHandshakeSlow"
+        ),
+        lines("TLS handshake p95 by gateway", quantile(0.95, tls, by=("gateway", "listener")), limit=limit).normal(
+            "Each in a band of its own.", alert="AgentgatewayTlsHandshakeSlow"
+        ),
+        lines("TLS handshake rate", observations(tls, by=("gateway",), unit="connections")).normal(
+            "Close to new connections.", "Clients that do not resume sessions."
+        ),
+        heat("TLS handshake distribution", buckets(tls)).normal(
+            "One band low in the picture.", "A band above is clients far away, or too little CPU."
+        ),
     )
 
 
 def _listeners(site: Site) -> Row:
     gw, by = site.system("agentgateway"), ("gateway", "bind", "listener", "protocol")
     return row(
-        "Every listener",
+        "Connections by listener",
         table(
             "Listeners",
             [
@@ -90,6 +114,6 @@ def _listeners(site: Site) -> Row:
                 ),
             ],
             sort="Connections/s",
-        ),
+        ).normal("A steady mix.", "Sort by connections: is the first one expected?"),
         collapsed=True,
     )

@@ -27,18 +27,28 @@ def dashboard(site: Site) -> Board:
 def _now(site: Site) -> Row:
     gw, up = site.system("agentgateway"), site.system("prometheus", on="agentgateway")
     return row(
-        "Is it current?",
-        stat("Running", count(gw["build_info"]).about("Processes that answer with a build.")),
-        stat("Scraped", total(up["up"]).as_unit("instances").about("Processes that answered the last scrape.")),
-        stat("Configuration loaded", lowest(gw["config_synchronized"]), limit=targets.THERE, bad="below").noting(
-            "0: the last reload of some process failed, and its configuration before it is served. Always 1 where a control plane configures the gateway."
+        "Status",
+        stat("Running processes", count(gw["build_info"]).about("Processes that answer with a build.")).normal(
+            "As many as are deployed."
         ),
         stat(
-            "Lost control planes",
-            rate(gw["xds_connection_terminations_total"].matching(reason="ConnectionError|Error")),
+            "Scraped processes", total(up["up"]).as_unit("instances").about("Processes that answered the last scrape.")
+        ).normal("As many as run.", alert="AgentgatewayTargetDown"),
+        stat("Config loaded", lowest(gw["config_synchronized"]), limit=targets.THERE, bad="below")
+        .noting(
+            "0: the last reload of some process failed, and its configuration before it is served. Always 1 where a control plane configures the gateway."
+        )
+        .normal(
+            "1 on every process.",
+            "Read the log of the process: it names the line.",
+            alert="AgentgatewayConfigNotSynchronized",
         ),
-        stat("Messages of the control plane", rate(gw["xds_message_total"])),
-        stat("Tasks that wait", total(gw["tokio_global_queue_depth"])),
+        stat(
+            "Control plane errors",
+            rate(gw["xds_connection_terminations_total"].matching(reason="ConnectionError|Error")),
+        ).normal("0.", "Is the controller up?", alert="AgentgatewayXdsErrors"),
+        stat("xDS messages", rate(gw["xds_message_total"])).normal("Some at each change."),
+        stat("Queue depth of tasks", total(gw["tokio_global_queue_depth"])).normal("Close to 0.", "Too little CPU."),
     )
 
 
@@ -47,13 +57,21 @@ def _configuration(site: Site) -> Row:
     words = {"1": ("current", "green"), "0": ("last reload failed", "red")}
     return row(
         "Configuration",
-        state("Local configuration", lowest(gw["config_synchronized"], by=(instance,)), words),
+        state("Configuration state by process", lowest(gw["config_synchronized"], by=(instance,)), words).normal(
+            "Loaded throughout.",
+            "Read the log of the process: it names the line.",
+            alert="AgentgatewayConfigNotSynchronized",
+        ),
+        lines("Control plane disconnects by reason", rate(gw["xds_connection_terminations_total"], by=("reason",)))
+        .noting("Reconnect and Complete are ordinary.")
+        .normal("Reconnect and Complete alone.", "Is the controller up?", alert="AgentgatewayXdsErrors"),
         lines(
-            "Ended connections to the control plane", rate(gw["xds_connection_terminations_total"], by=("reason",))
-        ).noting("Reconnect and Complete are ordinary."),
-        lines("Ended connections by process", rate(gw["xds_connection_terminations_total"], by=(instance,))),
-        lines("Messages by type", rate(gw["xds_message_total"], by=("url",))),
-        lines("Bytes of messages by type", rate(gw["xds_message_bytes_total"], by=("url",))),
+            "Control plane disconnects by process", rate(gw["xds_connection_terminations_total"], by=(instance,))
+        ).normal("Even over the processes.", "One alone: its network.", alert="AgentgatewayXdsErrors"),
+        lines("xDS messages by type", rate(gw["xds_message_total"], by=("url",))).normal(
+            "Some at each change.", "Steady many: something in the cluster changes all the time."
+        ),
+        lines("xDS bytes by type", rate(gw["xds_message_bytes_total"], by=("url",))).normal("Some at each change."),
     )
 
 
@@ -63,15 +81,15 @@ def _processes(site: Site) -> Row:
         "Processes",
         lines(
             "Processes by build", count(gw["build_info"], by=("tag",)).about("Processes by the build that they run.")
-        ),
-        lines("Tasks alive", total(gw["tokio_num_alive_tasks"], by=by)).noting(
-            "Grows with open connections and streams; the nearest to a gauge of them."
-        ),
-        lines("Tasks that wait for a thread", total(gw["tokio_global_queue_depth"], by=by)).noting(
-            "More than a few, steadily: the processor is short."
-        ),
+        ).normal("One build, two while one rolls out."),
+        lines("Running tasks", total(gw["tokio_num_alive_tasks"], by=by))
+        .noting("Grows with open connections and streams; the nearest to a gauge of them.")
+        .normal("In proportion to connections.", "A slope is streams that are never closed."),
+        lines("Queue depth of tasks by process", total(gw["tokio_global_queue_depth"], by=by))
+        .noting("More than a few, steadily: the processor is short.")
+        .normal("Close to 0.", "Too little CPU."),
         table(
-            "Every process",
+            "Resources by process",
             [
                 Column("Up", total(up["up"], by=by)),
                 Column("Threads", total(gw["tokio_num_workers"], by=by)),
@@ -85,6 +103,8 @@ def _processes(site: Site) -> Row:
                 ),
             ],
             sort="Memory",
+        ).normal(
+            "All up, none far from the others.", "One alone: read its log, restart it.", alert="AgentgatewayTargetDown"
         ),
     )
 
@@ -101,22 +121,28 @@ def _memory(site: Site) -> Row:
     }  # fmt: skip
     return row(
         "Memory",
-        lines("Working set of the container", peak(gw["cgroup_working_set"], by=by)).noting(
-            "What the kernel kills by when it reaches the limit of the pod."
+        lines("Container working set", peak(gw["cgroup_working_set"], by=by))
+        .noting("What the kernel kills by when it reaches the limit of the pod.")
+        .normal("Flat after the first hours.", "A slope is a leak: compare with the memory limit."),
+        lines("Container memory usage", peak(gw["cgroup_usage"], by=by)).normal("Flat after the first hours."),
+        lines("Container memory by kind", *(total(gw[name]).named(word) for name, word in kinds.items())).normal(
+            "Anonymous memory makes the most of it."
         ),
-        lines("Memory of the container", peak(gw["cgroup_usage"], by=by)),
-        lines("What the containers' memory is", *(total(gw[name]).named(word) for name, word in kinds.items())),
-        lines("Resident memory of the process", peak(gw["process_rss"], by=by)),
-        lines("What the processes' memory is", *(total(gw[name]).named(word) for name, word in shares.items())).wide(
-            24
+        lines("Memory usage", peak(gw["process_rss"], by=by)).normal(
+            "Flat after the first hours.", "A slope is a leak: compare with the memory limit."
         ),
-        lines("Page faults that read a disk", total(rate(gw["cgroup_pgmajfault_total"]))),
+        lines("Process memory by kind", *(total(gw[name]).named(word) for name, word in shares.items()))
+        .wide(24)
+        .normal("Private memory makes the most of it."),
+        lines("Major page faults", total(rate(gw["cgroup_pgmajfault_total"]))).normal(
+            "0.", "The memory limit is too low."
+        ),
         lines(
-            "Pages that had to come back",
+            "Refaulted pages",
             total(rate(gw["cgroup_workingset_refault_file_total"])).named("files"),
             total(rate(gw["cgroup_workingset_refault_anon_total"])).named("anonymous"),
-        ).noting(
-            "The kernel gave up what was needed again: the limit of the pod is too low, before anything is killed."
-        ),
+        )
+        .noting("The kernel gave up what was needed again: the limit of the pod is too low, before anything is killed.")
+        .normal("0.", "The memory limit is too low."),
         collapsed=True,
     )

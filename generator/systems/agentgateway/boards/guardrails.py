@@ -36,21 +36,27 @@ def _now(site: Site) -> Row:
     checks, http = gw["guardrail_checks_total"], gw["requests_total"]
     every, all_http = rate(checks), rate(http)
     return row(
-        "Is anything unchecked?",
-        stat("Checks", every),
+        "Status",
+        stat("Guardrail checks", every).normal("In proportion to LLM requests."),
         stat(
-            "Passed unchecked",
+            "Fail-open checks",
             rate(checks.where(action="FailOpen")).filled(every),
             limit=Limit("unchecked", 0.0001, "checks/s", "Any."),
-        ),
-        stat("Rejected checks", rate(checks.where(action="Reject")).filled(every) / every).noting(PER_GUARD),
-        stat("Masked checks", rate(checks.where(action="Mask")).filled(every) / every).noting(PER_GUARD),
+        ).normal("0.", "The guardrail does not answer: check its service.", alert="AgentgatewayGuardrailFailOpen"),
+        stat("Rejected ratio", rate(checks.where(action="Reject")).filled(every) / every)
+        .noting(PER_GUARD)
+        .normal("Steady.", "A jump is an attack, or a new rule."),
+        stat("Masked ratio", rate(checks.where(action="Mask")).filled(every) / every)
+        .noting(PER_GUARD)
+        .normal("Steady.", "A jump is a new rule, or new data in prompts."),
         stat(
-            "Refused logins",
+            "Auth failures",
             refused(rate, http).filled(all_http),
             limit=site.limit("gateway_auth_failures"),
+        ).normal("Close to 0.", "A key that expired, or a scan.", alert="AgentgatewayAuthFailures"),
+        stat("Rate limited", limited(rate, http).filled(all_http)).normal(
+            "Close to 0.", "Who sends so much? Raise the limit if it has reason."
         ),
-        stat("Refused by rate limits", limited(rate, http).filled(all_http)),
     )
 
 
@@ -59,13 +65,27 @@ def _checks(site: Site) -> Row:
     checks = gw["guardrail_checks_total"]
     call = gw["upstream_call_duration_seconds"].where(kind="Policy")
     return row(
-        "What do guardrails do?",
-        lines("Checks of prompts", rate(checks.where(phase="Request"), by=("action",)), stack=True),
-        lines("Checks of answers", rate(checks.where(phase="Response"), by=("action",)), stack=True),
-        lines("Passed unchecked, by process", rate(checks.where(action="FailOpen"), by=("phase", instance))),
-        lines("Calls of guardrails", *(quantile(q, call.where(subtype="Guardrail")) for q in (0.5, 0.95, 0.99))),
-        lines("Policy calls p95 by purpose", quantile(0.95, call, by=("subtype",))),
-        lines("Policy calls by purpose", observations(call, by=("subtype",), unit="requests")),
+        "Guardrails",
+        lines("Prompt checks by action", rate(checks.where(phase="Request"), by=("action",)), stack=True).normal(
+            "Allow above all."
+        ),
+        lines("Answer checks by action", rate(checks.where(phase="Response"), by=("action",)), stack=True).normal(
+            "Allow above all."
+        ),
+        lines("Fail-open checks by process", rate(checks.where(action="FailOpen"), by=("phase", instance))).normal(
+            "No line.",
+            "The guardrail does not answer: check its service.",
+            alert=("AgentgatewayGuardrailFailOpen", "AgentgatewayGuardrailDown"),
+        ),
+        lines(
+            "Guardrail call latency", *(quantile(q, call.where(subtype="Guardrail")) for q in (0.5, 0.95, 0.99))
+        ).normal("Well below its time-out.", "A guardrail that is slow makes each request slow."),
+        lines("Policy calls p95 by purpose", quantile(0.95, call, by=("subtype",))).normal(
+            "Each in a band of its own.", "The purpose names the policy that is slow."
+        ),
+        lines("Policy calls by purpose", observations(call, by=("subtype",), unit="requests")).normal(
+            "In proportion to requests."
+        ),
     )
 
 
@@ -75,11 +95,19 @@ def _refused(site: Site) -> Row:
     direct = http.where(reason="DirectResponse").matching(status="401|403|429")
     by, where = ("reason", "status"), ("gateway", "route", "reason", "status")
     return row(
-        "Who is refused?",
+        "Authentication failures and rate limits",
         lines(
             "Refused requests by reason",
             rate(own, by=by).plus(rate(direct, by=by)),
             limit=site.limit("gateway_auth_failures"),
-        ).noting(DIRECT),
-        lines("Refused requests by route", rate(own, by=where).plus(rate(direct, by=where))).noting(DIRECT),
+        )
+        .noting(DIRECT)
+        .normal(
+            "Close to 0.",
+            "JwtAuth and Oidc are tokens, ExtAuth the authorization service.",
+            alert="AgentgatewayAuthFailures",
+        ),
+        lines("Refused requests by route", rate(own, by=where).plus(rate(direct, by=where)))
+        .noting(DIRECT)
+        .normal("Close to 0.", "The client of that route: its key, its token.", alert="AgentgatewayAuthFailures"),
     )

@@ -39,22 +39,22 @@ def _now(site: Site) -> Row:
     answers = observations(answered(gw["gen_ai_server_request_duration"]), unit="requests")
     first = gw["gen_ai_server_time_to_first_token"]
     return row(
-        "Is it bad?",
-        stat("Requests", every),
+        "Status",
+        stat("LLM requests", every).normal("In proportion to agents."),
         stat(
-            "Failed share",
+            "LLM error ratio",
             rate(llm_failed(gw["requests_total"])).filled(every) / every,
             limit=site.limit("gateway_llm_error_ratio"),
-        ),
-        stat("Answered requests", answers.otherwise(rate(gw["llm_requests_total"]))).noting(
+        ).normal("Below 1 %.", "429 is a quota, 5xx the provider: its status page.", alert="AgentgatewayLlmErrors"),
+        stat("LLM answers", answers.otherwise(rate(gw["llm_requests_total"]))).noting(
             "Requests with an answer of a model that the gateway could read."
-        ),
+        ).normal("Close to the requests."),
         stat("First token p95", quantile(0.95, first), limit=site.limit("gateway_first_token_p95")).noting(
             STREAMED
-        ),
-        stat("Tokens", volume(usage.matching(**NEW)).otherwise(rate(gw["llm_tokens_total"]))),
-        stat("Cost, an hour at this pace", _hourly(gw["gen_ai_client_cost_usd_total"]),
-             limit=site.limit("gateway_cost_per_hour")),
+        ).normal("Below two seconds.", "Open first token p95 by model.", alert="AgentgatewayLlmSlowFirstToken"),
+        stat("Token rate", volume(usage.matching(**NEW)).otherwise(rate(gw["llm_tokens_total"]))).normal("In proportion to requests.", "An agent in a loop.", alert="AgentgatewayLlmTokenSpike"),
+        stat("Cost per hour", _hourly(gw["gen_ai_client_cost_usd_total"]),
+             limit=site.limit("gateway_cost_per_hour")).normal("Within your budget.", "Open cost by model.", alert="AgentgatewayLlmCostBudget"),
     )  # fmt: skip
 
 
@@ -63,16 +63,22 @@ def _requests(site: Site) -> Row:
     http, duration = gw["requests_total"].where(protocol="llm"), gw["gen_ai_server_request_duration"]
     well, failed = answered(duration), llm_failed(gw["requests_total"])
     return row(
-        "Do providers answer?",
-        lines("Requests by backend", rate(http, by=("gateway", "backend"))),
-        lines("Requests by status", rate(http, by=("status",)), stack=True),
-        lines("Failed requests by backend", rate(failed, by=("backend", "status"))),
-        lines("Answered requests by provider", observations(well, by=PROVIDER, unit="requests")),
-        lines("Answered requests by model", observations(well, by=MODEL, unit="requests")),
+        "Requests and errors",
+        lines("LLM requests by backend", rate(http, by=("gateway", "backend"))).normal("A steady mix."),
+        lines("LLM requests by status", rate(http, by=("status",)), stack=True).normal(
+            "2xx above all; no 429.", "429 is a quota: raise it, or spread the load.", alert="AgentgatewayLlmErrors"
+        ),
+        lines("LLM errors by backend", rate(failed, by=("backend", "status"))).normal(
+            "No line.", "The provider's status page, then the key.", alert="AgentgatewayLlmErrors"
+        ),
+        lines("LLM answers by provider", observations(well, by=PROVIDER, unit="requests")).normal("A steady mix."),
+        lines("LLM answers by model", observations(well, by=MODEL, unit="requests")).normal("A steady mix."),
         lines(
-            "Failed operations by model",
+            "LLM errors by model",
             observations(duration.where(gen_ai_response_model="unknown"), by=MODEL, unit="requests"),
-        ).noting("Requests that reached a provider and have no answer of a model."),
+        )
+        .noting("Requests that reached a provider and have no answer of a model.")
+        .normal("No line.", "One model alone: its name, quota or region.", alert="AgentgatewayLlmErrors"),
     )
 
 
@@ -83,20 +89,28 @@ def _speed(site: Site) -> Row:
     documented = gw["llm_request_duration_seconds"]
     limit = site.limit("gateway_first_token_p95")
     return row(
-        "Are models slow?",
-        lines("Time to first token", *(quantile(q, first) for q in (0.5, 0.95, 0.99)), limit=limit),
-        lines("First token p95 by model", quantile(0.95, first, by=MODEL), limit=limit).noting(STREAMED),
+        "Latency",
+        lines("Time to first token quantiles", *(quantile(q, first) for q in (0.5, 0.95, 0.99)), limit=limit).normal(
+            "p95 below two seconds.", "Open first token p95 by model.", alert="AgentgatewayLlmSlowFirstToken"
+        ),
+        lines("First token p95 by model", quantile(0.95, first, by=MODEL), limit=limit)
+        .noting(STREAMED)
+        .normal("Each in a band of its own.", "Another region or model.", alert="AgentgatewayLlmSlowFirstToken"),
         lines(
-            "Whole answers",
+            "Answer time quantiles",
             mean(duration).otherwise(mean(documented)).named("mean"),
             *(quantile(q, duration).otherwise(quantile(q, documented)) for q in (0.5, 0.95, 0.99)),
-        ),
-        lines("Whole answers p95 by model", quantile(0.95, duration, by=MODEL)),
-        lines("Time per output token, p50 by model", quantile(0.5, token, by=MODEL)).noting(
-            f"0.02 s are 50 tokens a second. {STREAMED}"
-        ),
-        lines("Time between chunks, p95 by model", quantile(0.95, chunk, by=MODEL)).noting(STREAMED),
-        heat("Spread of the time to first token", buckets(first)).wide(24),
+        ).normal("As long as answers are."),
+        lines("Answer time p95 by model", quantile(0.95, duration, by=MODEL)).normal("Each in a band of its own."),
+        lines("Time per output token, p50 by model", quantile(0.5, token, by=MODEL))
+        .noting(f"0.02 s are 50 tokens a second. {STREAMED}")
+        .normal("Each in a band of its own.", "A model that became slow: its provider."),
+        lines("Time between chunks, p95 by model", quantile(0.95, chunk, by=MODEL))
+        .noting(STREAMED)
+        .normal("Each in a band of its own."),
+        heat("Time to first token distribution", buckets(first))
+        .wide(24)
+        .normal("One band low in the picture.", "A second band above is one model."),
     )
 
 
@@ -104,15 +118,23 @@ def _tokens(site: Site) -> Row:
     gw = site.system("agentgateway")
     usage = gw["gen_ai_client_token_usage"]
     return row(
-        "Who uses the tokens?",
-        lines("Tokens by kind", volume(usage, by=("gen_ai_token_type",))).noting(
-            "Whether cached input is part of input differs by provider: do not add them up."
+        "Tokens",
+        lines("Tokens by kind", volume(usage, by=("gen_ai_token_type",)))
+        .noting("Whether cached input is part of input differs by provider: do not add them up.")
+        .normal("A steady mix of input and output."),
+        lines("Tokens by provider", volume(usage.matching(**NEW), by=PROVIDER)).normal("A steady mix."),
+        lines("Tokens by model", volume(usage.matching(**NEW), by=MODEL)).normal(
+            "A steady mix.", alert="AgentgatewayLlmTokenSpike"
         ),
-        lines("Tokens by provider", volume(usage.matching(**NEW), by=PROVIDER)),
-        lines("Tokens by model", volume(usage.matching(**NEW), by=MODEL)),
-        lines("Tokens by route", volume(usage.matching(**NEW), by=("gateway", "route"))),
-        lines("Input of a request, mean by model", mean(usage.where(**INPUT), by=MODEL)),
-        lines("Output of a request, mean by model", mean(usage.where(**OUTPUT), by=MODEL)),
+        lines("Tokens by route", volume(usage.matching(**NEW), by=("gateway", "route"))).normal(
+            "A steady mix.", "The route on top is the agent to look at.", alert="AgentgatewayLlmTokenSpike"
+        ),
+        lines("Mean input tokens by model", mean(usage.where(**INPUT), by=MODEL)).normal(
+            "Steady.", "Grows: prompts that carry their history along."
+        ),
+        lines("Mean output tokens by model", mean(usage.where(**OUTPUT), by=MODEL)).normal(
+            "Steady.", "Grows: a prompt without a limit on its answer."
+        ),
     )
 
 
@@ -121,14 +143,24 @@ def _cost(site: Site) -> Row:
     cost, lookups = gw["gen_ai_client_cost_usd_total"], gw["cost_catalog_lookups_total"]
     note = "USD an hour, at the pace of the moment. Models without a price cost nothing here."
     return row(
-        "What does it cost?",
-        lines("Cost by provider", _hourly(cost, PROVIDER)).noting(note),
-        lines("Cost by model", _hourly(cost, MODEL)).noting(note),
-        lines("Cost by route", _hourly(cost, ("gateway", "route"))).noting(note),
-        lines("Prices that were looked up", rate(lookups, by=("status",))).noting(
+        "Cost",
+        lines("Cost by provider", _hourly(cost, PROVIDER))
+        .noting(note)
+        .normal("Within your budget.", alert="AgentgatewayLlmCostBudget"),
+        lines("Cost by model", _hourly(cost, MODEL))
+        .noting(note)
+        .normal("Within your budget.", "A cheaper model for the same task.", alert="AgentgatewayLlmCostBudget"),
+        lines("Cost by route", _hourly(cost, ("gateway", "route")))
+        .noting(note)
+        .normal("Within your budget.", "The route on top is the agent to look at.", alert="AgentgatewayLlmCostBudget"),
+        lines("Price look-ups by result", rate(lookups, by=("status",)))
+        .noting(
             "Exact is a price. NoCatalog: no list of prices is configured; Missing and Unpriced: the list lacks the model."
-        ),
-        lines("Models without a price", rate(lookups.matching(status="Unpriced|Missing"), by=MODEL)).wide(24),
+        )
+        .normal("Exact alone.", "Add the model to the price catalogue.", alert="AgentgatewayUnpricedModels"),
+        lines("Models without a price", rate(lookups.matching(status="Unpriced|Missing"), by=MODEL))
+        .wide(24)
+        .normal("No line.", "Add the model to the price catalogue.", alert="AgentgatewayUnpricedModels"),
     )
 
 
@@ -136,7 +168,7 @@ def _models(site: Site) -> Row:
     gw, by = site.system("agentgateway"), (*MODEL, "gen_ai_response_model")
     duration, usage = answered(gw["gen_ai_server_request_duration"]), gw["gen_ai_client_token_usage"]
     return row(
-        "Every model",
+        "Requests by model",
         table(
             "Models",
             [
@@ -149,7 +181,7 @@ def _models(site: Site) -> Row:
                 Column("USD in range", whole(increase(gw["gen_ai_client_cost_usd_total"], by=by))),
             ],
             sort="Answers/s",
-        ).wide(24, 12),
+        ).wide(24, 12).normal("No model far from its usual time.", "Sort by cost or time."),
         collapsed=True,
     )  # fmt: skip
 

@@ -30,30 +30,36 @@ def _now(site: Site) -> Row:
     calls, posts = gw["mcp_requests_total"], gw["requests_total"].where(protocol="mcp", method="POST")
     every = rate(posts)
     return row(
-        "Is it bad?",
-        stat("MCP requests", rate(calls)),
-        stat("Tool calls", rate(calls.where(method="tools/call"))),
-        stat("Messages", every),
+        "Status",
+        stat("MCP requests", rate(calls)).normal("In proportion to agents.", alert="AgentgatewayMcpStopped"),
+        stat("Tool calls", rate(calls.where(method="tools/call"))).normal("In proportion to agents."),
+        stat("MCP messages", every).normal("Close to the requests."),
         stat(
-            "Failed share of messages",
+            "MCP error ratio",
             mcp_failed(rate, posts).filled(every) / every,
             limit=site.limit("gateway_mcp_error_ratio"),
-        ).noting("Without logins, ended sessions, and tools that do not exist or that an agent may not use."),
-        stat("Refused logins", rate(posts.matching(status="401|403")).filled(every)),
-        stat("Open sessions", level(gw["mcp_sessions_active"])),
+        )
+        .noting("Without logins, ended sessions, and tools that do not exist or that an agent may not use.")
+        .normal("Below 1 %.", "Open failed messages by backend.", alert="AgentgatewayMcpErrors"),
+        stat("Auth failures", rate(posts.matching(status="401|403")).filled(every)).normal(
+            "Close to 0.", "A token that expired, or an agent without one.", alert="AgentgatewayAuthFailures"
+        ),
+        stat("Open sessions", level(gw["mcp_sessions_active"])).normal("In proportion to agents."),
     )
 
 
 def _methods(site: Site) -> Row:
     calls = site.system("agentgateway")["mcp_requests_total"]
     return row(
-        "What do agents ask for?",
-        lines("Requests by method", rate(calls, by=("method",))),
-        lines("Requests by server", rate(calls, by=("gateway", "server"))).noting(
+        "Requests",
+        lines("MCP requests by method", rate(calls, by=("method",))).normal("tools/call above all."),
+        lines("MCP requests by server", rate(calls, by=("gateway", "server")))
+        .noting(
             "unknown: requests to the gateway itself, such as initialize. A server whose line ends is not asked any more."
-        ),
-        lines("Requests by kind of resource", rate(calls, by=("resource_type",))),
-        lines("Requests by gateway", rate(calls, by=("gateway",))),
+        )
+        .normal("A steady mix."),
+        lines("MCP requests by resource type", rate(calls, by=("resource_type",))).normal("A steady mix."),
+        lines("MCP requests by gateway", rate(calls, by=("gateway",))).normal("A steady mix."),
     )
 
 
@@ -61,16 +67,20 @@ def _tools(site: Site) -> Row:
     calls = site.system("agentgateway")["mcp_requests_total"]
     tools, by = calls.where(method="tools/call"), ("server", "resource")
     return row(
-        "Which tools?",
-        lines("Tool calls, the most used tools", rate(tools, by=by)).wide(24),
+        "Tools",
+        lines("Tool calls by tool", rate(tools, by=by))
+        .wide(24)
+        .normal("A steady mix.", "One that jumps: an agent in a loop."),
         table(
-            "Tools",
+            "Tool calls by tool and server",
             [
                 Column("Calls/s", rate(tools, by=by).top(100)),
                 Column("Calls in range", whole(increase(tools, by=by).top(100))),
             ],
             sort="Calls/s",
-        ).noting("Clients can name tools that do not exist; the 100 most used are shown."),
+        )
+        .noting("Clients can name tools that do not exist; the 100 most used are shown.")
+        .normal("A steady mix.", "Sort by calls: is the first one expected?"),
     )
 
 
@@ -81,14 +91,18 @@ def _messages(site: Site) -> Row:
         gw["request_duration_seconds"].where(protocol="mcp", method="POST"),
     )
     return row(
-        "Do messages fail, or take long?",
-        lines("Messages by verb and status", rate(http, by=("method", "status"))),
-        lines(
-            "Failed messages by backend",
-            rate(http.matching(status="4..|5.."), by=("backend", "status", "reason")),
+        "Errors and latency",
+        lines("MCP messages by verb and status", rate(http, by=("method", "status"))).normal(
+            "2xx alone.", "4xx is a session that ended, 5xx the server.", alert="AgentgatewayMcpErrors"
         ),
         lines(
-            "Time of a message", mean(duration).named("mean"), *(quantile(q, duration) for q in (0.5, 0.95, 0.99))
-        ).noting("POST only: GET holds a stream open."),
-        lines("Message p95 by backend", quantile(0.95, duration, by=("gateway", "backend"))),
+            "MCP errors by backend",
+            rate(http.matching(status="4..|5.."), by=("backend", "status", "reason")),
+        ).normal("No line.", "Read the log of that MCP server.", alert="AgentgatewayMcpErrors"),
+        lines("MCP message latency", mean(duration).named("mean"), *(quantile(q, duration) for q in (0.5, 0.95, 0.99)))
+        .noting("POST only: GET holds a stream open.")
+        .normal("Tools take as long as they take; steady."),
+        lines("MCP message p95 by backend", quantile(0.95, duration, by=("gateway", "backend"))).normal(
+            "Each in a band of its own.", "That MCP server is slow."
+        ),
     )

@@ -39,19 +39,29 @@ def _down(site: Site, by: tuple[str, ...] = ()) -> Query:
 def _now(site: Site) -> Row:
     r = records(site)
     return row(
-        "Is anything wrong?",
-        stat("Processes down", _down(site), limit=Limit("processes_down", 1, "instances", "Any.")),
-        stat("Requests", recorded(r["requests"])),
-        stat(
-            "Failed requests", recorded(r["errors"]) / recorded(r["requests"]), limit=site.limit("gateway_error_ratio")
+        "Status",
+        stat("Processes down", _down(site), limit=Limit("processes_down", 1, "instances", "Any.")).normal(
+            "0.", alert="AgentgatewayTargetDown"
         ),
-        stat("HTTP p99, slowest gateway", recorded(r["latency"]), limit=site.limit("gateway_latency_p99")),
-        stat("Overhead p99, slowest gateway", recorded(r["overhead"]), limit=site.limit("gateway_overhead_p99")),
+        stat("Request rate", recorded(r["requests"])).normal("Your clients' usual traffic."),
         stat(
-            "Failed requests to models",
+            "5xx ratio", recorded(r["errors"]) / recorded(r["requests"]), limit=site.limit("gateway_error_ratio")
+        ).normal("Below 1 %.", "Open the board agentgateway / Traffic and errors.", alert="AgentgatewayHigh5xx"),
+        stat("HTTP p99", recorded(r["latency"]), limit=site.limit("gateway_latency_p99")).normal(
+            "Below a second; of the slowest gateway.",
+            "Open the board agentgateway / Latency and overhead.",
+            alert="AgentgatewayLatencyHigh",
+        ),
+        stat("Overhead p99", recorded(r["overhead"]), limit=site.limit("gateway_overhead_p99")).normal(
+            "Some milliseconds; of the slowest gateway.",
+            "Open the board agentgateway / Latency and overhead.",
+            alert="AgentgatewayOverheadHigh",
+        ),
+        stat(
+            "LLM error ratio",
             recorded(r["llm_errors"]) / recorded(r["llm"]),
             limit=site.limit("gateway_llm_error_ratio"),
-        ),
+        ).normal("Below 1 %.", "Open the board agentgateway / Language models.", alert="AgentgatewayLlmErrors"),
     )
 
 
@@ -62,7 +72,7 @@ def _which(site: Site) -> Row:
         + ["var-datasource=${datasource}", "${__url_time_range}"]
     )
     return row(
-        "Which gateway?",
+        "Status by gateway",
         table(
             "Gateways",
             [
@@ -86,38 +96,56 @@ def _which(site: Site) -> Row:
             ],
             sort="Requests/s",
             link={site.labels.deployment: link},
-        ).wide(24, 10),
+        )
+        .wide(24, 10)
+        .normal("No red cell.", "Open the gateway with a red cell."),
     )
 
 
 def _since(site: Site) -> Row:
     r, by = records(site), (site.labels.deployment, "gateway")
     return row(
-        "Since when?",
-        lines("Requests by gateway", recorded(r["requests"], by=by)),
+        "History",
+        lines("Request rate by gateway", recorded(r["requests"], by=by)).normal("The shape of your days."),
         lines(
-            "Failed share of requests",
+            "5xx ratio by gateway",
             recorded(r["errors"], by=by) / recorded(r["requests"], by=by),
             limit=site.limit("gateway_error_ratio"),
+        ).normal("Below 1 %.", "Open the board agentgateway / Traffic and errors.", alert="AgentgatewayHigh5xx"),
+        lines("HTTP p99 by gateway", recorded(r["latency"], by=by), limit=site.limit("gateway_latency_p99")).normal(
+            "Each in a band of its own.",
+            "Open the board agentgateway / Latency and overhead.",
+            alert="AgentgatewayLatencyHigh",
         ),
-        lines("HTTP p99 by gateway", recorded(r["latency"], by=by), limit=site.limit("gateway_latency_p99")),
-        lines("Overhead p99 by gateway", recorded(r["overhead"], by=by), limit=site.limit("gateway_overhead_p99")),
-        lines("Requests to models by gateway", recorded(r["llm"], by=by)),
-        lines("Tokens by gateway", recorded(r["tokens"], by=by)),
-        lines("MCP requests by gateway", recorded(r["mcp"], by=by)),
-        lines("Cost by gateway", (recorded(r["cost"], by=by) * 3600).as_unit("USD")).noting(
-            "USD an hour, at the pace of the moment."
+        lines(
+            "Overhead p99 by gateway", recorded(r["overhead"], by=by), limit=site.limit("gateway_overhead_p99")
+        ).normal("Some milliseconds.", "A policy that calls out, or too little CPU.", alert="AgentgatewayOverheadHigh"),
+        lines("LLM requests by gateway", recorded(r["llm"], by=by)).normal("In proportion to agents."),
+        lines("Tokens by gateway", recorded(r["tokens"], by=by)).normal(
+            "In proportion to LLM requests.", "An agent in a loop.", alert="AgentgatewayLlmTokenSpike"
+        ),
+        lines("MCP requests by gateway", recorded(r["mcp"], by=by)).normal(
+            "In proportion to agents.", alert="AgentgatewayMcpStopped"
+        ),
+        lines("Cost by gateway", (recorded(r["cost"], by=by) * 3600).as_unit("USD"))
+        .noting("USD an hour, at the pace of the moment.")
+        .normal(
+            "Within your budget.",
+            "Open cost by model on the board agentgateway / Language models.",
+            alert="AgentgatewayLlmCostBudget",
         ),
     )
 
 
 def _alerts(site: Site) -> Row:
     return row(
-        "Which alerts?",
+        "Alerts and processes",
         targets.alerts(site, "agentgateway"),
         lines(
-            "Processes",
+            "Processes: known and up",
             recorded(records(site)["targets"], by=(site.labels.deployment,)).named("{{deployment}}: scraped"),
             recorded(records(site)["targets_up"], by=(site.labels.deployment,)).named("{{deployment}}: up"),
-        ).wide(24),
+        )
+        .wide(24)
+        .normal("Both lines on each other.", alert="AgentgatewayTargetDown"),
     )

@@ -30,36 +30,50 @@ def _now(site: Site) -> Row:
     http = gw["requests_total"]
     every = rate(http)
     return row(
-        "Is it bad?",
-        stat("Requests", every),
+        "Status",
+        stat("Request rate", every).normal("Your clients' usual traffic."),
         stat(
-            "5xx share",
+            "5xx ratio",
             rate(http.matching(status="5..")).filled(every) / every,
             limit=site.limit("gateway_error_ratio"),
+        ).normal("Below 1 %.", "Open 5xx rate by route and by backend.", alert="AgentgatewayHigh5xx"),
+        stat("4xx ratio", rate(http.matching(status="4..")).filled(every) / every).normal(
+            "Steady.", "401 and 403 are logins, 404 a route that is not configured."
         ),
-        stat("4xx share", rate(http.matching(status="4..")).filled(every) / every),
-        stat("No healthy backend", rate(http.where(reason="NoHealthyBackend")).filled(every)).noting(
+        stat("No healthy backend", rate(http.where(reason="NoHealthyBackend")).filled(every))
+        .noting(
             "Requests that were answered with an error: every endpoint is gone, its name does not resolve, or the route has no backend."
+        )
+        .normal("0.", "All endpoints of a backend are evicted or gone.", alert="AgentgatewayNoHealthyBackend"),
+        stat("Retries", rate(gw["retries_total"]).filled(every.as_unit("retries/s"))).normal(
+            "Close to 0.", "Open retries by backend."
         ),
-        stat("Tried again", rate(gw["retries_total"]).filled(every.as_unit("retries/s"))),
-        stat("Shed requests", rate(gw["requests_shed_total"])),
+        stat("Shed requests", rate(gw["requests_shed_total"])).normal("0.", "Add replicas, or CPU."),
     )
 
 
 def _gateways(site: Site) -> Row:
     http = site.system("agentgateway")["requests_total"]
     return row(
-        "Which gateway, and what kind?",
-        lines("Requests by gateway", rate(http, by=("gateway",))),
-        lines("Failed requests by gateway", rate(http.matching(status="5.."), by=("gateway",))),
-        lines("Requests by protocol", rate(http, by=("protocol",)), stack=True).noting(
-            "llm and mcp have boards of their own; TCP connections are not counted here."
+        "Requests",
+        lines("Request rate by gateway", rate(http, by=("gateway",))).normal("The shape of your days."),
+        lines("5xx rate by gateway", rate(http.matching(status="5.."), by=("gateway",))).normal(
+            "No line.", alert="AgentgatewayHigh5xx"
         ),
-        lines("Requests by status", rate(http, by=("status",)), stack=True),
-        lines(
-            "Answers that the gateway made itself, by reason", rate(http.where_not(reason="Upstream"), by=("reason",))
-        ).noting("Everything but Upstream, which is an answer of the backend."),
-        lines("Requests by process", rate(http, by=(site.labels.instance,))),
+        lines("Request rate by protocol", rate(http, by=("protocol",)), stack=True)
+        .noting("llm and mcp have boards of their own; TCP connections are not counted here.")
+        .normal("A steady mix."),
+        lines("Request rate by status", rate(http, by=("status",)), stack=True).normal("2xx above all."),
+        lines("Gateway's own answers by reason", rate(http.where_not(reason="Upstream"), by=("reason",)))
+        .noting("Everything but Upstream, which is an answer of the backend.")
+        .normal(
+            "Few: policies at work.",
+            "UpstreamFailure and Timeout are backends, NoHealthyBackend their endpoints.",
+            alert="AgentgatewayUpstreamFailures",
+        ),
+        lines("Request rate by process", rate(http, by=(site.labels.instance,))).normal(
+            "Even over the processes.", "Uneven: the load balancer before them."
+        ),
     )
 
 
@@ -69,18 +83,30 @@ def _routes(site: Site) -> Row:
     bad = http.matching(status="5..")
     gone, by = http.where(reason="NoHealthyBackend"), ("backend", "reason")
     return row(
-        "Which route, which backend?",
-        lines("Requests by route", rate(http, by=("gateway", "route"))),
-        lines("Failed requests by route", rate(bad, by=("gateway", "route", "status"))),
-        lines("Failed requests by backend", rate(bad, by=("gateway", "backend", "status"))),
-        lines(
-            "Backends that are not reached",
-            unreached(lambda part: rate(part, by=by), http).plus(rate(gone, by=by)),
-        ).noting("The reason MCP with a 5xx status is an MCP server that is gone."),
-        lines("Tried again, by backend", rate(gw["retries_total"], by=("gateway", "backend"))),
-        lines("Shed requests by address", rate(gw["requests_shed_total"], by=("bind",))).noting(
-            "Refused by the limit of requests in flight, before any route was chosen."
+        "Routes and backends",
+        lines("Request rate by route", rate(http, by=("gateway", "route"))).normal("Few routes make the most of it."),
+        lines("5xx rate by route", rate(bad, by=("gateway", "route", "status"))).normal(
+            "No line.", "Read the log of the route's backend.", alert="AgentgatewayHigh5xx"
         ),
+        lines("5xx rate by backend", rate(bad, by=("gateway", "backend", "status"))).normal(
+            "No line.", "Read the log of the backend on top.", alert="AgentgatewayHigh5xx"
+        ),
+        lines(
+            "Upstream failures by backend",
+            unreached(lambda part: rate(part, by=by), http).plus(rate(gone, by=by)),
+        )
+        .noting("The reason MCP with a 5xx status is an MCP server that is gone.")
+        .normal(
+            "No line.",
+            "Is the backend up, and does the network policy permit it?",
+            alert="AgentgatewayUpstreamFailures",
+        ),
+        lines("Retries by backend", rate(gw["retries_total"], by=("gateway", "backend"))).normal(
+            "Close to 0.", "Read the log of that backend."
+        ),
+        lines("Shed requests by address", rate(gw["requests_shed_total"], by=("bind",)))
+        .noting("Refused by the limit of requests in flight, before any route was chosen.")
+        .normal("No line.", "Add replicas, or CPU."),
     )
 
 
@@ -89,7 +115,7 @@ def _table(site: Site) -> Row:
     http, plain = gw["requests_total"], gw["request_duration_seconds"].where(protocol="http")
     every = rate(http, by=by)
     return row(
-        "Every route",
+        "Requests by route and backend",
         table(
             "Routes",
             [
@@ -104,7 +130,9 @@ def _table(site: Site) -> Row:
                 Column("Failed in range", whole(increase(http.matching(status="5.."), by=by))),
             ],
             sort="Requests/s",
-        ).wide(24, 12),
+        )
+        .wide(24, 12)
+        .normal("No red cell.", "Sort by 5xx."),
         collapsed=True,
     )
 
@@ -113,8 +141,10 @@ def _volume(site: Site) -> Row:
     gw = site.system("agentgateway")
     sent = rate(gw["response_bytes_total"]).otherwise(volume(gw["response_size_bytes"]))
     return row(
-        "How much?",
-        lines("Bytes of answers", sent.named("answers")),
-        lines("Bytes of answers by route", rate(gw["response_bytes_total"], by=("gateway", "route"))),
-        lines("Bytes of requests", volume(gw["request_size_bytes"]).named("requests")),
+        "Bytes",
+        lines("Response bytes", sent.named("answers")).normal("The shape of your days."),
+        lines("Response bytes by route", rate(gw["response_bytes_total"], by=("gateway", "route"))).normal(
+            "Few routes make the most of it."
+        ),
+        lines("Request bytes", volume(gw["request_size_bytes"]).named("requests")).normal("The shape of your days."),
     )

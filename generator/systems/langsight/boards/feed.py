@@ -30,19 +30,19 @@ def _now(site: Site) -> Row:
     ls = site.system("langsight")
     checks, limit = ls["health_checks_total"], site.limit("langsight_feed_clients")
     return row(
-        "Is it bad?",
+        "Status",
         stat(
-            f"Failed checks in {site.timing.said()}",
+            "Failed checks",
             increase(checks.where(status="down")).over(site.timing.window),
             limit=site.limit("langsight_failed_checks"),
-        ).noting(BLIND),
-        stat("Servers checked", distinct(checks, "server")).noting(BLIND),
-        stat("Checks", rate(checks)).noting(BLIND),
-        stat("Active SSE clients", total(ls["active_sse_connections"])),
-        stat("Fullest process", peak(ls["active_sse_connections"]), limit=limit).noting(
+        ).noting(BLIND).normal("0.", "Open health check failures."),
+        stat("Servers checked", distinct(checks, "server")).noting(BLIND).normal("As many as are configured."),
+        stat("Health checks", rate(checks)).noting(BLIND).normal("As often as is configured."),
+        stat("SSE clients", total(ls["active_sse_connections"])).normal("As many as open dashboards."),
+        stat("Max per process", peak(ls["active_sse_connections"]), limit=limit).noting(
             "The cap is per process: LANGSIGHT_SSE_MAX_CLIENTS, 1,000 unless set; 200 by documentation."
-        ),
-        stat("Events dropped", rate(ls["sse_events_dropped_total"]), limit=site.limit("langsight_feed_drops")),
+        ).normal("Below 80 % of LANGSIGHT_SSE_MAX_CLIENTS.", "Add processes.", alert="LangSightSSENearCapacity"),
+        stat("Dropped events", rate(ls["sse_events_dropped_total"]), limit=site.limit("langsight_feed_drops")).normal("0.", "A reader is too slow, or the network to it.", alert="LangSightSSEDrops"),
     )  # fmt: skip
 
 
@@ -51,11 +51,15 @@ def _servers(site: Site) -> Row:
     every = rate(checks, by=by)
     failed = rate(checks.where(status="down"), by=by).filled(every)
     return row(
-        "Which MCP server?",
-        lines("Health check rate", every).noting(BLIND),
-        lines("Health check failures", rate(checks.where(status="down"), by=by)).noting(BLIND),
-        lines("Checks by result", rate(checks, by=("status",)), stack=True).noting(BLIND),
-        lines("Failed share by server", failed / every, limit=site.limit("langsight_failed_ratio")).noting(BLIND),
+        "MCP servers: health checks",
+        lines("Health check rate", every).noting(BLIND).normal("As often as is configured."),
+        lines("Health check failures", rate(checks.where(status="down"), by=by))
+        .noting(BLIND)
+        .normal("No line.", "Read the log of that MCP server."),
+        lines("Health checks by result", rate(checks, by=("status",)), stack=True).noting(BLIND).normal("up alone."),
+        lines("Health check failure ratio by server", failed / every, limit=site.limit("langsight_failed_ratio"))
+        .noting(BLIND)
+        .normal("0 %.", "Read the log of that MCP server."),
         table(
             "MCP servers",
             [
@@ -66,7 +70,9 @@ def _servers(site: Site) -> Row:
                 Column("Results seen", present(checks, by=by)),
             ],
             sort="Failed share",
-        ).noting(BLIND),
+        )
+        .noting(BLIND)
+        .normal("No failures.", "Read the log of the server on top."),
     )
 
 
@@ -74,13 +80,21 @@ def _clients(site: Site) -> Row:
     ls, each = site.system("langsight"), (site.labels.instance,)
     limit = site.limit("langsight_feed_clients")
     return row(
-        "Who is on the live feed?",
-        bars("SSE clients now", peak(ls["active_sse_connections"], by=each), limit=limit),
-        lines("SSE clients over time", peak(ls["active_sse_connections"], by=each), limit=limit).wide(16),
-        lines("Events dropped by process", rate(ls["sse_events_dropped_total"], by=each)).noting(
+        "Live feed",
+        bars("SSE clients by process", peak(ls["active_sse_connections"], by=each), limit=limit).normal(
+            "Even over the processes.", "Add processes.", alert="LangSightSSENearCapacity"
+        ),
+        lines("SSE clients over time", peak(ls["active_sse_connections"], by=each), limit=limit)
+        .wide(16)
+        .normal(
+            "Follows the hours of work.", "Add processes before it reaches the cap.", alert="LangSightSSENearCapacity"
+        ),
+        lines("Dropped events by process", rate(ls["sse_events_dropped_total"], by=each))
+        .noting(
             "The oldest event of a client goes whose buffer is full: it is slow, or a batch has more spans than the buffer holds. Events lost between processes are counted nowhere."
-        ),
-        lines("Streams opened", rate(ls["http_requests_total"].where(path="/api/live/events"), by=("status",))).noting(
-            "Many more than clients: they connect again and again. A client above the cap is answered 200 too."
-        ),
+        )
+        .normal("No line.", "A reader is too slow, or the network to it.", alert="LangSightSSEDrops"),
+        lines("Streams opened", rate(ls["http_requests_total"].where(path="/api/live/events"), by=("status",)))
+        .noting("Many more than clients: they connect again and again. A client above the cap is answered 200 too.")
+        .normal("Close to the clients that come.", "Many more: a proxy cuts the connections, or the cap refuses them."),
     )

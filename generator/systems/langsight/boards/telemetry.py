@@ -23,8 +23,8 @@ def dashboard(site: Site) -> Board:
         rows=[
             _targets(site),
             _paths(site),
-            row("Do processes live?", *living(site, "langsight"), _turns(site)),
-            row("What does scraping cost?", *costing(site, "langsight")),
+            row("Uptime and restarts", *living(site, "langsight"), _turns(site)),
+            row("Resources and scrape cost", *costing(site, "langsight")),
         ],
     )
 
@@ -32,14 +32,14 @@ def dashboard(site: Site) -> Board:
 def _targets(site: Site) -> Row:
     ls = site.system("langsight")
     return row(
-        "Is everything scraped?",
+        "Targets and scrapes",
         *scraped(site, "langsight"),
-        stat("Pages with LangSight's metrics", count(ls["active_sse_connections"])).noting(
-            "Fewer than targets up: another program answers there."
-        ),
-        stat("Health check series", present(ls["health_checks_total"])).noting(
-            "None with current code, which counts no health checks."
-        ),
+        stat("LangSight pages", count(ls["active_sse_connections"]))
+        .noting("Fewer than targets up: another program answers there.")
+        .normal("As many as targets up.", "Another program answers at that address."),
+        stat("Health check series", present(ls["health_checks_total"]))
+        .noting("None with current code, which counts no health checks.")
+        .normal("Empty: no known version counts health checks."),
         over_time(site, "langsight").noting(
             "Down for good after a change of secrets: the token is wrong (401), or none is configured (404)."
         ),
@@ -50,19 +50,31 @@ def _paths(site: Site) -> Row:
     ls, limit = site.system("langsight"), site.limit("langsight_paths")
     http = ls["http_requests_total"]
     return row(
-        "How many paths?",
-        lines("Different paths", distinct(http, "path", by=site.identity), limit=limit).noting(
+        "Cardinality",
+        lines("Number of paths", distinct(http, "path", by=site.identity), limit=limit)
+        .noting(
             "Raw URLs but for hex identifiers. A path costs one series per method and status, and thirteen of the histogram."
+        )
+        .normal(
+            "Flat after the first days.",
+            "Raw URLs in the label: upgrade, or drop the label.",
+            alert="LangSightPathCardinality",
         ),
-        lines("Series of requests by method", present(http, by=("method",))),
+        lines("Request series by method", present(http, by=("method",))).normal(
+            "Flat after the first days.", "A scanner that tries methods."
+        ),
     )
 
 
 def _turns(site: Site) -> Shown:
     started = site.system("process", on="langsight")["process_start_time_seconds"]
-    return lines(
-        "Several processes at one address",
-        falls(started, by=(site.labels.instance,)).over("15m"),
-    ).noting(
-        f"How often a start time fell within {site.timing.said('15m')}. Above 0: LANGSIGHT_WORKERS is above 1, or a load balancer."
+    return (
+        lines(
+            "Several processes at one address",
+            falls(started, by=(site.labels.instance,)).over("15m"),
+        )
+        .noting(
+            f"How often a start time fell within {site.timing.said('15m')}. Above 0: LANGSIGHT_WORKERS is above 1, or a load balancer."
+        )
+        .normal("0.", "Set LANGSIGHT_WORKERS=1 and scrape each process by itself.", alert="LangSightMultiWorkerScrape")
     )

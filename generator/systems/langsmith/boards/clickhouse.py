@@ -28,17 +28,27 @@ def _now(site: Site) -> Row:
     ls, up = site.system("langsmith", on="langsmith"), site.system("prometheus", on="langsmith")["up"]
     failed, every = ls["ClickHouseProfileEvents_FailedQuery"], ls["ClickHouseProfileEvents_Query"]
     return row(
-        "Is it bad?",
-        stat("Servers up", total(up.where(**{site.labels.role: "clickhouse"}))),
-        stat("Failed queries", rate(failed) / rate(every), limit=site.limit("clickhouse_failed_ratio")),
+        "Status",
+        stat("Servers up", total(up.where(**{site.labels.role: "clickhouse"}))).normal(
+            "As many as are deployed.", alert="LangSmithClickHouseDown"
+        ),
+        stat("Query error ratio", rate(failed) / rate(every), limit=site.limit("clickhouse_failed_ratio")).normal(
+            "Below 1 %.", "Read system.query_log for exceptions.", alert="LangSmithClickHouseQueryFailures"
+        ),
         stat(
-            f"Inserts refused in {site.timing.said()}",
+            "Rejected inserts",
             increase(ls["ClickHouseProfileEvents_RejectedInserts"]).over(site.timing.window),
             limit=site.limit("clickhouse_rejected_inserts"),
+        ).normal("0.", "Too many parts: fewer, larger batches.", alert="LangSmithClickHouseRejectedInserts"),
+        stat("Read-only tables", total(ls["ClickHouseMetrics_ReadonlyReplica"])).normal(
+            "0.", "Is Keeper up?", alert="LangSmithClickHouseReadonlyReplica"
         ),
-        stat("Read-only tables", total(ls["ClickHouseMetrics_ReadonlyReplica"])),
-        stat("Memory in use", total(ls["ClickHouseMetrics_MemoryTracking"])),
-        stat("Runs since", peak(ls["ClickHouseAsyncMetrics_Uptime"])).noting("The server that runs longest."),
+        stat("Memory usage", total(ls["ClickHouseMetrics_MemoryTracking"])).normal(
+            "Below the server's limit.", alert="LangSmithClickHouseMemoryLimit"
+        ),
+        stat("Uptime", peak(ls["ClickHouseAsyncMetrics_Uptime"]))
+        .noting("The server that runs longest.")
+        .normal("Grows."),
     )
 
 
@@ -46,10 +56,12 @@ def _inserts(site: Site) -> Row:
     ls, by = site.system("langsmith", on="langsmith"), (site.labels.instance,)
     return row(
         "Inserts",
-        lines("Refused", rate(ls["ClickHouseProfileEvents_RejectedInserts"], by=by)).noting("Too many parts."),
-        lines("Slowed down", rate(ls["ClickHouseProfileEvents_DelayedInserts"], by=by)).noting(
-            "What comes before refusals."
-        ),
+        lines("Rejected inserts by server", rate(ls["ClickHouseProfileEvents_RejectedInserts"], by=by))
+        .noting("Too many parts.")
+        .normal("No line.", "Too many parts: fewer, larger batches.", alert="LangSmithClickHouseRejectedInserts"),
+        lines("Delayed inserts by server", rate(ls["ClickHouseProfileEvents_DelayedInserts"], by=by))
+        .noting("What comes before refusals.")
+        .normal("No line.", "Too many parts: fewer, larger batches.", alert="LangSmithClickHouseDelayedInserts"),
     )
 
 
@@ -57,26 +69,42 @@ def _queries(site: Site) -> Row:
     ls, by = site.system("langsmith", on="langsmith"), (site.labels.instance,)
     failed, every = ls["ClickHouseProfileEvents_FailedQuery"], ls["ClickHouseProfileEvents_Query"]
     return row(
-        "Do queries succeed?",
-        lines("Queries", rate(every, by=by)),
-        lines("Failed", rate(failed, by=by)),
-        lines("Failed share", rate(failed, by=by) / rate(every, by=by), limit=site.limit("clickhouse_failed_ratio")),
-        lines("At once", peak(ls["ClickHouseMetrics_Query"], by=by), limit=site.limit("clickhouse_queries")),
-        lines("Memory limits hit", rate(ls["ClickHouseProfileEvents_QueryMemoryLimitExceeded"], by=by)),
+        "Query performance",
+        lines("Query rate", rate(every, by=by)).normal("The shape of your days."),
+        lines("Query errors", rate(failed, by=by)).normal(
+            "Close to 0.", "Read system.query_log for exceptions.", alert="LangSmithClickHouseQueryFailures"
+        ),
+        lines(
+            "Query error ratio by server",
+            rate(failed, by=by) / rate(every, by=by),
+            limit=site.limit("clickhouse_failed_ratio"),
+        ).normal("Below 1 %.", "Read system.query_log for exceptions.", alert="LangSmithClickHouseQueryFailures"),
+        lines(
+            "Concurrent queries", peak(ls["ClickHouseMetrics_Query"], by=by), limit=site.limit("clickhouse_queries")
+        ).normal("Some tens.", "Find slow queries in system.processes.", alert="LangSmithClickHouseQueriesPilingUp"),
+        lines("Memory limit exceeded", rate(ls["ClickHouseProfileEvents_QueryMemoryLimitExceeded"], by=by)).normal(
+            "0.", "Find the query in system.query_log.", alert="LangSmithClickHouseMemoryLimit"
+        ),
     )
 
 
 def _server(site: Site) -> Row:
     ls, by = site.system("langsmith", on="langsmith"), (site.labels.instance,)
     return row(
-        "The server",
-        lines("Memory", peak(each(ls["ClickHouseMetrics_MemoryTracking"]), by=by)),
-        lines("Disk in use", disk(site, by), limit=site.limit("clickhouse_disk")).noting(
-            "Of the file system of the disk named default."
+        "Saturation and uptime",
+        lines("Memory usage by server", peak(each(ls["ClickHouseMetrics_MemoryTracking"]), by=by)).normal(
+            "Below the server's limit.", alert="LangSmithClickHouseMemoryLimit"
         ),
-        lines("Uptime", peak(ls["ClickHouseAsyncMetrics_Uptime"], by=by)).noting("Falls at a restart."),
-        lines("Sessions with Keeper", peak(ls["ClickHouseMetrics_ZooKeeperSession"], by=by)).noting(
-            "0 where nothing is replicated; more than 1 is a fault."
+        lines("Disk usage", disk(site, by), limit=site.limit("clickhouse_disk"))
+        .noting("Of the file system of the disk named default.")
+        .normal("Below 60 %.", "Set a shorter TTL, or enlarge the disk.", alert="LangSmithClickHouseDiskFilling"),
+        lines("Uptime by server", peak(ls["ClickHouseAsyncMetrics_Uptime"], by=by))
+        .noting("Falls at a restart.")
+        .normal("Grows.", "A fall is a restart: out of memory?"),
+        lines("Keeper sessions", peak(ls["ClickHouseMetrics_ZooKeeperSession"], by=by))
+        .noting("0 where nothing is replicated; more than 1 is a fault.")
+        .normal("1 where tables are replicated, else 0."),
+        lines("Read-only tables by server", total(ls["ClickHouseMetrics_ReadonlyReplica"], by=by)).normal(
+            "No line.", "Is Keeper up?", alert="LangSmithClickHouseReadonlyReplica"
         ),
-        lines("Read-only tables by server", total(ls["ClickHouseMetrics_ReadonlyReplica"], by=by)),
     )

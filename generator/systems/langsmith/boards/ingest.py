@@ -33,18 +33,18 @@ def _queues(site: Site) -> Row:
     growing = tagged(growth(told), "queue", "ingestion").otherwise(growth(read, by=("queue",)))
     note = "By platform-backend itself for ingestion, and by a json_exporter that reads its JSON page for the other queues."
     return row(
-        "Do traces wait?",
-        stat("Waiting by queue", waiting, limit=limit).wide(12),
-        stat("Waiting for backend's workers", level(queued, by=("queue",))).wide(12),
-        lines("Waiting", waiting, limit=limit).noting(note),
-        lines(f"Growth in {site.timing.said('15m')}", growing.over("15m"), floor=False,
-              limit=site.limit("langsmith_queue_growth")),
-        lines("Waiting for workers", level(queued, by=("queue",))).noting(
+        "Ingest queue",
+        stat("Queue depth", waiting, limit=limit).wide(12).normal("Close to 0.", "Are workers up, and is ClickHouse?", alert="LangSmithIngestQueueBacklog"),
+        stat("Backend queue depth", level(queued, by=("queue",))).wide(12).normal("Close to 0.", "Add workers of backend."),
+        lines("Queue depth over time", waiting, limit=limit).noting(note).normal("Peaks that drain within minutes.", "Are workers up, and is ClickHouse?", alert=("LangSmithIngestQueueBacklog", "LangSmithIngestStalled")),
+        lines(f"Queue growth in {site.timing.said('15m')}", growing.over("15m"), floor=False,
+              limit=site.limit("langsmith_queue_growth")).normal("Around 0.", "More comes than workers store: add some.", alert="LangSmithIngestQueueBacklog"),
+        lines("Queue depth by queue", level(queued, by=("queue",))).noting(
             "One number for all replicas, read from a JSON page by a json_exporter; nothing here without one."
-        ),
-        lines("Runs taken in", volume(ls["langsmith_runs_batch_count"], by=("type",))).noting(
+        ).normal("Close to 0.", "Add workers of that queue."),
+        lines("Runs ingested", volume(ls["langsmith_runs_batch_count"], by=("type",))).noting(
             "By type of batch. The vendor's own board calls the same figure the size of a batch."
-        ),
+        ).normal("In proportion to traffic."),
         *_on_purpose(site),
         *_workers(site, waiting),
     )  # fmt: skip
@@ -55,7 +55,8 @@ def _on_purpose(site: Site) -> tuple[Shown, ...]:
     if "adhoc_drained" in site.config.systems["langsmith"].switches:
         return ()
     adhoc = site.system("langsmith", on="langsmith")["langsmith_queue_pending"].where(queue="adhoc")
-    return (lines("Kept waiting on purpose", level(adhoc, by=("queue",))).noting("GO_ADHOC_QUEUE_PRIORITY is 0."),)
+    shown = lines("Queue depth of adhoc, kept on purpose", level(adhoc, by=("queue",)))
+    return (shown.noting("GO_ADHOC_QUEUE_PRIORITY is 0.").normal("Grows: it is switched off."),)
 
 
 def _workers(site: Site, waiting: Query) -> tuple[Shown, ...]:
@@ -63,10 +64,14 @@ def _workers(site: Site, waiting: Query) -> tuple[Shown, ...]:
     up = site.system("prometheus", on="langsmith")["up"].where(**{site.labels.role: "ingest-queue"})
     workers = total(up)
     return (
-        lines("Workers that answer", workers.named("ingest-queue")),
-        lines("Waiting per worker", total(waiting).per(workers, "tasks")).noting(
+        lines("Workers up", workers.named("ingest-queue")).normal("As many as are deployed."),
+        lines("Queue depth per worker", total(waiting).per(workers, "tasks"))
+        .noting(
             "KEDA, where it is on, adds workers above queueTargetSize, which is 10, up to 10 workers. Above that for long: "
             "they are at their maximum, or it is off."
+        )
+        .normal(
+            "Below the figure at which KEDA adds one.", "Read the autoscaler's events and its maximum of replicas."
         ),
     )
 
@@ -77,14 +82,18 @@ def _delay(site: Site) -> Row:
     waits = ls["langsmith_ingestion_api_to_worker_latency_seconds"]
     stores = ls["langsmith_ingestion_worker_to_store_latency_seconds"]
     return row(
-        "How late are they stored?",
-        lines("From taken in to stored, p95", quantile(0.95, whole, by=by), limit=limit).noting(
-            "By store; told by ingest-queue. Never above the last bucket edge, and nobody has seen the edges."
+        "Ingest latency",
+        lines("Ingest latency p95", quantile(0.95, whole, by=by), limit=limit)
+        .noting("By store; told by ingest-queue. Never above the last bucket edge, and nobody has seen the edges.")
+        .normal("Some seconds.", "Waiting: add workers. Storing: ClickHouse.", alert="LangSmithIngestLate"),
+        lines("Ingest latency mean", mean(whole, by=by), limit=limit).normal(
+            "Some seconds.", "Waiting: add workers. Storing: ClickHouse.", alert="LangSmithIngestLate"
         ),
-        lines("From taken in to stored, mean", mean(whole, by=by), limit=limit),
-        lines("Waiting for a worker, p95", quantile(0.95, waits, by=by)),
-        lines("From worker to store, p95", quantile(0.95, stores, by=by)),
-        lines("Runs stored", observations(whole, by=by, unit="runs")),
+        lines("Queue wait p95", quantile(0.95, waits, by=by)).normal("Below some seconds.", "Add workers."),
+        lines("Store latency p95", quantile(0.95, stores, by=by)).normal(
+            "Below some seconds.", "ClickHouse is slow: open its board."
+        ),
+        lines("Runs stored", observations(whole, by=by, unit="runs")).normal("As many as are ingested."),
     )
 
 
@@ -92,21 +101,27 @@ def _path(site: Site) -> Row:
     ls, by = site.system("langsmith", on="langsmith"), (site.labels.instance,)
     used = peak(ls["redis_memory_used_bytes"], by=by) / peak(ls["redis_memory_max_bytes"], by=by).above(0)
     return row(
-        "What holds them up?",
-        lines("Redis memory in use", used, limit=site.limit("redis_memory")).noting(
-            "Nothing where Redis has no maximum. Where a policy evicts keys it stands just below 1 for good."
+        "Saturation of stores",
+        lines("Redis memory usage", used, limit=site.limit("redis_memory"))
+        .noting("Nothing where Redis has no maximum. Where a policy evicts keys it stands just below 1 for good.")
+        .normal(
+            "Below 70 %.",
+            "The queue lives in it: let it drain, then raise maxmemory.",
+            alert="LangSmithRedisMemoryHigh",
         ),
-        lines("Keys that Redis threw away", increase(ls["redis_evicted_keys_total"], by=by).over("10m")),
+        lines("Evicted keys", increase(ls["redis_evicted_keys_total"], by=by).over("10m")).normal(
+            "0: each may be a run that is lost.", "Set noeviction, raise maxmemory.", alert="LangSmithRedisEvictions"
+        ),
         lines(
-            "Inserts refused by ClickHouse",
+            "Rejected inserts",
             increase(ls["ClickHouseProfileEvents_RejectedInserts"], by=by).over(site.timing.window),
             limit=site.limit("clickhouse_rejected_inserts"),
-        ),
+        ).normal("0.", "Too many parts: fewer, larger batches.", alert="LangSmithClickHouseRejectedInserts"),
         lines(
-            "Inserts slowed down by ClickHouse",
+            "Delayed inserts",
             increase(ls["ClickHouseProfileEvents_DelayedInserts"], by=by).over(site.timing.window),
             limit=site.limit("clickhouse_delayed_inserts"),
-        ),
+        ).normal("0.", "Too many parts: fewer, larger batches.", alert="LangSmithClickHouseDelayedInserts"),
     )
 
 
@@ -118,8 +133,8 @@ def _feedback(site: Site) -> Row:
     )
     return row(
         "Feedback",
-        lines("Time to store feedback", *(quantile(q, upsert) for q in (0.5, 0.95, 0.99)),
-              limit=site.limit("langsmith_feedback_p95")),
-        lines("Time to check alerts of feedback", quantile(0.95, check, by=("hit",))),
-        lines("Requests", rate(ls["langsmith_http_requests_total"], by=(site.labels.role,))),
+        lines("Feedback latency quantiles", *(quantile(q, upsert) for q in (0.5, 0.95, 0.99)),
+              limit=site.limit("langsmith_feedback_p95")).normal("Below a second.", "Open the board LangSmith / ClickHouse.", alert="LangSmithFeedbackSlow"),
+        lines("Feedback alert check p95", quantile(0.95, check, by=("hit",))).normal("Below a second."),
+        lines("Request rate by service", rate(ls["langsmith_http_requests_total"], by=(site.labels.role,))).normal("The shape of your days."),
     )  # fmt: skip

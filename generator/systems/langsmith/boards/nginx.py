@@ -29,14 +29,20 @@ def _now(site: Site) -> Row:
     ls, by = site.system("langsmith", on="langsmith"), (site.labels.instance,)
     accepted, handled = ls["nginx_connections_accepted"], ls["nginx_connections_handled"]
     return row(
-        "Does it answer?",
-        stat("Status page", level(ls["nginx_up"]), limit=targets.THERE, bad="below").noting(
-            "Later exporters say 1 even when the page answers with an error: then the other figures are missing."
+        "Status",
+        stat("nginx up", level(ls["nginx_up"]), limit=targets.THERE, bad="below")
+        .noting("Later exporters say 1 even when the page answers with an error: then the other figures are missing.")
+        .normal("1.", alert="LangSmithNginxDown"),
+        stat("Request rate", rate(ls["nginx_http_requests_total"])).normal(
+            "The shape of your days.", alert="LangSmithNginxTrafficZero"
         ),
-        stat("Requests", rate(ls["nginx_http_requests_total"])),
-        stat("Connections", total(ls["nginx_connections_active"])),
-        stat("Dropped connections", rate(accepted) - rate(handled), limit=site.limit("nginx_dropped")),
-        state("Status page over time", level(ls["nginx_up"], by=by), targets.UP),
+        stat("Connections", total(ls["nginx_connections_active"])).normal("In proportion to users."),
+        stat("Dropped connections", rate(accepted) - rate(handled), limit=site.limit("nginx_dropped")).normal(
+            "0.", "Raise worker_connections.", alert="LangSmithNginxDroppingConnections"
+        ),
+        state("Uptime of nginx", level(ls["nginx_up"], by=by), targets.UP).normal(
+            "Up throughout.", alert="LangSmithNginxDown"
+        ),
     )
 
 
@@ -45,20 +51,28 @@ def _traffic(site: Site) -> Row:
     accepted, handled = ls["nginx_connections_accepted"], ls["nginx_connections_handled"]
     requests = ls["nginx_http_requests_total"]
     return row(
-        "Who comes?",
+        "Requests and connections",
         lines(
-            "Requests against last week",
+            "Request rate, and a week ago",
             rate(requests).named("now"),
             rate(requests, ago="7d").named("a week ago"),
-        ).noting("The exporter's own reads are counted: one per scrape."),
-        lines("Requests by process", rate(requests, by=by)),
-        lines("New connections", rate(accepted).named("accepted"), rate(handled).named("handled")),
+        )
+        .noting("The exporter's own reads are counted: one per scrape.")
+        .normal("The shape of the week before.", "The ingress before it, or DNS.", alert="LangSmithNginxTrafficZero"),
+        lines("Request rate by process", rate(requests, by=by)).normal("Even over the processes."),
+        lines("New connections", rate(accepted).named("accepted"), rate(handled).named("handled")).normal(
+            "Accepted and handled on each other.", alert="LangSmithNginxDroppingConnections"
+        ),
         lines(
-            "Open connections",
+            "Open connections by state",
             total(ls["nginx_connections_reading"]).named("reading"),
             total(ls["nginx_connections_writing"]).named("writing"),
             total(ls["nginx_connections_waiting"]).named("idle"),
             stack=True,
-        ),
-        lines("Dropped by process", rate(accepted, by=by) - rate(handled, by=by), limit=site.limit("nginx_dropped")),
+        ).normal("Mostly waiting."),
+        lines(
+            "Dropped connections by process",
+            rate(accepted, by=by) - rate(handled, by=by),
+            limit=site.limit("nginx_dropped"),
+        ).normal("No line.", "Raise worker_connections.", alert="LangSmithNginxDroppingConnections"),
     )

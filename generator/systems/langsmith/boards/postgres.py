@@ -36,18 +36,24 @@ def _used(site: Site, *by: str) -> Query:
 def _now(site: Site) -> Row:
     ls, by = site.system("langsmith", on="langsmith"), (site.labels.instance,)
     return row(
-        "Is it there?",
-        stat("Postgres", level(ls["pg_up"]), limit=targets.THERE, bad="below"),
-        stat("Connections in use", _used(site), limit=site.limit("postgres_connections")),
-        stat("Connections", total(ls["pg_stat_activity_count"])),
-        stat("Most allowed", total(ls["pg_settings_max_connections"])),
+        "Status",
+        stat("Postgres up", level(ls["pg_up"]), limit=targets.THERE, bad="below").normal(
+            "1.", alert="LangSmithPostgresDown"
+        ),
+        stat("Connection usage", _used(site), limit=site.limit("postgres_connections")).normal(
+            "Below 70 %.", "Find who holds them, below.", alert="LangSmithPostgresConnections"
+        ),
+        stat("Connections", total(ls["pg_stat_activity_count"])).normal("In proportion to processes."),
+        stat("Max connections", total(ls["pg_settings_max_connections"])).normal("As set: max_connections."),
         stat(
-            f"Deadlocks in {site.timing.said('10m')}",
+            "Deadlocks",
             increase(ls["pg_stat_database_deadlocks"]).over("10m"),
             limit=site.limit("postgres_deadlocks"),
+        ).normal("0.", "Read the log of Postgres: it names both statements.", alert="LangSmithPostgresDeadlocks"),
+        stat("Rollbacks", rate(ls["pg_stat_database_xact_rollback"])).normal("Close to 0."),
+        state("Uptime of Postgres", level(ls["pg_up"], by=by), targets.UP).normal(
+            "Up throughout.", alert="LangSmithPostgresDown"
         ),
-        stat("Rollbacks", rate(ls["pg_stat_database_xact_rollback"])),
-        state("Postgres over time", level(ls["pg_up"], by=by), targets.UP),
     )
 
 
@@ -55,23 +61,27 @@ def _connections(site: Site) -> Row:
     ls, by = site.system("langsmith", on="langsmith"), (site.labels.instance,)
     activity = ls["pg_stat_activity_count"]
     return row(
-        "Who uses the connections?",
-        lines("Share in use", _used(site, *by), limit=site.limit("postgres_connections")),
-        lines("Against the maximum", total(activity).named("in use"),
-              peak(ls["pg_settings_max_connections"]).named("most allowed")),
-        lines("By database", total(activity, by=("datname",)), stack=True),
-        lines("By state", total(activity, by=("state",)), stack=True).noting(
+        "Connection usage by server, database and state",
+        lines("Connection usage over time", _used(site, *by), limit=site.limit("postgres_connections")).normal("Below 70 %.", "A pooler, or smaller pools.", alert="LangSmithPostgresConnections"),
+        lines("Connections against max connections", total(activity).named("in use"),
+              peak(ls["pg_settings_max_connections"]).named("most allowed")).normal("Far below the maximum.", "A pooler, or smaller pools.", alert="LangSmithPostgresConnections"),
+        lines("Connections by database", total(activity, by=("datname",)), stack=True).normal("A steady mix."),
+        lines("Connections by state", total(activity, by=("state",)), stack=True).noting(
             "Many that are idle in transaction hold locks and connections: somebody forgot to commit."
-        ),
+        ).normal("Idle and active.", "idle in transaction for long: find the client in pg_stat_activity."),
     )  # fmt: skip
 
 
 def _transactions(site: Site) -> Row:
     ls = site.system("langsmith", on="langsmith")
     return row(
-        "Do transactions fail?",
-        lines("Deadlocks", rate(ls["pg_stat_database_deadlocks"].where_not(datname=""), by=("datname",))),
-        lines("Rolled back", rate(ls["pg_stat_database_xact_rollback"].where_not(datname=""), by=("datname",))).noting(
-            "Each deadlock is one of these too."
-        ),
+        "Transactions",
+        lines(
+            "Deadlocks by database", rate(ls["pg_stat_database_deadlocks"].where_not(datname=""), by=("datname",))
+        ).normal("No line.", "Read the log of Postgres.", alert="LangSmithPostgresDeadlocks"),
+        lines(
+            "Rollbacks by database", rate(ls["pg_stat_database_xact_rollback"].where_not(datname=""), by=("datname",))
+        )
+        .noting("Each deadlock is one of these too.")
+        .normal("Close to 0.", "Errors of statements: read the log of Postgres."),
     )

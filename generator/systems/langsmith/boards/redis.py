@@ -35,45 +35,57 @@ def _memory_used(site: Site, *by: str) -> Query:
 def _now(site: Site) -> Row:
     ls, by = site.system("langsmith", on="langsmith"), (site.labels.instance,)
     return row(
-        "Is it there?",
-        stat("Redis", level(ls["redis_up"]), limit=targets.THERE, bad="below"),
-        stat("Memory in use", _memory_used(site), limit=site.limit("redis_memory")),
-        stat(f"Keys thrown away in {site.timing.said('10m')}", increase(ls["redis_evicted_keys_total"]).over("10m")),
-        stat(
-            f"Connections refused in {site.timing.said()}",
-            increase(ls["redis_rejected_connections_total"]).over(site.timing.window),
+        "Status",
+        stat("Redis up", level(ls["redis_up"]), limit=targets.THERE, bad="below").normal(
+            "1.", alert="LangSmithRedisDown"
         ),
-        stat("Clients", peak(ls["redis_connected_clients"])),
-        stat("Clients that wait", peak(ls["redis_blocked_clients"])).noting("Consumers of a queue wait like this."),
+        stat("Memory usage", _memory_used(site), limit=site.limit("redis_memory")).normal(
+            "Below 70 %.", "Let the queue drain, then raise maxmemory.", alert="LangSmithRedisMemoryHigh"
+        ),
+        stat("Evicted keys", increase(ls["redis_evicted_keys_total"]).over("10m")).normal(
+            "0.", "Set noeviction, raise maxmemory.", alert="LangSmithRedisEvictions"
+        ),
+        stat(
+            "Rejected connections",
+            increase(ls["redis_rejected_connections_total"]).over(site.timing.window),
+        ).normal("0.", "Raise maxclients.", alert="LangSmithRedisRejectedConnections"),
+        stat("Clients", peak(ls["redis_connected_clients"])).normal("In proportion to processes."),
+        stat("Blocked clients", peak(ls["redis_blocked_clients"]))
+        .noting("Consumers of a queue wait like this.")
+        .normal("As many as workers that wait for work."),
         table(
             "Servers",
             [Column("Servers", count(ls["redis_instance_info"], by=(*by, "redis_version", "maxmemory_policy")))],
-        ).noting("With another policy than noeviction, memory at the maximum is an ordinary state and keys are lost."),
-        state("Redis over time", level(ls["redis_up"], by=by), targets.UP),
+        )
+        .noting("With another policy than noeviction, memory at the maximum is an ordinary state and keys are lost.")
+        .normal("maxmemory_policy is noeviction.", "With another one Redis evicts entries of the queue."),
+        state("Uptime of Redis", level(ls["redis_up"], by=by), targets.UP).normal(
+            "Up throughout.", alert="LangSmithRedisDown"
+        ),
     )
 
 
 def _memory(site: Site) -> Row:
     ls, by = site.system("langsmith", on="langsmith"), (site.labels.instance,)
     return row(
-        "Has it memory left?",
-        lines("Memory", peak(ls["redis_memory_used_bytes"], by=by).named("in use"),
-              peak(ls["redis_memory_max_bytes"], by=by).named("most allowed, 0 is no limit")),
-        lines("Share of memory in use", _memory_used(site, *by), limit=site.limit("redis_memory")),
-        lines("Keys thrown away", rate(ls["redis_evicted_keys_total"], by=by)).noting(
+        "Memory and evictions",
+        lines("Memory used and max", peak(ls["redis_memory_used_bytes"], by=by).named("in use"),
+              peak(ls["redis_memory_max_bytes"], by=by).named("most allowed, 0 is no limit")).normal("Used far below the maximum.", "Let the queue drain, then raise maxmemory.", alert="LangSmithRedisMemoryHigh"),
+        lines("Memory usage over time", _memory_used(site, *by), limit=site.limit("redis_memory")).normal("Below 70 %.", "Let the queue drain, then raise maxmemory.", alert="LangSmithRedisMemoryHigh"),
+        lines("Evicted keys over time", rate(ls["redis_evicted_keys_total"], by=by)).noting(
             "Stays at nothing under noeviction, where writes fail instead."
-        ),
+        ).normal("No line.", "Set noeviction, raise maxmemory.", alert="LangSmithRedisEvictions"),
     )  # fmt: skip
 
 
 def _clients(site: Site) -> Row:
     ls, by = site.system("langsmith", on="langsmith"), (site.labels.instance,)
     return row(
-        "Who is connected?",
-        lines("Connected clients", peak(ls["redis_connected_clients"], by=by).named("connected"),
+        "Connections",
+        lines("Clients and max clients", peak(ls["redis_connected_clients"], by=by).named("connected"),
               peak(ls["redis_config_maxclients"], by=by).named("most allowed")).noting(
             "A managed Redis may not tell the maximum."
-        ),
-        lines("Waiting clients", peak(ls["redis_blocked_clients"], by=by)),
-        lines("Refused connections", rate(ls["redis_rejected_connections_total"], by=by)),
+        ).normal("Far below the maximum."),
+        lines("Blocked clients over time", peak(ls["redis_blocked_clients"], by=by)).normal("As many as workers that wait for work."),
+        lines("Rejected connections over time", rate(ls["redis_rejected_connections_total"], by=by)).normal("No line.", "Raise maxclients.", alert="LangSmithRedisRejectedConnections"),
     )  # fmt: skip

@@ -44,19 +44,19 @@ def _hosts(site: Site) -> View:
 def _room(site: Site) -> Row:
     ls, by = _hosts(site), (site.labels.instance,)
     return row(
-        "Is there room, and is each host one of the pool?",
-        lines("Since the last renewal of the lease", peak(ls["langsmith_sandbox_host_lease_stale_seconds"], by=by),
-              limit=site.limit("sandbox_lease_stale")).noting(UNSEEN),
-        lines("CPU of the pool that is promised", cpu(site), limit=site.limit("sandbox_cpu_commitment")),
-        lines("Memory of the hosts that is promised", memory(site), limit=site.limit("sandbox_memory_commitment")),
-        lines("Live sandboxes by host", total(ls["langsmith_sandbox_host_live_sandboxes"], by=by), stack=True),
+        "Capacity and leases",
+        lines("Lease age", peak(ls["langsmith_sandbox_host_lease_stale_seconds"], by=by),
+              limit=site.limit("sandbox_lease_stale")).noting(UNSEEN).normal("Some seconds.", "The host cannot reach the leader's store.", alert=("LangSmithSandboxLeaseStale", "LangSmithSandboxLeaseLost")),
+        lines("CPU commitment", cpu(site), limit=site.limit("sandbox_cpu_commitment")).normal("Below 80 %.", "Add hosts.", alert="LangSmithSandboxCpuCommitted"),
+        lines("Memory commitment", memory(site), limit=site.limit("sandbox_memory_commitment")).normal("Below 80 %.", "Add hosts.", alert="LangSmithSandboxMemoryCommitted"),
+        lines("Live sandboxes by host", total(ls["langsmith_sandbox_host_live_sandboxes"], by=by), stack=True).normal("Even over the hosts."),
         lines("Hosts", level(ls["langsmith_sandbox_host_pool_ready_hosts"]).named("ready"),
               level(ls["langsmith_sandbox_host_pool_desired_replicas"]).named("desired"))
-        .noting("What is desired moves only while the autoscaler is at work."),
-        lines("Hosts by build", count(ls["langsmith_sandbox_host_build_info"], by=("version",)), stack=True),
-        lines("CPU promised by host", total(ls["langsmith_sandbox_host_assigned_cpu_millicores"], by=by))
-        .noting("Thousandths of a CPU."),
-        lines("Changes of the leader", rate(ls["langsmith_sandbox_host_leader_transitions_total"], by=("event",))),
+        .noting("What is desired moves only while the autoscaler is at work.").normal("Ready as many as wanted."),
+        lines("Hosts by build", count(ls["langsmith_sandbox_host_build_info"], by=("version",)), stack=True).normal("One build, two while one rolls out."),
+        lines("CPU commitment by host", total(ls["langsmith_sandbox_host_assigned_cpu_millicores"], by=by))
+        .noting("Thousandths of a CPU.").normal("Even over the hosts."),
+        lines("Leader changes", rate(ls["langsmith_sandbox_host_leader_transitions_total"], by=("event",))).normal("Close to 0."),
     )  # fmt: skip
 
 
@@ -64,17 +64,17 @@ def _lifecycle(site: Site) -> Row:
     ls = _hosts(site)
     done, took = ls["langsmith_sandbox_host_operations_total"], ls["langsmith_sandbox_host_operation_duration_seconds"]
     return row(
-        "Do sandboxes start and stop?",
-        lines("Operations", rate(done, by=("operation", "outcome"))),
-        lines("Where operations fail", rate(done, by=("failed_stage",))).noting("Without a stage: none failed."),
-        lines("Time of an operation, p95", quantile(0.95, took, by=("operation",))),
-        lines("Time of a stage, p95", quantile(0.95, ls["langsmith_sandbox_host_stage_duration_seconds"], by=("stage",))),
-        lines("Locks found taken", rate(ls["langsmith_sandbox_host_ref_lock_contention_total"], by=("operation",))),
-        lines("Wait for a lock, p95", quantile(0.95, ls["langsmith_sandbox_host_ref_lock_wait_seconds"], by=("operation",))),
-        lines("Idle ones stopped", rate(ls["langsmith_sandbox_host_idle_stops_total"])),
-        lines("Stops that joined another", rate(ls["langsmith_sandbox_host_joined_stops_total"], by=("mode",))),
-        lines("Ends of machines", rate(ls["langsmith_sandbox_host_vm_exits_total"], by=("reason",))),
-        lines("Life of a machine, p95", quantile(0.95, ls["langsmith_sandbox_host_vm_lifetime_seconds"], by=("outcome",))),
+        "Lifecycle",
+        lines("Operations by outcome", rate(done, by=("operation", "outcome"))).normal("Success above all."),
+        lines("Failed operations by stage", rate(done, by=("failed_stage",))).noting("Without a stage: none failed.").normal("None."),
+        lines("Operation duration p95", quantile(0.95, took, by=("operation",))).normal("Each in a band of its own."),
+        lines("Stage duration p95", quantile(0.95, ls["langsmith_sandbox_host_stage_duration_seconds"], by=("stage",))).normal("Each in a band of its own."),
+        lines("Lock contention", rate(ls["langsmith_sandbox_host_ref_lock_contention_total"], by=("operation",))).normal("Close to 0."),
+        lines("Lock wait p95", quantile(0.95, ls["langsmith_sandbox_host_ref_lock_wait_seconds"], by=("operation",))).normal("Close to 0."),
+        lines("Idle sandboxes stopped", rate(ls["langsmith_sandbox_host_idle_stops_total"])).normal("In proportion to starts."),
+        lines("Joined stops", rate(ls["langsmith_sandbox_host_joined_stops_total"], by=("mode",))).normal("Close to 0."),
+        lines("VM exits by reason", rate(ls["langsmith_sandbox_host_vm_exits_total"], by=("reason",))).normal("Ordinary stops above all."),
+        lines("VM lifetime p95", quantile(0.95, ls["langsmith_sandbox_host_vm_lifetime_seconds"], by=("outcome",))).normal("As long as sandboxes are used."),
     )  # fmt: skip
 
 
@@ -83,15 +83,15 @@ def _boot(site: Site) -> Row:
     provision = ls["langsmith_sandbox_host_startup_provision_duration_seconds"]
     clone = ls["langsmith_sandbox_host_clone_slot_wait_seconds"]
     return row(
-        "How do they boot?",
-        lines("From boot to ready, p95", quantile(0.95, ls["langsmith_sandbox_host_boot_to_ready_seconds"])),
-        lines("Boots by mode", rate(ls["langsmith_sandbox_host_boot_mode_total"], by=("mode",))),
-        lines("Captures of a zygote", rate(ls["langsmith_sandbox_host_zygote_capture_total"], by=("outcome",))),
-        lines("Time of a capture, p95", quantile(0.95, ls["langsmith_sandbox_host_zygote_capture_duration_seconds"])),
-        lines("Wait for a turn to clone, p95", quantile(0.95, clone, by=("clone_type",))),
-        lines("A host's own start by step, p95", quantile(0.95, provision, by=("step",))).noting(
+        "Boot",
+        lines("Boot time p95", quantile(0.95, ls["langsmith_sandbox_host_boot_to_ready_seconds"])).normal("Below some seconds."),
+        lines("Boots by mode", rate(ls["langsmith_sandbox_host_boot_mode_total"], by=("mode",))).normal("A steady mix."),
+        lines("Zygote captures", rate(ls["langsmith_sandbox_host_zygote_capture_total"], by=("outcome",))).normal("Success alone."),
+        lines("Zygote capture duration p95", quantile(0.95, ls["langsmith_sandbox_host_zygote_capture_duration_seconds"])).normal("Steady."),
+        lines("Clone queue wait p95", quantile(0.95, clone, by=("clone_type",))).normal("Close to 0."),
+        lines("Host start duration p95 by step", quantile(0.95, provision, by=("step",))).noting(
             "A host takes its steps once, before it is scraped: blank unless it takes one again."
-        ),
+        ).normal("Steady."),
     )  # fmt: skip
 
 
@@ -99,53 +99,53 @@ def _guests(site: Site) -> Row:
     ls, by = _hosts(site), (site.labels.instance,)
     route = ("route",)
     return row(
-        "Do guests answer?",
-        lines("Requests to guests", rate(ls["langsmith_sandbox_host_guest_requests_total"], by=("status",))),
-        lines("Time of a request, p95",
-              quantile(0.95, ls["langsmith_sandbox_host_guest_request_duration_seconds"], by=route)),
-        lines("Requests in flight", total(ls["langsmith_sandbox_host_guest_requests_in_flight"], by=by)),
-        lines("Refused", rate(ls["langsmith_sandbox_host_guest_request_rejects_total"], by=("reason",))),
-        lines("No such guest on the host", rate(ls["langsmith_sandbox_host_guest_no_target_total"], by=route)),
-        lines("Handed on to another host", rate(ls["langsmith_sandbox_host_forward_total"])),
-        lines("Could not be handed on", rate(ls["langsmith_sandbox_host_forward_failures_total"], by=("reason",))),
-        lines("Commands", rate(ls["langsmith_sandbox_host_exec_commands_total"], by=("command_class", "transport"))),
-        lines("Time of a command, p95",
-              quantile(0.95, ls["langsmith_sandbox_host_exec_command_duration_seconds"], by=("command_class",))),
+        "Guest requests",
+        lines("Guest requests by status", rate(ls["langsmith_sandbox_host_guest_requests_total"], by=("status",))).normal("2xx above all."),
+        lines("Guest request latency p95",
+              quantile(0.95, ls["langsmith_sandbox_host_guest_request_duration_seconds"], by=route)).normal("Below a second."),
+        lines("Guest requests in progress", total(ls["langsmith_sandbox_host_guest_requests_in_flight"], by=by)).normal("In proportion to requests."),
+        lines("Rejected guest requests", rate(ls["langsmith_sandbox_host_guest_request_rejects_total"], by=("reason",))).normal("No line."),
+        lines("Guest not found", rate(ls["langsmith_sandbox_host_guest_no_target_total"], by=route)).normal("Close to 0."),
+        lines("Forwarded requests", rate(ls["langsmith_sandbox_host_forward_total"])).normal("Steady."),
+        lines("Forward errors", rate(ls["langsmith_sandbox_host_forward_failures_total"], by=("reason",))).normal("No line."),
+        lines("Commands", rate(ls["langsmith_sandbox_host_exec_commands_total"], by=("command_class", "transport"))).normal("In proportion to sandboxes."),
+        lines("Command duration p95",
+              quantile(0.95, ls["langsmith_sandbox_host_exec_command_duration_seconds"], by=("command_class",))).normal("As long as commands take."),
     )  # fmt: skip
 
 
 def _resources(site: Site) -> Row:
     ls, by = _hosts(site), (site.labels.instance,)
     return row(
-        "What do they use?",
-        lines("CPU by host", rate(ls["langsmith_sandbox_host_sandbox_cpu_seconds_total"], by=by)).noting(
+        "CPU, memory and network",
+        lines("CPU usage by host", rate(ls["langsmith_sandbox_host_sandbox_cpu_seconds_total"], by=by)).noting(
             "100 % is one CPU."
-        ),
-        lines("CPU that was wanting", rate(ls["langsmith_sandbox_host_sandbox_cpu_throttled_seconds_total"]).named("held back"),
-              rate(ls["langsmith_sandbox_host_sandbox_cpu_stall_seconds_total"]).named("waiting")),
-        lines("Memory by host", total(ls["langsmith_sandbox_host_sandbox_memory_rss_bytes"], by=by)),
-        lines("Memory given back", total(ls["langsmith_sandbox_host_sandbox_memory_returned_bytes"], by=by)),
-        lines("Given back by one hint, p95", quantile(0.95, ls["langsmith_sandbox_host_free_page_hint_reclaimed_bytes"])),
-        lines("Network", rate(ls["langsmith_sandbox_host_sandbox_network_receive_bytes_total"]).named("received"),
-              rate(ls["langsmith_sandbox_host_sandbox_network_transmit_bytes_total"]).named("sent")),
+        ).normal("Below the cores of the host."),
+        lines("CPU throttling", rate(ls["langsmith_sandbox_host_sandbox_cpu_throttled_seconds_total"]).named("held back"),
+              rate(ls["langsmith_sandbox_host_sandbox_cpu_stall_seconds_total"]).named("waiting")).normal("Close to 0.", "Larger limits, or more hosts."),
+        lines("Memory usage by host", total(ls["langsmith_sandbox_host_sandbox_memory_rss_bytes"], by=by)).normal("Below the memory of the host."),
+        lines("Memory reclaimed by host", total(ls["langsmith_sandbox_host_sandbox_memory_returned_bytes"], by=by)).normal("Steady."),
+        lines("Memory reclaimed per hint p95", quantile(0.95, ls["langsmith_sandbox_host_free_page_hint_reclaimed_bytes"])).normal("Steady."),
+        lines("Network bytes", rate(ls["langsmith_sandbox_host_sandbox_network_receive_bytes_total"]).named("received"),
+              rate(ls["langsmith_sandbox_host_sandbox_network_transmit_bytes_total"]).named("sent")).normal("In proportion to sandboxes."),
         lines("Dropped packets",
-              rate(ls["langsmith_sandbox_host_sandbox_network_dropped_packets_total"], by=("direction",))),
+              rate(ls["langsmith_sandbox_host_sandbox_network_dropped_packets_total"], by=("direction",))).normal("No line."),
     )  # fmt: skip
 
 
 def _egress(site: Site) -> Row:
     ls = _hosts(site)
     return row(
-        "Where do they go?",
-        lines("Requests through the proxy", rate(ls["langsmith_sandbox_egress_proxy_requests_total"], by=("path",))),
-        lines("Refused by the proxy", rate(ls["langsmith_sandbox_egress_proxy_blocked_total"], by=("reason",))).noting(
+        "Egress",
+        lines("Proxy requests", rate(ls["langsmith_sandbox_egress_proxy_requests_total"], by=("path",))).normal("A steady mix."),
+        lines("Proxy rejections", rate(ls["langsmith_sandbox_egress_proxy_blocked_total"], by=("reason",))).noting(
             "access_denied is a policy at work."
-        ),
-        lines("Failed behind the proxy", rate(ls["langsmith_sandbox_egress_proxy_upstream_failures_total"], by=("reason",))),
-        lines("Bytes through the proxy", rate(ls["langsmith_sandbox_egress_proxy_bytes_total"], by=("path", "direction"))),
-        lines("Time of a server behind the proxy, p95",
-              quantile(0.95, ls["langsmith_sandbox_egress_proxy_mitm_upstream_duration_seconds"])),
-        lines("Look-ups by code", rate(ls["langsmith_sandbox_egress_dns_queries_total"], by=("rcode",))),
+        ).normal("Policies at work alone."),
+        lines("Proxy upstream errors", rate(ls["langsmith_sandbox_egress_proxy_upstream_failures_total"], by=("reason",))).normal("No line."),
+        lines("Proxy bytes", rate(ls["langsmith_sandbox_egress_proxy_bytes_total"], by=("path", "direction"))).normal("In proportion to requests."),
+        lines("Proxy upstream latency p95",
+              quantile(0.95, ls["langsmith_sandbox_egress_proxy_mitm_upstream_duration_seconds"])).normal("Below a second."),
+        lines("DNS queries by result", rate(ls["langsmith_sandbox_egress_dns_queries_total"], by=("rcode",))).normal("NOERROR above all."),
     )  # fmt: skip
 
 
@@ -156,14 +156,14 @@ def _failures(site: Site) -> Row:
         return rate(ls[f"langsmith_sandbox_host_{name}_total"]).named(legend)
 
     return row(
-        "What fails on the hosts?",
-        lines("Failures", failed("lease_renew_failures", "renewal of the lease"),
+        "Errors",
+        lines("Host errors", failed("lease_renew_failures", "renewal of the lease"),
               failed("sandbox_memory_sample_failures", "sample of memory"),
-              failed("sandbox_network_sample_failures", "sample of the network")),
-        lines("What is done without", failed("boot_failure_memory_invalidation", "saved memory thrown away"),
+              failed("sandbox_network_sample_failures", "sample of the network")).normal("No line.", "Read the log of the host."),
+        lines("Fallbacks", failed("boot_failure_memory_invalidation", "saved memory thrown away"),
               failed("zygote_unusable_fallback", "boot without a zygote"),
               failed("clone_slot_abandoned", "turn to clone abandoned"),
               failed("guest_log_dropped_entries", "log line dropped"),
-              failed("pool_window_seeded", "autoscaler's window begun anew")),
-        lines("Restarts of the daemon in a guest", rate(ls["langsmith_sandbox_host_guestd_recycle_total"])),
+              failed("pool_window_seeded", "autoscaler's window begun anew")).normal("Close to 0."),
+        lines("Guest daemon restarts", rate(ls["langsmith_sandbox_host_guestd_recycle_total"])).normal("Close to 0."),
     )  # fmt: skip

@@ -38,20 +38,28 @@ def _now(site: Site) -> Row:
     ls = site.system("langsmith", on="langsmith")
     up = site.system("prometheus", on="langsmith")["up"]
     return row(
-        "Is anything wrong?",
-        stat("Services up", _share_up(site), limit=site.limit("langsmith_services_up"), bad="below"),
+        "Status",
+        stat("Services up", _share_up(site), limit=site.limit("langsmith_services_up"), bad="below").normal(
+            "100 %.", "Open the processes by role.", alert="LangSmithServiceDegraded"
+        ),
         stat(
             "ClickHouse up",
             lowest(up.where(**{site.labels.role: "clickhouse"})),
             limit=targets.THERE,
             bad="below",
+        ).normal("1.", alert="LangSmithClickHouseDown"),
+        stat("Postgres up", level(ls["pg_up"]), limit=targets.THERE, bad="below").normal(
+            "1.", alert="LangSmithPostgresDown"
         ),
-        stat("Postgres up", level(ls["pg_up"]), limit=targets.THERE, bad="below"),
-        stat("Redis up", level(ls["redis_up"]), limit=targets.THERE, bad="below"),
-        stat("Frontend's nginx up", level(ls["nginx_up"]), limit=targets.THERE, bad="below"),
-        stat(
-            "Entries waiting", peak(ls["langsmith_queue_pending"]), limit=site.limit("langsmith_queue_pending")
-        ).noting("The longest queue."),
+        stat("Redis up", level(ls["redis_up"]), limit=targets.THERE, bad="below").normal(
+            "1.", alert="LangSmithRedisDown"
+        ),
+        stat("nginx up", level(ls["nginx_up"]), limit=targets.THERE, bad="below").normal(
+            "1.", alert="LangSmithNginxDown"
+        ),
+        stat("Queue depth", peak(ls["langsmith_queue_pending"]), limit=site.limit("langsmith_queue_pending"))
+        .noting("The longest queue.")
+        .normal("Close to 0.", "Open the board LangSmith / Ingest queue.", alert="LangSmithIngestQueueBacklog"),
     )
 
 
@@ -59,10 +67,10 @@ def _which(site: Site) -> Row:
     up, ls = site.system("prometheus", on="langsmith"), site.system("langsmith", on="langsmith")
     role = (*site.identity, site.labels.role)
     return row(
-        "What exactly?",
+        "Alerts and targets",
         targets.alerts(site, "langsmith"),
         table(
-            "By role",
+            "Processes by role",
             [
                 Column("Processes", count(up["up"], by=role)),
                 Column("Up", total(up["up"], by=role)),
@@ -71,7 +79,7 @@ def _which(site: Site) -> Row:
                 Column("Scrape took", peak(up["scrape_duration_seconds"], by=role)),
             ],
             sort="Requests/s",
-        ),
+        ).normal("All up.", "Read the end of the log of the process that is down."),
         targets.over_time(site, "langsmith"),
     )
 
@@ -81,14 +89,24 @@ def _traffic(site: Site) -> Row:
     requests, busy = ls["langsmith_http_requests_total"], ls["langsmith_http_requests_in_progress"]
     return row(
         "Requests",
-        lines("Requests by service", rate(requests, by=(labels.role,))).noting(UNSEEN),
-        lines("Requests by process", rate(requests, by=(labels.role, labels.instance))),
-        lines("Requests by status", rate(requests, by=("status",)).named("status {{status}}")).noting(
-            "A line without a number: the counter has no status label, and no alert can tell errors."
+        lines("Request rate by service", rate(requests, by=(labels.role,)))
+        .noting(UNSEEN)
+        .normal("The shape of your days."),
+        lines("Request rate by process", rate(requests, by=(labels.role, labels.instance))).normal(
+            "Even over the processes."
         ),
-        lines("In progress by service", level(busy, by=(labels.role,)), limit=site.limit("langsmith_in_progress")),
-        lines("In progress by process", level(busy, by=(labels.role, labels.instance))),
-        lines("Received by service", volume(ls["langsmith_http_requests_size_bytes"], by=(labels.role,))),
+        lines("Request rate by status", rate(requests, by=("status",)).named("status {{status}}"))
+        .noting("A line without a number: the counter has no status label, and no alert can tell errors.")
+        .normal("2xx above all.", "5xx: read the log of the service on top."),
+        lines(
+            "Requests in progress by service", level(busy, by=(labels.role,)), limit=site.limit("langsmith_in_progress")
+        ).normal("Close to 0.", "The service, or the database behind it, is slow.", alert="LangSmithRequestsPilingUp"),
+        lines("Requests in progress by process", level(busy, by=(labels.role, labels.instance))).normal(
+            "Even over the processes.", "One alone: restart it.", alert="LangSmithRequestsPilingUp"
+        ),
+        lines("Received bytes by service", volume(ls["langsmith_http_requests_size_bytes"], by=(labels.role,))).normal(
+            "The shape of your days."
+        ),
     )
 
 
@@ -97,11 +115,15 @@ def _latency(site: Site) -> Row:
     limit = site.limit("langsmith_http_p99")
     return row(
         "Latency",
-        lines("p99 by service", quantile(0.99, latency, by=("app_name",)), limit=limit).noting(
-            "Never above the last bucket edge, and nobody has seen the edges: hold it against the mean."
+        lines("p99 latency by service", quantile(0.99, latency, by=("app_name",)), limit=limit)
+        .noting("Never above the last bucket edge, and nobody has seen the edges: hold it against the mean.")
+        .normal("Each in a band of its own.", "Open the paths.", alert="LangSmithHttpLatencyHigh"),
+        lines(
+            "Mean latency by service", mean(latency, by=("app_name",)), limit=site.limit("langsmith_http_mean")
+        ).normal("Each in a band of its own.", "Open the paths.", alert="LangSmithHttpLatencyHigh"),
+        lines("Latency quantiles", *(quantile(q, latency) for q in (0.5, 0.95, 0.99))).normal(
+            "p99 within some times the median."
         ),
-        lines("Mean by service", mean(latency, by=("app_name",)), limit=site.limit("langsmith_http_mean")),
-        lines("Latency of all requests", *(quantile(q, latency) for q in (0.5, 0.95, 0.99))),
         table(
             "Paths",
             [
@@ -110,7 +132,7 @@ def _latency(site: Site) -> Row:
                 Column("p95", quantile(0.95, latency, by=("app_name", "path"))),
             ],
             sort="Mean",
-        ),
+        ).normal("No path far from its usual time.", "Sort by p99."),
     )
 
 
@@ -119,14 +141,16 @@ def _work(site: Site) -> Row:
     used, idle = ls["langsmith_pg_pool_used"], ls["langsmith_pg_pool_idle"]
     prefetch = ls["smith_prefetch_traces_time"]
     return row(
-        "Inside",
-        lines("Postgres pool, mean", mean(used).named("in use"), mean(idle).named("idle")).noting(UNSEEN),
+        "Pools and prefetch",
+        lines("Postgres pool: in use, idle", mean(used).named("in use"), mean(idle).named("idle"))
+        .noting(UNSEEN)
+        .normal("Some idle.", alert="LangSmithPgPoolBusy"),
         lines(
-            "Postgres pool in use",
+            "Postgres pool usage",
             mean(used, by=by) / (mean(used, by=by) + mean(idle, by=by)),
             limit=site.limit("langsmith_pg_pool"),
-        ),
-        lines("Fetching traces ahead", *(quantile(q, prefetch, by=("hit",)) for q in (0.5, 0.95))).noting(
-            "The unit is not known."
-        ),
+        ).normal("Below 70 %.", "Slow queries, or a pool too small.", alert="LangSmithPgPoolBusy"),
+        lines("Trace prefetch time", *(quantile(q, prefetch, by=("hit",)) for q in (0.5, 0.95)))
+        .noting("The unit is not known.")
+        .normal("Steady."),
     )

@@ -32,34 +32,39 @@ def _red(site: Site) -> Row:
     flushed, compacted = ls["ingest_flush_count"], ls["compaction_job_completion"]
     store = ls["object_store_op_duration"]
 
-    def counted(title: str, failed: Query, limit: str) -> Shown:
-        return lines(title, failed.over("15m"), limit=site.limit(limit)).noting(f"In {site.timing.said('15m')}.")
+    def counted(title: str, failed: Query, limit: str, action: str, alert: str) -> Shown:
+        shown = lines(title, failed.over("15m"), limit=site.limit(limit))
+        return shown.normal("0.", action, alert=f"LangSmithSmithDB{alert}")
 
     return row(
-        "Does anything fail?",
-        counted("Failed flushes", increase(flushed.where(status="failure")), "smithdb_flush_failures"),
-        counted("Failed compactions", increase(compacted.where(status="failure"), by=("job_kind",)), "smithdb_compaction_failures"),
-        counted("Failed operations on the object store", observed(store.where(result="error"), by=("op",), unit="requests"),
-                "smithdb_object_store_errors"),
-        counted("Queries over too many partitions", increase(ls["query_fanout_limit_exceeded_total"], by=("query_type",)),
-                "smithdb_fanout_refusals"),
-        lines("Operations on the object store", observations(store, by=("op", "result"), unit="requests")).noting(UNSEEN),
-        lines("Time of an operation, p95", quantile(0.95, store, by=("op",))),
+        "Errors",
+        counted("Flush errors", increase(flushed.where(status="failure")), "smithdb_flush_failures",
+                "Read the log of ingestion; then the object store.", "FlushFailures"),
+        counted("Compaction errors", increase(compacted.where(status="failure"), by=("job_kind",)), "smithdb_compaction_failures",
+                "Read the log of the worker.", "CompactionFailures"),
+        counted("Object store errors", observed(store.where(result="error"), by=("op",), unit="requests"),
+                "smithdb_object_store_errors",
+                "Credentials, quota, or the store itself.", "ObjectStoreErrors"),
+        counted("Fan-out limit exceeded", increase(ls["query_fanout_limit_exceeded_total"], by=("query_type",)),
+                "smithdb_fanout_refusals",
+                "Shorter time ranges; is compaction behind?", "FanoutLimit"),
+        lines("Object store operations", observations(store, by=("op", "result"), unit="requests")).noting(UNSEEN).normal("A steady mix."),
+        lines("Object store latency p95", quantile(0.95, store, by=("op",))).normal("Below a second."),
     )  # fmt: skip
 
 
 def _ingest(site: Site) -> Row:
     ls, level_ = site.system("langsmith", on="langsmith"), ("level",)
     return row(
-        "Is it taken in and flushed?",
-        lines("Time of a batch, p95", quantile(0.95, ls["ingest_batch_latency"])),
-        lines("Flushes", rate(ls["ingest_flush_count"], by=("status",))),
-        lines("Why they are flushed", rate(ls["ingest_flush_reason"], by=("reason", "level"))),
-        lines("Time of a flush, p95", quantile(0.95, ls["ingest_flush_duration"], by=level_)),
-        lines("Rows of a flush, p95", quantile(0.95, ls["ingest_flush_rows"], by=level_)),
-        lines("Not flushed yet", level(ls["ingest_pending_segment_entry_count"], by=level_)),
-        lines("Permits in use", total(ls["semaphore_permits_in_use"]).named("in use"), total(ls["semaphore_max_permits"]).named("most"))
-        .noting("In use as many as there are for long: ingestion is at its limit."),
+        "Ingestion",
+        lines("Ingest batch latency p95", quantile(0.95, ls["ingest_batch_latency"])).normal("Steady."),
+        lines("Flushes", rate(ls["ingest_flush_count"], by=("status",))).normal("Success alone."),
+        lines("Flushes by reason", rate(ls["ingest_flush_reason"], by=("reason", "level"))).normal("A steady mix."),
+        lines("Flush duration p95", quantile(0.95, ls["ingest_flush_duration"], by=level_)).normal("Steady."),
+        lines("Rows per flush p95", quantile(0.95, ls["ingest_flush_rows"], by=level_)).normal("Steady."),
+        lines("Unflushed entries", level(ls["ingest_pending_segment_entry_count"], by=level_)).normal("Drains with each flush.", "A slope: the object store is slow."),
+        lines("Ingest permits in use", total(ls["semaphore_permits_in_use"]).named("in use"), total(ls["semaphore_max_permits"]).named("most"))
+        .noting("In use as many as there are for long: ingestion is at its limit.").normal("Below all permits.", "Add replicas of ingestion."),
     )  # fmt: skip
 
 
@@ -67,18 +72,18 @@ def _compaction(site: Site) -> Row:
     ls, kind = site.system("langsmith", on="langsmith"), ("job_kind",)
     used, most = ls["compaction_worker_capacity_used"], ls["compaction_worker_capacity_limit"]
     return row(
-        "Is it compacted?",
-        lines("Jobs", level(ls["compaction_queue_job_count"], by=("status", "job_kind"))),
-        lines("The oldest waits since", lowest(ls["compaction_queue_oldest_pending_created_at_seconds"]) * 1000).noting(
+        "Compaction",
+        lines("Compaction jobs", level(ls["compaction_queue_job_count"], by=("status", "job_kind"))).normal("Few that wait."),
+        lines("Oldest waiting job", lowest(ls["compaction_queue_oldest_pending_created_at_seconds"]) * 1000).noting(
             "1970 is an empty queue."
-        ),
-        lines("Scheduled and carried out", rate(ls["compaction_jobs_scheduled"]).named("scheduled"),
+        ).normal("Minutes ago, or 1970 for none.", "Add compaction workers."),
+        lines("Jobs scheduled and executed", rate(ls["compaction_jobs_scheduled"]).named("scheduled"),
               rate(ls["compaction_jobs_executed"]).named("carried out"),
-              rate(ls["compaction_queue_jobs_skipped_capacity"]).named("no worker had room")),
-        lines("Ended", rate(ls["compaction_job_completion"], by=("status", "job_kind"))),
-        lines("Time of a job, p95", quantile(0.95, ls["compaction_job_latency_seconds"], by=kind)),
-        lines("Capacity of the workers", total(used).named("in use"), total(most).named("limit")),
-        lines("Running tasks", total(ls["compaction_worker_running_tasks"], by=kind)),
+              rate(ls["compaction_queue_jobs_skipped_capacity"]).named("no worker had room")).normal("Both lines on each other."),
+        lines("Jobs ended", rate(ls["compaction_job_completion"], by=("status", "job_kind"))).normal("Success alone.", alert="LangSmithSmithDBCompactionFailures"),
+        lines("Compaction duration p95", quantile(0.95, ls["compaction_job_latency_seconds"], by=kind)).normal("Steady."),
+        lines("Compaction worker capacity", total(used).named("in use"), total(most).named("limit")).normal("Taken below all.", "Add compaction workers."),
+        lines("Running tasks", total(ls["compaction_worker_running_tasks"], by=kind)).normal("In proportion to jobs."),
     )  # fmt: skip
 
 
@@ -86,21 +91,23 @@ def _queries(site: Site) -> Row:
     ls, role = site.system("langsmith", on="langsmith"), site.labels.role
     served = ls["server_requests_duration"]
     return row(
-        "Do queries end?",
-        lines("Requests by status", observations(served, by=(role, "status"), unit="requests")),
-        lines("Time of a request, p95", quantile(0.95, served, by=(role,))),
-        lines("Partitions of a query, p95", quantile(0.95, ls["query_fanout_partitions"], by=("query_type",))),
-        lines("Memory of a query, p95", quantile(0.95, ls["query_execution_max_mem_used_bytes"], by=("query_source_name",))),
-        lines("Memory", peak(ls["sys_jemalloc_resident_bytes"], by=(role, site.labels.instance))),
+        "Query performance",
+        lines("Requests by status", observations(served, by=(role, "status"), unit="requests")).normal("Success above all."),
+        lines("Request latency p95", quantile(0.95, served, by=(role,))).normal("Below a second."),
+        lines("Partitions per query p95", quantile(0.95, ls["query_fanout_partitions"], by=("query_type",))).normal("Steady.", "Grows: compaction is behind."),
+        lines("Memory per query p95", quantile(0.95, ls["query_execution_max_mem_used_bytes"], by=("query_source_name",))).normal("Below the limit of a query."),
+        lines("Memory usage", peak(ls["sys_jemalloc_resident_bytes"], by=(role, site.labels.instance))).normal("Flat after the first hours."),
     )  # fmt: skip
 
 
 def _migration(site: Site) -> Row:
     ls, by = site.system("langsmith", on="langsmith"), ("kind", "status")
     return row(
-        "How far is the migration?",
-        lines("Tasks of the migration", level(ls["migration_tasks"], by=by)),
-        lines("Jobs of the migration", level(ls["migration_jobs"], by=by)),
-        lines("Tasks done", rate(ls["migration_run_tasks_completed_total"])),
-        lines("Rows moved", rate(ls["migration_run_task_planned_rows_migrated_total"])),
+        "Migration",
+        lines("Migration tasks", level(ls["migration_tasks"], by=by)).normal("Waiting ones drain."),
+        lines("Migration jobs", level(ls["migration_jobs"], by=by)).normal("Waiting ones drain."),
+        lines("Migration tasks done", rate(ls["migration_run_tasks_completed_total"])).normal("Above 0 until it ends."),
+        lines("Migration rows moved", rate(ls["migration_run_task_planned_rows_migrated_total"])).normal(
+            "Above 0 until it ends."
+        ),
     )

@@ -1,0 +1,111 @@
+"""What a panel says of itself: what it shows, what is normal, and what to do when it is not."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+
+from generator.bundle import Bundle, build
+from generator.config.site import Site
+from generator.outputs import FORMATS
+
+Json = Any
+
+#: The bundle as it is by default, with everything that is off by default and adds boards or panels, and of older servers.
+CONFIGURATIONS = {
+    "default": "",
+    "everything": "systems: {agentgateway: {versions: code}, langsmith: {parts: [smithdb, sandboxes]}, agent_server: {versions: mixed}}\n",
+    "old": "systems: {agent_server: {versions: old}, langsmith: {switches: []}}\n",
+}
+#: Characters that fit the title of a stat, which is four columns wide, and that of other panels.
+NARROW, WIDE = 20, 45
+
+
+@pytest.fixture(params=CONFIGURATIONS)
+def bundle(request: pytest.FixtureRequest, configured: Callable[[str], Site]) -> Bundle:
+    return build(configured(CONFIGURATIONS[request.param]))
+
+
+def panels(bundle: Bundle) -> Iterator[tuple[str, Json]]:
+    """Yield every panel that shows data, after the stem of its board."""
+    for path, text in FORMATS["files"](bundle).items():
+        if path.parent.name == "dashboards" and path.suffix == ".json":
+            for row in json.loads(text)["panels"]:
+                yield from ((path.stem, p) for p in (row, *row.get("panels", ())) if p["type"] not in ("row", "text"))
+
+
+def limited(panel: Json) -> bool:
+    """Say whether a panel turns red at some value, or a column of it does."""
+    config = panel["fieldConfig"]
+    steps = [config["defaults"].get("thresholds", {}).get("steps", [])]
+    steps += [
+        p["value"]["steps"] for o in config.get("overrides", ()) for p in o["properties"] if p["id"] == "thresholds"
+    ]
+    return any(len(listed) > 1 for listed in steps)
+
+
+def test_every_panel_says_what_is_its_own(bundle: Bundle) -> None:
+    """The first paragraph tells what is shown: two panels of one metric differ in it."""
+    seen: dict[tuple[str, str], list[str]] = {}
+    for stem, panel in panels(bundle):
+        seen.setdefault((stem, panel["description"].split("\n\n")[0]), []).append(panel["title"])
+
+    assert {key: titles for key, titles in seen.items() if len(titles) > 1} == {}
+
+
+def test_every_panel_says_what_is_normal(bundle: Bundle) -> None:
+    silent = [(stem, p["title"]) for stem, p in panels(bundle) if "\n\n**Normal:** " not in p["description"]]
+
+    assert silent == []
+
+
+def test_a_panel_with_a_limit_says_what_to_do(bundle: Bundle) -> None:
+    """Where something turns red, a reader finds an action or the alert with its runbook."""
+    silent = [(s, p["title"]) for s, p in panels(bundle) if limited(p) and "**Otherwise:** " not in p["description"]]
+
+    assert silent == []
+
+
+def test_alerts_that_a_panel_names_are_there(configured: Callable[[str], Site]) -> None:
+    """By default, no panel sends its reader to an alert that is off, or that nobody knows."""
+    made = build(configured(""))
+    named = {
+        name
+        for _, panel in panels(made)
+        for listed in re.findall(r"Alert: ([\w, ]+)\.", panel["description"])
+        for name in listed.split(", ")
+    }
+
+    assert len(named) > 80
+    assert named - {alert.name for alert in made.alerts} == set()
+
+
+def test_titles_fit(bundle: Bundle) -> None:
+    """A stat of a sixth of the screen shows some twenty characters."""
+    long = [
+        (stem, p["title"])
+        for stem, p in panels(bundle)
+        if len(p["title"]) > (NARROW if p["type"] == "stat" and p["gridPos"]["w"] <= 4 and stem != "overview" else WIDE)
+    ]
+
+    assert long == []
+
+
+def test_the_runbook_of_an_alert_is_linked_where_it_has_an_address(configured: Callable[[str], Site]) -> None:
+    made = build(configured("alerts: {runbook_base_url: 'https://runbooks.example/agents'}\n"))
+    found = next(p for s, p in panels(made) if (s, p["title"]) == ("agent_server_pools", "Postgres pool errors"))
+
+    assert (
+        "Alert: [AgentServerPgPoolErrors](https://runbooks.example/agents/AgentServerPgPoolErrors.md)."
+        in found["description"]
+    )
+
+
+def test_an_alert_that_is_off_is_not_named(configured: Callable[[str], Site]) -> None:
+    made = build(configured("alerts: {disable: [AgentServerPgPoolErrors]}\n"))
+
+    assert not [p["title"] for _, p in panels(made) if "AgentServerPgPoolErrors" in p["description"]]

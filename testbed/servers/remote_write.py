@@ -26,6 +26,7 @@ _STALE_BITS = struct.pack("<Q", 0x7FF0000000000002)
 #: Sample message (field 2) of 16 bytes: its field 1, a double; its field 2, the time, as written by `_stamp`.
 _SAMPLE = struct.Struct("<3sd7s").pack
 _SAMPLE_HEAD = b"\x12\x10\x09"
+_SAMPLE_BYTES, _NUMBER_BYTES = 18, 8
 
 #: First and last instant, in milliseconds, that take the six bytes which `_SAMPLE_HEAD` counts on.
 _TIME_RANGE = range(1 << 35, 1 << 42)
@@ -47,22 +48,38 @@ def write_request(series: Iterable[History], times: Sequence[float]) -> bytes:
             1971 or after 2109.
     """
     stamps = [_stamp(time) for time in times]
-    return _snappy(b"".join(_field(0x0A, _series(history, stamps)) for history in series))
+    blank = b"".join(_SAMPLE(_SAMPLE_HEAD, 0.0, stamp) for stamp in stamps)
+    return _snappy(b"".join(_field(0x0A, _series(history, stamps, blank)) for history in series))
 
 
-def _series(history: History, stamps: Sequence[bytes]) -> bytes:
+def _series(history: History, stamps: Sequence[bytes], blank: bytes) -> bytes:
     labels, values = history
     parts = [
         _field(0x0A, _field(0x0A, name.encode()) + _field(0x12, text.encode()))
         for name, text in sorted(labels.items())
         if text
     ]
-    parts += [
+    return b"".join((*parts, _filled(blank, values) or _written(values, stamps)))
+
+
+def _filled(blank: bytes, values: Sequence[Value]) -> bytes:
+    """Return samples of zeros with other values; nothing where one of those is no number, or their count is another one."""
+    try:
+        numbers = struct.pack(f"<{len(blank) // _SAMPLE_BYTES}d", *values)
+    except struct.error:
+        return b""
+    out = bytearray(blank)
+    for number in range(_NUMBER_BYTES):
+        out[len(_SAMPLE_HEAD) + number :: _SAMPLE_BYTES] = numbers[number::_NUMBER_BYTES]
+    return bytes(out)
+
+
+def _written(values: Sequence[Value], stamps: Sequence[bytes]) -> bytes:
+    return b"".join(
         _SAMPLE_HEAD + _STALE_BITS + stamp if value == STALE else _SAMPLE(_SAMPLE_HEAD, value, stamp)
         for value, stamp in zip(values, stamps, strict=True)
         if value is not None
-    ]
-    return b"".join(parts)
+    )
 
 
 def _stamp(seconds: float) -> bytes:

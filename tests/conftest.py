@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import signal
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from generator import config
 from generator.catalogue import Catalogue, load
 from generator.config.site import Site
-from testbed.servers import pins
+from testbed.servers import missing, pins
 from testbed.servers.cache import cache_root
-from tests.validating import Installation, installed
+from testbed.stack import binaries
+from tests.validating import Installation, Shared
 
 ROOT = Path(__file__).parent.parent
 
@@ -28,10 +30,26 @@ LONG = (
     "test_real_prometheus",
     "test_live",
     "test_agent_server_harness",
+    "test_stack",
     "test_survival",
     "test_real_pages",
     "test_validate_real",
 )
+
+
+#: Modules whose tests look at one live installation.
+LIVE = (
+    "test_validate_real",
+    "test_validate_alertmanager",
+    "test_validate_cli",
+    "test_validate_grafana",
+    "test_validate_systems",
+)
+
+#: Modules that read the page of one driven Agent Server of each era.
+AGENT_SERVERS = ("test_agent_server_harness", "test_truth")
+
+SHARED = Shared()
 
 
 def pytest_configure() -> None:
@@ -41,9 +59,33 @@ def pytest_configure() -> None:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Put long modules first, in their order; all others stay where they are."""
+    """Put long modules first, in their order, and those of `LIVE` together; all others stay where they are."""
     order = {name: place for place, name in enumerate(LONG)}
-    items.sort(key=lambda item: order.get(item.path.stem, len(LONG)))
+    items.sort(key=lambda item: order.get(_together(item.path.stem), len(LONG)))
+
+
+def _together(module: str) -> str:
+    """Return what stands for a module where work is shared out: the first of those that share servers."""
+    return next((group[0] for group in (LIVE, AGENT_SERVERS) if module in group), module)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> object:
+    """Give each process one module after the other, and modules that share servers to one process."""
+    from xdist.scheduler.loadscope import LoadScopeScheduling  # type: ignore[import-untyped]
+
+    class Modules(LoadScopeScheduling):  # type: ignore[misc]  # xdist has no types
+        def _split_scope(self, nodeid: str) -> str:
+            return _together(Path(nodeid.partition("::")[0]).stem)
+
+    return Modules(config, log)
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_runtest_teardown(item: pytest.Item, nextitem: pytest.Item | None) -> None:
+    """Close the live installation behind the last module that uses it."""
+    if item.path.stem in LIVE and (nextitem is None or nextitem.path.stem not in LIVE):
+        SHARED.close()
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
@@ -83,11 +125,20 @@ def configured(catalogue: Catalogue, tmp_path: Path, monkeypatch: pytest.MonkeyP
     return make
 
 
-@pytest.fixture(scope="module")
-def live() -> Iterator[Installation]:
+@pytest.fixture(scope="session")
+def programs() -> tuple[Path, Path]:
+    """The newest Prometheus and Alertmanager."""
+    found = binaries()
+    if isinstance(found, str):
+        missing(found)
+    return found
+
+
+@pytest.fixture
+def live() -> Installation:
     """A live installation that is well, for the tests of `agentobs validate`; no test changes it.
 
-    One of each module: what ran on beside all that comes after would slow that down.
+    One for all modules of `LIVE`, which one process runs one after the other; behind the last of them it is closed: what ran
+    on beside all that comes after would slow that down.
     """
-    with installed() as made:
-        yield made
+    return SHARED.get()

@@ -4,11 +4,11 @@ from collections import Counter
 
 import pytest
 
-from testbed.agent_server import ERAS, AgentServer, drive, install
+from testbed.agent_server import ERAS
 from testbed.agent_server.environments import Era
 from testbed.agent_server.traffic import Driven, Request
 from testbed.exposition import Family, parse
-from testbed.servers import missing
+from tests.agent_servers import shown
 
 #: Statuses of ended attempts, and how many of `drive`'s runs end so. The run that the server tries
 #: again has three attempts that are retried and a fourth that fails.
@@ -16,15 +16,11 @@ ENDS = {"success": 11, "error": 4, "timeout": 1, "interrupted": 1, "rollback": 1
 
 
 def driven(era: Era) -> tuple[Driven, dict[str, Family]]:
-    """Start an era's server, drive it, and read its page; or end the test."""
-    found = install(era)
-    if not found.path:
-        missing(found.reason)
-    with AgentServer(era) as server:
-        assert server.info()["version"] == ERAS[era]
-        done = drive(server.url)
-        assert '"n_running":0' in server.metrics("json")
-    return done, parse(done.page)
+    """What an era's server was sent, and its page after that; or end the test."""
+    seen = shown(era)
+    assert seen.version == ERAS[era]
+    assert '"n_running":0' in seen.table
+    return seen.driven, parse(seen.driven.page)
 
 
 def requests(family: Family) -> Counter[Request]:

@@ -7,14 +7,12 @@ The stack runs 120 times as fast as life.
 from __future__ import annotations
 
 import contextlib
-import json
-import os
 import signal
 import socket
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -22,15 +20,11 @@ from typing import Any
 import pytest
 
 from reference_server.scenarios.systems import SERVICES
-from testbed.servers import Prometheus, free_port, missing, wait_until
-from testbed.servers.cache import REPOSITORY
-from testbed.stack import Monitoring, Reference, binaries
+from testbed.servers import Prometheus, free_port, wait_until
+from testbed.stack import Monitoring, Reference
+from tests.processes import Told, started, told
 
 SCALE = 120
-ENVIRONMENT = {**os.environ, "PYTHONPATH": str(REPOSITORY)}
-
-#: The whole stack of all systems.
-WHOLE = (sys.executable, "-m", "testbed.stack")
 
 
 class Talker:
@@ -94,62 +88,6 @@ class Stack:
         """Validate to the end."""
         with started(self.command(*words)) as child:
             return told(child)
-
-
-@dataclass(frozen=True)
-class Told:
-    """How a validation ended."""
-
-    code: int
-    text: str
-    errors: str
-
-    @property
-    def report(self) -> Mapping[str, Any]:
-        """The JSON report."""
-        found: Mapping[str, Any] = json.loads(self.text)
-        return found
-
-    def of(self, category: str, part: str) -> list[tuple[str, str]]:
-        """Verdicts of a category about what has `part` in its name: state and reason."""
-        return [
-            (v["verdict"], v["why"]) for v in self.report["verdicts"] if v["category"] == category and part in v["item"]
-        ]
-
-    def clear(self) -> bool:
-        """A report, every wrong item with its reason and its fix, and no traceback."""
-        wrong = [v for v in self.report["verdicts"] if v["verdict"] == "wrong"]
-        assert "Traceback" not in self.errors, self.errors
-        assert all(v["why"] and v["fix"] for v in wrong)
-        assert self.code == (1 if wrong or self.report["ended_early"] else 0)
-        return True
-
-
-@contextlib.contextmanager
-def started(command: list[str], **more: Any) -> Iterator[subprocess.Popen[str]]:
-    """A process that does not outlive the test."""
-    child = subprocess.Popen(
-        command, cwd=REPOSITORY, env={**ENVIRONMENT, **more}, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
-    )
-    try:
-        yield child
-    finally:
-        if child.poll() is None:
-            child.kill()
-        child.communicate()
-
-
-def told(child: subprocess.Popen[str], limit: float = 900) -> Told:
-    out, errors = child.communicate(timeout=limit)
-    return Told(child.returncode, out, errors)
-
-
-@pytest.fixture(scope="module")
-def programs() -> tuple[Path, Path]:
-    found = binaries()
-    if isinstance(found, str):
-        missing(found)
-    return found
 
 
 @pytest.fixture(scope="module")
@@ -281,119 +219,3 @@ def test_prometheus_goes_away_for_good(stack: Stack) -> None:
     assert found.clear()
     assert stack.monitoring.prometheus.url in found.report["ended_early"]
     wait_up(stack.monitoring.prometheus, 2)
-
-
-def relatives(folder: Path) -> dict[int, str]:
-    """Processes that were started with `folder` as their TMPDIR, or that work in it: number to command."""
-    out = {}
-    for entry in Path("/proc").iterdir():
-        if not entry.name.isdigit() or int(entry.name) == os.getpid():
-            continue
-        with contextlib.suppress(OSError):
-            command = (entry / "cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace")
-            environment = (entry / "environ").read_bytes()
-            if command and (str(folder).encode() in environment or str(folder) in command):
-                out[int(entry.name)] = command
-    return out
-
-
-def wait_for(child: subprocess.Popen[str], folder: Path, part: str) -> None:
-    """Wait until a stack has started a process with `part` in its command."""
-    wait_until(
-        lambda: child.poll() is not None or any(part in command for command in relatives(folder).values()),
-        what=part,
-        limit_seconds=60,
-    )
-    assert child.poll() is None, told(child)
-
-
-def asks(number: int) -> bool:
-    """Say whether a process has a connection, as a validation that has begun to ask."""
-    with contextlib.suppress(OSError):
-        return any(file.readlink().name.startswith("socket:") for file in Path(f"/proc/{number}/fd").iterdir())
-    return False
-
-
-MOMENTS = (
-    ("reference_server --port", signal.SIGINT),
-    ("alertmanager", signal.SIGINT),
-    ("storage.tsdb.path", signal.SIGTERM),
-    ("generator validate", signal.SIGTERM),
-)
-
-
-@pytest.mark.real
-@pytest.mark.parametrize(("moment", "number"), MOMENTS, ids=[f"{m.split()[0]}-{n.name}" for m, n in MOMENTS])
-def test_the_stack_can_be_ended_at_any_moment(
-    programs: tuple[Path, Path], tmp_path: Path, moment: str, number: signal.Signals
-) -> None:
-    """While servers start, and while they are validated: nothing runs on, no folder stays."""
-    assert programs
-    with started([*WHOLE, "--scenario", "F18"], TMPDIR=str(tmp_path)) as child:
-        wait_for(child, tmp_path, moment)
-        child.send_signal(number)
-        found = told(child, 60)
-
-    assert found.code == 130, found.errors
-    assert "nothing is left running" in found.errors
-    wait_until(lambda: not relatives(tmp_path), what="all to be gone", limit_seconds=20)
-    assert list(tmp_path.iterdir()) == []
-
-
-@pytest.mark.real
-def test_the_stack_proves_the_bundle_and_leaves_nothing(programs: tuple[Path, Path], tmp_path: Path) -> None:
-    """`make validate` with one fault: every item of all systems judged, nothing wrong, and everything gone afterwards.
-
-    The fault is played from a reference server through Prometheus and Alertmanager to our own webhook, thirty times as fast
-    as life, which a machine that has other work keeps up with; it is told and called off.
-    """
-    assert programs
-    command = [*WHOLE, "--scenario", "F18", "--time-scale", "30"]
-    with started(command, TMPDIR=str(tmp_path)) as child:
-        found = told(child)
-
-    assert found.code == 0, found.text
-    part = found.text.partition("scenarios:")[2].partition("\n\n")[0]
-    told_of = [line.split(maxsplit=1) for line in part.splitlines()[1:]]
-    assert {state for state, _ in told_of} == {"ok"}
-    items = " ".join(item for _, item in told_of)
-    for item in ("AgentServerSetStatusErrors fires", "AgentServerSetStatusErrors resolves", "nothing else fires"):
-        assert f"F18 {item}" in items
-    assert list(tmp_path.iterdir()) == []
-    assert relatives(tmp_path) == {}
-
-
-@pytest.mark.real
-def test_a_server_of_the_stack_is_killed(programs: tuple[Path, Path], tmp_path: Path) -> None:
-    """Prometheus dies under the validation: it is told, and the rest of the stack is taken down."""
-    assert programs
-    with started([*WHOLE, "--scenario", "F18"], TMPDIR=str(tmp_path)) as child:
-        wait_for(child, tmp_path, "generator validate")
-        wait_until(
-            lambda: any(asks(n) for n, command in relatives(tmp_path).items() if "generator validate" in command),
-            what="a validation that asks",
-            limit_seconds=60,
-        )
-        (victim,) = [
-            n for n, command in relatives(tmp_path).items() if "storage.tsdb.path" in command and "sh -c" not in command
-        ]
-        os.kill(victim, signal.SIGKILL)
-        found = told(child, 120)
-
-    assert found.code == 1
-    assert "Prometheus ended; everything else is ended too" in found.errors
-    assert "Traceback" not in found.errors
-    wait_until(lambda: not relatives(tmp_path), what="all to be gone", limit_seconds=20)
-    assert list(tmp_path.iterdir()) == []
-
-
-@pytest.mark.real
-def test_nothing_outlives_a_stack_that_is_killed(programs: tuple[Path, Path], tmp_path: Path) -> None:
-    """SIGKILL lets nobody clean up; the servers end all the same. (The folders stay.)"""
-    assert programs
-    with started([*WHOLE, "--keep"], TMPDIR=str(tmp_path)) as child:
-        wait_for(child, tmp_path, "storage.tsdb.path")
-        child.kill()
-        child.communicate()
-
-    wait_until(lambda: not relatives(tmp_path), what="all to be gone", limit_seconds=20)

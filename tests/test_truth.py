@@ -15,6 +15,7 @@ from testbed.agent_server import ERAS, AgentServer, drive, install
 from testbed.agent_server.environments import BETWEEN, Release, pinned
 from testbed.exposition import Family, parse
 from testbed.servers import missing
+from tests.agent_servers import shown
 
 #: What exists in this runtime and role, but `drive` cannot bring about: each with the reason.
 NOT_PROVOKED = {
@@ -50,12 +51,8 @@ class Real(NamedTuple):
         return Versions(self.version, self.version).has(entry.since, entry.until) and resolved >= first
 
 
-def page(release: Release, env: dict[str, str] | None = None) -> dict[str, Family]:
-    found = install(release)
-    if not found.path:
-        missing(found.reason)
-    with AgentServer(release, env) as server:
-        return parse(drive(server.url).page)
+def page(release: Release) -> dict[str, Family]:
+    return parse(shown(release).driven.page)
 
 
 @pytest.fixture(
@@ -165,7 +162,11 @@ def test_identity_is_unset_as_the_catalogue_says(catalogue: Catalogue, real: Rea
 @pytest.mark.real
 def test_prefix_and_switch_do_what_the_catalogue_says(catalogue: Catalogue) -> None:
     """METRIC_PREFIX renames every metric that has a prefix and no other; the switch brings the publish queue."""
-    renamed = page("new", {"METRIC_PREFIX": "acme_", "FF_ASYNC_PUBLISH_QUEUE": "true"})
+    found = install("new")
+    if not found.path:
+        missing(found.reason)
+    with AgentServer("new", {"METRIC_PREFIX": "acme_", "FF_ASYNC_PUBLISH_QUEUE": "true"}) as server:
+        renamed = parse(drive(server.url).page)
 
     known = catalogued(catalogue, Real("new", ERAS["new"], "new", renamed))
     expected = {("acme_" + m.base) if m.prefix else name for name, m in known.items()}

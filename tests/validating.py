@@ -119,6 +119,25 @@ def installed() -> Iterator[Installation]:
         yield made
 
 
+class Shared:
+    """One live installation for many modules, there from the first `get` on until it is closed."""
+
+    def __init__(self) -> None:
+        self._open = ExitStack()
+        self._made: Installation | None = None
+
+    def get(self) -> Installation:
+        """The installation; started when there is none."""
+        if self._made is None:
+            self._made = self._open.enter_context(installed())
+        return self._made
+
+    def close(self) -> None:
+        """End it; harmless when there is none."""
+        self._made = None
+        self._open.close()
+
+
 def settled(context: Context) -> Context:
     """The context as if its Prometheus had been there for long: what is missing is wrong, and not pending."""
     return replace(context, evidence=replace(context.evidence, young=""))

@@ -98,7 +98,7 @@ def test_data_sources_that_fail_point_elsewhere_or_are_not_there(live: Installat
     assert elsewhere["data source Prometheus interval"].startswith(
         "its scrape interval is 15s, and 1.5 s is configured"
     )
-    item = "Agent Server / HTTP API / Requests by status"
+    item = "Agent Server / HTTP API / Request rate by status"
     assert elsewhere[item].startswith("Grafana shows nothing, and Prometheus at http://127.0.0.1:")
     assert denied[item].startswith("the query fails in Grafana: Grafana at http://127.0.0.1:")
     assert fallback[item].state is State.OK

@@ -43,8 +43,8 @@ test: $(VENV)/.dev ## everything: style, types, generated files, unit tests, rea
 configurations: $(VENV)/.dev ## thousands of configurations, others at every run: each works, or is refused with a line (EXAMPLES=5000)
 	@AGENTOBS_CONFIGURATIONS=$(or $(EXAMPLES),2000) $(BIN)/python -m pytest tests/test_configurations.py $(ARGS)
 
-unit: $(VENV)/.dev ## the fast tests only, no real servers
-	@$(PYTEST) -m "not real" $(ARGS)
+unit: $(VENV)/.dev ## the fast tests only, in a minute: no real servers, no floods, no whole scenarios
+	@$(PYTEST) -m "not real and not long and not matrix" $(ARGS)
 
 matrix: $(VENV)/.dev ## the whole proof on every Prometheus, Alertmanager, VictoriaMetrics and Agent Server (a quarter of an hour; MINUTES=10 watches the mixed fleet in real time)
 	@AGENTOBS_FLEET_MINUTES=$(or $(MINUTES),2) $(BIN)/python -m pytest tests/test_matrix.py $(SERVERS) $(OLDER) -m "real or matrix" -p testbed.matrix.table $(ARGS)

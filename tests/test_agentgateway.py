@@ -89,6 +89,7 @@ def test_a_family_without_series_is_not_on_the_page() -> None:
     assert "agentgateway_requests_shed_total{" in text
 
 
+@pytest.mark.long
 def test_what_is_said_to_be_still_is_on_the_page_and_never_moves() -> None:
     """Nobody looks in every scenario for what moves it; a storm of connections does not."""
     nothing = {line.removeprefix("agentgateway_") for line in lines(played()) if line.endswith(" 0")}
@@ -274,6 +275,7 @@ SIGNATURES: dict[str, Callable[[Evidence], bool]] = {
 }
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("word", IDS)
 def test_a_scenario_plays_what_it_says(word: str) -> None:
     assert SIGNATURES[word](evidence(word))
@@ -297,6 +299,7 @@ def ordinary(tmp_path_factory: pytest.TempPathFactory) -> Evidence:
     return evidence(str(path))
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("word", IDS)
 def test_an_ordinary_day_has_no_such_signature(ordinary: Evidence, word: str) -> None:
     """A check that is true of everything checks nothing."""

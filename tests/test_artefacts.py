@@ -127,6 +127,7 @@ def test_two_processes_make_the_same_bytes() -> None:
     assert run("1") == run("2")
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("name", CONFIGURATIONS)
 def test_every_configuration_passes_every_check(name: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """Whatever the operator configures, the files lint clean and nothing refers to what was left out."""

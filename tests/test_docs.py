@@ -40,6 +40,7 @@ DOCUMENTS = [
 ]
 
 
+@pytest.mark.long
 def test_generated_parts_are_current() -> None:
     """Boards, limits, checks and rules in the documents are those of the code."""
     done = subprocess.run(

@@ -525,6 +525,7 @@ def test_every_scenario_of_langsight_is_shipped() -> None:
     assert [s.id for s in scenarios.shipped("langsight")] == list(SIGNATURES)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("word", SIGNATURES)
 def test_a_scenario_plays_what_it_says(word: str) -> None:
     """Its signature is in its series, and in those of no other."""

@@ -146,6 +146,7 @@ def test_the_feed_wants_the_same_key_as_every_route(tmp_path: Path) -> None:
         assert value(url, "http_requests_total", path=EVENTS) == 3
 
 
+@pytest.mark.long
 def test_comments_keep_a_silent_connection_open_every_15_seconds(tmp_path: Path) -> None:
     with (
         serving(tmp_path) as (url, _),

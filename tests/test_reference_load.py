@@ -219,6 +219,7 @@ FLOODS: dict[str, tuple[bytes, int]] = {
 }
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("name", FLOODS)
 def test_the_page_is_there_within_a_second_whatever_comes(target: Target, name: str) -> None:
     """And nothing of it is answered with an error of the server."""
@@ -229,6 +230,7 @@ def test_the_page_is_there_within_a_second_whatever_comes(target: Target, name: 
     assert not {answer for answer in told if answer.startswith(b"HTTP/1.1 500")}
 
 
+@pytest.mark.long
 def test_thousands_of_paths_are_a_bounded_page(target: Target) -> None:
     """The real LangSight grows until nobody can scrape it; this one stops where the documentation says."""
     times = 3 * paths.MOST if target.kind.service == "langsight-api" else paths.MOST
@@ -242,6 +244,7 @@ def test_thousands_of_paths_are_a_bounded_page(target: Target) -> None:
     assert page.count(b"/scan/") <= paths.MOST * 20
 
 
+@pytest.mark.long
 def test_large_documents_are_kept_within_the_memory(target: Target) -> None:
     """Each as dear in memory as may be for its length, many times more than there is room for."""
     wide = b"[" + b",".join([b'{"a":1}'] * 20_000) + b"]"
@@ -254,6 +257,7 @@ def test_large_documents_are_kept_within_the_memory(target: Target) -> None:
     assert target.resident < limit_bytes(target.kind.service)
 
 
+@pytest.mark.long
 def test_large_texts_are_kept_within_the_memory(target: Target) -> None:
     """Letters that take four bytes each in memory, or six where they are written for ASCII."""
     for text in ("é" * 900_000, "\U0001f600" + "x" * 1_900_000, "\x01" * 300_000):
@@ -265,6 +269,7 @@ def test_large_texts_are_kept_within_the_memory(target: Target) -> None:
     assert len(target.child.log()) < MEBIBYTE
 
 
+@pytest.mark.long
 def test_streams_of_large_states_leave_the_page_its_time(tmp_path: Path) -> None:
     """Each of a thousand events has all of it: for clients that read, that do not, and that have gone."""
     work = {"act": "stream", "amount": 1_000, "m": [{"a": 1}] * 20_000}
@@ -314,6 +319,7 @@ def test_hundreds_of_streams_leave_room_between_their_events() -> None:
     assert asyncio.run(asyncio.wait_for(rounds(), 60)) <= 2 * turns.AT_ONCE
 
 
+@pytest.mark.long
 def test_a_run_that_was_forgotten_is_followed_no_more() -> None:
     """Else whoever follows many would fill the memory with what he sent."""
     with start(settings.read({"runtime": "inmem", "scenario": "idle"}, {})) as server:
@@ -360,6 +366,7 @@ def test_no_run_is_started_on_a_thread_that_was_forgotten() -> None:
             assert talk.receive()["error"] == "not_found"
 
 
+@pytest.mark.long
 def test_clients_that_do_not_read_do_not_fill_the_memory(target: Target) -> None:
     """Three hundred that ask for the page again and again and take none of it."""
     where = urlsplit(target.url)
@@ -377,6 +384,7 @@ def test_clients_that_do_not_read_do_not_fill_the_memory(target: Target) -> None
             link.close()
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("name", KINDS)
 def test_sigterm_ends_a_server_under_attack_before_compose_kills_it(tmp_path: Path, name: str) -> None:
     """With a run that is executed, clients that wait for an answer, half a request, and answers that nobody reads."""
@@ -421,6 +429,7 @@ def test_what_json_can_write_is_read(text: bytes) -> None:
     assert strict.parse(text) == json.loads(text)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("bad", ['"\\ud800"', "NaN", "Infinity", "1e999"])
 def test_one_bad_document_does_not_spoil_what_others_ask(target: Target, bad: str) -> None:
     """A thread, a run, a batch, a notification: refused, and everything is shown as before."""
@@ -456,6 +465,7 @@ def test_the_weight_of_a_document_is_no_less_than_its_memory(value: Any) -> None
     assert weight(kept) >= taken
 
 
+@pytest.mark.long
 def test_the_webhook_forgets_what_is_too_much(tmp_path: Path) -> None:
     """By bytes as well as by number; the newest stays."""
     with running(tmp_path, KINDS["webhook"]) as one:
@@ -468,6 +478,7 @@ def test_the_webhook_forgets_what_is_too_much(tmp_path: Path) -> None:
     assert len(kept.content) <= MOST_KEPT_BYTES + 1_000
 
 
+@pytest.mark.long
 def test_a_process_that_joined_is_there_whatever_comes(tmp_path: Path) -> None:
     """What it relays is bounded as well: the oldest connection goes, and its memory stays within that of a worker."""
     with (
@@ -502,6 +513,7 @@ def test_a_list_is_no_larger_than_one_answer_may_be() -> None:
     assert len(found) == 1
 
 
+@pytest.mark.long
 def test_a_run_for_which_there_is_no_room_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     """Runs that are not over are bounded; one that ends makes room."""
     monkeypatch.setattr("reference_server.agent_server.execution.REMEMBERED", 5)
@@ -632,6 +644,7 @@ def test_a_push_that_dies_has_died_as_well(monkeypatch: pytest.MonkeyPatch) -> N
         wait_until(lambda: not answers(f"{server.url}/ok"), what="the end", limit_seconds=20)
 
 
+@pytest.mark.long
 def test_a_process_that_joined_says_why_it_ends(tmp_path: Path) -> None:
     """Its first process has gone, and its queue with it."""
     first = Kind(("--role", "api", "--scenario", "idle"), "/metrics", "agent-api")

@@ -133,6 +133,7 @@ def test_every_fault_and_every_benign_case_is_shipped() -> None:
     assert all(name.partition("-")[0].lower() == find(name).id.lower() for name in names())
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("word", IDS[1:])
 def test_a_scenario_plays_what_it_says(word: str) -> None:
     """Its signature is in the series, and not in those of a calm day."""

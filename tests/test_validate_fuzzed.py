@@ -82,6 +82,7 @@ def answering(seed: int, honest: list[bool]) -> Callable[..., tuple[int, Mapping
     return answer
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("seed", range(ROUNDS))
 def test_no_answer_of_a_wrong_shape_is_a_traceback(seed: int, configured: Callable[[str], Site]) -> None:
     """Whatever comes, from whichever server: what is said of it is one line that can be shown."""

@@ -53,6 +53,7 @@ def clear(told: str) -> bool:
     return told.startswith("Prometheus ") and told.isprintable() and len(told) < 700
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("scheme", "script"), [*(("http", name) for name in SCRIPTS), *(("https", name) for name in NO_TLS)]
 )
@@ -70,6 +71,7 @@ def test_no_server_holds_a_request_beyond_its_time(scheme: str, script: str) -> 
     assert seconds < TIMEOUT + SLACK
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     "script",
     [
@@ -92,6 +94,7 @@ def test_no_server_fills_the_memory(script: str) -> None:
     assert int(memory) < MEMORY
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("script", ["interim answers without an end", "headers that drip", "two gigabytes packed"])
 def test_a_whole_validation_ends(script: str) -> None:
     """With 1, one line, no traceback; not one time-out per query."""

@@ -42,6 +42,7 @@ def struck(tmp_path_factory: pytest.TempPathFactory) -> Mapping[str, list[dict[s
     return found
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(("begin", "before"), [("over old files", "old"), ("into an empty folder", "nothing")])
 def test_a_signal_at_any_moment_leaves_one_set_and_says_which(
     struck: Mapping[str, list[dict[str, Any]]], begin: str, before: str
@@ -59,6 +60,7 @@ def test_a_signal_at_any_moment_leaves_one_set_and_says_which(
     assert min(sum(row["signal"] == name for row in rows) for name in ("SIGINT", "SIGTERM", "SIGHUP")) > 20
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("begin", ["over old files", "into an empty folder", "killed twice", "denied and killed"])
 def test_a_run_killed_at_any_moment_is_told_and_mended_by_the_next(
     struck: Mapping[str, list[dict[str, Any]]], begin: str
@@ -74,6 +76,7 @@ def test_a_run_killed_at_any_moment_is_told_and_mended_by_the_next(
     assert {(row["next"], row["then"], tuple(row["then_left"])) for row in rows} == {(0, "new", ())}
 
 
+@pytest.mark.long
 def test_a_file_that_cannot_change_places_brings_all_others_back(struck: Mapping[str, list[dict[str, Any]]]) -> None:
     """Whichever rename the system refuses: it is named, every old file is there, and nothing is left behind."""
     places = ["alerts/a.rules.yaml", "dashboards/c.json", "dashboards/d.json", "scrape/e.yml"]

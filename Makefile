@@ -16,7 +16,7 @@ SERVERS := tests/test_truth.py tests/test_conformance.py tests/test_mixed_fleet.
 OLDER := tests/test_fidelity.py::test_older_versions_are_told_of_as_the_newest_is
 
 .DEFAULT_GOAL := help
-.PHONY: help dashboards check lint test configurations unit matrix types docs render reference truth fidelity validate demo up down compose lock newest bench clean
+.PHONY: help dashboards check lint test configurations unit matrix types docs render reference truth fidelity promtool-tests validate demo up down compose lock newest bench clean
 
 help: ## this list (default)
 	@awk -F ':.*## ' '/^[a-z][a-z-]*:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -84,6 +84,9 @@ truth: $(VENV)/.dev ## hold a real page against the catalogue (PAGE=file or addr
 
 fidelity: $(VENV)/.dev ## which alert fires in which scenario: all scenarios through all rules
 	@$(BIN)/python -m testbed.fidelity $(ARGS)
+
+promtool-tests: $(VENV)/.dev ## write the cases of tests/rules as promtool's unit tests, with their rule files (DIR=folder)
+	$(BIN)/python -m testbed.promtool $(DIR)
 
 validate: $(VENV)/.dev ## reference servers, Prometheus and Alertmanager on this machine, proved by `agentobs validate` (ARGS="--scenario F10 --time-scale 60")
 	@$(BIN)/python -m testbed.stack $(ARGS)

@@ -204,12 +204,22 @@ class Replay:
 
     Attributes:
         start: Unix time at which the last history began.
+        results: What the expression of each alert gave in the last history: value by labels and by seconds since its start.
 
     """
 
-    def __init__(self, server: Server, rules: Sequence[Rule], restore: Restore = restored) -> None:
+    def __init__(
+        self,
+        server: Server,
+        rules: Sequence[Rule],
+        restore: Restore = restored,
+        skew: Callable[[Rule], float] = lambda rule: SKEW + rule.group,
+    ) -> None:
+        """Take rules in the order of evaluation; `skew` is how long after a scrape each is evaluated, in seconds."""
         self._server, self._rules, self._restore, self._next = server, rules, restore, float(FIRST)
+        self._skew = skew
         self.start = 0.0
+        self.results: dict[str, dict[Labels, dict[float, float]]] = {}
 
     def run(
         self,
@@ -250,7 +260,7 @@ class Replay:
         )
         out: dict[str, list[Firing]] = {}
         for rule in rules:
-            skew = SKEW + rule.group
+            skew = self._skew(rule)
             ticks = [n * rule.interval + skew for n in range(int((duration - skew) // rule.interval) + 1)]
             kept = [tick for tick in ticks if not _within(tick, outages)]
             back = {b for a, b in pairwise(kept) if b - a > rule.interval}
@@ -292,9 +302,10 @@ class Replay:
             self._server.push(written, [start + tick for tick in ticks])
 
     def _alert(self, rule: Rule, start: float, ticks: Sequence[float], back: Collection[float]) -> list[Firing]:
+        self.results[rule.name] = self._ask(rule, start, ticks)
         found = (
             Firing(a, b, labels)
-            for labels, got in self._ask(rule, start, ticks).items()
+            for labels, got in self.results[rule.name].items()
             for a, b in firing(got, ticks, rule.hold, rule.keep, back, self._restore)
         )
         return sorted(found, key=lambda one: (one.start, math.inf if one.until is None else one.until))

@@ -6,6 +6,9 @@ import math
 from collections.abc import Sequence
 from dataclasses import replace
 from functools import cache
+from typing import Any
+
+import yaml
 
 from generator import config
 from generator.bundle import build
@@ -38,11 +41,24 @@ def rules() -> Sequence[Rule]:
 
 def off() -> list[Rule]:
     """Alerts that are off by default and have cases nevertheless, as the generator makes them where they are on."""
+    return [rule for rule in load(_texts_with_off()) if rule.name in PROVED]
+
+
+def off_groups() -> list[dict[str, Any]]:
+    """Return the same alerts as the groups of a rule file; the names of the groups are no other file's."""
+    groups = [group for text in _texts_with_off() for group in yaml.safe_load(text)["groups"]]
+    found = [
+        {**g, "name": f"{g['name']}_off", "rules": [r for r in g["rules"] if r.get("alert") in PROVED]} for g in groups
+    ]
+    return [group for group in found if group["rules"]]
+
+
+@cache
+def _texts_with_off() -> tuple[str, ...]:
     catalogue = load_catalogue()
     off = tuple(name for name in PROVED if not name.startswith(PARTS))
     site = complete(Site(catalogue, replace(config.read(catalogue), enabled=off)))
-    made = load(text for path, text in FORMATS["files"](build(site)).items() if path.name.endswith(".rules.yaml"))
-    return [rule for rule in made if rule.name in PROVED]
+    return tuple(text for path, text in FORMATS["files"](build(site)).items() if path.name.endswith(".rules.yaml"))
 
 
 def alerts() -> list[str]:

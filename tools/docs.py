@@ -26,7 +26,6 @@ from generator.systems import SHIPPED, registry
 from generator.systems.any_system.alerts import RUNBOOK
 from generator.units import number
 from reference_server.agent_server import AGENT_SERVER
-from reference_server.core.scenario import SEVERITIES
 from reference_server.scenarios.coverage import markdown
 from reference_server.scenarios.library import shipped
 from reference_server.scenarios.systems import SERVICES
@@ -48,9 +47,8 @@ def parts() -> dict[str, list[str]]:
         "boards": [
             "| board | answers |",
             "| --- | --- |",
-            *(f"| [{row['title']}](dashboards/{row['board']}.json) | {row['about']} |" for row in boards(bundle)),
+            *(f"| [{row['title']}](../dashboards/{row['board']}.json) | {row['about']} |" for row in boards(bundle)),
         ],
-        "proof": (ROOT / "docs" / "proof.md").read_text(encoding="utf-8").rstrip().split("\n\n", 2)[2].split("\n"),
         "fidelity": fidelity((ROOT / "docs" / "fidelity.md").read_text(encoding="utf-8")),
         "engines": differences.markdown(differences.load(), {row["board"]: row["title"] for row in boards(bundle)}),
         **{
@@ -58,7 +56,6 @@ def parts() -> dict[str, list[str]]:
             for name in (AGENT_SERVER, *SERVICES)
             if next(shipped(name), None)
         },
-        "alerts": _named(bundle),
         "alert-table": _told(bundle),
         "limits": [
             "| threshold | default | unit | why |",
@@ -114,22 +111,6 @@ def _titles(bundle: Bundle) -> dict[str, str]:
     """Return what lists of alerts are headed, by system; the last one is of none."""
     titles = {name: system.title for name, system in bundle.site.catalogue.systems.items()}
     return {**titles, "": "The monitoring itself"}
-
-
-def _named(bundle: Bundle) -> list[str]:
-    """Return the README's list: by system and severity, each name with its runbook."""
-    lines: list[str] = []
-    for name, title in _titles(bundle).items():
-        found = _alerts(bundle, name)
-        if not found:
-            continue
-        lines += ["<details>", f"<summary><b>{title}</b>, {len(found)} alerts</summary>", ""]
-        for severity in SEVERITIES:
-            links = [f"[{a.name}](docs/runbooks/{a.name}.md)" for a in found if a.severity == severity]
-            if links:
-                lines += [f"- {severity}: {', '.join(links)}"]
-        lines += ["", "</details>"]
-    return lines
 
 
 def _told(bundle: Bundle) -> list[str]:

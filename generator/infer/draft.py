@@ -11,20 +11,35 @@ from typing import Any
 
 from generator.catalogue import load
 from generator.config.own import misnamed
-from generator.infer.names import CLOSED, OPEN, help_of, unit
+from generator.infer.names import OPEN, help_of, unit
 from generator.infer.page import Family, Sample
 from generator.infer.signals import signals
 
 Json = dict[str, Any]
 
-#: Values of a label at most that are listed, and more of them than this are more than a graph can show.
-LISTED, MANY = 12, 20
+#: Names at most that are listed in one line.
+LISTED = 12
+
+#: More values of a label are more than a graph can show.
+MANY = 20
+
+#: Characters of a value at most that is shown.
+CUT = 20
 
 #: What a bound says at most of the values that were seen.
 _EXAMPLES = 3
 
 #: Names of runtimes, which tell of the process and not of what it does.
 RUNTIMES = ("go_", "python_", "jvm_", "nodejs_", "promhttp_", "scrape_")
+
+#: Words of a prefix at most: what follows is what is measured.
+WORDS = 2
+
+#: Series of a page that not every library has.
+UNSURE = frozenset({"python_gc_objects_uncollectable_total"})
+
+#: Labels that Prometheus gives every target of ours: a page's own ones of these names get another.
+OURS = ("job", "instance", "system", "deployment")
 
 #: A port that stands for one that nobody named.
 UNKNOWN_PORT = 9100
@@ -54,9 +69,13 @@ def draft(families: Sequence[Family], *, system: str = "", prefix: str | None = 
         port: The port of the page; 0 where nobody knows.
 
     """
-    known = load().systems["process"]
-    process = {m.full_name for m in known.metrics}
+    systems = load().systems
+    shared = {page: {m.full_name for m in systems[page].metrics} for page in ("process", "python")}
     there = [family for family in families if family.samples]
+    exposed = {_exposed(family) for family in there}
+    # One that is not there as a whole would be missed on boards: its series are entries like others.
+    pages = [page for page, names in shared.items() if names - UNSURE <= exposed]
+    process = {name for page in pages for name in shared[page]}
     own = [f for f in there if _exposed(f) not in process and not f.name.endswith("_created")]
     prefix = _prefix([_exposed(f) for f in own if not f.name.startswith(RUNTIMES)]) if prefix is None else prefix
     unknown: list[str] = []
@@ -68,8 +87,8 @@ def draft(families: Sequence[Family], *, system: str = "", prefix: str | None = 
         "prefix": prefix,
         "scrape": {"port": port or UNKNOWN_PORT},
     }
-    if any(_exposed(family) in process for family in there):
-        out["pages"] = ["process"]
+    if pages:
+        out["pages"] = pages
     if found := signals(metrics):
         out["signals"] = found
     if not port:
@@ -84,7 +103,10 @@ def draft(families: Sequence[Family], *, system: str = "", prefix: str | None = 
     unknown.append(
         "When series first exist, which roles emit them and since which version; whether a label may have other values."
     )
-    return Draft({**out, "metrics": metrics}, tuple(unknown))
+    for entry in metrics:
+        for label in entry.get("labels", {}).values():
+            label.pop("seen")  # what the golden signals were told by
+    return Draft({**out, "metrics": metrics}, tuple(dict.fromkeys(unknown)))
 
 
 def _some(names: Sequence[str]) -> str:
@@ -106,7 +128,7 @@ def _prefix(names: Sequence[str]) -> str:
     if not word or len(those) * 2 < len(names):
         return ""
     common = [words[0] for words in takewhile(lambda words: len({*words}) == 1, zip(*those, strict=False))]
-    return "_".join(common or [word]) + "_"
+    return "_".join(common[:WORDS] or [word]) + "_"
 
 
 def _name(prefix: str) -> str:
@@ -129,7 +151,7 @@ def _entry(family: Family, prefix: str, unknown: list[str]) -> Json | None:
     values = [sample.value for sample in family.samples if math.isfinite(sample.value)]
     entry["unit"] = "none" if kind == "info" else unit(name, kind, family.unit, values)
     entry["help"] = help_of(family.help)
-    if labels := dict(_labels([s for s in family.samples if not s.name.endswith("_created")])):
+    if labels := dict(_labels([s for s in family.samples if not s.name.endswith("_created")], unknown)):
         entry["labels"] = labels
     if kind == "histogram":
         entry |= _buckets(family)
@@ -175,24 +197,25 @@ def _kind(family: Family, name: str, unknown: list[str]) -> str:
     return "gauge"
 
 
-def _labels(samples: Sequence[Sample]) -> Iterator[tuple[str, Json]]:
+def _labels(samples: Sequence[Sample], unknown: list[str]) -> Iterator[tuple[str, Json]]:
     """Yield the labels of a family, with their values where they are a closed set, else with how many were seen."""
     names = dict.fromkeys(label for sample in samples for label in sample.labels)
     for label in names:
+        values = sorted({value for sample in samples if (value := sample.labels.get(label, ""))})
         if label in ("le", "quantile"):
             continue
-        values = sorted({sample.labels[label] for sample in samples if label in sample.labels})
-        entry: Json = {}
-        if label in CLOSED and len(values) <= LISTED and all(0 < len(v) <= 100 and v.isprintable() for v in values):  # noqa: PLR2004
-            entry["values"] = values
-        else:
-            shown = ", ".join(v if len(v) <= 20 else f"{v[:17]}..." for v in values[:_EXAMPLES] if v.isprintable())  # noqa: PLR2004
-            entry["bound"] = f"{len(values)} seen" + (f": {shown}" if shown else "")
-            if len(values) > MANY or any(word in label.lower().split("_") for word in OPEN):
-                entry["many"] = True
-        if any(label not in sample.labels for sample in samples):
+        if not values:
+            unknown.append(f"The label {label}: it is empty on the page, so no scraped series has it yet.")
+            continue
+        shown = ", ".join(v if len(v) <= CUT else f"{v[: CUT - 3]}..." for v in values[:_EXAMPLES] if v.isprintable())
+        entry: Json = {"bound": f"{len(values)} seen" + (f": {shown}" if shown else ""), "seen": values}
+        if len(values) > MANY or any(word in label.lower().split("_") for word in OPEN):
+            entry["many"] = True
+        if any(not sample.labels.get(label) for sample in samples):
             entry["optional"] = True
-        yield label, entry
+        if label in OURS:
+            unknown.append(f"The label {label}: targets have one, so Prometheus calls this one exported_{label}.")
+        yield f"exported_{label}" if label in OURS else label, entry
 
 
 def _buckets(family: Family) -> Json:

@@ -26,12 +26,6 @@ _ENDINGS: Mapping[str, str] = {
 #: A time of day in seconds is one of these and above: the year 2001.
 EPOCH = 1e9
 
-#: Labels whose values are a closed set by their nature.
-CLOSED = frozenset({
-    "status", "code", "status_code", "class", "method", "state", "type", "mode", "result", "outcome", "reason", "phase",
-    "level", "direction", "protocol", "kind", "operation", "op", "quantile", "le", "cmd", "command", "role",
-})  # fmt: skip
-
 #: Words of labels whose values nobody bounds.
 OPEN = (
     "id",
@@ -55,8 +49,49 @@ OPEN = (
 FAILED: Mapping[str, str] = {"status": "5..", "status_code": "5..", "code": "5..", "class": "5xx"}
 OUTCOMES = ("error", "errors", "failed", "failure", "timeout")
 
-#: Words by which what waits is known.
-WAITING = ("queue", "queued", "pending", "backlog", "waiting")
+#: Words that stand before `requests` where a server counts what it was asked, and nothing of its own.
+ASKED = frozenset(
+    {"http", "https", "grpc", "rpc", "api", "server", "frontend", "backend", "inbound", "handled", "total"}
+)
+
+#: Ends of the names of what waits.
+_WAITING = re.compile(
+    r"(^|_)(queue|queued|pending|backlog|waiting|queue_(depth|length|size)|in_queue|(waiting|pending|queued)_[a-z]+)$"
+)
+
+#: Words of things that can run out.
+_HELD = frozenset({
+    "connections", "connection", "conns", "pool", "workers", "threads", "slots", "sessions", "fds", "clients", "memory",
+    "entries", "files", "sockets", "jobs",
+})  # fmt: skip
+
+#: Words of what is set, timed or kept apart: neither held nor waiting.
+_SET = frozenset({
+    "idle", "free", "available", "variables", "settings", "setting", "config", "time", "seconds", "average", "limit", "max",
+    "min", "offset", "active", "enabled", "timeout", "rate", "buffers",
+})  # fmt: skip
+
+
+def holds(name: str) -> bool:
+    """Say whether a gauge is of something that can run out."""
+    words = {*name.split("_")}
+    return bool(words & _HELD) and not words & _SET - {"active"}
+
+
+def waits(name: str, kind_unit: str) -> bool:
+    """Say whether a gauge is of what waits."""
+    return (
+        kind_unit not in ("bytes", "seconds", "unixtime", "ratio")
+        and bool(_WAITING.search(name))
+        and not {*name.split("_")} & _SET
+    )
+
+
+def asks(name: str) -> bool:
+    """Say whether a counter is of requests that were answered."""
+    before, found, after = name.removesuffix("_total").rpartition("requests")
+    return bool(found) and not after and {*before.strip("_").split("_")} - {""} <= ASKED
+
 
 #: What the most of something is called, as an end or a beginning of its name.
 _MOST = ("max", "limit", "capacity", "total", "maximum")
@@ -78,6 +113,8 @@ def unit(name: str, kind: str, declared: str, values: Sequence[float]) -> str:
         return "unixtime"
     if found == "unixtime" and kind != "gauge":
         return "seconds"
+    if found == "ratio" and values and max(values) > 1:
+        return "none"
     if found:
         return found
     if declared in UNITS:

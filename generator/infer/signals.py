@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from generator.infer.names import FAILED, OUTCOMES, WAITING, most_of
+from generator.infer.names import FAILED, OUTCOMES, asks, holds, most_of, waits
 
 Json = dict[str, Any]
 
@@ -19,34 +19,38 @@ def signals(metrics: Sequence[Mapping[str, Any]]) -> Json:
     requests = [r for r in (_requests(m) for m in by_kind["counter"]) if r]
     if requests:
         found["requests"] = [max(requests, key=lambda one: "failed" in one)]
-    waits = [m for m in by_kind["histogram"] if m["unit"] in ("seconds", "milliseconds") and m.get("buckets")]
-    waits = [m for m in waits if re.search(r"request|duration|latency|response", m["name"])]
-    if waits:
-        first = next((m for m in waits if "request" in m["name"]), waits[0])
+    timed = [m for m in by_kind["histogram"] if m["unit"] in ("seconds", "milliseconds") and m.get("buckets")]
+    timed = [m for m in timed if re.search(r"request|duration|latency|response", m["name"])]
+    if timed:
+        first = next((m for m in timed if "request" in m["name"]), timed[0])
         found["latency"] = [{"metric": first["name"]}]
     gauges = [m["name"] for m in by_kind["gauge"]]
     labels = {m["name"]: {*m.get("labels", ())} for m in by_kind["gauge"]}
-    pairs = [(name, most) for name in gauges if (most := most_of(name, gauges)) and labels[name] == labels[most]]
+    pairs = [
+        (name, most)
+        for name in gauges
+        if holds(name) and (most := most_of(name, gauges)) and labels[name] == labels[most]
+    ]
     if pairs:
         found["pools"] = [
             {"used": a, "max": b, **({"name": _word(a)} if len(pairs) > 1 else {})} for a, b in _once(pairs)
         ]
     tops = {b for _, b in pairs}
-    waiting = [n for n in gauges if {*n.split("_")} & {*WAITING} and n not in tops]
+    waiting = [m["name"] for m in by_kind["gauge"] if waits(m["name"], m["unit"]) and m["name"] not in tops]
     if waiting:
         found["queues"] = [{"depth": n, **({"name": _word(n)} if len(waiting) > 1 else {})} for n in waiting]
     return found
 
 
 def _requests(metric: Mapping[str, Any]) -> Json | None:
-    if "request" not in metric["name"] or metric["unit"] not in ("requests", "none"):
+    if not asks(metric["name"]):
         return None
     labels = metric.get("labels", {})
     for label, pattern in FAILED.items():
         if label in labels:
             return {"metric": metric["name"], "failed": {label: pattern}}
     for label, entry in labels.items():
-        if bad := [value for value in entry.get("values", ()) if value in OUTCOMES]:
+        if bad := [value for value in entry["seen"] if value in OUTCOMES]:
             return {"metric": metric["name"], "failed": {label: "|".join(bad)}}
     return {"metric": metric["name"]}
 

@@ -122,7 +122,17 @@ class Explainer:
                 buckets = whole.of(node.args[1])
                 if not self._any(f"({buckets.text}) > 0", at):
                     return empty(f"nothing was observed in the window: {_names(buckets)}")
-        return self._recorded(whole, at, through)
+        return self._recorded(whole, at, through) or self._said(whole, at)
+
+    def _said(self, whole: Tree, at: float | None) -> Finding | None:
+        """Say which series has no number on its own page, if one has: an exporter that could not find it out."""
+        for node in nodes(whole.node):
+            inner = node.vector_selector if isinstance(node, pp.MatrixSelector) else node
+            if isinstance(inner, pp.VectorSelector):
+                text = whole.of(inner).text
+                if self._any(f"{text} != {text}", at):
+                    return empty(f"the page itself gives NaN: {_names(whole.of(inner))}")
+        return None
 
     def _recorded(self, part: Tree, at: float | None, through: frozenset[str]) -> Finding | None:
         """Say why what a part reads was recorded without a number, if a rule did so."""

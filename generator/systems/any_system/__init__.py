@@ -22,10 +22,13 @@ def declare(system: System) -> Declared:
         return Part(f"{system.name}{stem}", lambda site: make(site, system.name), Path(system.path))
 
     watched = [part("_overview", overview.dashboard)] if system.signals else []
+    listed = [
+        part(metrics.stem("", number), partial(metrics.dashboard, number=number)) for number in metrics.numbers(system)
+    ]
     told = [part("_signals", alerts.signals)] if system.signals else []
     return Declared(
         system.name,
-        (*watched, part("_metrics", metrics.dashboard), part("_telemetry", telemetry.dashboard)),
+        (*watched, *listed, part("_telemetry", telemetry.dashboard)),
         (part("_telemetry", alerts.telemetry), *told),
         (part(".records", alerts.records),),
         f"{system.name}_{'overview' if watched else 'metrics'}",

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from generator.boards.layout import Board, board, row
 from generator.boards.panels import Column, Shown, heat, lines, table
-from generator.catalogue import Kind, Metric
+from generator.catalogue import Kind, Metric, System
 from generator.config.site import Site
 from generator.promql import amount, buckets, count, level, mean, peak, quantile, rate
 from generator.promql.query import Query
@@ -14,36 +14,55 @@ from generator.promql.query import Query
 #: Lines of a graph at most that the values of its labels make.
 LINES = 20
 
+#: Labels that tell more than others.
+TELLING = ("status", "code", "status_code", "state", "result", "outcome", "reason", "type", "mode", "method")
+
 #: Metrics of a row at least; what begins with a word that few begin with stands in the last row.
 FEW = 3
+
+#: Metrics of a board at most: Grafana's API and a ConfigMap take no more than a mebibyte.
+MOST = 150
 
 #: Rows that are open from the start; a board of hundreds of metrics asks for what is looked at.
 OPEN = 2
 
 
-def dashboard(site: Site, system: str) -> Board:
-    """Build the board."""
-    title = site.catalogue.systems[system].title
+def numbers(system: System) -> range:
+    """Return the numbers of the boards that a system's metrics take, from 1."""
+    return range(1, -(-len(_shown(system.metrics)) // MOST) + 1)
+
+
+def stem(system: str, number: int) -> str:
+    """Return the stem of one of these boards."""
+    return f"{system}_metrics" if number == 1 else f"{system}_metrics_{number}"
+
+
+def dashboard(site: Site, system: str, number: int = 1) -> Board:
+    """Build the board with this number."""
+    title, own = site.catalogue.systems[system].title, _shown([*site.system(system)])
     named = [
-        row(name, *(panel for metric in held for panel in panels(site, metric)), collapsed=number >= OPEN)
-        for number, (name, held) in enumerate(grouped([*site.system(system)]))
+        row(name, *(panel for metric in held for panel in panels(site, metric)), collapsed=place >= OPEN)
+        for place, (name, held) in enumerate(grouped(own[(number - 1) * MOST : number * MOST]))
     ]
     return board(
         site,
-        f"{system}_metrics",
-        f"{title} / All metrics",
+        stem(system, number),
+        f"{title} / All metrics" + (f" ({number})" if number > 1 else ""),
         system=system,
         about=f"What does {title} say of itself? For whoever looks for a metric that no other board shows.",
         rows=[one for one in named if one.panels],
     )
 
 
+def _shown(metrics: Sequence[Metric]) -> list[Metric]:
+    return [metric for metric in metrics if not metric.no_board]
+
+
 def grouped(metrics: list[Metric]) -> Iterator[tuple[str, list[Metric]]]:
     """Yield the metrics in groups, by the first word of their names, in the order of the catalogue; small groups last, as one."""
     groups: dict[str, list[Metric]] = {}
     for metric in metrics:
-        if not metric.no_board:
-            groups.setdefault(metric.base.partition("_")[0], []).append(metric)
+        groups.setdefault(metric.base.partition("_")[0], []).append(metric)
     small = [metric for held in groups.values() if len(held) < FEW for metric in held]
     yield from ((name.capitalize(), held) for name, held in groups.items() if len(held) >= FEW)
     if small:
@@ -88,5 +107,5 @@ def closed(metric: Metric) -> tuple[str, ...]:
         if label.values and lines_ * len(label.values) <= LINES:
             lines_ *= len(label.values)
             out.append(label.name)
-    others = (label.name for label in metric.labels.values() if not label.values and not label.many)
-    return tuple(out) or tuple(others)[:1]
+    others = [label.name for label in metric.labels.values() if not label.values and not label.many]
+    return tuple(out) or tuple(sorted(others, key=lambda name: name not in TELLING)[:1])

@@ -23,7 +23,7 @@ def dashboard(site: Site, system: str) -> Board:
         _latency(site, system),
         _saturation(site, system),
         row("Alerts", processes.alerts(site, system)),
-        processes.processes(site, system),
+        *([processes.processes(site, system)] if "process" in known.pages else []),
     ]
     return board(
         site,

@@ -147,7 +147,7 @@ def test_the_reference_is_of_the_version_that_it_is_told(version: str, there: st
 
 def test_pages_of_python_are_there_since_the_new_era(catalogue: Catalogue, configured: Callable[[str], Site]) -> None:
     """A page that is written by hand has no `process_*`; boards of such servers ask for none."""
-    assert catalogue.systems["agent_server"].pages_since == {"process": "0.11.0"}
+    assert catalogue.systems["agent_server"].pages_since == {"process": "0.11.0", "python": "0.11.0"}
     old = configured("systems: {agent_server: {versions: old}}\n").system("process", on="agent_server")
     mixed = configured("systems: {agent_server: {versions: mixed}}\n").system("process", on="agent_server")
 

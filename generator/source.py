@@ -73,7 +73,7 @@ class Document:
 
 
 class _Lazily(Mapping[Place, int]):
-    """Lines of a sound text that are looked for when somebody asks: where nothing is wrong, nobody does."""
+    """Lines of a sound text that are looked for when someone asks: where nothing is wrong, nobody does."""
 
     def __init__(self, path: str, text: str) -> None:
         self._path, self._text = path, text
@@ -236,7 +236,7 @@ class _Reader:
 _NUMBER = re.compile(r"[-+]?(0|[1-9][0-9]*|(0|[1-9][0-9]*)?\.[0-9]*([eE][-+]?[0-9]+)?|\.(inf|Inf|INF))|\.(nan|NaN|NAN)")
 
 
-#: Whoever logs in within an address, and keys whose values nobody else may see.
+#: The login within an address, and keys whose values nobody else may see.
 _LOGIN = re.compile(r"[^/\s'\":]*:[^/\s'\"]*@")
 _SECRET = re.compile("auth|token|password|secret|credential", re.IGNORECASE)
 

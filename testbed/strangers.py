@@ -39,7 +39,7 @@ HOME = ("cluster", "namespace", "deployment")
 
 ELSEWHERE = "another-cluster"
 
-#: What a healthy one counts, without which somebody asks where it is.
+#: What a healthy one counts, without which someone asks where it is.
 COUNTED = {"langsight": 'langsight_health_checks_total{server="mcp",status="up"}'}
 
 #: Value of a series at some seconds since the start of its history.
@@ -88,7 +88,7 @@ APPLICATION: Mapping[str, Shape] = {
     "cgroup_working_set": _is(64e9),
 }
 
-#: Exporters of somebody else's databases and web servers by their role, every one with a problem.
+#: Exporters of someone else's databases and web servers by their role, every one with a problem.
 EXPORTERS: Mapping[str, Mapping[str, Shape]] = {
     "postgres": {
         "up": _is(0),
@@ -214,7 +214,7 @@ def _foreign(home: Mapping[str, str], start: float, offsets: Sequence[float]) ->
 
 
 def _partly(place: Mapping[str, str], offsets: Sequence[float]) -> Iterator[History]:
-    """Deployments of somebody else in one place: one is mostly down, one goes away."""
+    """Deployments of someone else in one place: one is mostly down, one goes away."""
     half = {**place, "job": "checkout", "deployment": "checkout-half", "role": "backend"}
     for number in range(3):
         yield from _made({"up": _is(number == 0)}, {**half, "instance": f"10.9.1.{number}:8000"}, offsets)

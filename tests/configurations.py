@@ -291,7 +291,7 @@ def _put(data: dict[str, Json], path: Path, value: Json) -> None:
 
 @st.composite
 def _slipped(draw: st.DrawFn, text: str) -> str:
-    """A text in which somebody's hand slipped: a line twice, a line less, other indentation, a character too many."""
+    """A text in which someone's hand slipped: a line twice, a line less, other indentation, a character too many."""
     lines = text.splitlines(keepends=True)
     at = draw(st.integers(0, len(lines) - 1))
     change = draw(st.sampled_from(["twice", "less", "in", "tab", "character"]))

@@ -1,4 +1,4 @@
-"""Servers that mean no good to whoever asks them: bytes without an end, without a pause, or without any sense."""
+"""Servers that mean no good to anyone who asks them: bytes without an end, without a pause, or without any sense."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ OK = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n"
 
 
 class Hostile:
-    """A server on a free loopback port that plays a script to whoever connects. A context manager."""
+    """A server on a free loopback port that plays a script to anyone who connects. A context manager."""
 
     def __init__(self, script: Script) -> None:
         self._script = script

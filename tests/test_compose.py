@@ -124,7 +124,7 @@ def test_every_published_port_has_a_variable_and_a_number_of_its_own() -> None:
 
 
 def test_the_page_about_exposure_names_every_service_with_its_port_and_networks() -> None:
-    """Whoever reads it knows all that listens."""
+    """Anyone who reads it knows all that listens."""
     page = (ROOT / "docs" / "exposure.md").read_text(encoding="utf-8")
     rows = {m[1]: (m[2], m[3]) for m in re.finditer(r"^\| `([\w*-]+)` \| ([^|]+) \| ([\w, ]+) \|", page, re.MULTILINE)}
     for name, one in SERVICES.items():
@@ -326,14 +326,14 @@ def test_every_package_of_the_image_is_pinned_with_its_hashes() -> None:
 
 
 def test_a_stand_in_never_hides_a_real_image() -> None:
-    """In somebody's own engine the names mean the real images."""
+    """In someone's own engine the names mean the real images."""
     with pytest.raises(ValueError, match="would hide the real images"):
         stand_ins.make(Engine({}, ours=False), {})
 
 
 @pytest.fixture(scope="module")
 def engine() -> Iterator[Engine]:
-    """The engine that answers, where somebody asked for it; in CI one of our own, with stand-ins."""
+    """The engine that answers, where someone asked for it; in CI one of our own, with stand-ins."""
     if not os.environ.get("CI"):
         if not os.environ.get("AGENTOBS_COMPOSE"):
             pytest.skip("docker-compose.yml is run in CI, and here by `make compose`")

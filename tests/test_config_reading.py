@@ -1,4 +1,4 @@
-"""A bundle.yaml that somebody else wrote: read in bounded time and memory, refused by line, all problems at once."""
+"""A bundle.yaml that someone else wrote: read in bounded time and memory, refused by line, all problems at once."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ def test_what_no_key_may_have_is_refused_at_its_line(configured: Callable[[str],
 
 @pytest.mark.parametrize("under", ["", "thresholds: "])
 def test_twenty_thousand_unknown_keys_end_quickly(configured: Callable[[str], Site], under: str) -> None:
-    """As many are told as somebody reads."""
+    """As many are told as someone reads."""
     keys = ", ".join(f"unknown_key_{n}: 1" for n in range(20_000))
     begin = time.process_time()
 

@@ -109,7 +109,7 @@ def test_one_of_everything_is_valid() -> None:
         pytest.param("Now/panels", [BOARD["panels"][1]], id="panels in an open row"),
         pytest.param("uid", "One_of_everything", id="uid"),
         pytest.param("title", " ", id="empty title"),
-        pytest.param("id", 7, id="id of somebody's Grafana"),
+        pytest.param("id", 7, id="id of someone's Grafana"),
         # Nulls where the neighbours may have one.
         pytest.param("CPU/fieldConfig/defaults/thresholds/steps/1/value", None, id="null step"),
         pytest.param("CPU/fieldConfig/defaults/thresholds/steps/0/value", 0, id="base not null"),

@@ -18,7 +18,7 @@ ENTRY = (
 
 
 def test_everything_that_is_listed_exists() -> None:
-    """A renamed panel or case would stay in the list unseen until somebody runs the matrix."""
+    """A renamed panel or case would stay in the list unseen until someone runs the matrix."""
     known = differences.load()
 
     assert {p for one in known for p in one.panels} <= {(q.board, q.panel) for q in panels.queries()}

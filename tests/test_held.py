@@ -205,7 +205,7 @@ def test_every_record_and_group_has_our_prefix(shipped: dict[str, str]) -> None:
 
 
 def test_a_record_tells_the_window_that_it_looks_back_for(shipped: dict[str, str]) -> None:
-    """Whoever reads `…_1h` reads an hour; a name without a window is of this moment."""
+    """Anyone who reads `…_1h` reads an hour; a name without a window is of this moment."""
     records = [
         rule
         for name, text in shipped.items()

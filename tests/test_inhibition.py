@@ -104,7 +104,7 @@ def told(pairs: Sequence[Pair]) -> list[tuple[dict[str, str], dict[str, str]]]:
 
 
 def silenced(server: Alertmanager) -> dict[str, set[str]]:
-    """Which alerts of each pair somebody else silences, by name."""
+    """Which alerts of each pair someone else silences, by name."""
     out: dict[str, set[str]] = {}
     for alert in server.alerts():
         by = alert["status"]["inhibitedBy"]

@@ -39,7 +39,7 @@ WATCHDOG = "ObservabilityWatchdog"
 
 @contextmanager
 def busy() -> Iterator[tuple[list[AgentServer], list[Future[Counter[Request]]]]]:
-    """Start the servers of the fleet, each with somebody who uses it; the end ends both."""
+    """Start the servers of the fleet, each with someone who uses it; the end ends both."""
     ended = threading.Event()
     with ExitStack() as stack, ThreadPoolExecutor(len(FLEET)) as pool:
         servers = [stack.enter_context(AgentServer(release, SETTINGS)) for release in FLEET]

@@ -25,7 +25,7 @@ def alerts_of(bundle: Bundle) -> Mapping[str, str]:
 
 
 def test_every_system_tells_what_vanishes_under_names_of_one_pattern(site: Site) -> None:
-    """Whoever knows one system's alerts knows all: all down and vanished page, one process and never found are tickets."""
+    """Anyone who knows one system's alerts knows all: all down and vanished page, one process and never found are tickets."""
     found = alerts_of(build(site))
     stems = [s.alerts for name, s in site.catalogue.systems.items() if name in site.config.systems]
 

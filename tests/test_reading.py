@@ -37,6 +37,15 @@ def test_quantiles_of_one_histogram_are_one_sentence(site: Site) -> None:
     )
 
 
+def test_braces_of_a_label_value_are_shown(site: Site) -> None:
+    """Route templates have them, and so have regular expressions."""
+    http = site.system("agent_server")["http_requests_total"]
+
+    assert (rate(http.matching(path="/threads/{id}")) / rate(http)).help == (
+        "Share with path /threads/{id} of HTTP requests answered."
+    )
+
+
 def test_a_subject_is_a_noun_phrase() -> None:
     """Labels, further clauses and the capital go; abbreviations and names keep theirs."""
     assert [subject(t) for t in ("Runs that failed, by kind; a note.", "HTTP requests.", "Redis connections of this process.")] == [

@@ -213,7 +213,7 @@ def test_a_name_of_a_process_has_bounds() -> None:
 
 
 def test_a_deployment_has_room_for_so_many_processes_and_no_more() -> None:
-    """Listeners and descriptors stay within bounds, whoever asks."""
+    """Listeners and descriptors stay within bounds for every client."""
     with split() as running:
         before = len(list(Path("/proc/self/fd").iterdir()))
         where = f"{running.url}/deployment/processes"
@@ -266,7 +266,7 @@ async def ask(app: Any, path: str, *, client: str, headers: dict[str, str], body
 
 @pytest.mark.parametrize("flags", [{}, {"coordinate": "true"}])
 def test_another_machine_neither_switches_nor_joins(tmp_path: Path, flags: dict[str, str]) -> None:
-    """With coordination on, too: whoever joins from there has to know the secret."""
+    """With coordination on, too: anyone who joins from there has to know the secret."""
     import asyncio
 
     file = tmp_path / "secret"
@@ -313,7 +313,7 @@ def test_every_page_of_langsight_wants_the_token() -> None:
 
 @pytest.mark.parametrize("begin", [whole, service("langsight"), service("agentgateway"), service("langsmith")])
 def test_discovery_never_says_what_a_request_called_the_server(begin: Callable[[], Running]) -> None:
-    """Whoever asks by another name does not send Prometheus elsewhere."""
+    """Anyone who asks by another name does not send Prometheus elsewhere."""
     with begin() as running:
         status, body = send(f"{running.url}/targets", "GET", {"Host": "evil.example:80"})
         groups = json.loads(body)

@@ -321,7 +321,7 @@ def test_hundreds_of_streams_leave_room_between_their_events() -> None:
 
 @pytest.mark.long
 def test_a_run_that_was_forgotten_is_followed_no_more() -> None:
-    """Else whoever follows many would fill the memory with what he sent."""
+    """Else anyone who follows many would fill the memory with what it sent."""
     with start(settings.read({"runtime": "inmem", "scenario": "idle"}, {})) as server:
         run = {"assistant_id": "agent", "input": {"act": "sleep", "amount": 3_600, "m": "x" * MEBIBYTE * 2}}
         with requests.post(f"{server.url}/runs/stream", json=run, timeout=10, stream=True) as followed:
@@ -565,7 +565,7 @@ def test_an_answer_is_sent_in_parts_and_the_slowest_goes_when_they_are_too_many(
 
 
 def test_nothing_more_is_made_of_an_answer_whose_client_has_gone() -> None:
-    """A page of megabytes is hundreds of parts: to send them to nobody takes as long as to send them to somebody."""
+    """A page of megabytes is hundreds of parts: to send them to nobody takes as long as to send them to someone."""
     sent: list[Any] = []
 
     async def app(_: Any, __: Any, send: Any) -> None:

@@ -97,7 +97,7 @@ def counted(url: str) -> Counter[tuple[str, str, str]]:
 def ended(process: Child) -> int:
     """Send SIGTERM; return the exit code."""
     os.kill(process.pid, signal.SIGTERM)
-    # The child of this process: its exit status stays until somebody asks.
+    # The child of this process: its exit status stays until someone asks.
     return os.waitstatus_to_exitcode(os.waitpid(process.pid, 0)[1])
 
 
@@ -332,7 +332,7 @@ def test_a_scenario_that_has_no_such_process_is_refused_and_the_old_one_goes_on(
 
 
 def test_start_times_are_told_by_the_wall_whatever_the_time_scale() -> None:
-    """Whoever subtracts them from the time gets an age, never one in the future."""
+    """Anyone who subtracts them from the time gets an age, never one in the future."""
     with serve(scenario="calm", time_scale="600") as running:
         wait_until(
             lambda: requests.get(f"{running.url}/scenario", timeout=5).json()["elapsed_seconds"] > 600,
@@ -383,7 +383,7 @@ def test_processes_that_join_share_one_queue(tmp_path: Path) -> None:
         assert sum(waits) == 4
         assert table(one)["workers"] == {"max": 2, "active": 2, "available": 0}
 
-        # A process that dies leaves its runs running until somebody notices that their heartbeat is old.
+        # A process that dies leaves its runs running until someone notices that their heartbeat is old.
         child.kill()
         assert not answers(two)
         assert table(api)["queue"]["n_running"] == 4

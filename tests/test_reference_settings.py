@@ -166,7 +166,7 @@ def test_what_is_given_survives_as_text() -> None:
 
 
 def test_what_is_said_wins_over_the_scenario_and_the_scenario_over_the_default() -> None:
-    """A scenario may change a setting, but not one that somebody gave."""
+    """A scenario may change a setting, but not one that someone gave."""
     dev = live.agent_server(read(scenario="b16"))
     assert dev.nodes[0].process.settings.deployment_type.startswith("dev")
     given = live.agent_server(read({"LSD_DEPLOYMENT_TYPE": "prod"}, scenario="b16"))

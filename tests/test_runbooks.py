@@ -85,7 +85,7 @@ def test_a_page_is_titled_by_its_alert(page: Path) -> None:
 
 @every_page
 def test_a_page_has_every_part_in_order(page: Path) -> None:
-    """Whoever is paged finds the same six parts on each page."""
+    """Anyone who is paged finds the same six parts on each page."""
     assert [heading for heading, _ in parts(page)] == HEADINGS
 
 

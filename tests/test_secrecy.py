@@ -61,7 +61,7 @@ def parts(text: str) -> Iterator[str]:
 
 
 def shows(shown: str, secret: str) -> list[str]:
-    """Parts of a secret that a text still shows, also to somebody who reads its escapes."""
+    """Parts of a secret that a text still shows, also to someone who reads its escapes."""
     found = []
     readings = [shown, urllib.parse.unquote(shown), urllib.parse.unquote_plus(shown), html.unescape(shown)]
     readings += [json.loads(f'"{text}"') for text in readings if _is_json(text)]
@@ -82,7 +82,7 @@ def _is_json(text: str) -> bool:
 @pytest.mark.parametrize("form", FORMS)
 @pytest.mark.parametrize("secret", SECRETS, ids=["signs", "quotes", "long", "letters"])
 def test_no_part_of_a_secret_is_shown_in_any_form(secret: str, form: str) -> None:
-    """Neither itself nor what somebody who decodes it would read; what stands around it stays."""
+    """Neither itself nor what someone who decodes it would read; what stands around it stays."""
     echoed = FORMS[form](secret)
 
     shown = hide(f"401: you sent [{echoed}] to us", (secret,))

@@ -38,7 +38,7 @@ SECONDS = 3 * 3600
 
 
 def unheld(rule: Rule) -> Rule:
-    """The rule as somebody writes it who has Prometheus for himself."""
+    """The rule as someone writes it who has Prometheus for himself."""
     return replace(rule, expr=HOLD.sub("", rule.expr).replace(", }", "}"))
 
 
@@ -72,7 +72,7 @@ def candidates() -> list[str]:
 
 @pytest.mark.real
 def test_a_rule_that_is_not_held_fires_on_strangers(server: Prometheus) -> None:
-    """Whoever takes the matcher of the system away is told by the cases."""
+    """Anyone who takes the matcher of the system away is told by the cases."""
     wanted = candidates()
     assert set().union(*(read_by(rules(), alert) for alert in wanted)) >= ANYBODYS
 

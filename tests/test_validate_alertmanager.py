@@ -1,4 +1,4 @@
-"""`agentobs validate --alertmanager` on real Alertmanagers: the generated configuration, and what somebody made of it."""
+"""`agentobs validate --alertmanager` on real Alertmanagers: the generated configuration, and what someone made of it."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ def test_routes_that_are_lost_changed_or_in_another_order(live: Installation) ->
 
 
 def test_inhibitions_and_receivers_that_are_lost_or_changed(live: Installation) -> None:
-    """A receiver may tell whom it likes, but somebody."""
+    """A receiver may tell whom it likes, but someone."""
     config = generated(live)
     lost, changed, *_ = config["inhibit_rules"]
     config["inhibit_rules"].remove(lost)

@@ -51,7 +51,7 @@ def test_a_grafana_that_is_well(live: Installation) -> None:
 
 @pytest.mark.real
 def test_boards_that_are_lost_edited_twice_there_or_imported(live: Installation) -> None:
-    """Each by its uid: what Grafana refused or somebody changed."""
+    """Each by its uid: what Grafana refused or someone changed."""
     with grafana(live) as (fake, context):
         fake.boards.pop("agent-server-fleet")
         panels = [p for top in fake.boards["agent-server-http"]["panels"] for p in (top, *top.get("panels", ()))]

@@ -141,7 +141,7 @@ def test_a_system_without_any_target_is_told_once_and_explains_the_rest(live: In
 
 
 def test_rules_that_are_edited_lost_added_or_relabelled(live: Installation) -> None:
-    """Whatever somebody changed by hand is named, rule by rule."""
+    """Whatever someone changed by hand is named, rule by rule."""
     rules = live.rules()
     pools = yaml.safe_load(rules["agent_server_capacity.rules.yaml"])
     names = [rule["alert"] for rule in pools["groups"][0]["rules"]]
@@ -204,7 +204,7 @@ def test_a_rule_that_fails_is_told_with_the_servers_own_words(live: Installation
 
 
 def test_a_group_that_is_late_or_was_never_evaluated(live: Installation) -> None:
-    """By the clock of whoever asks: two intervals later nothing was evaluated in time."""
+    """By the clock of anyone who asks: two intervals later nothing was evaluated in time."""
     with live.context() as context:
         late = judged(replace(context, now=context.now + 1000), "rules")
         slow = judged(context, "rules")

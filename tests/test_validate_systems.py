@@ -46,7 +46,7 @@ def expecting(live: Installation, path: Path, systems: Any, *names: str) -> Iter
 def test_a_system_that_is_not_there_is_one_verdict(
     live: Installation, tmp_path: Path, systems: Any, names: tuple[str, ...], state: State
 ) -> None:
-    """A warning where only the defaults enable it, wrong where somebody does; and nothing else of it is judged."""
+    """A warning where only the defaults enable it, wrong where someone does; and nothing else of it is judged."""
     families = ("targets", "metrics", "variables", "panels", "annotations", "records")
 
     def judge() -> dict[str, dict[str, Verdict]]:
@@ -84,7 +84,7 @@ def test_only_the_chosen_systems_are_judged_but_all_rules_are_loaded(live: Insta
 
 @pytest.mark.real
 def test_rules_of_another_system_that_are_lost_are_wrong(live: Installation, tmp_path: Path) -> None:
-    """Whoever judges one system still learns that a file is not loaded."""
+    """Anyone who judges one system still learns that a file is not loaded."""
     with expecting(live, tmp_path / "bundle.yaml", {}, "agent_server") as context:
         found = troubles(judged(context, "rules"))
 

@@ -75,7 +75,7 @@ def test_the_newest_come_first_and_the_oldest_are_forgotten(port: int) -> None:
     ids=["empty", "broken", "list", "text", "deep", "large"],
 )
 def test_what_is_no_notification_is_refused_and_not_kept(port: int, said: list[str], body: object, status: int) -> None:
-    """Whoever sends it is told; nothing else happens."""
+    """Anyone who sends it is told; nothing else happens."""
     assert post(port, body) == status
     assert (shown(port), said) == ([], [])
 

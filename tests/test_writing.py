@@ -275,7 +275,7 @@ def test_an_output_folder_that_is_none_is_told(tmp_path: Path) -> None:
 
 
 def test_a_link_that_looks_like_a_leftover_leads_nowhere(tmp_path: Path) -> None:
-    """Somebody puts links with the names of an exchange there: they are taken away, and what they lead to is not touched."""
+    """Someone puts links with the names of an exchange there: they are taken away, and what they lead to is not touched."""
     out = tmp_path / "out"
     begun(out, OLD)
     (tmp_path / "secret").write_text("secret", encoding="utf-8")
@@ -290,7 +290,7 @@ def test_a_link_that_looks_like_a_leftover_leads_nowhere(tmp_path: Path) -> None
 
 
 def test_what_only_its_owner_may_read_stays_so(tmp_path: Path) -> None:
-    """Whoever narrowed a file's permissions finds them narrow; a new file is for Prometheus and Grafana to read."""
+    """Anyone who narrowed a file's permissions finds them narrow; a new file is for Prometheus and Grafana to read."""
     out = tmp_path / "out"
     begun(out, OLD)
     (out / "alerts" / "a.rules.yaml").chmod(0o600)

@@ -1,7 +1,7 @@
 """Write the two locks: what the image installs, with the hashes of its wheels, and what the development environment installs.
 
 pip itself resolves, once per machine architecture or version of Python, as if it ran there. Only wheels count, so nothing
-is compiled. Run it (`make lock`) to take newer versions; the diff is the review. Whoever installs the package from an
+is compiled. Run it (`make lock`) to take newer versions; the diff is the review. Anyone who installs the package from an
 index is bound by neither.
 """
 

@@ -205,7 +205,7 @@ def every(made: Panel, interval: str) -> Panel:
     """Return the panel, with no query of a shorter step than `interval`, the time between two scrapes.
 
     Of a query it is what `$__rate_interval` follows from, before any setting of the data source; of the panel it is the
-    least `$__interval`, likewise.
+    least `$__interval`, too.
     Source: `calculateRateInterval` of Grafana's Prometheus data source.
     """
     if not made.targets:

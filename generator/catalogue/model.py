@@ -46,7 +46,7 @@ class Label:
         since, until: First version that has it, first one that no longer does; empty when unbounded.
         values_since: First version of values that not all versions have.
         missing: Why no server of the site has it; empty when one may. Set by the site.
-        missing_values: Likewise by value.
+        missing_values: The same by value.
 
     """
 
@@ -137,7 +137,7 @@ class Metric:
         matchers: Which part of it is meant.
         held: Which targets are ours: every selector of it carries these. Set by `generator.config.site`.
         missing: Why the configuration leaves it out; empty when it is there. Set by `generator.config.site`.
-        before: The same measurement on servers of the era before, where the configuration has some. Likewise.
+        before: The same measurement on servers of the era before, where the configuration has some; the same holds for it.
 
     """
 

@@ -87,7 +87,7 @@ def _by_service(site: Site, system: System, own: SystemConfig, role: str) -> Jso
 def _chart_s(system: System, kubernetes: Kubernetes, service: str) -> str:
     """Return what Services of a chart are called; name of the chart and release follow, as its labels have them.
 
-    With a known fullname the name is proof, and a Service that somebody made by hand has no label; a release that is
+    With a known fullname the name is proof, and a Service that someone made by hand has no label; a release that is
     another one's is not ours. Without a fullname only the chart's label tells its Services from others of such a name.
     """
     whole = fullname(system, kubernetes)

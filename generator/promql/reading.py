@@ -73,6 +73,7 @@ class Reading:
         """Return the share that this has of `whole`: "share with status 5xx" where both are of one metric."""
         if self.subject == whole.subject and self.part:
             own = "; ".join(p for p in self.part.split("; ") if p not in whole.part.split("; "))
+            own = own.replace("{", "{{").replace("}", "}}")
             return replace(whole, measure=f"Share with {own} of {{}}", by=self.by)
         if self.subject in whole.what:
             return replace(self, measure="Share of {}", tail=f"The whole: {whole.what}.")

@@ -21,14 +21,14 @@ from generator.promql.query import Query
 from generator.rules.rule import CRASHING, Alert, Because, Record, Severity, record
 from generator.units import seconds
 
-#: For how long a deployment that is gone is told of: a page repeats all day, and somebody has seen it by then. A removal on
+#: For how long a deployment that is gone is told of: a page repeats all day, and someone has seen it by then. A removal on
 #: purpose is over as soon.
 TOLD = "1d"
 
 #: For how long a deployment that may scale to zero explains that nothing of its system is found: longer than a weekend.
 IDLE = "7d"
 
-#: What was there for less was a mistake of somebody who sets up discovery.
+#: What was there for less was a mistake of someone who sets up discovery.
 ESTABLISHED = "10m"
 
 

@@ -17,10 +17,10 @@ Severity = Literal["critical", "warning", "info"]
 #: Most severe first.
 SEVERITIES: tuple[Severity, ...] = ("critical", "warning", "info")
 
-#: What every recorded series of ours begins with, so that none is taken for one that somebody else records.
+#: What every recorded series of ours begins with, so that none is taken for one that someone else records.
 RECORD_PREFIX = "agentobs_"
 
-#: Likewise every rule group: what Prometheus says of its groups carries their names.
+#: And every rule group: what Prometheus says of its groups carries their names.
 GROUP_PREFIX = "agentobs."
 
 

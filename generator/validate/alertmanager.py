@@ -142,7 +142,7 @@ def _inhibitions(wanted: Sequence[Mapping[str, Any]], loaded: Sequence[Answer]) 
 
 
 def _receivers(wanted: Sequence[Mapping[str, Any]], loaded: Sequence[Answer]) -> Iterator[Verdict]:
-    """Receivers may tell whom they like, but each must tell somebody."""
+    """Receivers may tell whom they like, but each must tell someone."""
     for receiver in wanted:
         name = receiver["name"]
         match = next((r for r in loaded if r.get("name").word() == name), None)

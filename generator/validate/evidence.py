@@ -22,7 +22,7 @@ CERTAIN = frozenset({"start", "first_tick"})
 #: What was there in one of so many scrapes is there.
 SCRAPES = 4
 
-#: Seconds between two ticks of a server: STATS_INTERVAL_SECS unless somebody changes it.
+#: Seconds between two ticks of a server: STATS_INTERVAL_SECS unless someone changes it.
 TICK_SECONDS = 60.0
 
 

@@ -16,7 +16,7 @@ from generator.validate.verdict import Finding, wrong
 #: What a histogram or a summary, a counter and an info put behind their family's name.
 _SUFFIXES = ("bucket", "sum", "count", "total", "created", "info")
 
-#: What is put before a suffix by whoever adds units to names.
+#: What is put before a suffix by anyone who adds units to names.
 #: Source: the OpenTelemetry Collector, `pkg/translator/prometheus`, unit words of the specification.
 _UNITS = frozenset(
     {
@@ -95,7 +95,7 @@ class Forms:
         return [n for n, stem in stems.items() if stem.endswith(f"_{wanted}") or (told and stem.endswith(f"_{bare}"))]
 
 
-#: Of somebody who did not look.
+#: Of a server that was not looked at.
 NO_FORMS = Forms({}, frozenset())
 
 
@@ -114,7 +114,7 @@ def _stem(name: str) -> str:
 
 
 def _difference(metric: Metric, other: str) -> str:
-    """Say what somebody changed in a name."""
+    """Say what someone changed in a name."""
     ours, theirs = _words(metric.full_name), _words(other)
     changes = []
     unit, strange = _unit(ours), _unit(theirs)

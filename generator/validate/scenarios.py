@@ -244,7 +244,7 @@ class Stage:
             self._webhook.wait(LOOK_SECONDS)
 
     def _known(self, alert: str, before: float) -> bool:
-        """Say whether somebody was told that an alert fires."""
+        """Say whether someone was told that an alert fires."""
         return any(d.name == alert and d.firing and d.arrived < before for d in self._webhook.since(0))
 
 

@@ -1,4 +1,4 @@
-"""Taking secrets out of texts, however somebody has written them: cut, folded, escaped, encoded, in other letters."""
+"""Taking secrets out of texts, however someone has written them: cut, folded, escaped, encoded, in other letters."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ _ESCAPED = re.compile(
 )
 _LINES = {"n": "\n", "r": "\r", "t": "\t", "f": "\f", "b": "\b"}
 
-#: Whoever logs in within an address: `https://user:password@host`.
+#: The login within an address: `https://user:password@host`.
 _USER = re.compile(r"(?<=://)[^/\s@]*@")
 
 #: base64 for addresses has other characters.
@@ -89,7 +89,7 @@ def _bare(text: str) -> str:
 
 
 def _left_out(c: str) -> bool:
-    """Say whether a character may have been put in, or taken out, by whoever folded or escaped a text."""
+    """Say whether a character may have been put in, or taken out, where a text was folded or escaped."""
     return c.isspace() or c in "+\\" or not c.isprintable()
 
 

@@ -1,4 +1,4 @@
-"""Which systems are judged: names that somebody gave, checked against the configuration."""
+"""Which systems are judged: names that someone gave, checked against the configuration."""
 
 from __future__ import annotations
 

@@ -288,7 +288,7 @@ def _addresses(target: Target) -> Iterator[str]:
 
 
 def _by_up(context: Context) -> Iterator[Verdict]:
-    """Judge by the series `up`, where the backend does not list its targets: who is scraped is somebody else's business."""
+    """Judge by the series `up`, where the backend does not list its targets: who is scraped is another's business."""
     yield empty(f"{context.prometheus.probe.name} does not list its targets; judged by the series up").of(
         "targets", "/api/v1/targets"
     )

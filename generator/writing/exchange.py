@@ -26,7 +26,7 @@ class Exchange:
     """One set of files below a folder.
 
     Attributes:
-        state: What is true of the folder now, in words, for whoever was interrupted.
+        state: What is true of the folder now, in words, for anyone who was interrupted.
 
     """
 

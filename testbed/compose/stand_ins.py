@@ -48,7 +48,7 @@ def make(engine: Engine, images: dict[str, str]) -> None:
 
     """
     if not engine.ours:
-        message = "stand-ins would hide the real images of somebody's engine"
+        message = "stand-ins would hide the real images of someone's engine"
         raise ValueError(message)
     base = python_tag()
     engine.docker("import", "--change", 'CMD ["python"]', _base_archive(), base)

@@ -110,7 +110,7 @@ class Server(ABC):
         """Return the exporter's command and what its environment has beside ours."""
 
     def answers(self) -> bool:
-        """Whether somebody listens where the server must."""
+        """Whether someone listens where the server must."""
         if not self._server_alive():
             raise StartError(f"{self.role} ended while starting")
         with socket.socket() as probe:
@@ -250,7 +250,7 @@ class Postgres(Server):
 
     @property
     def _as(self) -> tuple[str, ...]:
-        """What runs a command as somebody whom PostgreSQL accepts."""
+        """What runs a command as someone whom PostgreSQL accepts."""
         return ("setpriv", "--reuid=postgres", "--regid=postgres", "--clear-groups") if os.geteuid() == 0 else ()
 
     def exporting(self) -> tuple[Sequence[str | Path], dict[str, str]]:

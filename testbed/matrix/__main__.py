@@ -1,6 +1,6 @@
 """`python -m testbed.matrix`: what differs on the newest VictoriaMetrics now, and under which reason it is listed.
 
-For whoever keeps `differences.yaml`; takes some minutes.
+For the maintainer of `differences.yaml`; takes some minutes.
 """
 
 from __future__ import annotations

@@ -36,7 +36,7 @@ FILES: dict[Program, str] = {"alertmanager": "prometheus-alertmanager"}
 
 
 class Batch(NamedTuple):
-    """Packages that are fetched together, because whoever wants one soon wants the other.
+    """Packages that are fetched together, because who wants one soon wants the other.
 
     Attributes:
         packages: Debian packages.

@@ -23,7 +23,7 @@ class Child:
     """A running process with a group of its own and its output in a file.
 
     It ends with `kill()`, or with the process that started it. Ctrl-C in the terminal does not
-    reach it: whoever started it closes it.
+    reach it: anyone who started it closes it.
     """
 
     def __init__(

@@ -1,4 +1,4 @@
-"""`python -m testbed.stack`: the whole stack on this machine, without Docker, validated; or left running for somebody to look at."""
+"""`python -m testbed.stack`: the whole stack on this machine, without Docker, validated; or left running for someone to look at."""
 
 from __future__ import annotations
 
@@ -190,7 +190,7 @@ def _validate(names: Sequence[str], scale: float, page: Path | None) -> tuple[in
                 stack.look()
                 time.sleep(LOOK_SECONDS)
         if child.returncode:
-            stack.look()  # a server that ended explains it better than whoever asked it
+            stack.look()  # a server that ended explains it better than the command that asked it
         if page and report.exists():
             page.write_text(markdown(json.loads(report.read_text(encoding="utf-8")), _titles()), encoding="utf-8")
         return child.returncode, monitoring.late() if child.returncode else 0

@@ -18,7 +18,7 @@ from generator.catalogue import Endpoint, load
 from reference_server.agent_server import AGENT_SERVER
 from testbed.stack.reference import SHOWN, Reference
 
-#: What LangSight wants from whoever scrapes it.
+#: What LangSight wants from anyone who scrapes it.
 TOKEN = "a token of the stack's own"  # noqa: S105 - it guards nothing
 
 
@@ -99,7 +99,7 @@ def players(processes: Iterable[Process]) -> Mapping[str, Process]:
 
 @cache
 def endpoint_of(system: str) -> Endpoint:
-    """Return what the catalogue has about the pages of a system; whoever follows processes asks at every look."""
+    """Return what the catalogue has about the pages of a system; anyone who follows processes asks at every look."""
     return load().systems[system].endpoint
 
 

@@ -753,7 +753,7 @@ export interface Board {
   /** @TJS-type integer @minimum 0 @maximum 11 */
   fiscalYearStartMonth?: number;
   graphTooltip?: raw.DashboardCursorSync;
-  /** Grafana gives it; a number would be that of somebody else's installation. */
+  /** Grafana gives it; a number would be that of someone else's installation. */
   id?: null;
   links?: (DashboardsLink | UrlLink)[];
   liveNow?: boolean;

@@ -46,7 +46,8 @@ def _signals(site: Site, system: str) -> Iterator[Alert]:
     yield from (_long(site, system, one) for one in found.queues if one.many)
 
 
-def _called(site: Site, system: str, signal: Requests | Latency | Pool | Queue, state: str) -> str:
+def alert_name(site: Site, system: str, signal: Requests | Latency | Pool | Queue, state: str) -> str:
+    """Return the name of the alert on a golden signal."""
     middle = "".join(word.capitalize() for word in signal.name.split("_"))
     return f"{site.catalogue.systems[system].alerts}{middle}{state}"
 
@@ -62,7 +63,7 @@ def _errors(site: Site, system: str, signal: Requests) -> Alert:
         site.limit(limit_name(system, signal, "error_floor"))
     )
     return Alert(
-        name=_called(site, system, signal, "ErrorRatioHigh"),
+        name=alert_name(site, system, signal, "ErrorRatioHigh"),
         query=ratio.both(floor),
         over="10m",
         hold="5m",
@@ -82,7 +83,7 @@ def _slow(site: Site, system: str, signal: Latency) -> Alert:
     slow = share_above(metric, edge.value, by=by).above(site.limit(limit_name(system, signal, "slow_ratio")))
     enough = observed(metric, by=by, unit="requests").at_least(site.limit(limit_name(system, signal, "slow_floor")))
     return Alert(
-        name=_called(site, system, signal, "LatencyHigh"),
+        name=alert_name(site, system, signal, "LatencyHigh"),
         query=slow.both(enough),
         over="10m",
         hold="10m",
@@ -99,7 +100,7 @@ def _slow(site: Site, system: str, signal: Latency) -> Alert:
 def _full(site: Site, system: str, pool: Pool) -> Alert:
     by = (*site.identity, *s.apart(site, system, pool.used))
     return Alert(
-        name=_called(site, system, pool, "PoolNearlyFull"),
+        name=alert_name(site, system, pool, "PoolNearlyFull"),
         query=s.used(site, system, pool, by).above(site.limit(limit_name(system, pool, "pool_used"))),
         hold="10m",
         keep=SAMPLED,
@@ -115,7 +116,7 @@ def _full(site: Site, system: str, pool: Pool) -> Alert:
 def _long(site: Site, system: str, queue: Queue) -> Alert:
     by = site.identity
     return Alert(
-        name=_called(site, system, queue, "QueueLong"),
+        name=alert_name(site, system, queue, "QueueLong"),
         query=s.waiting(site, system, queue, by).above(site.limit(limit_name(system, queue, "queue_depth"))),
         hold="10m",
         keep=SAMPLED,

@@ -49,7 +49,7 @@ def dashboard(site: Site, system: str, number: int = 1) -> Board:
         stem(system, number),
         f"{title} / All metrics" + (f" ({number})" if number > 1 else ""),
         system=system,
-        about=f"What does {title} say of itself? For whoever looks for a metric that no other board shows.",
+        about=f"What does {title} say of itself? For readers who look for a metric that no other board shows.",
         rows=[one for one in named if one.panels],
     )
 

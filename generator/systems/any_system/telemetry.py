@@ -16,7 +16,7 @@ def dashboard(site: Site, system: str) -> Board:
         f"{system}_telemetry",
         f"{known.title} / Telemetry health",
         system=system,
-        about=f"Is every process of {known.title} scraped, and at what cost? For whoever sees an empty panel.",
+        about=f"Is every process of {known.title} scraped, and at what cost? For readers who see an empty panel.",
         rows=[
             row("Scraping", *processes.scraped(site, system), processes.over_time(site, system)),
             *([row("Processes", *processes.living(site, system))] if own else []),

@@ -11,7 +11,7 @@ It runs inside the server's own virtual environment and is copied into a throw-a
 - `stream`: `amount` steps, each a chunk of the stream;
 - `custom`: `amount` events of the agent's own making;
 - `chat`: a model that answers word by word;
-- `ask`: stops and waits for somebody's answer.
+- `ask`: stops and waits for someone's answer.
 """
 
 import asyncio

@@ -1,4 +1,4 @@
-"""Capacity of the Agent Server: job slots, connection pools, slow runs. Tell somebody before the queue does."""
+"""Capacity of the Agent Server: job slots, connection pools, slow runs. They fire before the queue grows."""
 
 from __future__ import annotations
 

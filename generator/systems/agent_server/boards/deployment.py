@@ -1,6 +1,6 @@
 """One Agent Server deployment: is it well, and where does a run spend its time?
 
-For whoever owns the deployment, or came from the fleet. Top to bottom: the golden signals, then the anatomy of a run
+For the owner of the deployment, and for the on-call who came from the fleet. Top to bottom: the golden signals, then the anatomy of a run
 (waiting, executing, publishing), then its processes.
 """
 

@@ -1,6 +1,6 @@
 """Agent Server fleet: is any deployment in trouble, and which one?
 
-For whoever is on call for all of them. Draws recorded series alone, and tables read gauges of which each process has one
+For the on-call for all of them. Draws recorded series alone, and tables read gauges of which each process has one
 series, so it stays fast with a thousand servers.
 """
 

@@ -1,6 +1,6 @@
 """Agent Server HTTP API: which route fails, which is slow, and since when?
 
-For whoever answers an availability or latency alert. Failed runs are not HTTP errors: a run that fails answers 200.
+For the on-call who answers an availability or latency alert. Failed runs are not HTTP errors: a run that fails answers 200.
 """
 
 from __future__ import annotations

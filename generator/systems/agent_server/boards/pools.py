@@ -1,6 +1,6 @@
 """Agent Server pools: are there connections left to Postgres and Redis, and which process uses them up?
 
-For whoever answers a pool alert. In use is size less idle for Postgres, but size itself for Redis: the server's own
+For the on-call who answers a pool alert. In use is size less idle for Postgres, but size itself for Redis: the server's own
 terms differ. All figures are per process and refresh once a minute.
 """
 

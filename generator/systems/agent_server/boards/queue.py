@@ -1,6 +1,6 @@
 """Agent Server queue and workers: do runs wait, for how long, and are there free job slots?
 
-For whoever answers a saturation or a stalled-queue alert. Queue depth is one number for the whole deployment; slots are
+For the on-call who answers a saturation or a stalled-queue alert. Queue depth is one number for the whole deployment; slots are
 per process. Both refresh once a minute, so a shorter burst may not show.
 """
 

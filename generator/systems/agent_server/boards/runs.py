@@ -1,6 +1,6 @@
 """Agent Server runs: do they succeed, how do they fail, and how long do they take?
 
-For whoever answers a run-failure alert, and for the teams whose agents run here. Top to bottom: outcomes, kinds of
+For the on-call who answers a run-failure alert, and for the teams whose agents run here. Top to bottom: outcomes, kinds of
 failure, durations, then the rare events that each deserve a look.
 """
 

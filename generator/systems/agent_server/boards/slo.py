@@ -1,6 +1,6 @@
 """Agent Server objectives: how much error budget is left, and how fast does it burn?
 
-For whoever decides between features and reliability, and for the on-call who wants to know what an alert costs. Reads
+For those who decide between features and reliability, and for the on-call who wants to know what an alert costs. Reads
 recorded series only.
 """
 

@@ -1,6 +1,6 @@
 """Agent Server streaming: do clients get every event, in time, and can they resume?
 
-For whoever answers a streaming alert. Lost events are invisible elsewhere: such a run counts as a success. Evictions from
+For the on-call who answers a streaming alert. Lost events are invisible elsewhere: such a run counts as a success. Evictions from
 the replay buffer are no loss in themselves; they matter when a client wants to resume.
 """
 

@@ -1,6 +1,6 @@
 """Agent Server telemetry: is everything scraped, which roles and versions answer, which switches are off?
 
-For whoever sees an empty panel and wants to know why, and for whoever pays for the series. Off, broken and zero look
+For readers who see an empty panel and want to know why, and for those who pay for the series. Off, broken and zero look
 different here.
 """
 

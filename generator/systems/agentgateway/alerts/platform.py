@@ -54,7 +54,7 @@ def _guardrails(site: Site) -> list[Alert]:
             severity="warning",
             summary=f"{name}: guardrails failed and let traffic pass unchecked ({{{{ $labels.phase }}}}).",
             description="The check itself did not work, and the policy says to fail open: a prompt or an answer passed that nobody looked at. Rejected and masked ones are the guardrail at work and do not count.",
-            action="look at the guardrail's endpoint and its time-out; tell whoever owns the policy what passed.",
+            action="look at the guardrail's endpoint and its time-out; tell the owner of the policy what passed.",
             board="agentgateway_guardrails",
             explained_by=(Because(("AgentgatewayGuardrailDown",), agree=("phase",)),),
         ),

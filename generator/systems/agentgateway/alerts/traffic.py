@@ -1,6 +1,6 @@
 """Traffic through agentgateway: errors, backends that are gone, slow answers, refused logins.
 
-Language models and MCP have alerts of their own, because their failures are somebody else's, and their answers last as
+Language models and MCP have alerts of their own, because their failures are someone else's, and their answers last as
 long as they want.
 """
 

@@ -1,6 +1,6 @@
-"""agentgateway connections and TLS: do clients get through, and is somebody opening far too many?
+"""agentgateway connections and TLS: do clients get through, and does a client open far too many?
 
-For whoever answers a connection alert. There is no gauge of open connections in the code: new ones a second are what is
+For the on-call who answers a connection alert. There is no gauge of open connections in the code: new ones a second are what is
 known.
 """
 

@@ -1,6 +1,6 @@
 """agentgateway control plane and process: is the configuration current, which build runs, is there memory and time left?
 
-For whoever changed something and wonders whether it arrived, and for whoever sizes the pods.
+For an operator who changed something and wonders whether it arrived, and for those who size the pods.
 """
 
 from __future__ import annotations

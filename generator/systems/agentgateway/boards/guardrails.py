@@ -1,6 +1,6 @@
 """agentgateway guardrails and logins: what is let through, masked, rejected, or passed unchecked; who is refused?
 
-For whoever answers for what agents may say and reach. Checks carry no gateway or route: only the phase and what followed.
+For those who answer for what agents may say and reach. Checks carry no gateway or route: only the phase and what followed.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """agentgateway latency: is a slow answer the backend's, a policy's, or the gateway's own?
 
-For whoever answers a latency alert. From outside in: the whole request, the gateway's share of it, the calls that it made.
+For the on-call who answers a latency alert. From outside in: the whole request, the gateway's share of it, the calls that it made.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """agentgateway and language models: does a provider fail, is a model slow, who uses the tokens, what do they cost?
 
-For whoever answers an alert about models, and for whoever pays. By provider (`gen_ai_system`) first, then by model.
+For the on-call who answers an alert about models, and for those who pay. By provider (`gen_ai_system`) first, then by model.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """agentgateway and MCP: which servers and tools do agents use, and do their messages fail?
 
-For whoever answers an MCP alert. The gateway counts MCP requests without their outcome; failures are those of the HTTP
+For the on-call who answers an MCP alert. The gateway counts MCP requests without their outcome; failures are those of the HTTP
 messages that carry them.
 """
 

@@ -1,6 +1,6 @@
 """agentgateway overview: is any gateway in trouble, and what passes through it?
 
-For whoever is on call for all of them, or came from an alert. Reads recorded series, so it stays fast over many gateways.
+For the on-call for all of them, or came from an alert. Reads recorded series, so it stays fast over many gateways.
 """
 
 from __future__ import annotations

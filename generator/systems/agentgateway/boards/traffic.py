@@ -1,6 +1,6 @@
 """agentgateway traffic and errors: which gateway, route or backend fails, and for which reason?
 
-For whoever answers an alert about failures. First by gateway, then by route and backend, of which only the greatest are
+For the on-call who answers an alert about failures. First by gateway, then by route and backend, of which only the greatest are
 drawn: their labels multiply.
 """
 

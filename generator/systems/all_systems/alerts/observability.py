@@ -1,4 +1,4 @@
-"""The monitoring itself: that rules are evaluated, and that what they say can reach somebody.
+"""The monitoring itself: that rules are evaluated, and that what they say can be delivered.
 
 Others use the same servers. A Prometheus or vmalert is ours when it evaluates one of our rule groups, and an Alertmanager when
 the configuration says so.
@@ -111,7 +111,7 @@ def alerts(site: Site) -> list[Alert]:
             hold="5m",
             severity="warning",
             summary="Alertmanager at {{ $labels.instance }} cannot notify by {{ $labels.integration }}.",
-            description="A notification was given up after all its attempts: somebody was not told of an alert.",
+            description="A notification was given up after all its attempts: an alert was not delivered.",
             action="read the log of Alertmanager: a secret that expired, an address that is gone, or a receiver that is down.",
             board="overview",
             labels=ABOUT,

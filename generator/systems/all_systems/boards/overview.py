@@ -1,6 +1,6 @@
 """All systems at once: is each of them well, and where to look next?
 
-For whoever is on call and does not know yet which system it is. One row per system that is enabled: its targets, its
+For the on-call and does not know yet which system it is. One row per system that is enabled: its targets, its
 firing alerts, the golden signals of its deployments, and the way to its own first board.
 """
 

@@ -1,6 +1,6 @@
 """LangSight API and ingestion: which path fails, which is slow, and do batches of spans get in?
 
-For whoever answers an alert on errors, latency or ingestion. The label `path` is nearly the raw URL, so the panels show
+For the on-call who answers an alert on errors, latency or ingestion. The label `path` is nearly the raw URL, so the panels show
 the greatest paths only. Exceptions that no handler catches are counted nowhere, and failures of a database are such: where
 it fails, requests are missing.
 """

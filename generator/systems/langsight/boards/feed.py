@@ -1,6 +1,6 @@
 """LangSight's live feed and MCP servers: who is connected, who loses events, and which server fails its health checks?
 
-For whoever answers a page about an MCP server, or sees a live dashboard that lags.
+For the on-call who answers a page about an MCP server, or sees a live dashboard that lags.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """One LangSight: is it well, do spans arrive, and does anybody see them?
 
-For whoever runs LangSight, or came from the overview of all systems. Top to bottom: the golden signals, the ways in and
+For the operators of LangSight, and for the on-call who came from *All systems*. Top to bottom: the golden signals, the ways in and
 out, its processes.
 """
 

@@ -1,6 +1,6 @@
 """LangSight telemetry: is every process scraped, with the right token, one at a time, and at what cost?
 
-For whoever sees an empty panel and wants to know why, and for whoever pays for the series.
+For readers who see an empty panel and want to know why, and for those who pay for the series.
 """
 
 from __future__ import annotations

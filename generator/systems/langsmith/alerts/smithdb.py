@@ -52,7 +52,7 @@ def alerts(site: Site) -> list[Alert]:
                 site.limit("smithdb_fanout_refusals")
             ),
             "refused queries that would read too many partitions",
-            "Somebody asked for more than one query may read, or compaction is behind.",
+            "A query asked for more than one may read, or compaction is behind.",
             "which type of query is it, and does the compaction queue grow?",
         ),
     ]

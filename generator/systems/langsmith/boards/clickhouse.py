@@ -1,6 +1,6 @@
 """LangSmith's ClickHouse: does it take inserts, do queries succeed, has it memory, and since when not?
 
-For whoever answers an alert on ClickHouse. All traces live there; what it refuses waits in Redis.
+For the on-call who answers an alert on ClickHouse. All traces live there; what it refuses waits in Redis.
 """
 
 from __future__ import annotations

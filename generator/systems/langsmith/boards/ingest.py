@@ -1,6 +1,6 @@
 """LangSmith ingest queue: do traces wait, are they stored as fast as they come, and what holds them up?
 
-For whoever is paged for a backlog. A trace goes from platform-backend through Redis to ClickHouse: the rows follow it.
+For the on-call who is paged for a backlog. A trace goes from platform-backend through Redis to ClickHouse: the rows follow it.
 """
 
 from __future__ import annotations

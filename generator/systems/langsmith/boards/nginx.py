@@ -1,6 +1,6 @@
 """LangSmith's frontend: does its nginx answer, how many come, and does it drop connections?
 
-For whoever answers an alert on the frontend. The status page knows neither status codes nor latency: these are on the
+For the on-call who answers an alert on the frontend. The status page knows neither status codes nor latency: these are on the
 board of the services.
 """
 

@@ -1,6 +1,6 @@
 """LangSmith's Postgres: is it there, who uses up its connections, and do transactions fail?
 
-For whoever answers an alert on Postgres. All figures come from its exporter, which is a client too: when no connection
+For the on-call who answers an alert on Postgres. All figures come from its exporter, which is a client too: when no connection
 is left there is no figure either.
 """
 
@@ -67,7 +67,7 @@ def _connections(site: Site) -> Row:
               peak(ls["pg_settings_max_connections"]).named("most allowed")).normal("Far below the maximum.", "A pooler, or smaller pools.", alert="LangSmithPostgresConnections"),
         lines("Connections by database", total(activity, by=("datname",)), stack=True).normal("A steady mix."),
         lines("Connections by state", total(activity, by=("state",)), stack=True).noting(
-            "Many that are idle in transaction hold locks and connections: somebody forgot to commit."
+            "Many that are idle in transaction hold locks and connections: a client forgot to commit."
         ).normal("Idle and active.", "idle in transaction for long: find the client in pg_stat_activity."),
     )  # fmt: skip
 

@@ -1,6 +1,6 @@
 """LangSmith's sandboxes: is there room for another one, does each host hold its lease, and do guests answer?
 
-For whoever runs the hosts on which agents' code is executed. Rows follow a sandbox: a host with room, its start and stop,
+For the operators of the hosts on which agents' code is executed. Rows follow a sandbox: a host with room, its start and stop,
 what it is asked, what it uses, where it may go; then what hosts fail at. A part that is off by default; nobody here has
 seen its pages.
 """

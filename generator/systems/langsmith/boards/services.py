@@ -1,6 +1,6 @@
 """LangSmith services: is everything up, which service is slow or piles up requests, and is a database to blame?
 
-For whoever is on call for a self-hosted LangSmith; the overview of the system. Top to bottom: what fires and what is
+For the on-call for a self-hosted LangSmith; the overview of the system. Top to bottom: what fires and what is
 down, then traffic and latency by service, then the work inside. Names of services are the roles of the scrape.
 """
 

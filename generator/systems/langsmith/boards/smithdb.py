@@ -1,6 +1,6 @@
 """LangSmith's SmithDB: is everything flushed and compacted, do queries end, and what is short?
 
-For whoever runs SmithDB beside or instead of ClickHouse. Rows follow a run: taken in, flushed, compacted, read; then the
+For the operators of SmithDB beside or instead of ClickHouse. Rows follow a run: taken in, flushed, compacted, read; then the
 migration from ClickHouse. A part that is off by default; nobody here has seen its pages.
 """
 

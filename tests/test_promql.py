@@ -14,6 +14,7 @@ from generator.config.site import Site
 from generator.errors import QueryError
 from generator.lint.expression import labels, parsed, selectors
 from generator.promql import (
+    add_label,
     amount,
     buckets,
     count,
@@ -42,7 +43,6 @@ from generator.promql import (
     share_within,
     starts,
     surged,
-    tagged,
     tail,
     total,
     volume,
@@ -507,14 +507,14 @@ def test_now_is_held_against_the_same_hour_of_two_earlier_days(site: Site) -> No
 
 def test_a_query_says_by_one_label_more_what_another_says_by_it(site: Site) -> None:
     """Whatever it is made of: the label goes around the whole."""
-    waiting = tagged(level(site.system("agent_server")["num_pending_runs"], by=BY).above(3), "queue", "runs")
+    waiting = add_label(level(site.system("agent_server")["num_pending_runs"], by=BY).above(3), "queue", "runs")
 
     assert text(waiting) == (
         'label_replace(max by (deployment) (lg_api_num_pending_runs) > 3, "queue", "runs", "", "")'
     )
     assert (waiting.labels, waiting.legend) == (("deployment", "queue"), "{{deployment}} {{queue}}")
     with pytest.raises(QueryError, match=r"a query by \(deployment, queue\) gets the label 'queue'"):
-        tagged(waiting, "queue", "others")
+        add_label(waiting, "queue", "others")
 
 
 def test_a_query_is_kept_among_those_of_wider_labels(site: Site) -> None:

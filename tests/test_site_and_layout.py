@@ -68,7 +68,7 @@ def test_variables_are_chained_and_the_unused_are_left_out(site: Site) -> None:
 def test_a_description_says_why_a_panel_may_be_empty(site: Site) -> None:
     """What it shows, a note, what is normal, what to do otherwise, when it is empty, and the series: nobody must guess."""
     lg = site.system("agent_server")
-    shown = lines("w", quantile(0.95, lg["run_queue_wait_time_1st_attempt"])).noting("A note.")
+    shown = lines("w", quantile(0.95, lg["run_queue_wait_time_1st_attempt"])).with_note("A note.")
     shown = shown.normal("Below a second.", "Add slots.", alert="AgentServerQueueWaitExtreme")
     found = board(
         site, "agent_server_x", "X", system="agent_server", about="x", rows=[row("R", shown)]

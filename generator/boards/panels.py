@@ -63,7 +63,7 @@ class Shown:
         """Return the panel at another size."""
         return replace(self, size=(width, height or self.size[1]))
 
-    def noting(self, note: str) -> Shown:
+    def with_note(self, note: str) -> Shown:
         """Return the panel with a note in its description."""
         return replace(self, note=note)
 
@@ -330,7 +330,7 @@ def _unit(title: str, queries: Sequence[Query], limit: Limit | None) -> str:
     return units[0]
 
 
-def whole(query: Query) -> Query:
+def over_range(query: Query) -> Query:
     """Return the query over all that the board shows, where it would have a window of some scrapes."""
     return query.over(RANGE)
 

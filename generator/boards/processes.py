@@ -28,13 +28,13 @@ def each(site: Site, system: str) -> tuple[str, ...]:
     return (*role, site.labels.instance)
 
 
-def in_turn(site: Site, system: str) -> Query:
+def shared_addresses(site: Site, system: str) -> Query:
     """Addresses whose start time fell within the window: several processes answer there in turn."""
     started = site.system("process", on=system)["process_start_time_seconds"]
     return falls(started, by=(*site.identity, site.labels.instance)).above(0)
 
 
-def scraped(site: Site, system: str) -> tuple[Shown, ...]:
+def target_counts(site: Site, system: str) -> tuple[Shown, ...]:
     """Panels: how many targets there are, and how many answer."""
     up = site.system("prometheus", on=system)["up"]
     return (
@@ -49,7 +49,7 @@ def scraped(site: Site, system: str) -> tuple[Shown, ...]:
     )
 
 
-def over_time(site: Site, system: str) -> Shown:
+def uptime(site: Site, system: str) -> Shown:
     """Panel: which target answered when; where several have one address, whether all did."""
     up = site.system("prometheus", on=system)["up"]
     answered = lowest(up, by=each(site, system)).about("Whether every scrape of a target was answered.")
@@ -60,14 +60,14 @@ def over_time(site: Site, system: str) -> Shown:
     )
 
 
-def living(site: Site, system: str) -> tuple[Shown, ...]:
+def restart_panels(site: Site, system: str) -> tuple[Shown, ...]:
     """Panels: restarts and start times."""
     proc, by = site.system("process", on=system), each(site, system)
     started = proc["process_start_time_seconds"]
     loop = "AgentServerRestartLoop" if system == "agent_server" else ()
     return (
         lines("Restarts at one address", restarts(started, by=by).over("1h"), limit=site.limit("restarts_per_hour"))
-        .noting(f"Over {site.timing.said('1h')}.")
+        .with_note(f"Over {site.timing.said('1h')}.")
         .normal(
             "0 but for rollouts.",
             "Read the end of the log before the restart: out of memory, or a failed probe.",
@@ -79,7 +79,7 @@ def living(site: Site, system: str) -> tuple[Shown, ...]:
     )
 
 
-def costing(site: Site, system: str, *, process: bool = True) -> tuple[Shown, ...]:
+def resource_panels(site: Site, system: str, *, process: bool = True) -> tuple[Shown, ...]:
     """Panels: series of the pages, and processor, memory and files of the processes where they tell of these."""
     up, proc, by = site.system("prometheus", on=system), site.system("process", on=system), each(site, system)
     used = peak(proc["process_open_fds"], by=by) / peak(proc["process_max_fds"], by=by)
@@ -126,27 +126,27 @@ def costing(site: Site, system: str, *, process: bool = True) -> tuple[Shown, ..
     )
 
 
-def down(up: Metric | Query, by: tuple[str, ...] = ()) -> Query:
+def targets_down(up: Metric | Query, by: tuple[str, ...] = ()) -> Query:
     """Return how many targets do not answer."""
     return (count(up, by=by).as_unit("none") - total(up, by=by)).about("Targets whose last scrape failed.")
 
 
-def failed(requests: Metric, by: tuple[str, ...]) -> Query:
+def error_ratio(requests: Metric, by: tuple[str, ...]) -> Query:
     """Return the share of requests whose label `status` is 5xx; 0 where none is."""
     every = rate(requests, by=by)
     return rate(requests.matching(status="5.."), by=by).filled(every) / every
 
 
-def reached(site: Site, system: str) -> list[Column]:
+def target_columns(site: Site, system: str) -> list[Column]:
     """Columns: how many targets each deployment has, and how many do not answer."""
     up, by = site.system("prometheus", on=system)["up"], site.identity
     return [
         Column("Targets", count(up, by=by).about("Targets that are scraped.")),
-        Column("Down", down(up, by), limit=ANY),
+        Column("Down", targets_down(up, by), limit=ANY),
     ]
 
 
-def alerts(site: Site, *systems: str, link: Mapping[str, str] | None = None) -> Shown:
+def firing_alerts(site: Site, *systems: str, link: Mapping[str, str] | None = None) -> Shown:
     """Panel: a table of the alerts that fire, of some systems; without any, of all. `link` is label to URL, as in a table."""
     firing = count(site.firing(*systems), by=("severity", "alertname", *site.identity))
     column = Column("Series", firing.about("One row per firing alert."))
@@ -155,7 +155,7 @@ def alerts(site: Site, *systems: str, link: Mapping[str, str] | None = None) -> 
     )
 
 
-def processes(site: Site, system: str) -> Row:
+def process_table(site: Site, system: str) -> Row:
     """Row: a table of the processes of a deployment, the largest first."""
     up, proc, by = site.system("prometheus", on=system), site.system("process", on=system), each(site, system)
     return row(

@@ -23,7 +23,7 @@ def select(metric: Metric, scope: Scope, suffix: str = "", *extra: Matcher) -> s
     return f"{metric.full_name}{suffix}" + (f"{{{matchers}}}" if matchers else "")
 
 
-def marked(metric: Metric, by: Sequence[str], *matchers: Matcher) -> Query:
+def count_matching(metric: Metric, by: Sequence[str], *matchers: Matcher) -> Query:
     """Number of series of any name that carry `matchers`, at the targets that `metric` is held to."""
 
     def build(scope: Scope) -> str:
@@ -84,7 +84,7 @@ def aggregate(function: str, by: Sequence[str], inner: str, metric: Metric) -> s
     return f"{function} by ({', '.join(by)}) ({inner})" if by else f"{function}({inner})"
 
 
-def relabelled(found: Query, label: str, name: str) -> Query:
+def rename_label(found: Query, label: str, name: str) -> Query:
     """Return a query that keeps one label with that label called `name`, as its like on other servers is.
 
     Raises:
@@ -110,7 +110,7 @@ def relabelled(found: Query, label: str, name: str) -> Query:
     )
 
 
-def labelled(found: Query, label: str, value: str) -> Query:
+def replace_label(found: Query, label: str, value: str) -> Query:
     """Return a query each of whose series has `value` in `label`.
 
     Raises:
@@ -125,7 +125,7 @@ def labelled(found: Query, label: str, value: str) -> Query:
     )
 
 
-def tagged(found: Query, label: str, value: str) -> Query:
+def add_label(found: Query, label: str, value: str) -> Query:
     """Return a query each of whose series has one label more, with one value: what another query says by that label.
 
     Raises:
@@ -133,9 +133,9 @@ def tagged(found: Query, label: str, value: str) -> Query:
 
     """
     if label in found.labels:
-        raise QueryError(f"a query by ({', '.join(found.labels)}) gets the label {label!r}", "use labelled()")
+        raise QueryError(f"a query by ({', '.join(found.labels)}) gets the label {label!r}", "use replace_label()")
     labels = (*found.labels, label)
-    return replace(labelled(replace(found, labels=labels), label, value), legend=legend(labels))
+    return replace(replace_label(replace(found, labels=labels), label, value), legend=legend(labels))
 
 
 def query(

@@ -8,7 +8,7 @@ from functools import reduce
 
 from generator.catalogue import Matcher, Metric
 from generator.config.site import Site
-from generator.promql import each, labelled
+from generator.promql import each, replace_label
 from generator.promql.query import Query
 
 
@@ -26,7 +26,7 @@ def ups(site: Site, systems: Sequence[str]) -> Mapping[str, Metric]:
 def up(site: Site, systems: Sequence[str]) -> Query:
     """Return `up` of every target of some systems, with the name of its system in the system label."""
     found = [
-        labelled(each(metric), site.labels.system, name) if name else each(metric)
+        replace_label(each(metric), site.labels.system, name) if name else each(metric)
         for name, metric in ups(site, systems).items()
     ]
     return reduce(Query.otherwise, found)

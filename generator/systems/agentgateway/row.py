@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from generator.boards.panels import Column
-from generator.boards.processes import reached
+from generator.boards.processes import target_columns
 from generator.config.site import Site
 from generator.rules.rule import recorded
 from generator.systems.agentgateway.records import records
@@ -17,7 +17,7 @@ def columns(site: Site) -> list[Column]:
     r, by = records(site), site.identity
     requests, llm = recorded(r["requests"], by=by), recorded(r["llm"], by=by)
     return [
-        *reached(site, "agentgateway"),
+        *target_columns(site, "agentgateway"),
         Column("Requests/s", requests),
         Column("Failed requests", recorded(r["errors"], by=by) / requests, limit=site.limit("gateway_error_ratio")),
         Column("HTTP p99, slowest gateway", recorded(r["latency"], by=by), limit=site.limit("gateway_latency_p99")),

@@ -25,12 +25,12 @@ def dashboard(site: Site, system: str) -> Board:
     """Build the board."""
     known = site.catalogue.systems[system]
     rows = [
-        row("Now", *processes.scraped(site, system), *_now(site, system)),
+        row("Now", *processes.target_counts(site, system), *_now(site, system)),
         _requests(site, system),
         _latency(site, system),
         _saturation(site, system),
-        row("Alerts", processes.alerts(site, system)),
-        *([processes.processes(site, system)] if "process" in known.pages else []),
+        row("Alerts", processes.firing_alerts(site, system)),
+        *([processes.process_table(site, system)] if "process" in known.pages else []),
     ]
     return board(
         site,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from generator.boards.panels import Column
-from generator.boards.processes import reached
+from generator.boards.processes import target_columns
 from generator.catalogue.signals import limit_name
 from generator.config.site import Site
 from generator.promql import quantile, rate
@@ -13,7 +13,7 @@ from generator.systems.any_system import signals as s
 def columns(site: Site, system: str) -> list[Column]:
     """Return the columns: targets, and the first golden signals of each kind."""
     found, by = site.catalogue.systems[system].signals, site.identity
-    out = reached(site, system)
+    out = target_columns(site, system)
     for request in found.requests[:1]:
         out.append(Column("Requests/s", rate(s.metric(site, system, request.metric), by=by)))
         if request.failed:

@@ -18,8 +18,8 @@ def dashboard(site: Site, system: str) -> Board:
         system=system,
         about=f"Is every process of {known.title} scraped, and at what cost? For readers who see an empty panel.",
         rows=[
-            row("Scraping", *processes.scraped(site, system), processes.over_time(site, system)),
-            *([row("Processes", *processes.living(site, system))] if own else []),
-            row("Cost", *processes.costing(site, system, process=own)),
+            row("Scraping", *processes.target_counts(site, system), processes.uptime(site, system)),
+            *([row("Processes", *processes.restart_panels(site, system))] if own else []),
+            row("Cost", *processes.resource_panels(site, system, process=own)),
         ],
     )

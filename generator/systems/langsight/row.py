@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from generator.boards.panels import Column
-from generator.boards.processes import failed, reached
+from generator.boards.processes import error_ratio, target_columns
 from generator.config.site import Site
 from generator.promql import peak, quantile, rate
 from generator.systems.langsight.alerts.api import WAITING
@@ -18,9 +18,9 @@ def columns(site: Site) -> list[Column]:
     http, checks = ls["http_requests_total"], ls["health_checks_total"]
     latency = quantile(0.99, ls["http_request_duration_seconds"].not_matching(path=WAITING), by=by)
     return [
-        *reached(site, "langsight"),
+        *target_columns(site, "langsight"),
         Column("Requests/s", rate(http, by=by)),
-        Column("Failed requests", failed(http, by), limit=site.limit("langsight_error_ratio")),
+        Column("Failed requests", error_ratio(http, by), limit=site.limit("langsight_error_ratio")),
         Column("p99", latency, limit=site.limit("langsight_latency_p99")),
         Column("Spans/s", rate(ls["spans_ingested_total"], by=by)),
         Column("Live clients", peak(ls["active_sse_connections"], by=by), limit=site.limit("langsight_feed_clients")),

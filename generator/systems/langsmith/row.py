@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from generator.boards.panels import Column
-from generator.boards.processes import reached
+from generator.boards.processes import target_columns
 from generator.config.site import Site
 from generator.promql import level, peak, quantile, rate
 
@@ -15,7 +15,7 @@ def columns(site: Site) -> list[Column]:
     """Return the golden signals of each deployment."""
     ls, by = site.system("langsmith", on="langsmith"), site.identity
     return [
-        *reached(site, "langsmith"),
+        *target_columns(site, "langsmith"),
         Column("Requests/s", rate(ls["langsmith_http_requests_total"], by=by)),
         Column("p99", quantile(0.99, ls["langsmith_http_requests_latency_seconds"], by=by)),
         Column("In progress", level(ls["langsmith_http_requests_in_progress"], by=by)),

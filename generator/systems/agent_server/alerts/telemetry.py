@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from generator.boards.processes import in_turn
+from generator.boards.processes import shared_addresses
 from generator.catalogue import Matcher
 from generator.config.site import Site
 from generator.promql import (
     changes,
     count,
+    count_matching,
     earlier,
     increase,
     level,
     lowest,
-    marked,
     observed,
     peak,
     present,
@@ -115,7 +115,7 @@ def _exposure(site: Site) -> list[Alert]:
     created = lg["http_requests_total"].where(method="POST").matching(path=".*/runs(/wait|/stream|/batch)?")
     runs = increase(created, by=by).above(0)
     prefix = lg["workers_max"].prefix
-    strangers = marked(
+    strangers = count_matching(
         lg["http_requests_total"],
         by,
         Matcher("__name__", "=~", f".*({'|'.join(lg[name].name for name in TELLING)})"),
@@ -187,7 +187,7 @@ def _hygiene(site: Site) -> list[Alert]:
     return [
         Alert(
             name="AgentServerScrapedThroughLoadBalancer",
-            query=in_turn(site, "agent_server"),
+            query=shared_addresses(site, "agent_server"),
             over="15m",
             hold="0s",
             severity="warning",
@@ -198,7 +198,9 @@ def _hygiene(site: Site) -> list[Alert]:
         ),
         Alert(
             name="AgentServerCardinalityOverflow",
-            query=marked(lg["http_requests_total"], each, Matcher("otel_metric_overflow", "=", "true")).above(0),
+            query=count_matching(lg["http_requests_total"], each, Matcher("otel_metric_overflow", "=", "true")).above(
+                0
+            ),
             hold="0s",
             severity="warning",
             summary=f"{name}: {{{{ $labels.{site.labels.instance} }}}} has more label sets than its client library keeps apart.",

@@ -23,7 +23,13 @@ def dashboard(site: Site) -> Board:
         system="agent_server",
         about=__doc__ or "",
         variables=WIDE,
-        rows=[_now(site), _golden(site), _anatomy(site), _publishing(site), targets.processes(site, "agent_server")],
+        rows=[
+            _now(site),
+            _golden(site),
+            _anatomy(site),
+            _publishing(site),
+            targets.process_table(site, "agent_server"),
+        ],
     )
 
 
@@ -128,6 +134,6 @@ def _publishing(site: Site) -> Row:
             limit=site.limit("stream_publish_p99"),
         ).normal("p99 below 100 ms.", "Check Redis: latency and memory.", alert="AgentServerStreamPublishSlow"),
         lines("Lost stream events", loss.filled(rate(lg["run_attempt_started_counter"])).named("lost"))
-        .noting("Lost for good; evictions from the replay buffer are left out.")
+        .with_note("Lost for good; evictions from the replay buffer are left out.")
         .normal("0.", "Open the board Agent Server / Streaming.", alert="AgentServerStreamDataLoss"),
     )

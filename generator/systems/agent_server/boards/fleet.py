@@ -61,7 +61,7 @@ def dashboard(site: Site) -> Board:
             ),
             row(
                 "Alerts",
-                targets.alerts(site, "agent_server", link=_deployment_link(site)),
+                targets.firing_alerts(site, "agent_server", link=_deployment_link(site)),
             ),
             row(
                 "Status by deployment",

@@ -96,7 +96,7 @@ def _latency(site: Site) -> Row:
             "A second band above is one route, or time spent in waiting for a connection.",
         ),
         lines("Mean latency of routes that hold a run", mean(holding, by=("method", "path")))
-        .noting("Their latency is the run's: slow is not broken.")
+        .with_note("Their latency is the run's: slow is not broken.")
         .normal("As long as the runs.", "Judge it by the board Agent Server / Runs."),
     )
 
@@ -133,7 +133,7 @@ def _rest(site: Site) -> Row:
     return row(
         "Unknown URLs, authentication failures, probes",
         lines("Unknown URLs and auth failures", rate(http.where(path=""), by=("status",)))
-        .noting("They carry no path, so they cannot grow the number of series.")
+        .with_note("They carry no path, so they cannot grow the number of series.")
         .normal(
             "Close to 0.",
             "404 is a scan or a wrong URL of a client; 401 and 403 are keys.",

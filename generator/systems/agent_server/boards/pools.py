@@ -54,7 +54,7 @@ def _now(site: Site) -> Row:
             "Postgres pool queue", rate(lg["pg_pool_requests_queued_total"]), limit=site.limit("pg_pool_queueing")
         ).normal("Close to 0.", "The pool is too small, or Postgres slow.", alert="AgentServerPgPoolQueueing"),
         stat("Postgres connections", total(lg["pg_pool_size"]))
-        .noting("All processes together: compare with max_connections.")
+        .with_note("All processes together: compare with max_connections.")
         .normal(
             "Below max_connections of Postgres, with room for a rollout.",
             "Lower the pool size per process, or put a pooler before Postgres.",
@@ -93,10 +93,10 @@ def _postgres(site: Site) -> Row:
             rate(lg["pg_pool_requests_queued_total"], by=by),
             limit=site.limit("pg_pool_queueing"),
         )
-        .noting("Steps once a minute.")
+        .with_note("Steps once a minute.")
         .normal("Close to 0.", "The pool is too small, or Postgres slow.", alert="AgentServerPgPoolQueueing"),
         lines("Postgres pool errors by process", rate(lg["pg_pool_requests_errors_total"], by=by))
-        .noting("Steps once a minute.")
+        .with_note("Steps once a minute.")
         .normal("0.", "All processes at once: Postgres itself.", alert="AgentServerPgPoolErrors"),
     )
 

@@ -59,7 +59,7 @@ def _depth(site: Site) -> Row:
             "Peaks that drain within minutes.", alert=("AgentServerBacklogNotDraining", "AgentServerQueueStalled")
         ),
         lines("Running runs over time", running)
-        .noting("More running runs than busy slots for long: nobody executes them.")
+        .with_note("More running runs than busy slots for long: nobody executes them.")
         .normal("Follows the busy slots.", alert="AgentServerGhostRuns"),
         lines(
             "Queue depth per job slot",
@@ -87,7 +87,7 @@ def _wait(site: Site) -> Row:
             *(quantile(q, first) for q in (0.5, 0.95, 0.99)),
             limit=site.limit("queue_wait_p95"),
         )
-        .noting("Recorded at the pick-up: a queue that stands still shows nothing here.")
+        .with_note("Recorded at the pick-up: a queue that stands still shows nothing here.")
         .normal("Below a second while slots are free.", "Add job slots.", alert="AgentServerQueueWaitExtreme"),
         lines(f"Waits longer than {edge:g} ms", share_above(first, edge)).normal(
             "Within the error budget of the objective.",
@@ -98,7 +98,7 @@ def _wait(site: Site) -> Row:
             "One band at the bottom.", "A band that climbs is a queue that does not drain."
         ),
         lines("Queue wait of retries", *(quantile(q, retry) for q in (0.5, 0.95)))
-        .noting("Contains the execution of the earlier attempts.")
+        .with_note("Contains the execution of the earlier attempts.")
         .normal("As long as an attempt takes, and its back-off."),
         lines(
             "Pick-up rate",
@@ -137,6 +137,6 @@ def _before(site: Site) -> Row:
             level(lg["pending_unblocked_runs_wait_time_max"], by=by).named("longest, not blocked {{deployment}}"),
             level(lg["pending_runs_wait_time_med"], by=by).named("median {{deployment}}"),
         )
-        .noting("Only servers before 0.11.0 have these; later ones record waits in a histogram.")
+        .with_note("Only servers before 0.11.0 have these; later ones record waits in a histogram.")
         .normal("The longest within some seconds.", "Add workers, and upgrade the server."),
     )

@@ -67,7 +67,7 @@ def _failures(site: Site) -> Row:
     return row(
         "Failures and retries",
         lines("Failed runs by kind", rate(lg["run_failed_after_retry_counter"], by=("status",)))
-        .noting("Errors of user code fail at the first attempt; no retry is needed to land here.")
+        .with_note("Errors of user code fail at the first attempt; no retry is needed to land here.")
         .normal(
             "One or two kinds, steady.",
             "timeout: agents too slow for their limit; error: read the traces of one run.",
@@ -83,10 +83,10 @@ def _failures(site: Site) -> Row:
             alert="AgentServerRetriableFailuresHigh",
         ),
         lines("Cancelled runs by result", rate(lg["run_canceled_by_request_counter"], by=("status",)))
-        .noting("A user's wish, not a failure.")
+        .with_note("A user's wish, not a failure.")
         .normal("In proportion to traffic.", "A rise at one time is one client that gives up: are its runs slow?"),
         lines("Recursion limit errors", rate(lg["graph_recursion_limit_error_counter"]))
-        .noting("Part of the failed runs; the agent's logic.")
+        .with_note("Part of the failed runs; the agent's logic.")
         .normal(
             "0.", "Find the graph that loops; raise its limit only if it has reason.", alert="AgentServerRecursionLimit"
         ),
@@ -129,13 +129,13 @@ def _rare(site: Site) -> Row:
             alert=("AgentServerRunExceededMaxAttempts", "AgentServerPoisonRuns"),
         ),
         lines("Runs in flight at shutdown", spikes(lg["run_abandoned_by_shutdown_counter"], by=by))
-        .noting("Counts runs in flight when the process was told to stop, those that still ended well included.")
+        .with_note("Counts runs in flight when the process was told to stop, those that still ended well included.")
         .normal("Only at rollouts.", "Give workers more time to drain.", alert="AgentServerRunsAbandonedHigh"),
         lines("Status write errors", increase(lg["run_set_status_error_counter"], by=by)).normal(
             "0.", "Check Postgres: such a run stays as running.", alert="AgentServerSetStatusErrors"
         ),
         lines("Delta channel reads", rate(lg["delta_channel_read_counter"], by=("seed_kind",)))
-        .noting("'missing' may mean lost state.")
+        .with_note("'missing' may mean lost state.")
         .normal(
             "No line for missing.",
             "Check the checkpointer's database for lost rows.",

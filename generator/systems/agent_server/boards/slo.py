@@ -46,7 +46,7 @@ def _left(site: Site) -> Row:
         *(
             stat(f"{name}: budget", _worst(site, slo), limit=site.limit("budget_left"), bad="below")
             .wide(8)
-            .noting(f"Of the worst deployment. Prometheus must keep samples for {words(site.timing.period)}.")
+            .with_note(f"Of the worst deployment. Prometheus must keep samples for {words(site.timing.period)}.")
             .normal("Well above 0.", "Spend it on nothing risky before it recovers.", alert=f"{_ALERTS[slo]}Burn3d")
             for slo, name in OBJECTIVES.items()
         ),

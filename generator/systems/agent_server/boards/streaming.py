@@ -7,7 +7,7 @@ the replay buffer are no loss in themselves; they matter when a client wants to 
 from __future__ import annotations
 
 from generator.boards.layout import Board, Row, board, row
-from generator.boards.panels import heat, lines, stat, whole
+from generator.boards.panels import heat, lines, over_range, stat
 from generator.config.site import Site
 from generator.promql import buckets, increase, level, lowest, mean, observations, quantile, rate, volume
 
@@ -38,8 +38,8 @@ def _now(site: Site) -> Row:
             "Publish p99", quantile(0.99, lg["stream_publish_latency"]), limit=site.limit("stream_publish_p99")
         ).normal("Below 100 ms.", "Check Redis: latency and memory.", alert="AgentServerStreamPublishSlow"),
         stat("Events published", published).normal("In proportion to running runs."),
-        stat("Resume gaps", whole(increase(lg["protocol_v2_resume_gap_counter"]).filled(sent)))
-        .noting("Within the range of the board.")
+        stat("Resume gaps", over_range(increase(lg["protocol_v2_resume_gap_counter"]).filled(sent)))
+        .with_note("Within the range of the board.")
         .normal(
             "0.", "A client reconnected too late, or the replay buffer is too small.", alert="AgentServerResumeGaps"
         ),
@@ -62,7 +62,7 @@ def _publish(site: Site) -> Row:
             *(quantile(q, publish) for q in (0.5, 0.95, 0.99)),
             limit=site.limit("stream_publish_p99"),
         )
-        .noting("Contains the retries: seconds here come before losses.")
+        .with_note("Contains the retries: seconds here come before losses.")
         .normal(
             "p99 below 100 ms.",
             "Check Redis: latency and memory.",
@@ -80,7 +80,7 @@ def _publish(site: Site) -> Row:
                 "lost {{reason}} {{stream_event_type}}"
             ),
         )
-        .noting(
+        .with_note(
             "The reason protocol_v2_buffer_overflow is the replay buffer's eviction, without any client losing anything."
         )
         .normal(
@@ -94,7 +94,7 @@ def _publish(site: Site) -> Row:
             limit=site.limit("publish_queue_slots"),
             bad="below",
         )
-        .noting("The sample of the run that wrote last; it stays when the run has ended.")
+        .with_note("The sample of the run that wrote last; it stays when the run has ended.")
         .normal(
             "Close to the size of the queue.",
             "Publishing is slower than the graph emits: check Redis.",
@@ -108,10 +108,10 @@ def _sessions(site: Site) -> Row:
     return row(
         "Sessions (protocol v2)",
         lines("Events sent by method", rate(lg["protocol_v2_event_emitted_counter"], by=("method",)), stack=True)
-        .noting("Each connected client counts.")
+        .with_note("Each connected client counts.")
         .normal("In proportion to connected clients."),
         lines("Broken connections by method", rate(lg["protocol_v2_transport_send_failure_counter"], by=("method",)))
-        .noting("Mostly clients that went away.")
+        .with_note("Mostly clients that went away.")
         .normal(
             "In proportion to clients that go away.",
             "All at once: a proxy with a short time-out.",
@@ -122,7 +122,7 @@ def _sessions(site: Site) -> Row:
             level(lg["protocol_v2_buffer_size"], by=by),
             limit=site.limit("replay_buffer_events"),
         )
-        .noting("The session that wrote last; it stays when the session has ended.")
+        .with_note("The session that wrote last; it stays when the session has ended.")
         .normal(
             "Below its bound.", "Clients that reconnect will miss events.", alert="AgentServerReplayBufferNearLimit"
         ),
@@ -146,6 +146,6 @@ def _size(site: Site) -> Row:
             "In proportion to running runs.", "One type that grows is an agent that streams its whole state."
         ),
         lines("Mean event size by type", mean(size, by=("stream_event_type",)))
-        .noting("The widest bucket ends at 10 kB, so the mean says more than a quantile.")
+        .with_note("The widest bucket ends at 10 kB, so the mean says more than a quantile.")
         .normal("Some kilobytes.", "Large events fill Redis: stream updates instead of values."),
     )

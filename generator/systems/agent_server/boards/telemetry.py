@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from generator.boards.layout import Board, Row, board, row
 from generator.boards.panels import Column, lines, stat, table
-from generator.boards.processes import costing, living, over_time, scraped
+from generator.boards.processes import resource_panels, restart_panels, target_counts, uptime
 from generator.config.site import Site
 from generator.promql import count, increase, level, rate, starts
 
@@ -28,14 +28,14 @@ def dashboard(site: Site) -> Board:
 def _targets(site: Site) -> Row:
     up, labels = site.system("prometheus", on="agent_server"), site.labels
     lg = site.system("agent_server")
-    targets, answering = scraped(site, "agent_server")
+    targets, answering = target_counts(site, "agent_server")
     return row(
         "Targets and scrapes",
         targets,
         stat("Targets by role", count(up["up"], by=(labels.role,))).normal("As many as processes run in each role."),
         answering,
         stat("Queue depth sources", count(lg["num_pending_runs"]))
-        .noting(
+        .with_note(
             "Processes that serve the API on Postgres. None: that tier is not scraped, or the runtime is in-memory."
         )
         .normal(
@@ -44,12 +44,12 @@ def _targets(site: Site) -> Row:
             alert="AgentServerApiTierNotScraped",
         ),
         stat("Job slot sources", count(lg["workers_max"]))
-        .noting("Processes that execute runs. None: that tier is not scraped.")
+        .with_note("Processes that execute runs. None: that tier is not scraped.")
         .normal("As many as workers.", "None: that role is not scraped.", alert="AgentServerQueueTierNotScraped"),
         stat("Pool sources", count(lg["pg_pool_max"]))
-        .noting("Processes on Postgres. None: in-memory runtime.")
+        .with_note("Processes on Postgres. None: in-memory runtime.")
         .normal("As many as processes on Postgres."),
-        over_time(site, "agent_server"),
+        uptime(site, "agent_server"),
     )
 
 
@@ -58,16 +58,16 @@ def _switches(site: Site) -> Row:
     return row(
         "Exposure and versions",
         stat("Tier 1 metrics", rate(lg["run_attempt_started_counter"]))
-        .noting("Nothing here while runs go: EXPOSE_INTERNAL_METRICS_PROMETHEUS is off, or workers are not scraped.")
+        .with_note("Nothing here while runs go: EXPOSE_INTERNAL_METRICS_PROMETHEUS is off, or workers are not scraped.")
         .normal("Above 0 while runs go.", alert="AgentServerInternalMetricsNotExposed"),
         stat("Tier 2 metrics", starts(lg["server_started_counter"]))
-        .noting("Nothing here: METRIC_MAX_EMITTING_TIER is 1, or internal metrics are off.")
+        .with_note("Nothing here: METRIC_MAX_EMITTING_TIER is 1, or internal metrics are off.")
         .normal("As many as processes.", alert="AgentServerEmittingTierTooLow"),
         stat("Tier 3 metrics", rate(lg["protocol_v2_event_emitted_counter"]))
-        .noting("Nothing here: METRIC_MAX_EMITTING_TIER is below 3, or no client uses event streams.")
+        .with_note("Nothing here: METRIC_MAX_EMITTING_TIER is below 3, or no client uses event streams.")
         .normal("Above 0 while clients use event streams."),
         stat("Publish queue slots", level(lg["publish_queue_availability"]))
-        .noting("Nothing here: FF_ASYNC_PUBLISH_QUEUE is off, as it is by default.")
+        .with_note("Nothing here: FF_ASYNC_PUBLISH_QUEUE is off, as it is by default.")
         .normal("Empty: it is off by default. Else close to its size."),
         table("Versions", [Column("Processes", count(lg["target_info"], by=(*by, "api_version")))])
         .wide(12)
@@ -82,12 +82,12 @@ def _life(site: Site) -> Row:
     lg, by = site.system("agent_server"), (site.labels.role, site.labels.instance)
     return row(
         "Uptime and restarts",
-        *living(site, "agent_server"),
+        *restart_panels(site, "agent_server"),
         lines("Stop requests", increase(lg["server_requested_to_stop_counter"], by=by))
-        .noting("Only a queue process still answers scrapes while it drains.")
+        .with_note("Only a queue process still answers scrapes while it drains.")
         .normal("Only at rollouts.", "Read the events of the orchestrator: evictions, a node that drains."),
     )
 
 
 def _cost(site: Site) -> Row:
-    return row("Resources and scrape cost", *costing(site, "agent_server"))
+    return row("Resources and scrape cost", *resource_panels(site, "agent_server"))

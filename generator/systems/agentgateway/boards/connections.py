@@ -45,9 +45,9 @@ def _now(site: Site) -> Row:
             "Below 100 ms.", "Too little CPU, or a network far away.", alert="AgentgatewayTlsHandshakeSlow"
         ),
         stat("Received bytes", rate(gw["downstream_received_bytes_total"]))
-        .noting(CLOSED)
+        .with_note(CLOSED)
         .normal("The shape of your days."),
-        stat("Sent bytes", rate(gw["downstream_sent_bytes_total"])).noting(CLOSED).normal("The shape of your days."),
+        stat("Sent bytes", rate(gw["downstream_sent_bytes_total"])).with_note(CLOSED).normal("The shape of your days."),
         stat("Open connections", level(gw["connections_active"])).normal("In proportion to clients."),
     )
 
@@ -62,18 +62,20 @@ def _clients(site: Site) -> Row:
         ).normal(
             "Close to the day before.", "Clients without keep-alive, or a scan.", alert="AgentgatewayConnectionSurge"
         ),
-        lines("New connections by address", rate(opened, by=("bind", "protocol"))).noting(BIND).normal("A steady mix."),
+        lines("New connections by address", rate(opened, by=("bind", "protocol")))
+        .with_note(BIND)
+        .normal("A steady mix."),
         lines("New connections by process", rate(opened, by=by).otherwise(rate(gw["connections_total"], by=by))).normal(
             "Even over the processes.", "Uneven: the load balancer before them."
         ),
         lines("Shed connections by address", rate(gw["downstream_connections_shed_total"], by=("bind",)))
-        .noting("Closed at once by the limit of open connections.")
+        .with_note("Closed at once by the limit of open connections.")
         .normal("No line.", "Add replicas."),
         lines("Received bytes by address", rate(gw["downstream_received_bytes_total"], by=("bind",)))
-        .noting(CLOSED)
+        .with_note(CLOSED)
         .normal("A steady mix."),
         lines("Sent bytes by address", rate(gw["downstream_sent_bytes_total"], by=("bind",)))
-        .noting(CLOSED)
+        .with_note(CLOSED)
         .normal("A steady mix."),
     )
 

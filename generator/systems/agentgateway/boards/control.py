@@ -35,7 +35,7 @@ def _now(site: Site) -> Row:
             "Scraped processes", total(up["up"]).as_unit("instances").about("Processes that answered the last scrape.")
         ).normal("As many as run.", alert="AgentgatewayTargetDown"),
         stat("Config loaded", lowest(gw["config_synchronized"]), limit=targets.THERE, bad="below")
-        .noting(
+        .with_note(
             "0: the last reload of some process failed, and its configuration before it is served. Always 1 where a control plane configures the gateway."
         )
         .normal(
@@ -63,7 +63,7 @@ def _configuration(site: Site) -> Row:
             alert="AgentgatewayConfigNotSynchronized",
         ),
         lines("Control plane disconnects by reason", rate(gw["xds_connection_terminations_total"], by=("reason",)))
-        .noting("Reconnect and Complete are ordinary.")
+        .with_note("Reconnect and Complete are ordinary.")
         .normal("Reconnect and Complete alone.", "Is the controller up?", alert="AgentgatewayXdsErrors"),
         lines(
             "Control plane disconnects by process", rate(gw["xds_connection_terminations_total"], by=(instance,))
@@ -83,10 +83,10 @@ def _processes(site: Site) -> Row:
             "Processes by build", count(gw["build_info"], by=("tag",)).about("Processes by the build that they run.")
         ).normal("One build, two while one rolls out."),
         lines("Running tasks", total(gw["tokio_num_alive_tasks"], by=by))
-        .noting("Grows with open connections and streams; the nearest to a gauge of them.")
+        .with_note("Grows with open connections and streams; the nearest to a gauge of them.")
         .normal("In proportion to connections.", "A slope is streams that are never closed."),
         lines("Queue depth of tasks by process", total(gw["tokio_global_queue_depth"], by=by))
-        .noting("More than a few, steadily: the processor is short.")
+        .with_note("More than a few, steadily: the processor is short.")
         .normal("Close to 0.", "Too little CPU."),
         table(
             "Resources by process",
@@ -122,7 +122,7 @@ def _memory(site: Site) -> Row:
     return row(
         "Memory",
         lines("Container working set", peak(gw["cgroup_working_set"], by=by))
-        .noting("What the kernel kills by when it reaches the limit of the pod.")
+        .with_note("What the kernel kills by when it reaches the limit of the pod.")
         .normal("Flat after the first hours.", "A slope is a leak: compare with the memory limit."),
         lines("Container memory usage", peak(gw["cgroup_usage"], by=by)).normal("Flat after the first hours."),
         lines("Container memory by kind", *(total(gw[name]).named(word) for name, word in kinds.items())).normal(
@@ -142,7 +142,9 @@ def _memory(site: Site) -> Row:
             total(rate(gw["cgroup_workingset_refault_file_total"])).named("files"),
             total(rate(gw["cgroup_workingset_refault_anon_total"])).named("anonymous"),
         )
-        .noting("The kernel gave up what was needed again: the limit of the pod is too low, before anything is killed.")
+        .with_note(
+            "The kernel gave up what was needed again: the limit of the pod is too low, before anything is killed."
+        )
         .normal("0.", "The memory limit is too low."),
         collapsed=True,
     )

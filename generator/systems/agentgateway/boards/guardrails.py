@@ -44,10 +44,10 @@ def _now(site: Site) -> Row:
             limit=Limit("unchecked", 0.0001, "checks/s", "Any."),
         ).normal("0.", "The guardrail does not answer: check its service.", alert="AgentgatewayGuardrailFailOpen"),
         stat("Rejected ratio", rate(checks.where(action="Reject")).filled(every) / every)
-        .noting(PER_GUARD)
+        .with_note(PER_GUARD)
         .normal("Steady.", "A jump is an attack, or a new rule."),
         stat("Masked ratio", rate(checks.where(action="Mask")).filled(every) / every)
-        .noting(PER_GUARD)
+        .with_note(PER_GUARD)
         .normal("Steady.", "A jump is a new rule, or new data in prompts."),
         stat(
             "Auth failures",
@@ -101,13 +101,13 @@ def _refused(site: Site) -> Row:
             rate(own, by=by).plus(rate(direct, by=by)),
             limit=site.limit("gateway_auth_failures"),
         )
-        .noting(DIRECT)
+        .with_note(DIRECT)
         .normal(
             "Close to 0.",
             "JwtAuth and Oidc are tokens, ExtAuth the authorization service.",
             alert="AgentgatewayAuthFailures",
         ),
         lines("Refused requests by route", rate(own, by=where).plus(rate(direct, by=where)))
-        .noting(DIRECT)
+        .with_note(DIRECT)
         .normal("Close to 0.", "The client of that route: its key, its token.", alert="AgentgatewayAuthFailures"),
     )

@@ -73,7 +73,7 @@ def _requests(site: Site) -> Row:
             "Each in a band of its own.", "The backend is slow: its own log."
         ),
         lines("Mean latency by protocol", mean(every, by=("protocol",)))
-        .noting("Answers of models, MCP streams and TCP sessions count whole: long is not slow.")
+        .with_note("Answers of models, MCP streams and TCP sessions count whole: long is not slow.")
         .normal("Models and streams count whole answers."),
     )
 
@@ -85,7 +85,7 @@ def _overhead(site: Site) -> Row:
     return row(
         "Overhead",
         lines("Request overhead quantiles", *(quantile(q, own) for q in (0.5, 0.95, 0.99)), limit=limit)
-        .noting("Calls of policies count into it. Never above 0.25 s, the last edge.")
+        .with_note("Calls of policies count into it. Never above 0.25 s, the last edge.")
         .normal("Some milliseconds.", "Open calls p95 by purpose.", alert="AgentgatewayOverheadHigh"),
         lines("Answer overhead quantiles", *(quantile(q, back) for q in (0.5, 0.95, 0.99)), limit=limit).normal(
             "Some milliseconds.", "Too little CPU.", alert="AgentgatewayOverheadHigh"

@@ -6,7 +6,7 @@ For the on-call who answers an alert about models, and for those who pay. By pro
 from __future__ import annotations
 
 from generator.boards.layout import Board, Row, board, row
-from generator.boards.panels import Column, heat, lines, stat, table, whole
+from generator.boards.panels import Column, heat, lines, over_range, stat, table
 from generator.catalogue import Metric
 from generator.config.site import Site
 from generator.promql import buckets, increase, mean, observations, quantile, rate, volume
@@ -46,10 +46,10 @@ def _now(site: Site) -> Row:
             rate(llm_failed(gw["requests_total"])).filled(every) / every,
             limit=site.limit("gateway_llm_error_ratio"),
         ).normal("Below 1 %.", "429 is a quota, 5xx the provider: its status page.", alert="AgentgatewayLlmErrors"),
-        stat("LLM answers", answers.otherwise(rate(gw["llm_requests_total"]))).noting(
+        stat("LLM answers", answers.otherwise(rate(gw["llm_requests_total"]))).with_note(
             "Requests with an answer of a model that the gateway could read."
         ).normal("Close to the requests."),
-        stat("First token p95", quantile(0.95, first), limit=site.limit("gateway_first_token_p95")).noting(
+        stat("First token p95", quantile(0.95, first), limit=site.limit("gateway_first_token_p95")).with_note(
             STREAMED
         ).normal("Below two seconds.", "Open first token p95 by model.", alert="AgentgatewayLlmSlowFirstToken"),
         stat("Token rate", volume(usage.matching(**NEW)).otherwise(rate(gw["llm_tokens_total"]))).normal("In proportion to requests.", "An agent in a loop.", alert="AgentgatewayLlmTokenSpike"),
@@ -77,7 +77,7 @@ def _requests(site: Site) -> Row:
             "LLM errors by model",
             observations(duration.where(gen_ai_response_model="unknown"), by=MODEL, unit="requests"),
         )
-        .noting("Requests that reached a provider and have no answer of a model.")
+        .with_note("Requests that reached a provider and have no answer of a model.")
         .normal("No line.", "One model alone: its name, quota or region.", alert="AgentgatewayLlmErrors"),
     )
 
@@ -94,7 +94,7 @@ def _speed(site: Site) -> Row:
             "p95 below two seconds.", "Open first token p95 by model.", alert="AgentgatewayLlmSlowFirstToken"
         ),
         lines("First token p95 by model", quantile(0.95, first, by=MODEL), limit=limit)
-        .noting(STREAMED)
+        .with_note(STREAMED)
         .normal("Each in a band of its own.", "Another region or model.", alert="AgentgatewayLlmSlowFirstToken"),
         lines(
             "Answer time quantiles",
@@ -103,10 +103,10 @@ def _speed(site: Site) -> Row:
         ).normal("As long as answers are."),
         lines("Answer time p95 by model", quantile(0.95, duration, by=MODEL)).normal("Each in a band of its own."),
         lines("Time per output token, p50 by model", quantile(0.5, token, by=MODEL))
-        .noting(f"0.02 s are 50 tokens a second. {STREAMED}")
+        .with_note(f"0.02 s are 50 tokens a second. {STREAMED}")
         .normal("Each in a band of its own.", "A model that became slow: its provider."),
         lines("Time between chunks, p95 by model", quantile(0.95, chunk, by=MODEL))
-        .noting(STREAMED)
+        .with_note(STREAMED)
         .normal("Each in a band of its own."),
         heat("Time to first token distribution", buckets(first))
         .wide(24)
@@ -120,7 +120,7 @@ def _tokens(site: Site) -> Row:
     return row(
         "Tokens",
         lines("Tokens by kind", volume(usage, by=("gen_ai_token_type",)))
-        .noting("Whether cached input is part of input differs by provider: do not add them up.")
+        .with_note("Whether cached input is part of input differs by provider: do not add them up.")
         .normal("A steady mix of input and output."),
         lines("Tokens by provider", volume(usage.matching(**NEW), by=PROVIDER)).normal("A steady mix."),
         lines("Tokens by model", volume(usage.matching(**NEW), by=MODEL)).normal(
@@ -145,16 +145,16 @@ def _cost(site: Site) -> Row:
     return row(
         "Cost",
         lines("Cost by provider", _hourly(cost, PROVIDER))
-        .noting(note)
+        .with_note(note)
         .normal("Within your budget.", alert="AgentgatewayLlmCostBudget"),
         lines("Cost by model", _hourly(cost, MODEL))
-        .noting(note)
+        .with_note(note)
         .normal("Within your budget.", "A cheaper model for the same task.", alert="AgentgatewayLlmCostBudget"),
         lines("Cost by route", _hourly(cost, ("gateway", "route")))
-        .noting(note)
+        .with_note(note)
         .normal("Within your budget.", "The route on top is the agent to look at.", alert="AgentgatewayLlmCostBudget"),
         lines("Price look-ups by result", rate(lookups, by=("status",)))
-        .noting(
+        .with_note(
             "Exact is a price. NoCatalog: no list of prices is configured; Missing and Unpriced: the list lacks the model."
         )
         .normal("Exact alone.", "Add the model to the price catalogue.", alert="AgentgatewayUnpricedModels"),
@@ -178,7 +178,7 @@ def _models(site: Site) -> Row:
                        limit=site.limit("gateway_first_token_p95")),
                 Column("Input tokens/s", volume(usage.where(**INPUT), by=by)),
                 Column("Output tokens/s", volume(usage.where(**OUTPUT), by=by)),
-                Column("USD in range", whole(increase(gw["gen_ai_client_cost_usd_total"], by=by))),
+                Column("USD in range", over_range(increase(gw["gen_ai_client_cost_usd_total"], by=by))),
             ],
             sort="Answers/s",
         ).wide(24, 12).normal("No model far from its usual time.", "Sort by cost or time."),

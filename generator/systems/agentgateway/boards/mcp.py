@@ -7,7 +7,7 @@ messages that carry them.
 from __future__ import annotations
 
 from generator.boards.layout import Board, Row, board, row
-from generator.boards.panels import Column, lines, stat, table, whole
+from generator.boards.panels import Column, lines, over_range, stat, table
 from generator.config.site import Site
 from generator.promql import increase, level, mean, quantile, rate
 from generator.systems.agentgateway.records import mcp_failed
@@ -39,7 +39,7 @@ def _now(site: Site) -> Row:
             mcp_failed(rate, posts).filled(every) / every,
             limit=site.limit("gateway_mcp_error_ratio"),
         )
-        .noting("Without logins, ended sessions, and tools that do not exist or that an agent may not use.")
+        .with_note("Without logins, ended sessions, and tools that do not exist or that an agent may not use.")
         .normal("Below 1 %.", "Open failed messages by backend.", alert="AgentgatewayMcpErrors"),
         stat("Auth failures", rate(posts.matching(status="401|403")).filled(every)).normal(
             "Close to 0.", "A token that expired, or an agent without one.", alert="AgentgatewayAuthFailures"
@@ -54,7 +54,7 @@ def _methods(site: Site) -> Row:
         "Requests",
         lines("MCP requests by method", rate(calls, by=("method",))).normal("tools/call above all."),
         lines("MCP requests by server", rate(calls, by=("gateway", "server")))
-        .noting(
+        .with_note(
             "unknown: requests to the gateway itself, such as initialize. A server whose line ends is not asked any more."
         )
         .normal("A steady mix."),
@@ -75,11 +75,11 @@ def _tools(site: Site) -> Row:
             "Tool calls by tool and server",
             [
                 Column("Calls/s", rate(tools, by=by).top(100)),
-                Column("Calls in range", whole(increase(tools, by=by).top(100))),
+                Column("Calls in range", over_range(increase(tools, by=by).top(100))),
             ],
             sort="Calls/s",
         )
-        .noting("Clients can name tools that do not exist; the 100 most used are shown.")
+        .with_note("Clients can name tools that do not exist; the 100 most used are shown.")
         .normal("A steady mix.", "Sort by calls: is the first one expected?"),
     )
 
@@ -100,7 +100,7 @@ def _messages(site: Site) -> Row:
             rate(http.matching(status="4..|5.."), by=("backend", "status", "reason")),
         ).normal("No line.", "Read the log of that MCP server.", alert="AgentgatewayMcpErrors"),
         lines("MCP message latency", mean(duration).named("mean"), *(quantile(q, duration) for q in (0.5, 0.95, 0.99)))
-        .noting("POST only: GET holds a stream open.")
+        .with_note("POST only: GET holds a stream open.")
         .normal("Tools take as long as they take; steady."),
         lines("MCP message p95 by backend", quantile(0.95, duration, by=("gateway", "backend"))).normal(
             "Each in a band of its own.", "That MCP server is slow."

@@ -128,7 +128,7 @@ def _since(site: Site) -> Row:
             "In proportion to agents.", alert="AgentgatewayMcpStopped"
         ),
         lines("Cost by gateway", (recorded(r["cost"], by=by) * 3600).as_unit("USD"))
-        .noting("USD an hour, at the pace of the moment.")
+        .with_note("USD an hour, at the pace of the moment.")
         .normal(
             "Within your budget.",
             "Open cost by model on the board agentgateway / Language models.",
@@ -140,7 +140,7 @@ def _since(site: Site) -> Row:
 def _alerts(site: Site) -> Row:
     return row(
         "Alerts and processes",
-        targets.alerts(site, "agentgateway"),
+        targets.firing_alerts(site, "agentgateway"),
         lines(
             "Processes: known and up",
             recorded(records(site)["targets"], by=(site.labels.deployment,)).named("{{deployment}}: scraped"),

@@ -7,7 +7,7 @@ drawn: their labels multiply.
 from __future__ import annotations
 
 from generator.boards.layout import Board, Row, board, row
-from generator.boards.panels import Column, lines, stat, table, whole
+from generator.boards.panels import Column, lines, over_range, stat, table
 from generator.config.site import Site
 from generator.promql import increase, quantile, rate, volume
 from generator.systems.agentgateway.records import unreached
@@ -41,7 +41,7 @@ def _now(site: Site) -> Row:
             "Steady.", "401 and 403 are logins, 404 a route that is not configured."
         ),
         stat("No healthy backend", rate(http.where(reason="NoHealthyBackend")).filled(every))
-        .noting(
+        .with_note(
             "Requests that were answered with an error: every endpoint is gone, its name does not resolve, or the route has no backend."
         )
         .normal("0.", "All endpoints of a backend are evicted or gone.", alert="AgentgatewayNoHealthyBackend"),
@@ -61,11 +61,11 @@ def _gateways(site: Site) -> Row:
             "No line.", alert="AgentgatewayHigh5xx"
         ),
         lines("Request rate by protocol", rate(http, by=("protocol",)), stack=True)
-        .noting("llm and mcp have boards of their own; TCP connections are not counted here.")
+        .with_note("llm and mcp have boards of their own; TCP connections are not counted here.")
         .normal("A steady mix."),
         lines("Request rate by status", rate(http, by=("status",)), stack=True).normal("2xx above all."),
         lines("Gateway's own answers by reason", rate(http.where_not(reason="Upstream"), by=("reason",)))
-        .noting("Everything but Upstream, which is an answer of the backend.")
+        .with_note("Everything but Upstream, which is an answer of the backend.")
         .normal(
             "Few: policies at work.",
             "UpstreamFailure and Timeout are backends, NoHealthyBackend their endpoints.",
@@ -95,7 +95,7 @@ def _routes(site: Site) -> Row:
             "Upstream failures by backend",
             unreached(lambda part: rate(part, by=by), http).plus(rate(gone, by=by)),
         )
-        .noting("The reason MCP with a 5xx status is an MCP server that is gone.")
+        .with_note("The reason MCP with a 5xx status is an MCP server that is gone.")
         .normal(
             "No line.",
             "Is the backend up, and does the network policy permit it?",
@@ -105,7 +105,7 @@ def _routes(site: Site) -> Row:
             "Close to 0.", "Read the log of that backend."
         ),
         lines("Shed requests by address", rate(gw["requests_shed_total"], by=("bind",)))
-        .noting("Refused by the limit of requests in flight, before any route was chosen.")
+        .with_note("Refused by the limit of requests in flight, before any route was chosen.")
         .normal("No line.", "Add replicas, or CPU."),
     )
 
@@ -127,7 +127,7 @@ def _table(site: Site) -> Row:
                 ),
                 Column("4xx", rate(http.matching(status="4.."), by=by).filled(every) / every),
                 Column("HTTP p95", quantile(0.95, plain, by=by)),
-                Column("Failed in range", whole(increase(http.matching(status="5.."), by=by))),
+                Column("Failed in range", over_range(increase(http.matching(status="5.."), by=by))),
             ],
             sort="Requests/s",
         )

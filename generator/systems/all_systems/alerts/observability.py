@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from generator.config.site import Site, View
-from generator.promql import count, lowest, rate, relabelled
+from generator.promql import count, lowest, rate, rename_label
 from generator.promql.query import Query
 from generator.promql.reading import said
 from generator.rules.rule import GROUP_PREFIX, Alert
@@ -124,7 +124,7 @@ def _counted(servers: View, of_prometheus: str, *of_vmalert: str) -> Query:
     found = rate(servers[of_prometheus].matching(rule_group=OURS_BEHIND_FILE), by=("rule_group",)).above(0)
     for series in of_vmalert:
         counted = rate(servers[series].matching(group=OURS), by=("group",))
-        found = found.either(relabelled(counted, "group", "rule_group").above(0))
+        found = found.either(rename_label(counted, "group", "rule_group").above(0))
     return found
 
 

@@ -45,7 +45,7 @@ def _everything(site: Site, here: Sequence[Declared]) -> Row:
             "Systems scraped", distinct(up, site.labels.system).about("Systems of which some target is scraped.")
         ).normal("As many as are enabled.", "Look for the one without a row below."),
         stat("Targets", count(up).about("Targets of all systems.")).normal("As many as processes run."),
-        stat("Targets down", processes.down(up), limit=processes.ANY).normal(
+        stat("Targets down", processes.targets_down(up), limit=processes.ANY).normal(
             "0.", "The rows below tell of which system."
         ),
         stat("Firing: critical", _number(firing, "critical"), limit=_alerts(processes.ANY)).normal(
@@ -53,7 +53,7 @@ def _everything(site: Site, here: Sequence[Declared]) -> Row:
         ),
         stat("Firing: warning", _number(firing, "warning")).normal("0.", "A ticket is enough."),
         stat("Firing: info", _number(firing, "info")).normal("Any: they page nobody."),
-        processes.alerts(site),
+        processes.firing_alerts(site),
     )
 
 
@@ -66,14 +66,14 @@ def _row(site: Site, part: Declared) -> Row:
     return row(
         title,
         stat(f"{name}: targets", count(up).about(f"Targets of {title}."))
-        .noting(absent)
+        .with_note(absent)
         .normal("As many as processes run."),
         stat(
             f"{name}: down",
-            processes.down(up).about(f"Targets of {title} whose last scrape failed."),
+            processes.targets_down(up).about(f"Targets of {title} whose last scrape failed."),
             limit=processes.ANY,
         )
-        .noting(absent)
+        .with_note(absent)
         .normal("0.", alert=f"{presence.stem(site, part.system)}TargetDown"),
         stat(f"{name}: critical", _number(firing, "critical", title), limit=_alerts(processes.ANY)).normal(
             "0.", "Open the runbook of each, in the table above."
@@ -82,11 +82,11 @@ def _row(site: Site, part: Declared) -> Row:
         _link(site, part, name, absent).wide(8, 4),
         table(
             f"{name}: deployments",
-            part.columns(site) if part.columns else processes.reached(site, part.system),
+            part.columns(site) if part.columns else processes.target_columns(site, part.system),
             link=_open(site, part),
         )
         .wide(24, 6)
-        .noting(absent)
+        .with_note(absent)
         .normal("No red cell.", "Open the deployment with a red cell."),
     )
 

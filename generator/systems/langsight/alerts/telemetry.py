@@ -6,7 +6,7 @@ a deployment.
 
 from __future__ import annotations
 
-from generator.boards.processes import in_turn
+from generator.boards.processes import shared_addresses
 from generator.config.site import Site
 from generator.promql import distinct, lowest, total
 from generator.rules import presence
@@ -44,7 +44,7 @@ def alerts(site: Site) -> list[Alert]:
         ),
         Alert(
             name="LangSightMultiWorkerScrape",
-            query=in_turn(site, "langsight"),
+            query=shared_addresses(site, "langsight"),
             over="15m",
             hold="0s",
             severity="warning",

@@ -8,7 +8,7 @@ it fails, requests are missing.
 from __future__ import annotations
 
 from generator.boards.layout import Board, Row, board, row
-from generator.boards.panels import Column, heat, lines, stat, table, whole
+from generator.boards.panels import Column, heat, lines, over_range, stat, table
 from generator.config.site import Site
 from generator.promql import buckets, exceeded, increase, mean, observations, quantile, rate
 from generator.systems.langsight.alerts.api import INGESTION, WAITING
@@ -45,7 +45,7 @@ def _now(site: Site) -> Row:
         stat("p99 latency", quantile(0.99, duration), limit=site.limit("langsight_latency_p99")).normal(
             "Below a second.", "Open p99 latency by path.", alert="LangSightHighLatency"
         ),
-        stat(f"Slower than {edge:g} s", whole(exceeded(duration, edge, unit="requests"))).normal(
+        stat(f"Slower than {edge:g} s", over_range(exceeded(duration, edge, unit="requests"))).normal(
             "Few.", "Open p99 latency by path.", alert="LangSightHighLatency"
         ),
         stat("Spans stored", rate(ls["spans_ingested_total"])).normal(
@@ -68,10 +68,10 @@ def _ingestion(site: Site) -> Row:
             rate(spans, ago="1d").named("a day ago"),
             rate(spans, ago="7d").named("a week ago"),
         ).normal("The shape of the day before.", "Agents that stopped, or their key.", alert=("LangSightIngestionStopped", "LangSightIngestionInterrupted")),
-        lines("Rejected batches", increase(batches.matching(status="5..|429"), by=("path", "status"))).noting(
+        lines("Rejected batches", increase(batches.matching(status="5..|429"), by=("path", "status"))).with_note(
             "Within the rate interval: 503 is ClickHouse at its memory limit, 429 a rate limit. Their spans are lost unless they are sent again. Other failures of a database are not counted: then batches are missing above."
         ).normal("No line.", "429 is the rate limit, 5xx the store: read the log.", alert=("LangSightIngestRejected", "LangSightIngestLimited")),
-        lines("Spans per batch", rate(spans).per(rate(stored), "spans").named("spans per batch")).noting(
+        lines("Spans per batch", rate(spans).per(rate(stored), "spans").named("spans per batch")).with_note(
             "By documentation OTLP spans count too, so it rises where exporters send them; by current code they do not."
         ).normal("Steady.", "1: an SDK sends each span by itself; set its batch size."),
         lines("Ingestion latency", *(quantile(q, ls["http_request_duration_seconds"].matching(path=INGESTION)) for q in (0.5, 0.95, 0.99))).normal("Below a second.", "The store is slow: look at its disk and memory."),
@@ -114,7 +114,7 @@ def _latency(site: Site) -> Row:
         lines(
             "Mean latency of routes that wait for others", mean(duration.matching(path=WAITING), by=("method", "path"))
         )
-        .noting("They wait for a language model or for MCP servers: slow is not broken.")
+        .with_note("They wait for a language model or for MCP servers: slow is not broken.")
         .normal("As long as those that they wait for."),
     )
 

@@ -35,11 +35,11 @@ def _now(site: Site) -> Row:
             "Failed checks",
             increase(checks.where(status="down")).over(site.timing.window),
             limit=site.limit("langsight_failed_checks"),
-        ).noting(BLIND).normal("0.", "Open health check failures."),
-        stat("Servers checked", distinct(checks, "server")).noting(BLIND).normal("As many as are configured."),
-        stat("Health checks", rate(checks)).noting(BLIND).normal("As often as is configured."),
+        ).with_note(BLIND).normal("0.", "Open health check failures."),
+        stat("Servers checked", distinct(checks, "server")).with_note(BLIND).normal("As many as are configured."),
+        stat("Health checks", rate(checks)).with_note(BLIND).normal("As often as is configured."),
         stat("SSE clients", total(ls["active_sse_connections"])).normal("As many as open dashboards."),
-        stat("Max per process", peak(ls["active_sse_connections"]), limit=limit).noting(
+        stat("Max per process", peak(ls["active_sse_connections"]), limit=limit).with_note(
             "The cap is per process: LANGSIGHT_SSE_MAX_CLIENTS, 1,000 unless set; 200 by documentation."
         ).normal("Below 80 % of LANGSIGHT_SSE_MAX_CLIENTS.", "Add processes.", alert="LangSightSSENearCapacity"),
         stat("Dropped events", rate(ls["sse_events_dropped_total"]), limit=site.limit("langsight_feed_drops")).normal("0.", "A reader is too slow, or the network to it.", alert="LangSightSSEDrops"),
@@ -52,13 +52,13 @@ def _servers(site: Site) -> Row:
     failed = rate(checks.where(status="down"), by=by).filled(every)
     return row(
         "MCP servers: health checks",
-        lines("Health check rate", every).noting(BLIND).normal("As often as is configured."),
+        lines("Health check rate", every).with_note(BLIND).normal("As often as is configured."),
         lines("Health check failures", rate(checks.where(status="down"), by=by))
-        .noting(BLIND)
+        .with_note(BLIND)
         .normal("No line.", "Read the log of that MCP server."),
-        lines("Health checks by result", rate(checks, by=("status",)), stack=True).noting(BLIND).normal("up alone."),
+        lines("Health checks by result", rate(checks, by=("status",)), stack=True).with_note(BLIND).normal("up alone."),
         lines("Health check failure ratio by server", failed / every, limit=site.limit("langsight_failed_ratio"))
-        .noting(BLIND)
+        .with_note(BLIND)
         .normal("0 %.", "Read the log of that MCP server."),
         table(
             "MCP servers",
@@ -71,7 +71,7 @@ def _servers(site: Site) -> Row:
             ],
             sort="Failed share",
         )
-        .noting(BLIND)
+        .with_note(BLIND)
         .normal("No failures.", "Read the log of the server on top."),
     )
 
@@ -90,11 +90,11 @@ def _clients(site: Site) -> Row:
             "Follows the hours of work.", "Add processes before it reaches the cap.", alert="LangSightSSENearCapacity"
         ),
         lines("Dropped events by process", rate(ls["sse_events_dropped_total"], by=each))
-        .noting(
+        .with_note(
             "The oldest event of a client goes whose buffer is full: it is slow, or a batch has more spans than the buffer holds. Events lost between processes are counted nowhere."
         )
         .normal("No line.", "A reader is too slow, or the network to it.", alert="LangSightSSEDrops"),
         lines("Streams opened", rate(ls["http_requests_total"].where(path="/api/live/events"), by=("status",)))
-        .noting("Many more than clients: they connect again and again. A client above the cap is answered 200 too.")
+        .with_note("Many more than clients: they connect again and again. A client above the cap is answered 200 too.")
         .normal("Close to the clients that come.", "Many more: a proxy cuts the connections, or the cap refuses them."),
     )

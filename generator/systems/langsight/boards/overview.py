@@ -24,7 +24,7 @@ def dashboard(site: Site) -> Board:
         system="langsight",
         about=__doc__ or "",
         variables=DEEP,
-        rows=[_now(site), _alerts(site), _api(site), _ways(site), targets.processes(site, "langsight")],
+        rows=[_now(site), _alerts(site), _api(site), _ways(site), targets.process_table(site, "langsight")],
     )
 
 
@@ -62,7 +62,7 @@ def _now(site: Site) -> Row:
 def _alerts(site: Site) -> Row:
     return row(
         "Alerts",
-        targets.alerts(site, "langsight"),
+        targets.firing_alerts(site, "langsight"),
     )
 
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from generator.boards.layout import Board, Row, board, row
 from generator.boards.panels import Shown, lines, stat
-from generator.boards.processes import costing, living, over_time, scraped
+from generator.boards.processes import resource_panels, restart_panels, target_counts, uptime
 from generator.config.site import Site
 from generator.promql import count, distinct, falls, present
 
@@ -23,8 +23,8 @@ def dashboard(site: Site) -> Board:
         rows=[
             _targets(site),
             _paths(site),
-            row("Uptime and restarts", *living(site, "langsight"), _turns(site)),
-            row("Resources and scrape cost", *costing(site, "langsight")),
+            row("Uptime and restarts", *restart_panels(site, "langsight"), _turns(site)),
+            row("Resources and scrape cost", *resource_panels(site, "langsight")),
         ],
     )
 
@@ -33,14 +33,14 @@ def _targets(site: Site) -> Row:
     ls = site.system("langsight")
     return row(
         "Targets and scrapes",
-        *scraped(site, "langsight"),
+        *target_counts(site, "langsight"),
         stat("LangSight pages", count(ls["active_sse_connections"]))
-        .noting("Fewer than targets up: another program answers there.")
+        .with_note("Fewer than targets up: another program answers there.")
         .normal("As many as targets up.", "Another program answers at that address."),
         stat("Health check series", present(ls["health_checks_total"]))
-        .noting("None with current code, which counts no health checks.")
+        .with_note("None with current code, which counts no health checks.")
         .normal("Empty: no known version counts health checks."),
-        over_time(site, "langsight").noting(
+        uptime(site, "langsight").with_note(
             "Down for good after a change of secrets: the token is wrong (401), or none is configured (404)."
         ),
     )
@@ -52,7 +52,7 @@ def _paths(site: Site) -> Row:
     return row(
         "Cardinality",
         lines("Number of paths", distinct(http, "path", by=site.identity), limit=limit)
-        .noting(
+        .with_note(
             "Raw URLs but for hex identifiers. A path costs one series per method and status, and thirteen of the histogram."
         )
         .normal(
@@ -73,7 +73,7 @@ def _turns(site: Site) -> Shown:
             "Several processes at one address",
             falls(started, by=(site.labels.instance,)).over("15m"),
         )
-        .noting(
+        .with_note(
             f"How often a start time fell within {site.timing.said('15m')}. Above 0: LANGSIGHT_WORKERS is above 1, or a load balancer."
         )
         .normal("0.", "Set LANGSIGHT_WORKERS=1 and scrape each process by itself.", alert="LangSightMultiWorkerScrape")

@@ -10,7 +10,7 @@ from collections.abc import Callable
 
 from generator.catalogue import Metric
 from generator.config.site import Site
-from generator.promql import falls, growth, least, level, mean, observed, quantile, tagged
+from generator.promql import add_label, falls, growth, least, level, mean, observed, quantile
 from generator.promql.query import Query
 from generator.rules.rule import Alert, Because
 
@@ -56,7 +56,7 @@ def alerts(site: Site) -> list[Alert]:
 def _each_queue(site: Site, made: Callable[[Metric, tuple[str, ...]], Query]) -> Query:
     """Return a query of a queue's depth for each queue: that of ingestion by either of its two gauges, which agree."""
     own = site.system("langsmith", on="langsmith")["langsmith_asynq_ingestion_queue_pending"]
-    told = tagged(made(own, site.identity), "queue", "ingestion")
+    told = add_label(made(own, site.identity), "queue", "ingestion")
     return told.otherwise(made(drained(site), (*site.identity, "queue")))
 
 

@@ -47,7 +47,7 @@ def _now(site: Site) -> Row:
             "Below the server's limit.", alert="LangSmithClickHouseMemoryLimit"
         ),
         stat("Uptime", peak(ls["ClickHouseAsyncMetrics_Uptime"]))
-        .noting("The server that runs longest.")
+        .with_note("The server that runs longest.")
         .normal("Grows."),
     )
 
@@ -57,10 +57,10 @@ def _inserts(site: Site) -> Row:
     return row(
         "Inserts",
         lines("Rejected inserts by server", rate(ls["ClickHouseProfileEvents_RejectedInserts"], by=by))
-        .noting("Too many parts.")
+        .with_note("Too many parts.")
         .normal("No line.", "Too many parts: fewer, larger batches.", alert="LangSmithClickHouseRejectedInserts"),
         lines("Delayed inserts by server", rate(ls["ClickHouseProfileEvents_DelayedInserts"], by=by))
-        .noting("What comes before refusals.")
+        .with_note("What comes before refusals.")
         .normal("No line.", "Too many parts: fewer, larger batches.", alert="LangSmithClickHouseDelayedInserts"),
     )
 
@@ -96,13 +96,13 @@ def _server(site: Site) -> Row:
             "Below the server's limit.", alert="LangSmithClickHouseMemoryLimit"
         ),
         lines("Disk usage", disk(site, by), limit=site.limit("clickhouse_disk"))
-        .noting("Of the file system of the disk named default.")
+        .with_note("Of the file system of the disk named default.")
         .normal("Below 60 %.", "Set a shorter TTL, or enlarge the disk.", alert="LangSmithClickHouseDiskFilling"),
         lines("Uptime by server", peak(ls["ClickHouseAsyncMetrics_Uptime"], by=by))
-        .noting("Falls at a restart.")
+        .with_note("Falls at a restart.")
         .normal("Grows.", "A fall is a restart: out of memory?"),
         lines("Keeper sessions", peak(ls["ClickHouseMetrics_ZooKeeperSession"], by=by))
-        .noting("0 where nothing is replicated; more than 1 is a fault.")
+        .with_note("0 where nothing is replicated; more than 1 is a fault.")
         .normal("1 where tables are replicated, else 0."),
         lines("Read-only tables by server", total(ls["ClickHouseMetrics_ReadonlyReplica"], by=by)).normal(
             "No line.", "Is Keeper up?", alert="LangSmithClickHouseReadonlyReplica"

@@ -8,7 +8,7 @@ from __future__ import annotations
 from generator.boards.layout import Board, Row, board, row
 from generator.boards.panels import Shown, lines, stat
 from generator.config.site import Site
-from generator.promql import growth, increase, level, mean, observations, peak, quantile, rate, tagged, total, volume
+from generator.promql import add_label, growth, increase, level, mean, observations, peak, quantile, rate, total, volume
 from generator.promql.query import Query
 from generator.systems.langsmith.alerts.ingest import drained
 
@@ -29,20 +29,20 @@ def _queues(site: Site) -> Row:
     ls, limit = site.system("langsmith", on="langsmith"), site.limit("langsmith_queue_pending")
     told, read = ls["langsmith_asynq_ingestion_queue_pending"], drained(site)
     each, queued = level(read, by=("queue",)), ls["langsmith_queue_queued"]
-    waiting = tagged(level(told), "queue", "ingestion").otherwise(each)
-    growing = tagged(growth(told), "queue", "ingestion").otherwise(growth(read, by=("queue",)))
+    waiting = add_label(level(told), "queue", "ingestion").otherwise(each)
+    growing = add_label(growth(told), "queue", "ingestion").otherwise(growth(read, by=("queue",)))
     note = "By platform-backend itself for ingestion, and by a json_exporter that reads its JSON page for the other queues."
     return row(
         "Ingest queue",
         stat("Queue depth", waiting, limit=limit).wide(12).normal("Close to 0.", "Are workers up, and is ClickHouse?", alert="LangSmithIngestQueueBacklog"),
         stat("Backend queue depth", level(queued, by=("queue",))).wide(12).normal("Close to 0.", "Add workers of backend."),
-        lines("Queue depth over time", waiting, limit=limit).noting(note).normal("Peaks that drain within minutes.", "Are workers up, and is ClickHouse?", alert=("LangSmithIngestQueueBacklog", "LangSmithIngestStalled")),
+        lines("Queue depth over time", waiting, limit=limit).with_note(note).normal("Peaks that drain within minutes.", "Are workers up, and is ClickHouse?", alert=("LangSmithIngestQueueBacklog", "LangSmithIngestStalled")),
         lines(f"Queue growth in {site.timing.said('15m')}", growing.over("15m"), floor=False,
               limit=site.limit("langsmith_queue_growth")).normal("Around 0.", "More comes than workers store: add some.", alert="LangSmithIngestQueueBacklog"),
-        lines("Queue depth by queue", level(queued, by=("queue",))).noting(
+        lines("Queue depth by queue", level(queued, by=("queue",))).with_note(
             "One number for all replicas, read from a JSON page by a json_exporter; nothing here without one."
         ).normal("Close to 0.", "Add workers of that queue."),
-        lines("Runs ingested", volume(ls["langsmith_runs_batch_count"], by=("type",))).noting(
+        lines("Runs ingested", volume(ls["langsmith_runs_batch_count"], by=("type",))).with_note(
             "By type of batch. The vendor's own board calls the same figure the size of a batch."
         ).normal("In proportion to traffic."),
         *_on_purpose(site),
@@ -56,7 +56,7 @@ def _on_purpose(site: Site) -> tuple[Shown, ...]:
         return ()
     adhoc = site.system("langsmith", on="langsmith")["langsmith_queue_pending"].where(queue="adhoc")
     shown = lines("Queue depth of adhoc, kept on purpose", level(adhoc, by=("queue",)))
-    return (shown.noting("GO_ADHOC_QUEUE_PRIORITY is 0.").normal("Grows: it is switched off."),)
+    return (shown.with_note("GO_ADHOC_QUEUE_PRIORITY is 0.").normal("Grows: it is switched off."),)
 
 
 def _workers(site: Site, waiting: Query) -> tuple[Shown, ...]:
@@ -66,7 +66,7 @@ def _workers(site: Site, waiting: Query) -> tuple[Shown, ...]:
     return (
         lines("Workers up", workers.named("ingest-queue")).normal("As many as are deployed."),
         lines("Queue depth per worker", total(waiting).per(workers, "tasks"))
-        .noting(
+        .with_note(
             "KEDA, where it is on, adds workers above queueTargetSize, which is 10, up to 10 workers. Above that for long: "
             "they are at their maximum, or it is off."
         )
@@ -84,7 +84,7 @@ def _delay(site: Site) -> Row:
     return row(
         "Ingest latency",
         lines("Ingest latency p95", quantile(0.95, whole, by=by), limit=limit)
-        .noting("By store; told by ingest-queue. Never above the last bucket edge, and nobody has seen the edges.")
+        .with_note("By store; told by ingest-queue. Never above the last bucket edge, and nobody has seen the edges.")
         .normal("Some seconds.", "Waiting: add workers. Storing: ClickHouse.", alert="LangSmithIngestLate"),
         lines("Ingest latency mean", mean(whole, by=by), limit=limit).normal(
             "Some seconds.", "Waiting: add workers. Storing: ClickHouse.", alert="LangSmithIngestLate"
@@ -103,7 +103,7 @@ def _path(site: Site) -> Row:
     return row(
         "Saturation of stores",
         lines("Redis memory usage", used, limit=site.limit("redis_memory"))
-        .noting("Nothing where Redis has no maximum. Where a policy evicts keys it stands just below 1 for good.")
+        .with_note("Nothing where Redis has no maximum. Where a policy evicts keys it stands just below 1 for good.")
         .normal(
             "Below 70 %.",
             "The queue lives in it: let it drain, then raise maxmemory.",

@@ -31,7 +31,9 @@ def _now(site: Site) -> Row:
     return row(
         "Status",
         stat("nginx up", level(ls["nginx_up"]), limit=targets.THERE, bad="below")
-        .noting("Later exporters say 1 even when the page answers with an error: then the other figures are missing.")
+        .with_note(
+            "Later exporters say 1 even when the page answers with an error: then the other figures are missing."
+        )
         .normal("1.", alert="LangSmithNginxDown"),
         stat("Request rate", rate(ls["nginx_http_requests_total"])).normal(
             "The shape of your days.", alert="LangSmithNginxTrafficZero"
@@ -57,7 +59,7 @@ def _traffic(site: Site) -> Row:
             rate(requests).named("now"),
             rate(requests, ago="7d").named("a week ago"),
         )
-        .noting("The exporter's own reads are counted: one per scrape.")
+        .with_note("The exporter's own reads are counted: one per scrape.")
         .normal("The shape of the week before.", "The ingress before it, or DNS.", alert="LangSmithNginxTrafficZero"),
         lines("Request rate by process", rate(requests, by=by)).normal("Even over the processes."),
         lines("New connections", rate(accepted).named("accepted"), rate(handled).named("handled")).normal(

@@ -66,7 +66,7 @@ def _connections(site: Site) -> Row:
         lines("Connections against max connections", total(activity).named("in use"),
               peak(ls["pg_settings_max_connections"]).named("most allowed")).normal("Far below the maximum.", "A pooler, or smaller pools.", alert="LangSmithPostgresConnections"),
         lines("Connections by database", total(activity, by=("datname",)), stack=True).normal("A steady mix."),
-        lines("Connections by state", total(activity, by=("state",)), stack=True).noting(
+        lines("Connections by state", total(activity, by=("state",)), stack=True).with_note(
             "Many that are idle in transaction hold locks and connections: a client forgot to commit."
         ).normal("Idle and active.", "idle in transaction for long: find the client in pg_stat_activity."),
     )  # fmt: skip
@@ -82,6 +82,6 @@ def _transactions(site: Site) -> Row:
         lines(
             "Rollbacks by database", rate(ls["pg_stat_database_xact_rollback"].where_not(datname=""), by=("datname",))
         )
-        .noting("Each deadlock is one of these too.")
+        .with_note("Each deadlock is one of these too.")
         .normal("Close to 0.", "Errors of statements: read the log of Postgres."),
     )

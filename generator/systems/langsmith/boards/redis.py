@@ -51,13 +51,13 @@ def _now(site: Site) -> Row:
         ).normal("0.", "Raise maxclients.", alert="LangSmithRedisRejectedConnections"),
         stat("Clients", peak(ls["redis_connected_clients"])).normal("In proportion to processes."),
         stat("Blocked clients", peak(ls["redis_blocked_clients"]))
-        .noting("Consumers of a queue wait like this.")
+        .with_note("Consumers of a queue wait like this.")
         .normal("As many as workers that wait for work."),
         table(
             "Servers",
             [Column("Servers", count(ls["redis_instance_info"], by=(*by, "redis_version", "maxmemory_policy")))],
         )
-        .noting("With another policy than noeviction, memory at the maximum is an ordinary state and keys are lost.")
+        .with_note("With another policy than noeviction, memory at the maximum is an ordinary state and keys are lost.")
         .normal("maxmemory_policy is noeviction.", "With another one Redis evicts entries of the queue."),
         state("Uptime of Redis", level(ls["redis_up"], by=by), targets.UP).normal(
             "Up throughout.", alert="LangSmithRedisDown"
@@ -72,7 +72,7 @@ def _memory(site: Site) -> Row:
         lines("Memory used and max", peak(ls["redis_memory_used_bytes"], by=by).named("in use"),
               peak(ls["redis_memory_max_bytes"], by=by).named("most allowed, 0 is no limit")).normal("Used far below the maximum.", "Let the queue drain, then raise maxmemory.", alert="LangSmithRedisMemoryHigh"),
         lines("Memory usage over time", _memory_used(site, *by), limit=site.limit("redis_memory")).normal("Below 70 %.", "Let the queue drain, then raise maxmemory.", alert="LangSmithRedisMemoryHigh"),
-        lines("Evicted keys over time", rate(ls["redis_evicted_keys_total"], by=by)).noting(
+        lines("Evicted keys over time", rate(ls["redis_evicted_keys_total"], by=by)).with_note(
             "Stays at nothing under noeviction, where writes fail instead."
         ).normal("No line.", "Set noeviction, raise maxmemory.", alert="LangSmithRedisEvictions"),
     )  # fmt: skip
@@ -83,7 +83,7 @@ def _clients(site: Site) -> Row:
     return row(
         "Connections",
         lines("Clients and max clients", peak(ls["redis_connected_clients"], by=by).named("connected"),
-              peak(ls["redis_config_maxclients"], by=by).named("most allowed")).noting(
+              peak(ls["redis_config_maxclients"], by=by).named("most allowed")).with_note(
             "A managed Redis may not tell the maximum."
         ).normal("Far below the maximum."),
         lines("Blocked clients over time", peak(ls["redis_blocked_clients"], by=by)).normal("As many as workers that wait for work."),

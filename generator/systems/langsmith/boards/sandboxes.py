@@ -46,16 +46,16 @@ def _room(site: Site) -> Row:
     return row(
         "Capacity and leases",
         lines("Lease age", peak(ls["langsmith_sandbox_host_lease_stale_seconds"], by=by),
-              limit=site.limit("sandbox_lease_stale")).noting(UNSEEN).normal("Some seconds.", "The host cannot reach the leader's store.", alert=("LangSmithSandboxLeaseStale", "LangSmithSandboxLeaseLost")),
+              limit=site.limit("sandbox_lease_stale")).with_note(UNSEEN).normal("Some seconds.", "The host cannot reach the leader's store.", alert=("LangSmithSandboxLeaseStale", "LangSmithSandboxLeaseLost")),
         lines("CPU commitment", cpu(site), limit=site.limit("sandbox_cpu_commitment")).normal("Below 80 %.", "Add hosts.", alert="LangSmithSandboxCpuCommitted"),
         lines("Memory commitment", memory(site), limit=site.limit("sandbox_memory_commitment")).normal("Below 80 %.", "Add hosts.", alert="LangSmithSandboxMemoryCommitted"),
         lines("Live sandboxes by host", total(ls["langsmith_sandbox_host_live_sandboxes"], by=by), stack=True).normal("Even over the hosts."),
         lines("Hosts", level(ls["langsmith_sandbox_host_pool_ready_hosts"]).named("ready"),
               level(ls["langsmith_sandbox_host_pool_desired_replicas"]).named("desired"))
-        .noting("What is desired moves only while the autoscaler is at work.").normal("Ready as many as wanted."),
+        .with_note("What is desired moves only while the autoscaler is at work.").normal("Ready as many as wanted."),
         lines("Hosts by build", count(ls["langsmith_sandbox_host_build_info"], by=("version",)), stack=True).normal("One build, two while one rolls out."),
         lines("CPU commitment by host", total(ls["langsmith_sandbox_host_assigned_cpu_millicores"], by=by))
-        .noting("Thousandths of a CPU.").normal("Even over the hosts."),
+        .with_note("Thousandths of a CPU.").normal("Even over the hosts."),
         lines("Leader changes", rate(ls["langsmith_sandbox_host_leader_transitions_total"], by=("event",))).normal("Close to 0."),
     )  # fmt: skip
 
@@ -66,7 +66,7 @@ def _lifecycle(site: Site) -> Row:
     return row(
         "Lifecycle",
         lines("Operations by outcome", rate(done, by=("operation", "outcome"))).normal("Success above all."),
-        lines("Failed operations by stage", rate(done, by=("failed_stage",))).noting("Without a stage: none failed.").normal("None."),
+        lines("Failed operations by stage", rate(done, by=("failed_stage",))).with_note("Without a stage: none failed.").normal("None."),
         lines("Operation duration p95", quantile(0.95, took, by=("operation",))).normal("Each in a band of its own."),
         lines("Stage duration p95", quantile(0.95, ls["langsmith_sandbox_host_stage_duration_seconds"], by=("stage",))).normal("Each in a band of its own."),
         lines("Lock contention", rate(ls["langsmith_sandbox_host_ref_lock_contention_total"], by=("operation",))).normal("Close to 0."),
@@ -89,7 +89,7 @@ def _boot(site: Site) -> Row:
         lines("Zygote captures", rate(ls["langsmith_sandbox_host_zygote_capture_total"], by=("outcome",))).normal("Success alone."),
         lines("Zygote capture duration p95", quantile(0.95, ls["langsmith_sandbox_host_zygote_capture_duration_seconds"])).normal("Steady."),
         lines("Clone queue wait p95", quantile(0.95, clone, by=("clone_type",))).normal("Close to 0."),
-        lines("Host start duration p95 by step", quantile(0.95, provision, by=("step",))).noting(
+        lines("Host start duration p95 by step", quantile(0.95, provision, by=("step",))).with_note(
             "A host takes its steps once, before it is scraped: blank unless it takes one again."
         ).normal("Steady."),
     )  # fmt: skip
@@ -118,7 +118,7 @@ def _resources(site: Site) -> Row:
     ls, by = _hosts(site), (site.labels.instance,)
     return row(
         "CPU, memory and network",
-        lines("CPU usage by host", rate(ls["langsmith_sandbox_host_sandbox_cpu_seconds_total"], by=by)).noting(
+        lines("CPU usage by host", rate(ls["langsmith_sandbox_host_sandbox_cpu_seconds_total"], by=by)).with_note(
             "100 % is one CPU."
         ).normal("Below the cores of the host."),
         lines("CPU throttling", rate(ls["langsmith_sandbox_host_sandbox_cpu_throttled_seconds_total"]).named("held back"),
@@ -138,7 +138,7 @@ def _egress(site: Site) -> Row:
     return row(
         "Egress",
         lines("Proxy requests", rate(ls["langsmith_sandbox_egress_proxy_requests_total"], by=("path",))).normal("A steady mix."),
-        lines("Proxy rejections", rate(ls["langsmith_sandbox_egress_proxy_blocked_total"], by=("reason",))).noting(
+        lines("Proxy rejections", rate(ls["langsmith_sandbox_egress_proxy_blocked_total"], by=("reason",))).with_note(
             "access_denied is a policy at work."
         ).normal("Policies at work alone."),
         lines("Proxy upstream errors", rate(ls["langsmith_sandbox_egress_proxy_upstream_failures_total"], by=("reason",))).normal("No line."),

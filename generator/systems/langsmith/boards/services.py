@@ -58,7 +58,7 @@ def _now(site: Site) -> Row:
             "1.", alert="LangSmithNginxDown"
         ),
         stat("Queue depth", peak(ls["langsmith_queue_pending"]), limit=site.limit("langsmith_queue_pending"))
-        .noting("The longest queue.")
+        .with_note("The longest queue.")
         .normal("Close to 0.", "Open the board LangSmith / Ingest queue.", alert="LangSmithIngestQueueBacklog"),
     )
 
@@ -68,7 +68,7 @@ def _which(site: Site) -> Row:
     role = (*site.identity, site.labels.role)
     return row(
         "Alerts and targets",
-        targets.alerts(site, "langsmith"),
+        targets.firing_alerts(site, "langsmith"),
         table(
             "Processes by role",
             [
@@ -80,7 +80,7 @@ def _which(site: Site) -> Row:
             ],
             sort="Requests/s",
         ).normal("All up.", "Read the end of the log of the process that is down."),
-        targets.over_time(site, "langsmith"),
+        targets.uptime(site, "langsmith"),
     )
 
 
@@ -90,13 +90,13 @@ def _traffic(site: Site) -> Row:
     return row(
         "Requests",
         lines("Request rate by service", rate(requests, by=(labels.role,)))
-        .noting(UNSEEN)
+        .with_note(UNSEEN)
         .normal("The shape of your days."),
         lines("Request rate by process", rate(requests, by=(labels.role, labels.instance))).normal(
             "Even over the processes."
         ),
         lines("Request rate by status", rate(requests, by=("status",)).named("status {{status}}"))
-        .noting("A line without a number: the counter has no status label, and no alert can tell errors.")
+        .with_note("A line without a number: the counter has no status label, and no alert can tell errors.")
         .normal("2xx above all.", "5xx: read the log of the service on top."),
         lines(
             "Requests in progress by service", level(busy, by=(labels.role,)), limit=site.limit("langsmith_in_progress")
@@ -116,7 +116,7 @@ def _latency(site: Site) -> Row:
     return row(
         "Latency",
         lines("p99 latency by service", quantile(0.99, latency, by=("app_name",)), limit=limit)
-        .noting("Never above the last bucket edge, and nobody has seen the edges: hold it against the mean.")
+        .with_note("Never above the last bucket edge, and nobody has seen the edges: hold it against the mean.")
         .normal("Each in a band of its own.", "Open the paths.", alert="LangSmithHttpLatencyHigh"),
         lines(
             "Mean latency by service", mean(latency, by=("app_name",)), limit=site.limit("langsmith_http_mean")
@@ -143,7 +143,7 @@ def _work(site: Site) -> Row:
     return row(
         "Pools and prefetch",
         lines("Postgres pool: in use, idle", mean(used).named("in use"), mean(idle).named("idle"))
-        .noting(UNSEEN)
+        .with_note(UNSEEN)
         .normal("Some idle.", alert="LangSmithPgPoolBusy"),
         lines(
             "Postgres pool usage",
@@ -151,6 +151,6 @@ def _work(site: Site) -> Row:
             limit=site.limit("langsmith_pg_pool"),
         ).normal("Below 70 %.", "Slow queries, or a pool too small.", alert="LangSmithPgPoolBusy"),
         lines("Trace prefetch time", *(quantile(q, prefetch, by=("hit",)) for q in (0.5, 0.95)))
-        .noting("The unit is not known.")
+        .with_note("The unit is not known.")
         .normal("Steady."),
     )

@@ -48,7 +48,7 @@ def _red(site: Site) -> Row:
         counted("Fan-out limit exceeded", increase(ls["query_fanout_limit_exceeded_total"], by=("query_type",)),
                 "smithdb_fanout_refusals",
                 "Shorter time ranges; is compaction behind?", "FanoutLimit"),
-        lines("Object store operations", observations(store, by=("op", "result"), unit="requests")).noting(UNSEEN).normal("A steady mix."),
+        lines("Object store operations", observations(store, by=("op", "result"), unit="requests")).with_note(UNSEEN).normal("A steady mix."),
         lines("Object store latency p95", quantile(0.95, store, by=("op",))).normal("Below a second."),
     )  # fmt: skip
 
@@ -64,7 +64,7 @@ def _ingest(site: Site) -> Row:
         lines("Rows per flush p95", quantile(0.95, ls["ingest_flush_rows"], by=level_)).normal("Steady."),
         lines("Unflushed entries", level(ls["ingest_pending_segment_entry_count"], by=level_)).normal("Drains with each flush.", "A slope: the object store is slow."),
         lines("Ingest permits in use", total(ls["semaphore_permits_in_use"]).named("in use"), total(ls["semaphore_max_permits"]).named("most"))
-        .noting("In use as many as there are for long: ingestion is at its limit.").normal("Below all permits.", "Add replicas of ingestion."),
+        .with_note("In use as many as there are for long: ingestion is at its limit.").normal("Below all permits.", "Add replicas of ingestion."),
     )  # fmt: skip
 
 
@@ -74,7 +74,7 @@ def _compaction(site: Site) -> Row:
     return row(
         "Compaction",
         lines("Compaction jobs", level(ls["compaction_queue_job_count"], by=("status", "job_kind"))).normal("Few that wait."),
-        lines("Oldest waiting job", lowest(ls["compaction_queue_oldest_pending_created_at_seconds"]) * 1000).noting(
+        lines("Oldest waiting job", lowest(ls["compaction_queue_oldest_pending_created_at_seconds"]) * 1000).with_note(
             "1970 is an empty queue."
         ).normal("Minutes ago, or 1970 for none.", "Add compaction workers."),
         lines("Jobs scheduled and executed", rate(ls["compaction_jobs_scheduled"]).named("scheduled"),

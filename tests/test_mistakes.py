@@ -128,9 +128,9 @@ def module(tmp_path: Path, name: str, body: str) -> ModuleType:
 
 BOARD = """\
 from generator.boards.layout import board, row
-from generator.boards.panels import Column, heat, lines, stat, table
+from generator.boards.panels import heat, lines, stat
+from generator.boards.tables import Column, table
 from generator.promql import *
-
 
 def dashboard(site):
     lg = site.system("agent_server")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from generator.boards.panels import Shown
+from generator.boards.shown import Shown
 from generator.config.site import Site, reasons
 from generator.promql.reading import sentences
 

@@ -10,7 +10,8 @@ from grafanalib import core as g
 
 from generator.boards import grafana
 from generator.boards.description import description
-from generator.boards.panels import RATE_INTERVAL, Shown
+from generator.boards.panels import RATE_INTERVAL
+from generator.boards.shown import Shown
 from generator.catalogue import Matcher, Metric
 from generator.config.site import Site
 from generator.promql import select

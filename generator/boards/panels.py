@@ -6,11 +6,11 @@ whose queries the configuration makes impossible is left out, with the reason.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from generator.boards import grafana
+from generator.boards.shown import POINTS, Shown, steps, targets, unit_of
 from generator.catalogue import Limit
 from generator.errors import QueryError
 from generator.promql.query import Query, Scope
@@ -25,53 +25,6 @@ RATE_INTERVAL, RANGE = "$__rate_interval", "$__range"
 GREATEST = 10
 
 
-@dataclass(frozen=True, slots=True)
-class Shown:
-    """A panel to be.
-
-    Attributes:
-        title: Its title, unique on its board: its id follows from it.
-        queries: What it shows; the impossible ones are dropped.
-        make: Scope and description in, grafanalib panel out.
-        size: Width and height in grid units, of 24 columns.
-        note: What a reader must know beyond what the queries say of themselves.
-        columns: Headers of a table, one per query.
-        usual: What is normal.
-        action: What to do when it is not.
-        alerts: Names of the alerts that watch it; their runbooks say the rest.
-        instant: It shows this moment and no past.
-
-    """
-
-    title: str
-    queries: tuple[Query, ...]
-    make: Callable[[Sequence[Query], Scope, str], grafana.Panel]
-    size: tuple[int, int]
-    note: str = ""
-    columns: tuple[str, ...] = ()
-    usual: str = ""
-    action: str = ""
-    alerts: tuple[str, ...] = ()
-    instant: bool = False
-
-    @property
-    def possible(self) -> tuple[Query, ...]:
-        """The queries that the configuration allows."""
-        return tuple(q for q in self.queries if not q.missing)
-
-    def wide(self, width: int, height: int = 0) -> Shown:
-        """Return the panel at another size."""
-        return replace(self, size=(width, height or self.size[1]))
-
-    def with_note(self, note: str) -> Shown:
-        """Return the panel with a note in its description."""
-        return replace(self, note=note)
-
-    def normal(self, usual: str, action: str = "", *, alert: str | tuple[str, ...] = ()) -> Shown:
-        """Return the panel with what is normal, what to do otherwise, and the alerts that watch it."""
-        return replace(self, usual=usual, action=action, alerts=(alert,) if isinstance(alert, str) else alert)
-
-
 def lines(
     title: str, *queries: Query, limit: Limit | None = None, stack: bool = False, bad: str = "above", floor: bool = True
 ) -> Shown:
@@ -80,7 +33,7 @@ def lines(
     The axis begins at 0 unless `floor` is off, which a query that can be negative needs. A query by labels of many values
     keeps the greatest over the range of the board.
     """
-    unit = _unit(title, queries, limit)
+    unit = unit_of(title, queries, limit)
     queries = tuple(query.greatest(GREATEST, RANGE) if _many(query) else query for query in queries)
 
     def make(possible: Sequence[Query], scope: Scope, description: str) -> grafana.Panel:
@@ -93,11 +46,11 @@ def lines(
                 custom["axisSoftMax"] = room
         if limit:
             custom["thresholdsStyle"] = {"mode": "dashed"}
-            defaults["thresholds"] = _steps(limit, bad, calm="transparent")
+            defaults["thresholds"] = steps(limit, bad, calm="transparent")
         return grafana.panel(
             "timeseries",
             title,
-            _targets(_called(title, possible), scope),
+            targets(_called(title, possible), scope),
             options={"legend": _legend("table", "bottom", "mean", "max"), "tooltip": _TOOLTIP},
             defaults=defaults | {"custom": custom},
             overrides=_STATUS if all(q.labels == ("status",) for q in possible) else [],
@@ -112,7 +65,7 @@ def stat(title: str, *queries: Query, limit: Limit | None = None, bad: str = "ab
 
     It has no graph: a figure of this moment is an instant query, which has no past. The rows below have that.
     """
-    unit = _unit(title, queries, limit)
+    unit = unit_of(title, queries, limit)
 
     def make(possible: Sequence[Query], scope: Scope, description: str) -> grafana.Panel:
         options = {
@@ -123,10 +76,10 @@ def stat(title: str, *queries: Query, limit: Limit | None = None, bad: str = "ab
         return grafana.panel(
             "stat",
             title,
-            _targets(possible, scope, instant=True),
+            targets(possible, scope, instant=True),
             options=options,
             defaults=_single(unit, limit, bad),
-            maxDataPoints=_POINTS,
+            maxDataPoints=POINTS,
             description=description,
         )
 
@@ -135,7 +88,7 @@ def stat(title: str, *queries: Query, limit: Limit | None = None, bad: str = "ab
 
 def bars(title: str, *queries: Query, limit: Limit | None = None, bad: str = "above") -> Shown:
     """Show the value that each series has now as a horizontal bar."""
-    unit = _unit(title, queries, limit)
+    unit = unit_of(title, queries, limit)
 
     def make(possible: Sequence[Query], scope: Scope, description: str) -> grafana.Panel:
         options = {
@@ -147,10 +100,10 @@ def bars(title: str, *queries: Query, limit: Limit | None = None, bad: str = "ab
         return grafana.panel(
             "bargauge",
             title,
-            _targets(possible, scope, instant=True),
+            targets(possible, scope, instant=True),
             options=options,
             defaults=defaults,
-            maxDataPoints=_POINTS,
+            maxDataPoints=POINTS,
             description=description,
         )
 
@@ -200,93 +153,13 @@ def state(title: str, query: Query, words: Mapping[str, tuple[str, str]]) -> Sho
         return grafana.panel(
             "state-timeline",
             title,
-            _targets(possible, scope),
+            targets(possible, scope),
             options=options,
             defaults=defaults,
             description=description,
         )
 
     return Shown(title, (query,), make, (24, 8))
-
-
-@dataclass(frozen=True, slots=True)
-class Column:
-    """One value column of a table: its header, its query, and the limit from which it is red on its `bad` side."""
-
-    header: str
-    query: Query
-    limit: Limit | None = None
-    bad: str = "above"
-
-
-def table(title: str, columns: Sequence[Column], *, sort: str = "", link: Mapping[str, str] | None = None) -> Shown:
-    """Show one row per label set, one column per label and per query; all queries have the same labels.
-
-    Args:
-        title: The title.
-        columns: The value columns, left to right.
-        sort: Header of the column that is greatest first, or label that is in alphabetical order.
-        link: Label to the URL that its cell opens.
-
-    Raises:
-        QueryError: Two columns have different labels, so their rows would not meet.
-
-    """
-    labels = columns[0].query.labels
-    for column in columns:
-        if set(column.query.labels) != set(labels):
-            what = f"column {column.header!r} of {title!r} is by ({', '.join(column.query.labels)})"
-            raise QueryError(what, f"group it by ({', '.join(labels)}) as the first one")
-        _unit(title, (column.query,), column.limit)
-
-    def make(possible: Sequence[Query], scope: Scope, description: str) -> grafana.Panel:
-        held = [c for c in columns if c.query in possible]
-        targets = _targets([c.query for c in held], scope, instant=True, form="table")
-        names = (
-            {f"Value #{chr(ord('A') + i)}": c.header for i, c in enumerate(held)}
-            if len(held) > 1
-            else {"Value": held[0].header}
-        )
-        order = {label: i for i, label in enumerate(labels)} | {v: len(labels) + i for i, v in enumerate(names)}
-        organize = {
-            "id": "organize",
-            "options": {
-                "excludeByName": {"Time": True},
-                "includeByName": {},
-                "indexByName": order,
-                "renameByName": names,
-            },
-        }
-        custom = {"align": "auto", "cellOptions": {"type": "auto"}, "filterable": True, "inspect": False}
-        widths = {c.header: _width(c) for c in held}
-        narrow = sum(widths.values()) <= _NARROW
-        overrides = [_column(c, widths[c.header] if narrow else 0) for c in held]
-        overrides += [
-            grafana.override(label, links=[{"title": "Open", "url": url}]) for label, url in (link or {}).items()
-        ]
-        return grafana.panel(
-            "table",
-            title,
-            targets,
-            options={
-                "cellHeight": "sm",
-                "showHeader": True,
-                "sortBy": [{"desc": sort not in labels, "displayName": sort}] if sort else [],
-            },
-            defaults={
-                "color": {"mode": "thresholds"},
-                "custom": custom,
-                "mappings": [grafana.no_number("-")],
-                "noValue": "-",
-                "thresholds": grafana.thresholds("text"),
-            },
-            transformations=([{"id": "merge", "options": {}}] if len(held) > 1 else []) + [organize],
-            overrides=overrides,
-            maxDataPoints=_POINTS,
-            description=description,
-        )
-
-    return Shown(title, tuple(c.query for c in columns), make, (24, 8), columns=tuple(c.header for c in columns))
 
 
 def text(title: str, content: str) -> Shown:
@@ -306,30 +179,6 @@ def text(title: str, content: str) -> Shown:
     return Shown(title, (), make, (24, 4), note=f"{title}.")
 
 
-def _width(column: Column) -> int:
-    """Return the pixels that a column needs for its header with the signs of sort and filter, and for a figure or a date."""
-    return max(180 if column.query.unit == "unixtime" else 120, 8 * len(column.header) + 60)
-
-
-def _column(column: Column, width: int) -> Json:
-    look: dict[str, Any] = {"unit": grafana_unit(column.query.unit), **({"custom__width": width} if width else {})}
-    if column.limit:
-        look["thresholds"] = _steps(column.limit, column.bad, calm="text")
-        look["custom__cellOptions"] = {"type": "color-text"}
-    return grafana.override(column.header, **look)
-
-
-def _unit(title: str, queries: Sequence[Query], limit: Limit | None) -> str:
-    units = sorted({q.unit for q in queries})
-    if len(units) != 1:
-        raise QueryError(f"panel {title!r} mixes the units {', '.join(units)}", "make one panel per unit")
-    if limit is not None and limit.unit != units[0]:
-        raise QueryError(
-            f"panel {title!r} in {units[0]} has the limit {limit.name}, in {limit.unit}", "use a limit of its unit"
-        )
-    return units[0]
-
-
 def over_range(query: Query) -> Query:
     """Return the query over all that the board shows, where it would have a window of some scrapes."""
     return query.over(RANGE)
@@ -339,15 +188,6 @@ def _many(query: Query) -> bool:
     """Say whether a label of the result has more values than a graph can show."""
     listed = (metric.labels.get(label) for metric in query.metrics for label in query.labels)
     return any(label is not None and label.many for label in listed)
-
-
-def _targets(
-    queries: Sequence[Query], scope: Scope, *, instant: bool = False, form: str = "time_series"
-) -> list[grafana.Target]:
-    return [
-        grafana.Target(expr=q.build(scope), legendFormat=q.legend or "__auto", instant=instant, format=form)
-        for q in queries
-    ]
 
 
 def _called(title: str, queries: Sequence[Query]) -> Sequence[Query]:
@@ -366,16 +206,10 @@ def _room(unit: str, limit: Limit | None, bad: str) -> float:
     return 1 if unit != "none" and grafana_unit(unit) == "short" else 0
 
 
-def _steps(limit: Limit, bad: str, *, calm: str) -> Json:
-    if bad == "above":
-        return grafana.thresholds(calm, (limit.value, "red"))
-    return grafana.thresholds("red", (limit.value, calm))
-
-
 def _single(unit: str, limit: Limit | None, bad: str) -> dict[str, Any]:
-    steps = _steps(limit, bad, calm="green") if limit else grafana.thresholds("blue")
+    colours = steps(limit, bad, calm="green") if limit else grafana.thresholds("blue")
     mappings = [grafana.no_number("-")]
-    return {"color": {"mode": "thresholds"}, "mappings": mappings, "thresholds": steps, "unit": grafana_unit(unit)}
+    return {"color": {"mode": "thresholds"}, "mappings": mappings, "thresholds": colours, "unit": grafana_unit(unit)}
 
 
 def _legend(mode: str, placement: str, *calcs: str) -> Json:
@@ -388,17 +222,12 @@ def _legend(mode: str, placement: str, *calcs: str) -> Json:
     }
 
 
-#: Points by which Grafana divides the range of a figure of this moment: `$__rate_interval`, which follows from them, then is
-#: no longer than scrapes demand, also where the board shows a week. What is asked for is one point.
-_POINTS = 11_000
 #: Answers by status have the colours that one expects, whichever others there are.
 _STATUS: Sequence[Json] = (
     grafana.colour("/(^| )(2..|success)$/", "green"),
     grafana.colour("/(^| )4..$/", "orange"),
     grafana.colour("/(^| )(5..|error)$/", "red"),
 )
-#: Pixels that the figures of a table may have for themselves, so that its labels get what is left: a small screen has 1,400.
-_NARROW = 850
 _HIDE: Mapping[str, bool] = {"legend": False, "tooltip": False, "viz": False}
 _REDUCE: Mapping[str, Any] = {"calcs": ["lastNotNull"], "fields": "", "values": False}
 _TOOLTIP: Mapping[str, Any] = {"mode": "multi", "sort": "desc", "hideZeros": False, "maxHeight": 600}

@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from generator.boards.layout import Row, row
-from generator.boards.panels import Column, Shown, lines, stat, state, table
+from generator.boards.panels import lines, stat, state
+from generator.boards.shown import Shown
+from generator.boards.tables import Column, table
 from generator.catalogue import Limit, Metric
 from generator.config.site import Site
 from generator.promql import count, falls, lowest, peak, rate, restarts, total

@@ -20,7 +20,7 @@ from generator.systems import SHIPPED
 
 if TYPE_CHECKING:
     from generator.boards.layout import Board
-    from generator.boards.panels import Column
+    from generator.boards.tables import Column
     from generator.rules.rule import Alert, Group
 
 T = TypeVar("T")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from generator.boards.panels import Column
+from generator.boards.tables import Column
 from generator.catalogue import Limit
 from generator.config.site import Site
 from generator.rules.rule import recorded

@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from generator.boards.layout import Board, board, row
-from generator.boards.panels import Column, Shown, heat, lines, table
+from generator.boards.panels import heat, lines
+from generator.boards.shown import Shown
+from generator.boards.tables import Column, table
 from generator.catalogue import Kind, Metric, System
 from generator.config.site import Site
 from generator.promql import amount, buckets, count, level, mean, peak, quantile, rate

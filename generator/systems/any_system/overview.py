@@ -6,7 +6,8 @@ from collections.abc import Iterator
 
 from generator.boards import processes
 from generator.boards.layout import Board, Row, board, row
-from generator.boards.panels import Shown, heat, lines, stat
+from generator.boards.panels import heat, lines, stat
+from generator.boards.shown import Shown
 from generator.catalogue.signals import limit_name
 from generator.config.site import Site
 from generator.promql import buckets, quantile, rate, share_above

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from generator.boards.panels import Column
 from generator.boards.processes import target_columns
+from generator.boards.tables import Column
 from generator.catalogue.signals import limit_name
 from generator.config.site import Site
 from generator.promql import quantile, rate

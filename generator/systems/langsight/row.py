@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from generator.boards.panels import Column
 from generator.boards.processes import error_ratio, target_columns
+from generator.boards.tables import Column
 from generator.config.site import Site
 from generator.promql import peak, quantile, rate
 from generator.systems.langsight.alerts.api import WAITING

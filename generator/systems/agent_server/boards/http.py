@@ -6,7 +6,8 @@ For the on-call who answers an availability or latency alert. Failed runs are no
 from __future__ import annotations
 
 from generator.boards.layout import Board, Row, board, row
-from generator.boards.panels import Column, heat, lines, stat, table
+from generator.boards.panels import heat, lines, stat
+from generator.boards.tables import Column, table
 from generator.config.site import Site
 from generator.promql import buckets, mean, quantile, rate, share_above
 from generator.systems.agent_server.records import RUN_HOLDING, served

@@ -7,8 +7,9 @@ different here.
 from __future__ import annotations
 
 from generator.boards.layout import Board, Row, board, row
-from generator.boards.panels import Column, lines, stat, table
+from generator.boards.panels import lines, stat
 from generator.boards.processes import resource_panels, restart_panels, target_counts, uptime
+from generator.boards.tables import Column, table
 from generator.config.site import Site
 from generator.promql import count, increase, level, rate, starts
 

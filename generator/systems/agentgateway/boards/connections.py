@@ -7,7 +7,8 @@ known.
 from __future__ import annotations
 
 from generator.boards.layout import Board, Row, board, row
-from generator.boards.panels import Column, heat, lines, stat, table
+from generator.boards.panels import heat, lines, stat
+from generator.boards.tables import Column, table
 from generator.config.site import Site
 from generator.promql import buckets, level, observations, quantile, rate
 

@@ -6,7 +6,8 @@ For the on-call who answers an alert about models, and for those who pay. By pro
 from __future__ import annotations
 
 from generator.boards.layout import Board, Row, board, row
-from generator.boards.panels import Column, heat, lines, over_range, stat, table
+from generator.boards.panels import heat, lines, over_range, stat
+from generator.boards.tables import Column, table
 from generator.catalogue import Metric
 from generator.config.site import Site
 from generator.promql import buckets, increase, mean, observations, quantile, rate, volume

@@ -7,7 +7,8 @@ messages that carry them.
 from __future__ import annotations
 
 from generator.boards.layout import Board, Row, board, row
-from generator.boards.panels import Column, lines, over_range, stat, table
+from generator.boards.panels import lines, over_range, stat
+from generator.boards.tables import Column, table
 from generator.config.site import Site
 from generator.promql import increase, level, mean, quantile, rate
 from generator.systems.agentgateway.records import mcp_failed

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 from generator.boards import processes as targets
 from generator.boards.layout import WIDE, Board, Row, board, row
-from generator.boards.panels import Column, lines, stat, table
+from generator.boards.panels import lines, stat
+from generator.boards.tables import Column, table
 from generator.catalogue import Limit
 from generator.config.site import Site
 from generator.promql.query import Query

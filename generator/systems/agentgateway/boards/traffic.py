@@ -7,7 +7,8 @@ drawn: their labels multiply.
 from __future__ import annotations
 
 from generator.boards.layout import Board, Row, board, row
-from generator.boards.panels import Column, lines, over_range, stat, table
+from generator.boards.panels import lines, over_range, stat
+from generator.boards.tables import Column, table
 from generator.config.site import Site
 from generator.promql import increase, quantile, rate, volume
 from generator.systems.agentgateway.records import unreached

@@ -8,7 +8,8 @@ it fails, requests are missing.
 from __future__ import annotations
 
 from generator.boards.layout import Board, Row, board, row
-from generator.boards.panels import Column, heat, lines, over_range, stat, table
+from generator.boards.panels import heat, lines, over_range, stat
+from generator.boards.tables import Column, table
 from generator.config.site import Site
 from generator.promql import buckets, exceeded, increase, mean, observations, quantile, rate
 from generator.systems.langsight.alerts.api import INGESTION, WAITING

@@ -6,7 +6,8 @@ For the on-call who answers a page about an MCP server, or sees a live dashboard
 from __future__ import annotations
 
 from generator.boards.layout import Board, Row, board, row
-from generator.boards.panels import Column, bars, lines, stat, table
+from generator.boards.panels import bars, lines, stat
+from generator.boards.tables import Column, table
 from generator.config.site import Site
 from generator.promql import distinct, increase, peak, present, rate, total
 

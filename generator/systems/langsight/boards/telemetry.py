@@ -6,8 +6,9 @@ For readers who see an empty panel and want to know why, and for those who pay f
 from __future__ import annotations
 
 from generator.boards.layout import Board, Row, board, row
-from generator.boards.panels import Shown, lines, stat
+from generator.boards.panels import lines, stat
 from generator.boards.processes import resource_panels, restart_panels, target_counts, uptime
+from generator.boards.shown import Shown
 from generator.config.site import Site
 from generator.promql import count, distinct, falls, present
 

@@ -6,7 +6,8 @@ For the on-call who is paged for a backlog. A trace goes from platform-backend t
 from __future__ import annotations
 
 from generator.boards.layout import Board, Row, board, row
-from generator.boards.panels import Shown, lines, stat
+from generator.boards.panels import lines, stat
+from generator.boards.shown import Shown
 from generator.config.site import Site
 from generator.promql import add_label, growth, increase, level, mean, observations, peak, quantile, rate, total, volume
 from generator.promql.query import Query

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 from generator.boards import processes as targets
 from generator.boards.layout import Board, Row, board, row
-from generator.boards.panels import Column, lines, stat, state, table
+from generator.boards.panels import lines, stat, state
+from generator.boards.tables import Column, table
 from generator.config.site import Site
 from generator.promql import count, increase, level, peak, rate
 from generator.promql.query import Query

@@ -7,7 +7,8 @@ migration from ClickHouse. A part that is off by default; nobody here has seen i
 from __future__ import annotations
 
 from generator.boards.layout import Board, Row, board, row
-from generator.boards.panels import Shown, lines
+from generator.boards.panels import lines
+from generator.boards.shown import Shown
 from generator.config.site import Site
 from generator.promql import increase, level, lowest, observations, observed, peak, quantile, rate, total
 from generator.promql.query import Query

@@ -104,12 +104,12 @@ def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     """Return an object of JSON.
 
     Raises:
-        ValueError: A key stands there twice.
+        ValueError: A key is a duplicate.
 
     """
     out = dict(pairs)
     if len(out) < len(pairs):
-        raise ValueError("a key stands there twice")
+        raise ValueError("duplicate key")
     return out
 
 

@@ -70,7 +70,7 @@ def test_boards_that_are_lost_edited_twice_there_or_imported(live: Installation)
     assert found["board agent-server-fleet"].startswith("it is not there: not provisioned, or Grafana refused the file")
     assert found["board agent-server-http"] == f"it is not the generated one: panel {edited['title']!r} is another"
     assert found["board agent-server-queue"] == "it is not the generated one: panel 'Mine' was added"
-    assert found["board agent-server-slo"].startswith("its title stands twice in one folder")
+    assert found["board agent-server-slo"].startswith("its title is a duplicate in its folder")
     assert found["board agent-server-pools"].startswith("it was imported by hand")
 
 

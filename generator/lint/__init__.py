@@ -9,7 +9,7 @@ from pathlib import Path
 
 from generator.config.site import Site
 from generator.errors import GeneratorError, Problem
-from generator.lint import coverage, dashboards, durations, figures, held, queries, rules, scrape
+from generator.lint import coverage, dashboards, durations, figures, held, queries, references, rules, scrape
 from generator.lint.finding import Files, Finding, read
 
 __all__ = ["CHECKS", "Check", "Files", "Finding", "read", "run"]
@@ -32,17 +32,17 @@ class Check:
 CHECKS: tuple[Check, ...] = (
     Check("coverage/shown", coverage.shown),
     Check("dashboard/schema", dashboards.schema),
-    Check("dashboard/variables", dashboards.variables),
+    Check("dashboard/variables", references.variables),
     Check("dashboard/identity", dashboards.identity),
     Check("dashboard/grid", dashboards.grid),
     Check("dashboard/thresholds", dashboards.thresholds),
     Check("dashboard/described", dashboards.described),
-    Check("dashboard/datasource", dashboards.datasource),
+    Check("dashboard/datasource", references.datasource),
     Check("dashboard/queried", dashboards.queried),
-    Check("dashboard/refreshed", dashboards.refreshed),
+    Check("dashboard/refreshed", references.refreshed),
     Check("dashboard/units", dashboards.units),
-    Check("dashboard/links", dashboards.links),
-    Check("dashboard/annotated", dashboards.annotated),
+    Check("dashboard/links", references.links),
+    Check("dashboard/annotated", references.annotated),
     Check("dashboard/size", dashboards.size),
     Check("dashboard/now", figures.now),
     Check("dashboard/intervals", figures.intervals),

@@ -126,7 +126,7 @@ def _board(context: Context, probe: Probe, board: Board, listed: Sequence[Stored
     twins = [key for key, count in titles.items() if key[1] == board.title and count > 1]
     if twins:
         yield wrong(
-            "its title stands twice in one folder, and file provisioning then writes nothing", "delete the other one"
+            "its title is a duplicate in its folder, and file provisioning then writes nothing", "delete the other one"
         ).of("grafana", item)
         return
     try:

@@ -21,6 +21,7 @@ from generator.cli.main import main
 from generator.config import SCHEMA
 from generator.config.settings import Config
 from generator.config.site import Site
+from generator.systems import SHIPPED
 from generator.validate.verdict import CATEGORIES
 from reference_server.agent_server import AGENT_SERVER
 from reference_server.scenarios import coverage
@@ -180,6 +181,31 @@ def test_the_readme_counts_the_alerts_their_histories_and_the_scenarios() -> Non
 
     cases = load_cases(load(), [*alerts, *PROVED])
     assert found == tuple(map(str, (len(alerts), len(cases), len(list(scenarios.shipped())))))
+
+
+def test_the_readme_counts_boards_and_alerts_of_each_system() -> None:
+    """Its table says of each system what is on disk."""
+    rows = re.findall(
+        r"^\| ([\w ]+) \| .* \| \[(\d+)\]\(docs/boards.md\), \[(\d+)\]\(docs/alerts.md\)",
+        (ROOT / "README.md").read_text(encoding="utf-8"),
+        re.MULTILINE,
+    )
+    systems = {system.title: name for name, system in load().systems.items() if name in SHIPPED}
+    found = {}
+    for title, name in systems.items():
+        rules = [p.read_text(encoding="utf-8") for p in (ROOT / "alerts").glob(f"{name}[._]*rules.yaml")]
+        boards = len(list((ROOT / "dashboards").glob(f"{name}_*.json")))
+        found[title] = (str(boards), str(len(re.findall(r"^  - alert:", "".join(rules), re.MULTILINE))))
+
+    assert {title: (boards, alerts) for title, boards, alerts in rows} == found
+
+
+def test_the_readme_is_a_page() -> None:
+    """Whatever is longer has a page of its own in docs/."""
+    text = (ROOT / "README.md").read_bytes()
+
+    assert len(text.splitlines()) <= 200
+    assert len(text) <= 12_000
 
 
 def example() -> str:

@@ -218,16 +218,22 @@ def has_condition(node: Any) -> bool:
     )
 
 
-def _nodes(node: Any) -> Iterator[Any]:
+@lru_cache(maxsize=_KEPT)
+def _nodes(tree: Any) -> tuple[Any, ...]:
+    """Return an expression and all that is inside of it, in the order of the text."""
+    return tuple(_below(tree))
+
+
+def _below(node: Any) -> Iterator[Any]:
     yield node
     match node:
         case pp.MatrixSelector():
-            yield from _nodes(node.vector_selector)
+            yield from _below(node.vector_selector)
         case pp.SubqueryExpr() | pp.AggregateExpr() | pp.ParenExpr() | pp.UnaryExpr():
-            yield from _nodes(node.expr)
+            yield from _below(node.expr)
         case pp.Call():
             for argument in node.args:
-                yield from _nodes(argument)
+                yield from _below(argument)
         case pp.BinaryExpr():
-            yield from _nodes(node.lhs)
-            yield from _nodes(node.rhs)
+            yield from _below(node.lhs)
+            yield from _below(node.rhs)

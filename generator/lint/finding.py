@@ -102,10 +102,13 @@ def rules(document: Document) -> Iterator[tuple[Place, Mapping[str, Any], Mappin
             yield ("groups", number, "rules", inner), group, rule
 
 
-def strings(value: Any) -> Iterator[str]:
-    """Yield every text in a JSON value, keys left out."""
-    if isinstance(value, str):
-        yield value
-    elif isinstance(value, (list, dict)):
-        for item in value.values() if isinstance(value, dict) else value:
-            yield from strings(item)
+def strings(value: Any) -> list[str]:
+    """Return every text in a JSON value, in order, keys left out."""
+    found, left = [], [value]
+    while left:
+        one = left.pop()
+        if isinstance(one, str):
+            found.append(one)
+        elif isinstance(one, (list, dict)):
+            left += reversed(one.values() if isinstance(one, dict) else one)
+    return found

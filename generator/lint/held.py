@@ -7,7 +7,7 @@ what an `and on (…)` keeps for targets that one of these has shown to be ours.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 import promql_parser as pp
@@ -26,10 +26,15 @@ _ALERTS = frozenset({"ALERTS", "ALERTS_FOR_STATE"})
 _SIGNS = {"=": "Equal", "!=": "NotEqual", "=~": "Re", "!~": "NotRe"}
 
 
+#: An installation, and what its targets are held by.
+Ours = tuple[Site, list[list[Matcher]]]
+
+
 def ours(files: Files, site: Site) -> Iterator[Finding]:
     """Every selector is held to our own targets, records, alerts or rule groups: strangers share the server."""
+    here = (site, [*_holds(site)])
     for text, tree in trees(files):
-        for selector in dict.fromkeys(_strange(tree, site)):
+        for selector in dict.fromkeys(_strange(tree, here)):
             matchers = ", ".join(f"{m.label} {m.op} {m.value!r}" for m in selector.matchers)
             yield text.finding(
                 "rule/held",
@@ -38,20 +43,20 @@ def ours(files: Files, site: Site) -> Iterator[Finding]:
             )
 
 
-def _strange(node: Any, site: Site) -> Iterator[Selector]:
+def _strange(node: Any, ours: Ours) -> Iterator[Selector]:
     """Yield the selectors of an expression that may read what is not ours."""
     match node:
         case pp.VectorSelector() | pp.MatrixSelector():
-            yield from (s for s in expression.selectors(node) if not _is_ours(s, site))
+            yield from (s for s in expression.selectors(node) if not _is_ours(s, *ours))
         case pp.SubqueryExpr() | pp.AggregateExpr() | pp.ParenExpr() | pp.UnaryExpr():
-            yield from _strange(node.expr, site)
+            yield from _strange(node.expr, ours)
         case pp.Call():
             for argument in node.args:
-                yield from _strange(argument, site)
+                yield from _strange(argument, ours)
         case pp.BinaryExpr():
-            right = [*_strange(node.rhs, site)]
+            right = [*_strange(node.rhs, ours)]
             if right or not _filters(node):
-                yield from _strange(node.lhs, site)
+                yield from _strange(node.lhs, ours)
             yield from right
 
 
@@ -62,14 +67,14 @@ def _filters(node: Any) -> bool:
     return str(node.op) == "and" and "instance" in by and bool(expression.selectors(node.rhs))
 
 
-def _is_ours(selector: Selector, site: Site) -> bool:
+def _is_ours(selector: Selector, site: Site, holds: Iterable[list[Matcher]]) -> bool:
     if selector.name.startswith(RECORD_PREFIX):
         return True
     if selector.name in _ALERTS:
         return any(m.label == "alertname" and _named(m, site) for m in selector.matchers)
     if any(m.label in _GROUPS and m.op in ("Equal", "Re") and _grouped(m.value) for m in selector.matchers):
         return True
-    return any(_carries(selector, hold) for hold in _holds(site)) or _one_of_several(selector, site)
+    return any(_carries(selector, hold) for hold in holds) or _one_of_several(selector, site)
 
 
 def _holds(site: Site) -> Iterator[list[Matcher]]:

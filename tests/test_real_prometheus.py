@@ -9,7 +9,9 @@ import os
 import re
 import sys
 from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -26,13 +28,14 @@ from generator.promql.query import Query, Scope
 from generator.validate import CHECKS, Options, Verdict, prepared, run
 from generator.validate.verdict import State
 from testbed.agent_server import AgentServer, drive, install
-from testbed.servers import AGES, Prometheus, StartError, find, missing, wait_until
+from testbed.servers import Prometheus, StartError, find, missing, wait_until
+from testbed.servers.debian import Age
 from testbed.servers.processes import Child
 
 from .conftest import MIXED, ROOT
 
 #: Bounds that a version of Prometheus would refuse are found here, not at an operator's.
-TESTED = ("oldest", "newest")
+TESTED: tuple[Age, ...] = ("oldest", "newest")
 WINDOW = "20s"
 #: Panels whose titles other systems share, and which a system in trouble fills.
 FAILING = ("5xx rate by route", "5xx rate by process")
@@ -49,8 +52,17 @@ NOTHING_HAPPENED = {
 @pytest.fixture(scope="module", params=TESTED)
 def binary(request: pytest.FixtureRequest) -> Path:
     """The oldest supported Prometheus, and the newest."""
-    assert request.param in AGES
-    found = find("prometheus", request.param)
+    return program(request.param)
+
+
+@pytest.fixture(scope="module")
+def pair() -> list[Path]:
+    """Both of them, for tests that let them scrape the same servers at once."""
+    return [program(age) for age in TESTED]
+
+
+def program(age: Age) -> Path:
+    found = find("prometheus", age)
     if not found.path:
         missing(found.reason)
     assert found.path
@@ -162,36 +174,34 @@ def fast(bundle: Bundle) -> list[str]:
 
 
 @pytest.mark.real
-def test_panels_that_the_real_server_can_fill_return_data(binary: Path, configured: Callable[[str], Site]) -> None:
-    """A driven server of the new era, in-memory: every panel that is not left out for it shows something."""
+def test_panels_that_the_real_server_can_fill_return_data(pair: list[Path], configured: Callable[[str], Site]) -> None:
+    """A driven server of the new era, in-memory: every panel that is not left out for it shows something, on either Prometheus."""
     found = install("new")
     if not found.path:
         missing(found.reason)
     own = "systems: {agent_server: {runtimes: [inmem], roles: [combined], switches: []}}\nscrape: {interval: 5s, timeout: 5s}\n"
     bundle = build(configured(own))
-    with (
-        AgentServer("new") as agent,
-        Prometheus(
-            binary, scrape_config({agent.url.removeprefix("http://"): "combined"}), rules=fast(bundle)
-        ) as server,
-    ):
+    with AgentServer("new") as agent, contextlib.ExitStack() as running:
+        config = scrape_config({agent.url.removeprefix("http://"): "combined"})
+        servers = [running.enter_context(Prometheus(binary, config, rules=fast(bundle))) for binary in pair]
         drive(agent.url)
-        wait_until(lambda: server.query("sum(up)") != [], what="the first scrape", limit_seconds=30)
+        for server in servers:
+            wait_until(partial(server.query, "sum(up)"), what="the first scrape", limit_seconds=30)
         drive(agent.url)
         for _ in range(2):
             assert requests.get(agent.url, timeout=10).json()["ok"] is True
 
-        def panels() -> list[Verdict]:
+        def panels(server: Prometheus) -> list[Verdict]:
             with prepared(bundle, Options(server.url), lambda _: None) as context:
                 return list(run(context, [c for c in CHECKS if c.category == "panels"]))
 
         def unfilled() -> list[Verdict]:
-            own = [v for v in panels() if v.item.startswith("Agent Server / ")]
+            own = [v for server in servers for v in panels(server) if v.item.startswith("Agent Server / ")]
             return [v for v in own if v.state is not State.OK and v.item.split(" / ")[2] not in NOTHING_HAPPENED]
 
         with contextlib.suppress(TimeoutError):
             wait_until(lambda: not unfilled(), what="data", limit_seconds=30)
-        left, groups = unfilled(), server.rules()
+        left, groups = unfilled(), [group for server in servers for group in server.rules()]
 
     assert "\n".join(f"{v.item}: {v.state}: {v.why}" for v in left) == ""
     assert [(r["name"], r["lastError"]) for g in groups for r in g["rules"] if r["health"] == "err"] == []
@@ -202,7 +212,7 @@ def shows(server: Prometheus, expr: str) -> bool:
 
 
 @pytest.mark.real
-def test_a_mixed_fleet_reads_right_on_both_eras(binary: Path, configured: Callable[[str], Site]) -> None:
+def test_a_mixed_fleet_reads_right_on_both_eras(pair: list[Path], configured: Callable[[str], Site]) -> None:
     """One deployment with a server of each era: units, counts and identity are as if both were new."""
     for era in ("new", "old"):
         found = install(era)
@@ -211,38 +221,27 @@ def test_a_mixed_fleet_reads_right_on_both_eras(binary: Path, configured: Callab
     site = configured(MIXED)
     bundle = build(site)
     lg, scope = site.system("agent_server"), Scope("1m")
-    with AgentServer("new") as new, AgentServer("old") as old:
+    latency = quantile(0.95, lg["http_requests_latency"], by=("instance",)).build(scope)
+    identity = 'count by (project_id) (label_replace(lg_api_workers_max, "project_id", "", "project_id", "None"))'
+    with AgentServer("new") as new, AgentServer("old") as old, contextlib.ExitStack() as running:
         targets = {new.url.removeprefix("http://"): "combined", old.url.removeprefix("http://"): "combined"}
-        with Prometheus(binary, scrape_config(targets), rules=fast(bundle)) as server:
-            wait_until(
-                lambda: [s.value for s in server.query("sum(up)")] == [2.0], what="both targets", limit_seconds=30
-            )
-            drive(new.url)
-            drive(old.url)
-            wait_until(
-                lambda: shows(server, quantile(0.95, lg["http_requests_latency"], by=("instance",)).build(scope)),
-                what="latencies",
-                limit_seconds=30,
-            )
+        config = scrape_config(targets)
+        servers = [running.enter_context(Prometheus(binary, config, rules=fast(bundle))) for binary in pair]
+        for server in servers:
+            wait_until(partial(server.query, "sum(up) == 2"), what="both targets", limit_seconds=30)
+        with ThreadPoolExecutor() as pool:
+            list(pool.map(drive, (new.url, old.url)))
+        for server in servers:
+            wait_until(partial(shows, server, latency), what="latencies", limit_seconds=30)
+            means = server.query(mean(lg["http_requests_latency"], by=("instance",)).build(scope))
+            both = {s.labels["instance"]: s.value for s in means}
 
-            both = {
-                s.labels["instance"]: s.value
-                for s in server.query(mean(lg["http_requests_latency"], by=("instance",)).build(scope))
-            }
-            health = [(r["name"], r["lastError"]) for g in server.rules() for r in g["rules"] if r["health"] == "err"]
-            revisions = [
-                s.labels
-                for s in server.query(
-                    'count by (project_id) (label_replace(lg_api_workers_max, "project_id", "", "project_id", "None"))'
-                )
-            ]
-
-    assert health == []
-    assert both.keys() == targets.keys()
-    # The same calls on both: means of the same order, where seconds read as milliseconds would be a thousand apart.
-    assert max(both.values()) / min(both.values()) < 20
-    assert min(both.values()) > 10
-    assert revisions == [{}]
+            assert [r["lastError"] for g in server.rules() for r in g["rules"] if r["health"] == "err"] == []
+            assert both.keys() == targets.keys()
+            # The same calls on both: means of the same order, where seconds read as milliseconds would be a thousand apart.
+            assert max(both.values()) / min(both.values()) < 20
+            assert min(both.values()) > 10
+            assert [s.labels for s in server.query(identity)] == [{}]
 
 
 def histogram(
@@ -440,17 +439,17 @@ def reference(played: Played, folder: Path) -> Iterator[str]:
         child.kill()
 
 
-def health_of(server: Prometheus) -> set[str]:
-    """Return what Prometheus says of its targets."""
-    return {target["health"] for target in server.get("/api/v1/targets")["activeTargets"]}
+def up(server: Prometheus) -> bool:
+    """Say whether every target of a Prometheus is up, and there is one."""
+    return {target["health"] for target in server.get("/api/v1/targets")["activeTargets"]} == {"up"}
 
 
 @pytest.mark.real
 @pytest.mark.parametrize("name", PLAYED)
 def test_panels_of_a_played_system_return_data(
-    binary: Path, configured: Callable[[str], Site], tmp_path: Path, name: str
+    pair: list[Path], configured: Callable[[str], Site], tmp_path: Path, name: str
 ) -> None:
-    """A real Prometheus finds and scrapes a simulated system in trouble: every panel of its boards shows something."""
+    """Real servers find and scrape a simulated system in trouble: every panel of its boards shows something on each of them."""
     played = PLAYED[name]
     bundle = build(configured(played.config))
     with reference(played, tmp_path) as url:
@@ -464,24 +463,28 @@ def test_panels_of_a_played_system_return_data(
         if token := played.environment.get(TOKEN):
             job["authorization"] = {"credentials": token}
         config = yaml.safe_dump({"global": {"evaluation_interval": "500ms"}, "scrape_configs": [job]})
-        with Prometheus(binary, config, rules=fast(bundle)) as server:
+        with contextlib.ExitStack() as running:
+            servers = [running.enter_context(Prometheus(binary, config, rules=fast(bundle))) for binary in pair]
             own = [q for q in panel_queries(bundle) if about(bundle, q, played.system)]
             never = [q for q in own if q[1] in played.nothing or any(m.name in played.lacking for m in q[2].metrics)]
             past = [q for q in own if PAST.search(q[3])]
-            left = [q for q in own if (q[1] not in NOTHING_HAPPENED or q[1] in FAILING) and q not in (*never, *past)]
+            due = [q for q in own if (q[1] not in NOTHING_HAPPENED or q[1] in FAILING) and q not in (*never, *past)]
+            left = [(server, q) for server in servers for q in due]
 
             def filled() -> bool:
-                left[:] = [q for q in left if not shows(server, q[3])]
+                left[:] = [(server, q) for server, q in left if not shows(server, q[3])]
                 return not left
 
             with contextlib.suppress(TimeoutError):
                 wait_until(filled, what="data", limit_seconds=90)
-            after_all = {q[1] for q in never if shows(server, q[3])}
-            health = [(r["name"], r["lastError"]) for g in server.rules() for r in g["rules"] if r["health"] == "err"]
+            after_all = {q[1] for server in servers for q in never if shows(server, q[3])}
+            rules = [r for server in servers for g in server.rules() for r in g["rules"]]
+            health = [(r["name"], r["lastError"]) for r in rules if r["health"] == "err"]
             # A scrape now and then may take longer than the half second that it has; a target that is down stays so.
-            wait_until(lambda: health_of(server) == {"up"}, what="every target to be up", limit_seconds=30)
+            for server in servers:
+                wait_until(partial(up, server), what="every target to be up", limit_seconds=30)
 
     assert own
-    assert "\n".join(f"{board}: {title}: {expr}" for board, title, _, expr in left) == ""
+    assert "\n".join(f"{server.url}: {q[0]}: {q[1]}: {q[3]}" for server, q in left) == ""
     assert after_all == set()
     assert health == []

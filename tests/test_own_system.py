@@ -244,3 +244,63 @@ def test_shipped_entries_say_it_all() -> None:
     for path in sorted((ROOT / "generator/systems").glob("*/catalogue.yaml")):
         for entry in yaml.safe_load(path.read_text(encoding="utf-8"))["metrics"]:
             assert {"emitted", "born", "refresh", "aggregate", "source"} <= entry.keys(), entry["name"]
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "problem"),
+    [
+        ("title: Shop", "title: Sh{{op}}", "has {{ or }} in it"),
+        ("title: Shop", 'title: "Sh\\nop"', "has a control character in it"),
+        ("title: Shop", "title: ''", "write one of 1 to 40 characters"),
+        ("title: Shop", "title: $shop", "would be taken for a variable by Grafana"),
+        ("title: Shop", "title: Shop\nalerts: Obs", "as those of the monitoring do"),
+        ("status: {values", "le: {values", "the label 'le' is one that targets or histograms have"),
+        ("path: {bound", "instance: {bound", "call it exported_instance, as Prometheus does"),
+        ("path: {bound", "a-b: {bound", "is no name of a label"),
+        ('"5.."', '"5("', "is no regular expression: missing )"),
+        ('"5.."', '"(?=5).."', "is no regular expression"),
+        ('"5.."', '"5$x"', "would be taken for a variable by Grafana"),
+        ("[0.1, 0.5, 1, 5, 10]", "[0.1, 0.5, 1, .inf]", "which is no number"),
+        ("many: 100", "many: .nan", "which is no number"),
+        ("{port: 9100}", "{port: 9100, path: metrics}", "write a path that begins with /"),
+        ("pages: [process]", "pages: [langsight]", "use process or python, or leave out `pages`"),
+        ("pages: [process]", "roles: {'we b(': x}", "the role 'we b(' is no name"),
+        ("pages: [process]", "objectives: {run_success: {objective: 99}}", "leave them out"),
+        (
+            "pages: [process]",
+            "limits: {shop_error_ratio: {value: 1, unit: seconds, why: x}}",
+            "the limit shop_error_ratio is in seconds, and its signal in ratio",
+        ),
+        ("pages: [process]", "limits: {shop_x: {value: 1, unit: foos, why: x}}", "unit 'foos' is unknown"),
+        (
+            "pages: [process]",
+            "limits: {http_error_ratio: {value: 1, unit: ratio, why: x}}",
+            "are those of agent_server",
+        ),
+    ],
+)
+def test_what_no_server_would_take_is_refused(installed: Callable[..., Path], old: str, new: str, problem: str) -> None:
+    """Templates, variables, names and numbers that a rule file, a board or a query cannot hold: one problem each."""
+    assert old in CATALOGUE
+
+    with pytest.raises(ConfigError) as caught:
+        installation(load(), installed(CATALOGUE.replace(old, new, 1)))
+
+    assert [str(p) for p in caught.value.problems if problem not in str(p)] == []
+
+
+@pytest.mark.parametrize(
+    "text", ["", "- a\n", "shop", "a: &a [*a]\n", "\tsystem: x", "a: &a [x,x,x,x]\nb: [" + "*a," * 9 + "]\n"]
+)
+def test_what_is_no_catalogue_ends_in_a_line(installed: Callable[..., Path], text: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        installation(load(), installed(text))
+
+    assert all(str(p.path).endswith("shop.yaml") for p in caught.value.problems)
+
+
+def test_switched_off_it_is_nowhere(installed: Callable[..., Path]) -> None:
+    """As a shipped system."""
+    made = build(installation(load(), installed(bundle="systems: {shop: {catalogue: ./shop.yaml, enabled: false}}\n")))
+
+    assert [path for path in FORMATS["files"](made) if "shop" in path.name] == []

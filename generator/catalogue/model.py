@@ -410,6 +410,11 @@ class System:
     objectives: Mapping[str, Mapping[str, float]]
     metrics: tuple[Metric, ...]
     path: str
+    named: Mapping[str, Metric] = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        """Index the metrics by their names; of two with one name, which the catalogue refuses, the first counts."""
+        object.__setattr__(self, "named", {metric.name: metric for metric in reversed(self.metrics)})
 
 
 @dataclass(frozen=True, slots=True)

@@ -203,7 +203,9 @@ def _pattern(text: str) -> str:
 
 def _edgeless(place: Place, wait: Latency, known: Mapping[str, Metric]) -> Iterator[Finding]:
     metric = known.get(wait.metric)
-    if wait.slow and metric and wait.slow not in metric.buckets[:-1]:
+    if metric and str(metric.kind) == "histogram" and "_bucket" not in metric.parts:
+        yield (*place[:-1], "metric"), f"{wait.metric} has no buckets", "name a histogram that has"
+    elif wait.slow and metric and wait.slow not in metric.buckets[:-1]:
         usable = ", ".join(f"{edge:g}" for edge in metric.buckets[:-1])
         what = f"{wait.slow:g} is no bucket edge of {wait.metric} below its last one"
         yield place, what, f"use one of {usable}" if usable else "list its edges, or leave out `slow`"

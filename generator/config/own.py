@@ -8,8 +8,10 @@ from pathlib import Path
 from typing import Any
 
 from generator.catalogue import Catalogue, System, read
+from generator.catalogue.signals import limits as signal_limits
+from generator.config.own_texts import unfit
 from generator.errors import Problem
-from generator.source import Document, Place, short
+from generator.source import Document, Place, parse, short, shown
 from generator.systems import SHIPPED
 
 #: What a system may be called: its name begins names of files, jobs, thresholds and recorded series.
@@ -17,6 +19,15 @@ _NAME = re.compile(r"[a-z][a-z0-9]*(_[a-z0-9]+)*")
 
 #: Characters of such a name at most: uids of boards have forty, and stems of files follow.
 LONGEST = 24
+
+#: What the names of alerts begin with that are about the monitoring itself.
+OBSERVABILITY = "Observability"
+
+#: Bytes of a catalogue file at most: one of a thousand metrics has a fifth of it.
+LARGEST = 1_000_000
+
+#: What several systems expose alike, and a page of an operator's own may have too.
+SHARED = ("process", "python")
 
 #: Stems of files that are about all systems.
 TAKEN = ("all_systems", "overview", "observability", "provider", "alertmanager", "json_exporter")
@@ -52,8 +63,10 @@ def extended(
         if not path.is_file():
             what = f"no file {short(file)}, seen from {folder}"
             told.append(document.problem(("systems", name, "catalogue"), what, "name a file in the catalogue's format"))
-        else:
+        elif not (texts := [*_unfit_texts(path)]):
             found |= read({name: path}, told)
+        else:
+            told += texts
         problems += [(("systems", name), problem) for problem in told]
     sound = {name: system for name, system in found.items() if not any(p[1] == name for p, _ in problems)}
     for name, system in sound.items():
@@ -61,6 +74,26 @@ def extended(
         problems += [(("systems", name), document.problem(place, *wrong)) for wrong in _unfit(system, catalogue, sound)]
     sound = {name: system for name, system in sound.items() if not any(p[1] == name for p, _ in problems)}
     return catalogue.joined(sound), frozenset(sound), problems
+
+
+def _unfit_texts(path: Path) -> Iterator[Problem]:
+    """Yield what is wrong with the file as a text, before it is read as a catalogue."""
+    problems: list[Problem] = []
+    try:
+        with path.open("rb") as file:
+            raw = file.read(LARGEST + 1)
+        document = parse(shown(path), raw.decode("utf-8"), problems)
+    except (OSError, UnicodeDecodeError) as error:
+        yield Problem(shown(path), 1, f"cannot be read: {error}", "name a readable UTF-8 file")
+        return
+    if len(raw) > LARGEST:
+        yield Problem(shown(path), 1, f"has more than {LARGEST:,} bytes", "name the catalogue of one system")
+    elif problems:
+        yield from problems
+    elif not isinstance(document.data, dict):
+        yield Problem(shown(path), 1, "is no catalogue file", "see `agentobs infer`, which drafts one")
+    else:
+        yield from unfit(document)
 
 
 def misnamed(name: str, catalogue: Catalogue) -> tuple[str, str] | None:
@@ -93,9 +126,30 @@ def _unfit(system: System, catalogue: Catalogue, sound: Mapping[str, System]) ->
             f"{system.name} has JSON pages",
             "leave out scrape.json and scrape.prober: they need an exporter of their own",
         )
-    missing = [page for page in system.pages if page not in catalogue.systems]
-    if missing:
+    if missing := [page for page in system.pages if page not in SHARED]:
         yield (
-            f"{system.name} names the page of {', '.join(missing)}, which is none",
-            "use process, or leave out `pages`",
+            f"{system.name} names the page of {', '.join(missing)}",
+            f"use {' or '.join(SHARED)}, or leave out `pages`",
         )
+    if system.alerts and OBSERVABILITY.startswith(system.alerts):
+        yield (
+            f"alerts of {system.name} begin with {system.alerts}, as those of the monitoring do",
+            "set `alerts` to another word",
+        )
+    yield from _limits(system)
+
+
+def _limits(system: System) -> Iterator[tuple[str, str]]:
+    """Yield limits of the file's own that could not be compared with anything."""
+    usual = {limit.name: limit for limit in signal_limits(system.name, system.signals, system.metrics)}
+    edges = {f"{system.name}/{metric.name}": metric.buckets for metric in system.metrics if metric.buckets}
+    for limit in system.limits:
+        known = usual.get(limit.name)
+        if known and limit.unit != known.unit:
+            yield (
+                f"the limit {limit.name} is in {limit.unit}, and its signal in {known.unit}",
+                f"give it in {known.unit}",
+            )
+        elif limit.histogram and limit.value not in edges.get(limit.histogram, ())[:-1]:
+            what = f"the limit {limit.name} is {limit.value:g}, which is no bucket edge of {limit.histogram.partition('/')[2]}"
+            yield what, "name a histogram of the file, and one of its edges below the last one"

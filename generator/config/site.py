@@ -164,13 +164,13 @@ class View:
         return self.site.remembered(self.system.name, self.on, name, lambda: self._looked_up(name))
 
     def _looked_up(self, name: str) -> Metric:
-        found = next((m for m in self.system.metrics if m.name == name), None)
+        found = self.system.named.get(name)
         if found is None:
             known = [m.name for m in self.system.metrics]
             what = f"no metric {name!r} in the catalogue of {self.system.name}"
             raise QueryError(what, nearest(name, known, otherwise="add it to the catalogue first"))
         metric = self._here(found)
-        older = next((m for m in self.system.metrics if m.name == found.renamed_from), None)
+        older = self.system.named.get(found.renamed_from)
         if older is None:
             return metric
         before = self._here(older)

@@ -128,6 +128,8 @@ def unit(name: str, kind: str, declared: str, values: Sequence[float]) -> str:
 def help_of(text: str) -> str:
     """Return a HELP text as one sentence; one that says that there is none where it is empty."""
     plain = " ".join("".join(c if c.isprintable() else " " for c in text).split())
+    # What alerts take for a template, and Grafana for a variable.
+    plain = re.sub(r"\$(?=[\w{])|(?<=[{}[])(?=[{}[])|(?<=\])(?=\])", " ", plain)
     if not plain:
         return "The page has no help for it."
     return (plain if len(plain) <= 300 else f"{plain[:297]}...").rstrip(".") + "."  # noqa: PLR2004 - as a panel has room for

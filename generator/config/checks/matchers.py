@@ -32,7 +32,7 @@ def matchers(document: Document, catalogue: Catalogue) -> Iterator[Problem]:  # 
 
 def _wrong(label: str, value: str) -> tuple[str, str] | None:
     """Return why a server would not read a matcher as it was meant, and a way out; None when it would."""
-    if value.startswith("~") and (why := _unreadable(value[1:])):
+    if value.startswith("~") and (why := unreadable(value[1:])):
         return (
             f"{label!r} is no regular expression: {why}",
             "write it as RE2 reads it, or leave ~ out for a plain value",
@@ -57,7 +57,7 @@ def _sleeping(document: Document, name: str, patterns: Sequence[str]) -> Iterato
         if pattern.startswith("~"):
             what = f"{short(pattern)} begins with ~, as no deployment does: what stands here is an expression anyway"
             yield document.problem(place, what, f"write {short(pattern[1:])}")
-        elif why := _unreadable(pattern):
+        elif why := unreadable(pattern):
             what = f"{short(pattern)} is no regular expression: {why}"
             yield document.problem(place, what, "write the names of deployments, or what RE2 reads")
 
@@ -73,7 +73,7 @@ def given(document: Document) -> Iterator[tuple[Place, str]]:
         yield ("alertmanager", "match", label), value
 
 
-def _unreadable(pattern: str) -> str:
+def unreadable(pattern: str) -> str:
     """Return why the oldest Prometheus, or a check of this package, cannot read a regular expression; nothing when all can."""
     import re2
 

@@ -27,7 +27,8 @@ def systems(document: Document, catalogue: Catalogue) -> Iterator[Problem]:
         elif prefix and prefix.startswith("__"):
             what = f"'prefix' is {short(prefix)}, and Prometheus keeps names that begin with __ for itself"
             yield document.problem(("systems", name, "prefix"), what, "write METRIC_PREFIX as the servers have it")
-    if all(given.get(name, {}).get("enabled", True) is False for name in catalogue.targets):
+    brought = any(len(p) == 3 and p[::2] == ("systems", "catalogue") and p[1] not in given for p in document.lines)  # noqa: PLR2004
+    if all(given.get(name, {}).get("enabled", True) is False for name in catalogue.targets) and not brought:
         what = "every system is off, and nothing is left to be watched"
         yield document.problem(("systems",), what, "leave one on, or leave the file out: all are on by default")
     yield from _same(document, given)

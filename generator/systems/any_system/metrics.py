@@ -10,7 +10,7 @@ from generator.boards.shown import Shown
 from generator.boards.tables import Column, table
 from generator.catalogue import Kind, Metric, System
 from generator.config.site import Site
-from generator.promql import amount, buckets, count, level, mean, peak, quantile, rate
+from generator.promql import amount, buckets, count, level, mean, observations, peak, quantile, rate
 from generator.promql.query import Query
 
 #: Lines of a graph at most that the values of its labels make.
@@ -83,7 +83,7 @@ def panels(site: Site, metric: Metric) -> Iterator[Shown]:
         case Kind.HISTOGRAM | Kind.SUMMARY if {"_sum", "_count"} <= {*metric.parts}:
             yield lines(f"{name}: mean", mean(metric, by=by))
         case Kind.HISTOGRAM | Kind.SUMMARY:
-            yield lines(name, amount(metric, by=by))
+            yield lines(name, (amount if "_sum" in metric.parts else observations)(metric, by=by))
         case Kind.INFO:
             labels = tuple(label.name for label in metric.labels.values() if not label.many)
             yield table(name, [Column("Processes", count(metric, by=labels or (site.labels.instance,)))])

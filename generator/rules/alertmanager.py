@@ -11,7 +11,7 @@ from typing import Any
 
 from generator.config.site import Site
 from generator.rules import inhibition
-from generator.rules.rule import Alert
+from generator.rules.rule import Alert, Route
 
 #: What there is to be known where no webhook is configured.
 SILENT = "Nobody is told: the receivers are empty. In bundle.yaml, set alertmanager.webhook_url, or see the end of this file."
@@ -38,6 +38,7 @@ CHOICES = """
 def configuration(site: Site, alerts: Sequence[Alert]) -> dict[str, Any]:
     """Return the configuration: one receiver per severity, a notification per alert and deployment, what others explain silenced."""
     identity = list(site.identity)
+    own = dict.fromkeys(alert.route.receiver for alert in alerts if alert.route)
     return {
         "route": {
             "receiver": "tickets",
@@ -46,13 +47,7 @@ def configuration(site: Site, alerts: Sequence[Alert]) -> dict[str, Any]:
             "group_interval": "5m",
             "repeat_interval": "12h",
             "routes": [
-                {
-                    "receiver": "watchdog",
-                    "matchers": ['alertname="ObservabilityWatchdog"'],
-                    "group_wait": "0s",
-                    "group_interval": "1m",
-                    "repeat_interval": "1m",
-                },
+                *(_route(alert.name, alert.route) for alert in alerts if alert.route),
                 {
                     "receiver": "pages",
                     "matchers": ['severity="critical"'],
@@ -65,9 +60,19 @@ def configuration(site: Site, alerts: Sequence[Alert]) -> dict[str, Any]:
         },
         "inhibit_rules": inhibition.rules(site, alerts),
         "receivers": [
-            *({"name": name, **_webhook(site)} for name in ("pages", "tickets", "watchdog")),
+            *({"name": name, **_webhook(site)} for name in ("pages", "tickets", *own)),
             {"name": "nobody"},
         ],
+    }
+
+
+def _route(alert: str, route: Route) -> dict[str, Any]:
+    return {
+        "receiver": route.receiver,
+        "matchers": [f'alertname="{alert}"'],
+        "group_wait": route.wait,
+        "group_interval": route.interval,
+        "repeat_interval": route.repeat,
     }
 
 

@@ -177,6 +177,16 @@ class Because:
 
 
 @dataclass(frozen=True, slots=True)
+class Route:
+    """A receiver of an alert's own, and how often it is notified: Alertmanager's durations, on life's clock."""
+
+    receiver: str
+    wait: str
+    interval: str
+    repeat: str
+
+
+@dataclass(frozen=True, slots=True)
 class Alert:
     """One alert.
 
@@ -195,6 +205,7 @@ class Alert:
         off: Why it is off unless the configuration enables it; empty when it is on.
         explained_by: What explains it: no one is told of it while that fires.
         runbook: Stem of its runbook; its own name when empty.
+        route: Its own receiver; that of its severity when left out.
 
     """
 
@@ -212,6 +223,7 @@ class Alert:
     off: str = ""
     explained_by: tuple[Because, ...] = ()
     runbook: str = ""
+    route: Route | None = None
 
     def to_rule(self, site: Site) -> dict[str, Any]:
         """Return the rule as Prometheus 2.42 and later reads it."""

@@ -12,7 +12,7 @@ from generator.config.site import Site, View
 from generator.promql import count, lowest, rate, rename_label
 from generator.promql.query import Query
 from generator.promql.reading import said
-from generator.rules.rule import GROUP_PREFIX, Alert
+from generator.rules.rule import GROUP_PREFIX, Alert, Route
 
 #: These are about no deployment, so they carry none of its labels.
 ABOUT = {"about": "monitoring"}
@@ -44,6 +44,7 @@ def alerts(site: Site) -> list[Alert]:
             action="nothing, as long as it is there.",
             board="overview",
             labels=ABOUT,
+            route=Route("watchdog", wait="0s", interval="1m", repeat="1m"),
         ),
         Alert(
             name="ObservabilityRuleFailures",

@@ -19,7 +19,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from generator import writing
-from generator.cli import signals
+from generator.cli import interruption
 from generator.errors import GeneratorError
 
 Texts = Mapping[PurePosixPath, str]
@@ -79,10 +79,10 @@ def exchange(root: Path, texts: Texts, moments: Callable[[], Moments]) -> tuple[
     counted = moments()
     code, state = 0, ""
     try:
-        with signals.ending() as ending:
+        with interruption.ending() as ending:
             writing.mend(root, told.append)
             made.run(ending.check)
-    except signals.Ended as end:
+    except interruption.Ended as end:
         code = end.code
     except GeneratorError as error:
         code, state = 1, str(error)

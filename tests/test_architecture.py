@@ -19,7 +19,7 @@ ROOMS = (  # lowest first; a module imports its own room and lower ones, never a
 #: Modules that stand lower than the room that they are in.
 LOWER = {
     "cli/terminal.py": "terminal",
-    "cli/signals.py": "terminal",
+    "cli/interruption.py": "terminal",
     "cli/progress.py": "terminal",
     "systems/registry.py": "registry",
 }
@@ -97,7 +97,7 @@ def part(path: Path) -> str:
     ("library", "allowed"),
     [
         ("grafanalib", {"generator/boards/grafana.py", "generator/boards/layout.py"}),
-        ("yaml", {"generator/source.py", "generator/outputs/files.py", "generator/infer/writing.py"}),
+        ("yaml", {"generator/source/document.py", "generator/outputs/files.py", "generator/infer/writing.py"}),
         (
             "promql_parser",
             {
@@ -112,7 +112,7 @@ def part(path: Path) -> str:
             },
         ),
         ("re2", {"generator/config/checks/matchers.py"}),
-        ("requests", {"generator/infer/source.py", "generator/validate/http.py", "generator/validate/probe.py"}),
+        ("requests", {"generator/infer/fetch.py", "generator/validate/http.py", "generator/validate/probe.py"}),
         ("argparse", {"generator/cli/arguments.py", "generator/cli/main.py"}),
         ("reference_server", set()),
         ("testbed", set()),

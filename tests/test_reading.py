@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from generator.config.site import Site
 from generator.promql import increase, quantile, rate, share_above
-from generator.promql.reading import percentile, sentences, subject
+from generator.promql.wording import percentile, sentences, subject
 
 
 def test_two_queries_of_one_metric_read_differently(site: Site) -> None:

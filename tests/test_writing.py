@@ -18,7 +18,7 @@ from typing import Any
 import pytest
 
 from generator import writing
-from generator.cli import signals
+from generator.cli import interruption
 from generator.cli.main import main
 from generator.errors import GeneratorError
 from tests.moments import NEW, OLD, begun, leftovers, visible, which
@@ -163,13 +163,13 @@ def test_the_next_commands_tell_and_mend_what_a_killed_one_left(
 def test_two_signals_at_once_are_one(monkeypatch: pytest.MonkeyPatch) -> None:
     """`make` hands a Ctrl-C on as SIGTERM: the second one does not strike who cleans up after the first. A later one does."""
     now = [100.0]
-    monkeypatch.setattr("generator.cli.signals.time.monotonic", lambda: now[0])
-    with signals.ending():
-        with pytest.raises(signals.Ended, match="SIGINT"):
+    monkeypatch.setattr("generator.cli.interruption.time.monotonic", lambda: now[0])
+    with interruption.ending():
+        with pytest.raises(interruption.Ended, match="SIGINT"):
             signal.raise_signal(signal.SIGINT)
         signal.raise_signal(signal.SIGTERM)
-        now[0] += signals.SAME_SECONDS
-        with pytest.raises(signals.Ended, match="SIGTERM"):
+        now[0] += interruption.SAME_SECONDS
+        with pytest.raises(interruption.Ended, match="SIGTERM"):
             signal.raise_signal(signal.SIGTERM)
 
 
@@ -177,7 +177,7 @@ def test_a_signal_that_is_ignored_stays_ignored() -> None:
     """Under `nohup` a terminal that goes away ends nothing."""
     before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
     try:
-        with signals.ending(), signals.held():
+        with interruption.ending(), interruption.held():
             signal.raise_signal(signal.SIGHUP)
     finally:
         signal.signal(signal.SIGHUP, before)
@@ -185,10 +185,10 @@ def test_a_signal_that_is_ignored_stays_ignored() -> None:
 
 def test_a_signal_that_python_swallows_is_raised_at_the_next_check() -> None:
     """An exception in a finalizer goes nowhere; the signal counts all the same."""
-    with signals.ending() as ending:
-        with contextlib.suppress(signals.Ended):
+    with interruption.ending() as ending:
+        with contextlib.suppress(interruption.Ended):
             signal.raise_signal(signal.SIGTERM)
-        with pytest.raises(signals.Ended, match="SIGTERM") as caught:
+        with pytest.raises(interruption.Ended, match="SIGTERM") as caught:
             ending.check()
 
     assert caught.value.code == 143

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from generator.boards.shown import Shown
 from generator.config.site import Site, reasons
-from generator.promql.reading import sentences
+from generator.promql.wording import sentences
 
 
 def description(site: Site, shown: Shown) -> str:

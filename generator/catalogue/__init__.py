@@ -2,21 +2,8 @@
 
 from generator.catalogue.limits import Limit
 from generator.catalogue.load import SCHEMA, load, read
-from generator.catalogue.model import (
-    SUFFIXES,
-    Catalogue,
-    Emission,
-    Endpoint,
-    Era,
-    JsonPage,
-    Kind,
-    Label,
-    Matcher,
-    Metric,
-    Pods,
-    Source,
-    System,
-)
+from generator.catalogue.metric import SUFFIXES, Emission, Kind, Label, Matcher, Metric, Source
+from generator.catalogue.system import Catalogue, Endpoint, Era, JsonPage, Pods, System
 from generator.catalogue.versions import Versions, version_key
 
 __all__ = [

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 
-from generator.catalogue.model import Kind, Metric, System
+from generator.catalogue.metric import Kind, Metric
+from generator.catalogue.system import System
 from generator.errors import Problem, nearest
 from generator.source import Document
 from generator.units import UNITS

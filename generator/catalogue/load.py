@@ -9,22 +9,10 @@ from typing import Any
 
 from generator.catalogue.limits import Limit
 from generator.catalogue.lint import lint
-from generator.catalogue.model import (
-    SUFFIXES,
-    Catalogue,
-    Emission,
-    Endpoint,
-    Era,
-    JsonPage,
-    Kind,
-    Label,
-    Metric,
-    Pods,
-    Source,
-    System,
-)
+from generator.catalogue.metric import SUFFIXES, Emission, Kind, Label, Metric, Source
 from generator.catalogue.signals import Signals, mistakes, signals
 from generator.catalogue.signals import limits as signal_limits
+from generator.catalogue.system import Catalogue, Endpoint, Era, JsonPage, Pods, System
 from generator.catalogue.versions import version_key
 from generator.errors import CatalogueError, Problem
 from generator.source import Document, against, parse, shown

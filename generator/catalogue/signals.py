@@ -11,7 +11,7 @@ from generator.catalogue.limits import Limit
 from generator.errors import nearest
 
 if TYPE_CHECKING:
-    from generator.catalogue.model import Metric
+    from generator.catalogue.metric import Metric
 
 Place = tuple[str | int, ...]
 

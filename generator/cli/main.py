@@ -15,7 +15,7 @@ from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any
 
 from generator import writing
-from generator.cli import arguments, signals, terminal
+from generator.cli import arguments, interruption, terminal
 from generator.cli.progress import Progress
 from generator.errors import GeneratorError, Problem
 
@@ -37,19 +37,19 @@ def main(argv: Sequence[str] | None = None) -> int:
     args = _parser().parse_args(argv)
     args.exchange = None
     try:
-        with signals.ending() as args.ending:
+        with interruption.ending() as args.ending:
             code = int(args.run(args))
             terminal.finish()
     except GeneratorError as error:
         terminal.say(str(error))
         return 1
-    except signals.Ended as end:
+    except interruption.Ended as end:
         terminal.say("; ".join(_ended(args, end)))
         return end.code
     return code
 
 
-def _ended(args: argparse.Namespace, end: signals.Ended) -> Iterator[str]:
+def _ended(args: argparse.Namespace, end: interruption.Ended) -> Iterator[str]:
     """Say what ended the command, and what of its files is true."""
     yield "interrupted" if end.number == signal.SIGINT else f"ended by {end}"
     if args.run is _generate:

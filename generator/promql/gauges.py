@@ -8,8 +8,8 @@ from dataclasses import replace
 from generator.catalogue import Kind, Metric
 from generator.errors import QueryError
 from generator.promql.query import Query, Scope, indented
-from generator.promql.reading import said
 from generator.promql.series import aggregate, both, known, legend, need, query, select, target_labels
+from generator.promql.wording import said
 
 GAUGES = (Kind.GAUGE, Kind.INFO)
 

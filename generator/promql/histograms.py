@@ -9,8 +9,8 @@ from decimal import Decimal
 from generator.catalogue import Kind, Limit, Matcher, Metric
 from generator.errors import QueryError
 from generator.promql.query import Query, Scope
-from generator.promql.reading import limited, percentile
 from generator.promql.series import added, aggregate, both, legend, need, query, select
+from generator.promql.wording import limited, percentile
 from generator.units import number
 
 HISTOGRAMS = (Kind.HISTOGRAM,)

@@ -14,7 +14,7 @@ from generator.catalogue import Limit, Matcher, Metric
 from generator.config.site import Site
 from generator.errors import QueryError
 from generator.promql.last import Last
-from generator.promql.reading import Reading, said
+from generator.promql.wording import Reading, said
 from generator.units import number, seconds
 
 _RANGE = re.compile(r"\[((?:\d+(?:ms|[smhdw]))+)")

@@ -12,7 +12,7 @@ from dataclasses import replace
 from generator.catalogue import Kind, Matcher, Metric
 from generator.errors import QueryError
 from generator.promql.query import Query, Scope
-from generator.promql.reading import of_metric
+from generator.promql.wording import of_metric
 from generator.units import number
 
 

@@ -13,7 +13,7 @@ import stat
 from collections.abc import Callable, Mapping
 from pathlib import Path, PurePosixPath
 
-from generator.cli import signals
+from generator.cli import interruption
 from generator.errors import GeneratorError, Problem
 from generator.writing.leftovers import decided, locked, staged, telling
 from generator.writing.places import content, refused
@@ -55,10 +55,10 @@ class Exchange:
             with locked(self._root):
                 self._write()
                 check()
-                with signals.held():
+                with interruption.held():
                     self._swap()
         except BaseException:
-            with signals.held():
+            with interruption.held():
                 self._clean()
             raise
         return len(self._changed)

@@ -16,7 +16,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from generator.cli import signals
+from generator.cli import interruption
 from generator.errors import GeneratorError, Problem
 
 #: Folders that belong to the generator alone.
@@ -70,7 +70,7 @@ def mend(root: Path, tell: Callable[[str], None]) -> None:
     """
     if not (root.is_dir() and _found(root)):
         return
-    with locked(root), signals.held(), telling(root):
+    with locked(root), interruption.held(), telling(root):
         found = _found(root)
         finished = {one.run for one in found if one.kind == "decided"}
         torn = [one for one in found if one.run in finished]

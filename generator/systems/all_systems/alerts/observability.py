@@ -11,7 +11,7 @@ from collections.abc import Callable
 from generator.config.site import Site, View
 from generator.promql import count, lowest, rate, rename_label
 from generator.promql.query import Query
-from generator.promql.reading import said
+from generator.promql.wording import said
 from generator.rules.rule import GROUP_PREFIX, Alert, Route
 
 #: These are about no deployment, so they carry none of its labels.

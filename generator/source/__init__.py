@@ -1,0 +1,18 @@
+"""YAML text that remembers its lines, and its check against a JSON Schema."""
+
+from generator.source.document import DEEPEST, Document, Place, parse, short, shown
+from generator.source.schema import against, fits, otherwise, validator, violations
+
+__all__ = [
+    "DEEPEST",
+    "Document",
+    "Place",
+    "against",
+    "fits",
+    "otherwise",
+    "parse",
+    "short",
+    "shown",
+    "validator",
+    "violations",
+]

@@ -155,7 +155,9 @@ def board(
 
 def _kept(site: Site, shown: Shown, scope: Scope) -> Shown:
     """Return a panel whose queries that look back beyond the retention are impossible."""
-    return replace(shown, queries=tuple(within_retention(q, scope, site.timing.retention) for q in shown.queries))
+    queries = tuple(within_retention(q, scope, site.timing.retention) for q in shown.queries)
+    same = all(kept is query for kept, query in zip(queries, shown.queries, strict=True))
+    return shown if same else replace(shown, queries=queries)
 
 
 def _used(variables: Sequence[str], scope: Scope, panels: Sequence[Shown]) -> list[str]:

@@ -18,7 +18,7 @@ def _stop(_: int, __: FrameType | None) -> None:
 
 def main() -> int:
     """Run the command line and return its exit code."""
-    gc.set_threshold(100_000)  # a command needs to its end most of what it makes
+    gc.set_threshold(1_000_000)  # a command needs to its end most of what it makes
     signal.signal(signal.SIGINT, _stop)  # also before and after a command takes its own way of ending
     from generator.cli import main as cli
 
@@ -30,3 +30,4 @@ def main() -> int:
     finally:
         # Everything is said; what is left is the end of the interpreter.
         signal.signal(signal.SIGINT, signal.SIG_IGN)
+        gc.freeze()  # all of it goes with the process: its last collection need not look at it

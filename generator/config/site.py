@@ -196,7 +196,8 @@ class View:
             constant = {k: replace(label, blank="") if label.blank else label for k, label in constant.items()}
         own = {k: self._label(label) for k, label in metric.labels.items()}
         if self.on:
-            metric = replace(metric, since=self.site.catalogue.systems[self.on].pages_since.get(self.system.name, ""))
+            since = self.site.catalogue.systems[self.on].pages_since.get(self.system.name, "")
+            metric = metric if metric.since == since else replace(metric, since=since)
         return replace(
             metric, prefix=prefix, labels=own, constant_labels=constant, held=held, missing=self._why_missing(metric)
         )

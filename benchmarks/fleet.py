@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import os
 import sys
-import tempfile
 import time
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -22,7 +21,8 @@ sys.path.insert(0, str(Path(__file__).parent.parent))  # tests/ is no package th
 from reference_server.agent_server import settings
 from reference_server.fleet import templates as models
 from reference_server.fleet.fleet import Fleet
-from testbed.servers import Child, Prometheus, find, wait_until
+from testbed.servers import Prometheus, find, wait_until
+from testbed.stack.reference import Reference
 
 TARGETS = 1_000
 INTERVAL_SECONDS = 15
@@ -87,30 +87,24 @@ def scraped(seconds: float) -> Iterator[tuple[str, float]]:
     binary = find("prometheus", "newest")
     if binary.path is None:
         sys.exit(binary.reason)
-    with tempfile.TemporaryDirectory() as folder:
-        log = Path(folder) / "log"
-        command = [sys.executable, "-m", "reference_server", "--fleet", str(TARGETS), "--port", "0"]
-        child = Child(command, log=log, folder=Path(__file__).parent.parent)
-        try:
-            wait_until(lambda: child.log().startswith("http"), what="the fleet to answer", limit_seconds=60)
-            url = child.log().splitlines()[0]
-            with Prometheus(binary.path, CONFIG.replace("URL", url)) as prometheus:
-                wait_until(
-                    lambda: _value(prometheus, "sum(up)") == TARGETS,
-                    what="every target to be scraped once",
-                    limit_seconds=120,
-                )
-                before, begun = cost(child.pid)[0], time.monotonic()
-                time.sleep(seconds)
-                passed = time.monotonic() - begun
-                after, peak = cost(child.pid)
-                yield "series", _value(prometheus, "sum(scrape_samples_scraped)")
-                yield "failed", _value(prometheus, f"sum(count_over_time((up == 0)[{int(passed)}s:5s])) or vector(0)")
-                yield "slowest scrape, s", _value(prometheus, "max(max_over_time(scrape_duration_seconds[5m]))")
-                yield "cores", (after - before) / passed
-                yield "bytes", float(peak)
-        finally:
-            child.kill()
+    with (
+        Reference("--fleet", str(TARGETS), env={}).ready() as fleet,
+        Prometheus(binary.path, CONFIG.replace("URL", fleet.url)) as prometheus,
+    ):
+        wait_until(
+            lambda: _value(prometheus, "sum(up)") == TARGETS,
+            what="every target to be scraped once",
+            limit_seconds=120,
+        )
+        before, begun = cost(fleet.pid)[0], time.monotonic()
+        time.sleep(seconds)
+        passed = time.monotonic() - begun
+        after, peak = cost(fleet.pid)
+        yield "series", _value(prometheus, "sum(scrape_samples_scraped)")
+        yield "failed", _value(prometheus, f"sum(count_over_time((up == 0)[{int(passed)}s:5s])) or vector(0)")
+        yield "slowest scrape, s", _value(prometheus, "max(max_over_time(scrape_duration_seconds[5m]))")
+        yield "cores", (after - before) / passed
+        yield "bytes", float(peak)
 
 
 def _value(prometheus: Prometheus, expr: str) -> float:

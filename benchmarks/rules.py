@@ -14,7 +14,6 @@ from __future__ import annotations
 import json
 import re
 import sys
-import tempfile
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -33,7 +32,8 @@ from history import Course, Labels  # noqa: E402
 
 from generator.units import seconds  # noqa: E402
 from reference_server.fleet.fleet import DEPLOYMENT, SAMPLE  # noqa: E402
-from testbed.servers import Child, Prometheus, find, wait_until  # noqa: E402
+from testbed.servers import Prometheus, find, wait_until  # noqa: E402
+from testbed.servers.announced import Announced  # noqa: E402
 
 MOST_SECONDS, MOST_SHARE, MOST_QUERY_SECONDS = 3.0, 0.01, 0.1
 
@@ -89,24 +89,20 @@ def main() -> int:
         g["name"]: seconds(g.get("interval", f"{ROUND_SECONDS}s")) for f in files.values() for g in f["groups"]
     }
     often = [yaml.safe_dump({"groups": [{**g, "interval": f"{ROUND_SECONDS}s"} for g in f["groups"]]}) for f in files.values()]  # fmt: skip
-    with tempfile.TemporaryDirectory() as folder:
-        child = Child([sys.executable, "benchmarks/targets.py"], log=Path(folder) / "log", folder=ROOT)
-        try:
-            wait_until(lambda: child.log().startswith("http"), what="the targets", limit_seconds=300)
-            url = child.log().splitlines()[0]
-            targets = _targets(url)
-            with Prometheus(binary.path, CONFIG.replace("URL", url), rules=often, flags=FLAGS) as server:
-                server.stop()
-                _remember(server.folder / "data", files, targets)
-                server.start()
-                wait_until(
-                    lambda: _value(server, "count(scrape_samples_scraped)") == len(targets),  # of `up` there is a past
-                    what="all targets",
-                    limit_seconds=300,
-                )
-                good = [_groups(server, intervals), _series(server), _panels(server)]
-        finally:
-            child.kill()
+    with (
+        Announced("targets", [sys.executable, "benchmarks/targets.py"]).ready(limit_seconds=300) as page,
+        Prometheus(binary.path, CONFIG.replace("URL", page.url), rules=often, flags=FLAGS) as server,
+    ):
+        targets = _targets(page.url)
+        server.stop()
+        _remember(server.folder / "data", files, targets)
+        server.start()
+        wait_until(
+            lambda: _value(server, "count(scrape_samples_scraped)") == len(targets),  # of `up` there is a past
+            what="all targets",
+            limit_seconds=300,
+        )
+        good = [_groups(server, intervals), _series(server), _panels(server)]
     print("within bounds" if all(good) else "OUT OF BOUNDS")
     return 0 if all(good) else 1
 

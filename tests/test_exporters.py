@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import socket
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import count
 
@@ -209,7 +209,7 @@ def test_the_reference_s_own_status_page_satisfies_the_real_exporter() -> None:
     from tests.langsmith import serving
 
     class Simulated(Nginx):
-        def exporting(self) -> tuple[list[str], dict[str, str]]:
+        def exporting(self) -> tuple[list[str], Mapping[str, str]]:
             command, environment = super().exporting()
             return [str(w).replace(f":{self.port}/", f":{port}/") for w in command], environment
 

@@ -6,15 +6,14 @@ It sees none of our environment: an API key there would make it report to its ma
 import json
 import os
 import shutil
-import tempfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Literal, Self
+from typing import Any, Literal
 
 from testbed.agent_server.environments import Release, install
-from testbed.servers.loopback import OK, StartError, ask, free_port, text_of, wait_ready
-from testbed.servers.processes import Child
+from testbed.servers.loopback import OK, StartError, ask, text_of
+from testbed.servers.started import Started
 
 PROJECT = Path(__file__).with_name("project")
 
@@ -41,7 +40,7 @@ SETTINGS = {
 }
 
 
-class AgentServer:
+class AgentServer(Started):
     """A running Agent Server with the in-memory runtime and the graph `agent`.
 
     A context manager: leaving it, or `close()`, kills the server and removes the folder. An error
@@ -60,17 +59,11 @@ class AgentServer:
         found = install(release)
         if not found.path:
             raise StartError(found.reason)
-        self._temporary = tempfile.TemporaryDirectory(prefix="agentobs-agent-server-")
-        self._child: Child | None = None
-        try:
-            self._start(found.path, {**SETTINGS, **(env or {})})
-        except BaseException:
-            self.close()
-            raise
-
-    def __enter__(self) -> Self:
-        """Give the running server."""
-        return self
+        super().__init__("agent-server")
+        self._python, self._settings = found.path, {**SETTINGS, **(env or {})}
+        with self.starting():
+            shutil.copytree(PROJECT, self.working_folder())
+            self.start()
 
     def __exit__(
         self,
@@ -83,11 +76,6 @@ class AgentServer:
             error.add_note(f"the Agent Server's log ends with:\n{self.log()}")
         self.close()
 
-    @property
-    def url(self) -> str:
-        """Where the server answers, without a slash at the end."""
-        return f"http://127.0.0.1:{self.port}"
-
     def metrics(self, format: Literal["prometheus", "json"] = "prometheus") -> str:  # noqa: A002 - the server's own word
         """Text of the metrics page in one of its two formats."""
         return text_of(*ask(self.port, "GET", f"/metrics?format={format}"))
@@ -97,34 +85,22 @@ class AgentServer:
         told: dict[str, Any] = json.loads(text_of(*ask(self.port, "GET", "/info")))
         return told
 
-    def log(self) -> str:
-        """Last lines of what the server wrote."""
-        return self._child.log() if self._child else ""
+    def command(self) -> Sequence[str | Path]:
+        """Return the program with its flags."""
+        return [
+            *(self._python, "-m", "langgraph_cli", "dev", "--no-browser", "--no-reload"),
+            *("--host", "127.0.0.1", "--port", str(self.port)),
+            *("--n-jobs-per-worker", str(SLOTS)),
+        ]
 
-    def close(self) -> None:
-        """Kill the server and remove its folder; harmless when repeated."""
-        if self._child:
-            self._child.kill()
-        self._temporary.cleanup()
+    def environment(self) -> Mapping[str, str]:
+        """Return the settings, and nothing of ours."""
+        return {"PATH": os.defpath, "HOME": str(self.folder), "LANG": "C.UTF-8", **self._settings}
 
-    def _start(self, python: Path, settings: Mapping[str, str]) -> None:
-        folder = Path(self._temporary.name)
-        project = shutil.copytree(PROJECT, folder / "project")
-        self.port = free_port()
-        address = f"127.0.0.1:{self.port}"
-        self._child = child = Child(
-            [
-                *(python, "-m", "langgraph_cli", "dev", "--no-browser", "--no-reload"),
-                *("--host", "127.0.0.1", "--port", str(self.port)),
-                *("--n-jobs-per-worker", str(SLOTS)),
-            ],
-            log=folder / "log",
-            folder=project,
-            env={"PATH": os.defpath, "HOME": str(folder), "LANG": "C.UTF-8", **settings},
-        )
-        # When its port is taken meanwhile, the server takes another one and says so in its log.
-        wait_ready(
-            child,
-            lambda: ask(self.port, "GET", "/ok")[0] == OK and address in child.log(1_000_000),
-            what=f"the Agent Server on {address}",
-        )
+    def working_folder(self) -> Path:
+        """Return the folder of the project."""
+        return self.folder / "project"
+
+    def answers(self) -> bool:
+        """Say whether it is ready. When its port is taken meanwhile, it takes another one and says so in its log."""
+        return ask(self.port, "GET", "/ok")[0] == OK and self.address in self.log(1_000_000)

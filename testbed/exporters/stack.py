@@ -11,14 +11,13 @@ import os
 import shutil
 import socket
 import subprocess
-import tempfile
-from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from abc import abstractmethod
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Self
 
-from testbed.servers.loopback import OK, StartError, ask, free_port, text_of, wait_until
+from testbed.servers.loopback import OK, StartError, ask, text_of
 from testbed.servers.processes import Child
+from testbed.servers.started import Started, inherited
 
 #: Debian package of each program that is wanted here.
 PACKAGES = {
@@ -32,8 +31,6 @@ PACKAGES = {
 
 #: Where Debian keeps what is not on everybody's path.
 FOLDERS = ("/usr/sbin", "/usr/bin", "/usr/local/bin")
-
-START_SECONDS = 60
 
 
 @functools.cache
@@ -52,14 +49,47 @@ def available() -> str:
     return f"these Debian packages are not installed: {', '.join(absent)}" if absent else ""
 
 
-class Server(ABC):
+class Exporter(Started):
+    """An exporter, which answers once it serves its page."""
+
+    def __init__(self, role: str) -> None:
+        """Choose its port; `run` starts it."""
+        super().__init__(f"exporter-{role}")
+        self._command: Sequence[str | Path] = ()
+        self._environment: Mapping[str, str] = {}
+
+    def run(self, command: Sequence[str | Path], environment: Mapping[str, str]) -> None:
+        """Start it with what its environment has beside ours, and wait until it answers.
+
+        Raises:
+            StartError: It ended, or did not get ready in time.
+
+        """
+        self._command, self._environment = command, environment
+        with self.starting():
+            self.start()
+
+    def command(self) -> Sequence[str | Path]:
+        """Return what `run` was given."""
+        return self._command
+
+    def environment(self) -> Mapping[str, str]:
+        """Return ours with its own variables."""
+        return inherited(**self._environment)
+
+    def answers(self) -> bool:
+        """Say whether its page is there."""
+        return ask(self.port, "GET", "/metrics")[0] == OK
+
+
+class Server(Started):
     """A server and its exporter.
 
     Attributes:
         role: The catalogue's role whose page the exporter's is.
         port: Where the server answers.
         exporter: Where the exporter answers.
-        folder: What both may write to.
+        folder: What the server may write to.
 
     """
 
@@ -72,79 +102,39 @@ class Server(ABC):
             StartError: One of the two does not come up.
 
         """
-        self._temporary = tempfile.TemporaryDirectory(prefix=f"{self.role}-")
-        self.folder = Path(self._temporary.name)
+        super().__init__(self.role)
         self.folder.chmod(0o755)
-        self.port, self.exporter = free_port(), free_port()
-        self._children: list[Child] = []
-        try:
-            self._server = self.start()
-            wait_until(self.answers, what=f"{self.role} to answer", limit_seconds=START_SECONDS)
-            self._run(*self.exporting())
-            wait_until(self._exports, what=f"the exporter of {self.role}", limit_seconds=START_SECONDS)
-        except BaseException as error:
-            error.add_note("\n".join(child.log() for child in self._children))
-            self.close()
-            raise
+        self._exporter = Exporter(self.role)
+        with self.starting():
+            self.prepare()
+            self.start()
+            self._exporter.run(*self.exporting())
 
-    def __enter__(self) -> Self:
-        """Return the running pair."""
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        """End both."""
-        self.close()
+    @property
+    def exporter(self) -> int:
+        """Port of the exporter."""
+        return self._exporter.port
 
     def close(self) -> None:
-        """Kill both and remove their folder; harmless when repeated."""
-        for child in self._children:
-            child.kill()
-        self._temporary.cleanup()
+        """Kill both and remove their folders; harmless when repeated."""
+        self._exporter.close()
+        super().close()
+
+    def prepare(self) -> None:
+        """Write what the server needs before it is started."""
 
     @abstractmethod
-    def start(self) -> Child:
-        """Start the server."""
-
-    @abstractmethod
-    def exporting(self) -> tuple[Sequence[str | Path], dict[str, str]]:
+    def exporting(self) -> tuple[Sequence[str | Path], Mapping[str, str]]:
         """Return the exporter's command and what its environment has beside ours."""
 
     def answers(self) -> bool:
-        """Whether someone listens where the server must."""
-        if not self._server_alive():
-            raise StartError(f"{self.role} ended while starting")
+        """Say whether it listens."""
         with socket.socket() as probe:
             return probe.connect_ex(("127.0.0.1", self.port)) == 0
-
-    def stop(self) -> None:
-        """Kill the server; the exporter goes on."""
-        self._server.kill()
-
-    def resume(self) -> None:
-        """Start the server again after `stop`."""
-        self._server = self.start()
-        wait_until(self.answers, what=f"{self.role} to answer", limit_seconds=START_SECONDS)
 
     def page(self) -> str:
         """Return the exporter's page, read now."""
         return text_of(*ask(self.exporter, "GET", "/metrics"))
-
-    def _server_alive(self) -> bool:
-        return self._children[0].alive() if len(self._children) == 1 else self._children[-1].alive()
-
-    def _exports(self) -> bool:
-        try:
-            return ask(self.exporter, "GET", "/metrics")[0] == OK
-        except OSError:
-            if not self._children[-1].alive():
-                raise StartError(f"the exporter of {self.role} ended while starting") from None
-            return False
-
-    def _run(self, command: Sequence[str | Path], environment: dict[str, str]) -> Child:
-        log = self.folder / f"log-{len(self._children)}"
-        child = Child(command, log=log, folder=self.folder, env={**os.environ, **environment})
-        self._children.append(child)
-        return child
 
 
 def _tool(name: str) -> Path:
@@ -164,12 +154,12 @@ class Redis(Server):
         self._options = ("--maxmemory", f"{megabytes}mb", "--maxmemory-policy", policy, "--maxclients", str(clients))
         super().__init__()
 
-    def start(self) -> Child:
-        """Start Redis without a file of its own."""
+    def command(self) -> Sequence[str | Path]:
+        """Return Redis without a file of its own."""
         where = ("--port", str(self.port), "--bind", "127.0.0.1", "--save", "", "--dir", str(self.folder))
-        return self._run([_tool("redis-server"), *where, *self._options], {})
+        return [_tool("redis-server"), *where, *self._options]
 
-    def exporting(self) -> tuple[Sequence[str | Path], dict[str, str]]:
+    def exporting(self) -> tuple[Sequence[str | Path], Mapping[str, str]]:
         """Point the exporter at it."""
         listen = f"-web.listen-address=127.0.0.1:{self.exporter}"
         return [_tool("prometheus-redis-exporter"), listen, f"-redis.addr=redis://127.0.0.1:{self.port}"], {}
@@ -216,14 +206,16 @@ class Nginx(Server):
 
     role = "frontend-nginx"
 
-    def start(self) -> Child:
-        """Start nginx in the foreground."""
-        path = self.folder / "nginx.conf"
+    def prepare(self) -> None:
+        """Write its configuration."""
         user = "user root;" if os.geteuid() == 0 else ""
-        path.write_text(NGINX.format(folder=self.folder, port=self.port, user=user, connections=64), encoding="utf-8")
-        return self._run([_tool("nginx"), "-c", path, "-p", self.folder, "-e", "stderr"], {})
+        self.write("nginx.conf", NGINX.format(folder=self.folder, port=self.port, user=user, connections=64))
 
-    def exporting(self) -> tuple[Sequence[str | Path], dict[str, str]]:
+    def command(self) -> Sequence[str | Path]:
+        """Return nginx in the foreground."""
+        return [_tool("nginx"), "-c", self.folder / "nginx.conf", "-p", self.folder, "-e", "stderr"]
+
+    def exporting(self) -> tuple[Sequence[str | Path], Mapping[str, str]]:
         """Point the exporter at the status page."""
         listen = f"-web.listen-address=127.0.0.1:{self.exporter}"
         uri = f"-nginx.scrape-uri=http://127.0.0.1:{self.port}/nginx_status"
@@ -235,25 +227,37 @@ class Postgres(Server):
 
     role = "postgres"
 
-    def start(self) -> Child:
-        """Make a cluster, once, and start it."""
-        data = self.folder / "data"
-        if not data.is_dir():
-            if self._as:
-                shutil.chown(self.folder, "postgres")
-            init = [_tool("initdb"), "-D", data, "-U", "postgres", "-A", "trust", "--no-sync"]
-            subprocess.run([*self._as, *map(str, init)], cwd=self.folder, check=True, capture_output=True, timeout=60)
+    def __init__(self) -> None:
+        """Start it with its exporter."""
+        self._sessions: list[Child] = []
+        super().__init__()
+
+    def prepare(self) -> None:
+        """Make a cluster."""
+        if self._as:
+            shutil.chown(self.folder, "postgres")
+        init = [_tool("initdb"), "-D", self.folder / "data", "-U", "postgres", "-A", "trust", "--no-sync"]
+        subprocess.run([*self._as, *map(str, init)], cwd=self.folder, check=True, capture_output=True, timeout=60)
+
+    def command(self) -> Sequence[str | Path]:
+        """Return PostgreSQL on that cluster."""
         settings = (f"port={self.port}", "listen_addresses=127.0.0.1", f"unix_socket_directories={self.folder}",
                     "fsync=off", "max_connections=40", "deadlock_timeout=100ms")  # fmt: skip
         options = [word for setting in settings for word in ("-c", setting)]
-        return self._run([*self._as, _tool("postgres"), "-D", data, *options], {})
+        return [*self._as, _tool("postgres"), "-D", self.folder / "data", *options]
+
+    def close(self) -> None:
+        """Kill its sessions with it."""
+        for session in self._sessions:
+            session.kill()
+        super().close()
 
     @property
     def _as(self) -> tuple[str, ...]:
         """What runs a command as someone whom PostgreSQL accepts."""
         return ("setpriv", "--reuid=postgres", "--regid=postgres", "--clear-groups") if os.geteuid() == 0 else ()
 
-    def exporting(self) -> tuple[Sequence[str | Path], dict[str, str]]:
+    def exporting(self) -> tuple[Sequence[str | Path], Mapping[str, str]]:
         """Point the exporter at it."""
         name = f"postgresql://postgres@127.0.0.1:{self.port}/postgres?sslmode=disable"
         listen = f"--web.listen-address=127.0.0.1:{self.exporter}"
@@ -263,4 +267,7 @@ class Postgres(Server):
         """Run statements in one session of its own, in the background."""
         words = [word for statement in statements for word in ("-c", statement)]
         where = ("-h", "127.0.0.1", "-p", str(self.port), "-U", "postgres", "-X", "-q")
-        return self._run([_tool("psql"), *where, *words, "postgres"], {})
+        log = self.folder / f"session-{len(self._sessions)}"
+        child = Child([_tool("psql"), *where, *words, "postgres"], log=log, folder=self.folder)
+        self._sessions.append(child)
+        return child

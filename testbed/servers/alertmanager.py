@@ -4,17 +4,15 @@ It talks to nobody but the receivers of its configuration; there is no cluster.
 """
 
 import json
-import tempfile
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
-from testbed.servers.loopback import OK, ask, free_port, text_of, wait_ready
-from testbed.servers.processes import Child
+from testbed.servers.loopback import OK, ask, text_of
+from testbed.servers.started import Started
 
 
-class Alertmanager:
+class Alertmanager(Started):
     """An Alertmanager on a free loopback port, in a folder of its own.
 
     A context manager: leaving it, or `close()`, kills the server and removes the folder.
@@ -30,39 +28,11 @@ class Alertmanager:
             StartError: The server ended, for example because the configuration does not load, or
                 it did not get ready in time.
         """
-        self._temporary = tempfile.TemporaryDirectory(prefix="agentobs-alertmanager-")
-        self._child: Child | None = None
+        super().__init__("alertmanager", port=port)
         self._binary = binary
-        self.port = port or free_port()
-        try:
-            (self.folder / "alertmanager.yml").write_text(config, encoding="utf-8")
+        with self.starting():
+            self.write("alertmanager.yml", config)
             self.start()
-        except BaseException:
-            self.close()
-            raise
-
-    def __enter__(self) -> Self:
-        """Give the running server."""
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        """Kill the server."""
-        self.close()
-
-    @property
-    def folder(self) -> Path:
-        """What belongs to this server alone."""
-        return Path(self._temporary.name)
-
-    @property
-    def address(self) -> str:
-        """Host and port, as Prometheus wants its Alertmanagers."""
-        return f"127.0.0.1:{self.port}"
 
     def alerts(self) -> list[dict[str, Any]]:
         """Alerts that the server holds, each as it describes them."""
@@ -86,41 +56,16 @@ class Alertmanager:
         """
         return json.loads(text_of(*ask(self.port, "GET", path)))
 
-    def alive(self) -> bool:
-        """Say whether the server still runs."""
-        return self._child is not None and self._child.alive()
+    def command(self) -> Sequence[str | Path]:
+        """Return the program with its flags."""
+        return [
+            self._binary,
+            f"--config.file={self.folder / 'alertmanager.yml'}",
+            f"--storage.path={self.folder / 'data'}",
+            f"--web.listen-address={self.address}",
+            "--cluster.listen-address=",
+        ]
 
-    def log(self) -> str:
-        """Last lines of the server's log."""
-        return self._child.log() if self._child else ""
-
-    def close(self) -> None:
-        """Kill the server and remove its folder; harmless when repeated."""
-        if self._child:
-            self._child.kill()
-        self._temporary.cleanup()
-
-    def stop(self) -> None:
-        """Kill the server and keep its folder; `start` brings it back at its address."""
-        if self._child:
-            self._child.kill()
-
-    def start(self) -> None:
-        """Start the server with what its folder has.
-
-        Raises:
-            StartError: It ended, or did not get ready in time.
-        """
-        folder = self.folder
-        self._child = child = Child(
-            [
-                self._binary,
-                f"--config.file={folder / 'alertmanager.yml'}",
-                f"--storage.path={folder / 'data'}",
-                f"--web.listen-address={self.address}",
-                "--cluster.listen-address=",
-            ],
-            log=folder / "log",
-            folder=folder,
-        )
-        wait_ready(child, lambda: ask(self.port, "GET", "/-/ready")[0] == OK, what=str(self._binary))
+    def answers(self) -> bool:
+        """Say whether the server is ready."""
+        return ask(self.port, "GET", "/-/ready")[0] == OK

@@ -119,14 +119,14 @@ def wait_until(look: Callable[[], Answer], *, what: str, limit_seconds: float) -
         time.sleep(LOOK_SECONDS)
 
 
-def wait_ready(child: Child, look: Callable[[], bool], *, what: str) -> None:
+def wait_ready(child: Child, look: Callable[[], bool], *, what: str, limit_seconds: float = START_SECONDS) -> None:
     """Wait until a freshly started server answers as `look` wants.
 
     Args:
         look: May raise what `ask` raises: the server is then not ready yet.
 
     Raises:
-        StartError: The process ended, or a minute has passed.
+        StartError: The process ended, or the time has passed.
     """
 
     def ready() -> bool:
@@ -139,7 +139,7 @@ def wait_ready(child: Child, look: Callable[[], bool], *, what: str) -> None:
             return False
 
     try:
-        wait_until(ready, what=f"{what} to get ready", limit_seconds=START_SECONDS)
+        wait_until(ready, what=f"{what} to get ready", limit_seconds=limit_seconds)
     except TimeoutError as error:
         message = f"{error}:\n{child.log()}"
         raise StartError(message) from error

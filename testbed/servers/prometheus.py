@@ -4,17 +4,15 @@ Says nothing about where the binary comes from, and keeps nothing when it is clo
 """
 
 import os
-import tempfile
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
 from testbed.servers import api
 from testbed.servers.api import Sample, Series
-from testbed.servers.loopback import OK, ask, free_port, text_of, wait_ready
-from testbed.servers.processes import Child
+from testbed.servers.loopback import OK, ask, text_of
 from testbed.servers.remote_write import History
+from testbed.servers.started import Started, inherited
 
 #: Blocks of 100 days: the newest block stays in memory, takes times up to 50 days back, in any
 #: order between series, and nothing is compacted in the meantime. The two flags are hidden ones.
@@ -28,7 +26,7 @@ HISTORY_FLAGS = (
 COLLECT = {"GOGC": "300"}
 
 
-class Prometheus:
+class Prometheus(Started):
     """A Prometheus server on a free loopback port, in a folder of its own.
 
     A context manager: leaving it, or `close()`, kills the server and removes the folder.
@@ -63,37 +61,13 @@ class Prometheus:
                 it did not get ready in time.
             ValueError: Both `rules` and a configuration with `rule_files`.
         """
-        self._temporary = tempfile.TemporaryDirectory(prefix="agentobs-prometheus-")
-        self.folder = Path(self._temporary.name)
-        self._child: Child | None = None
-        self._command = (binary, [*(HISTORY_FLAGS if history else ()), *flags])
-        self.port = port or free_port()
-        try:
+        super().__init__("prometheus", port=port or 0)
+        self._binary, self._flags = binary, [*(HISTORY_FLAGS if history else ()), *flags]
+        with self.starting():
             for name, text in (files or {}).items():
-                self._write(name, text)
+                self.write(name, text)
             self._configure(_text(config), [_text(rule) for rule in rules])
             self.start()
-        except BaseException:
-            self.close()
-            raise
-
-    def __enter__(self) -> Self:
-        """Give the running server."""
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        """Kill the server."""
-        self.close()
-
-    @property
-    def url(self) -> str:
-        """Where the server answers, without a slash at the end."""
-        return f"http://127.0.0.1:{self.port}"
 
     def query(self, expr: str, time: float | None = None) -> list[Sample]:
         """Result of an instant query, in the server's order; a scalar is a sample without labels.
@@ -173,51 +147,25 @@ class Prometheus:
             self._configure(_text(config), None)
         text_of(*ask(self.port, "POST", "/-/reload"))
 
-    def alive(self) -> bool:
-        """Say whether the server still runs."""
-        return self._child is not None and self._child.alive()
+    def command(self) -> Sequence[str | Path]:
+        """Return the program with its flags."""
+        return [
+            self._binary,
+            f"--config.file={self.folder / 'prometheus.yml'}",
+            f"--storage.tsdb.path={self.folder / 'data'}",
+            f"--web.listen-address={self.address}",
+            "--web.enable-remote-write-receiver",
+            "--web.enable-lifecycle",
+            *self._flags,
+        ]
 
-    def log(self) -> str:
-        """Last lines of the server's log."""
-        return self._child.log() if self._child else ""
+    def environment(self) -> Mapping[str, str]:
+        """Return ours, and how seldom memory is cleaned up."""
+        return inherited(**COLLECT)
 
-    def close(self) -> None:
-        """Kill the server and remove its folder; harmless when repeated."""
-        if self._child:
-            self._child.kill()
-        self._temporary.cleanup()
-
-    def stop(self) -> None:
-        """Kill the server and keep its folder; `start` brings it back at its address."""
-        if self._child:
-            self._child.kill()
-
-    def start(self) -> None:
-        """Start the server with what its folder has.
-
-        Raises:
-            StartError: It ended, or did not get ready in time.
-        """
-        binary, flags = self._command
-        self._child = child = Child(
-            [
-                binary,
-                f"--config.file={self.folder / 'prometheus.yml'}",
-                f"--storage.tsdb.path={self.folder / 'data'}",
-                f"--web.listen-address=127.0.0.1:{self.port}",
-                "--web.enable-remote-write-receiver",
-                "--web.enable-lifecycle",
-                *flags,
-            ],
-            log=self.folder / "log",
-            folder=self.folder,
-            env={**os.environ, **COLLECT},
-        )
-        wait_ready(
-            child,
-            lambda: ask(self.port, "GET", "/-/ready")[0] == OK and self._is_ours(),
-            what=str(binary),
-        )
+    def answers(self) -> bool:
+        """Say whether the server is ready, and ours."""
+        return ask(self.port, "GET", "/-/ready")[0] == OK and self._is_ours()
 
     def _is_ours(self) -> bool:
         """Tell our server from a foreign one that took the port between our look and our start."""
@@ -226,18 +174,13 @@ class Prometheus:
 
     def _configure(self, config: str, rules: Sequence[str] | None) -> None:
         for number, text in enumerate(rules or ()):
-            self._write(f"rules/{number:03}.yaml", text)
+            self.write(f"rules/{number:03}.yaml", text)
         if (self.folder / "rules").is_dir():
             if any(line.startswith("rule_files:") for line in config.splitlines()):
                 message = "the configuration has rule_files already; hand its rules over as files"
                 raise ValueError(message)
             config = f"{config.rstrip()}\nrule_files: [rules/*.yaml]\n"
-        self._write("prometheus.yml", config)
-
-    def _write(self, name: str, text: str) -> None:
-        path = self.folder / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(text, encoding="utf-8")
+        self.write("prometheus.yml", config)
 
 
 def _text(source: str | Path) -> str:

@@ -4,17 +4,15 @@ Only flags that make an answer come at once are set; what decides an answer is l
 """
 
 import math
-import tempfile
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
 from testbed.servers import api
 from testbed.servers.api import Sample, Series
-from testbed.servers.loopback import OK, ask, free_port, text_of, wait_ready
-from testbed.servers.processes import Child
+from testbed.servers.loopback import OK, ask, text_of
 from testbed.servers.remote_write import History
+from testbed.servers.started import Started
 
 #: Samples of any past are kept, and seen as soon as they are flushed.
 #: Source: https://docs.victoriametrics.com/victoriametrics/single-server-victoriametrics/#list-of-command-line-flags
@@ -24,7 +22,7 @@ HISTORY_FLAGS = ("-retentionPeriod=100y", "-search.latencyOffset=0s", "-search.d
 LOOKBACK = 300.0
 
 
-class Victoria:
+class Victoria(Started):
     """A single-node VictoriaMetrics on a free loopback port, in a folder of its own.
 
     A context manager: leaving it, or `close()`, kills the server and removes the folder.
@@ -40,30 +38,12 @@ class Victoria:
         Raises:
             StartError: The server ended, for example because the configuration does not load.
         """
-        self._temporary = tempfile.TemporaryDirectory(prefix="agentobs-victoria-")
-        self.folder = Path(self._temporary.name)
-        self._child: Child | None = None
-        try:
+        super().__init__("victoria")
+        self._binary, self._flags = binary, [*HISTORY_FLAGS, *flags]
+        with self.starting():
             if scrape:
-                (self.folder / "scrape.yml").write_text(scrape, encoding="utf-8")
-                flags = (*flags, f"-promscrape.config={self.folder / 'scrape.yml'}")
-            self._start(binary, flags)
-        except BaseException:
-            self.close()
-            raise
-
-    def __enter__(self) -> Self:
-        """Give the running server."""
-        return self
-
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
-        """Kill the server."""
-        self.close()
-
-    @property
-    def url(self) -> str:
-        """Where the server answers, without a slash at the end."""
-        return f"http://127.0.0.1:{self.port}"
+                self._flags.append(f"-promscrape.config={self.write('scrape.yml', scrape)}")
+            self.start()
 
     def query(self, expr: str, time: float | None = None, **further: object) -> list[Sample]:
         """Result of an instant query as Grafana asks it.
@@ -109,32 +89,15 @@ class Victoria:
         status, body = ask(self.port, "GET", path)
         return api.data_of(status, body) if path.startswith("/api/") else text_of(status, body)
 
-    def log(self) -> str:
-        """Last lines of the server's log."""
-        return self._child.log() if self._child else ""
-
-    def close(self) -> None:
-        """Kill the server and remove its folder; harmless when repeated."""
-        if self._child:
-            self._child.kill()
-        self._temporary.cleanup()
-
-    def _start(self, binary: Path, flags: Sequence[str]) -> None:
-        self.port = free_port()
+    def command(self) -> Sequence[str | Path]:
+        """Return the program with its flags."""
         data = f"-storageDataPath={self.folder / 'data'}"
-        self._child = child = Child(
-            [binary, data, f"-httpListenAddr=127.0.0.1:{self.port}", *HISTORY_FLAGS, *flags],
-            log=self.folder / "log",
-            folder=self.folder,
-        )
-        # The second look tells our server from a foreign one that took the port between our look and our start.
-        wait_ready(
-            child,
-            lambda: (
-                ask(self.port, "GET", "/health")[0] == OK
-                and str(self.folder) in text_of(*ask(self.port, "GET", "/flags"))
-            ),
-            what=str(binary),
+        return [self._binary, data, f"-httpListenAddr={self.address}", *self._flags]
+
+    def answers(self) -> bool:
+        """Say whether the server is ready, and not a foreign one that took the port between our look and our start."""
+        return ask(self.port, "GET", "/health")[0] == OK and str(self.folder) in text_of(
+            *ask(self.port, "GET", "/flags")
         )
 
 
@@ -168,7 +131,7 @@ class AsVmalert:
         return [Series(dict(labels), dict(sorted(values.items()))) for labels, values in sorted(found.items())]
 
 
-class Vmalert:
+class Vmalert(Started):
     """A vmalert on a free loopback port, evaluating rules on a VictoriaMetrics and writing results back to it.
 
     A context manager: leaving it, or `close()`, kills the process and removes its folder.
@@ -195,44 +158,28 @@ class Vmalert:
         Raises:
             StartError: vmalert ended, for example because a rule does not load.
         """
-        self._temporary = tempfile.TemporaryDirectory(prefix="agentobs-vmalert-")
-        folder = Path(self._temporary.name)
-        self._child: Child | None = None
-        try:
+        super().__init__("vmalert")
+        self._binary = binary
+        self._flags = [
+            f"-datasource.url={server.url}",
+            f"-remoteWrite.url={server.url}",
+            f"-remoteRead.url={server.url}",
+            f"-notifier.url={notifier}" if notifier else "-notifier.blackhole",
+            f"-evaluationInterval={interval}",
+            *flags,
+        ]
+        with self.starting():
             for number, text in enumerate(rules):
-                (folder / f"{number:03}.yaml").write_text(text, encoding="utf-8")
-            self.port = free_port()
-            self._child = child = Child(
-                [
-                    binary,
-                    f"-rule={folder}/*.yaml",
-                    f"-datasource.url={server.url}",
-                    f"-remoteWrite.url={server.url}",
-                    f"-remoteRead.url={server.url}",
-                    f"-notifier.url={notifier}" if notifier else "-notifier.blackhole",
-                    f"-evaluationInterval={interval}",
-                    f"-httpListenAddr=127.0.0.1:{self.port}",
-                    *flags,
-                ],
-                log=folder / "log",
-                folder=folder,
-            )
-            wait_ready(
-                child,
-                lambda: str(folder) in text_of(*ask(self.port, "GET", "/flags")),
-                what=str(binary),
-            )
-        except BaseException:
-            self.close()
-            raise
+                self.write(f"{number:03}.yaml", text)
+            self.start()
 
-    def __enter__(self) -> Self:
-        """Give the running process."""
-        return self
+    def command(self) -> Sequence[str | Path]:
+        """Return the program with its flags."""
+        return [self._binary, f"-rule={self.folder}/*.yaml", f"-httpListenAddr={self.address}", *self._flags]
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
-        """Kill the process."""
-        self.close()
+    def answers(self) -> bool:
+        """Say whether it is ready, and ours."""
+        return str(self.folder) in text_of(*ask(self.port, "GET", "/flags"))
 
     def rules(self) -> list[dict[str, Any]]:
         """Rule groups in their order, with each rule's health, last error and active alerts."""
@@ -243,13 +190,3 @@ class Vmalert:
         """Alerts that are pending or firing at this moment."""
         alerts: list[dict[str, Any]] = api.call(self.port, "GET", "alerts")["alerts"]
         return alerts
-
-    def log(self) -> str:
-        """Last lines of the log."""
-        return self._child.log() if self._child else ""
-
-    def close(self) -> None:
-        """Kill the process and remove its folder; harmless when repeated."""
-        if self._child:
-            self._child.kill()
-        self._temporary.cleanup()

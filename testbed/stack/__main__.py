@@ -120,9 +120,7 @@ class Stack:
             ServerError: One is gone.
 
         """
-        gone = [
-            f"{p.deployed.name} ({p.role or p.deployed.system})" for p in self.processes if not p.server.child.alive()
-        ]
+        gone = [f"{p.deployed.name} ({p.role or p.deployed.system})" for p in self.processes if not p.server.alive()]
         for name, server in (
             ("Prometheus", self.monitoring.prometheus),
             ("Alertmanager", self.monitoring.alertmanager),

@@ -3,19 +3,12 @@
 from __future__ import annotations
 
 import json
-import os
-import re
 import sys
-import tempfile
 from collections.abc import Mapping
-from pathlib import Path
-from types import TracebackType
-from typing import Any, Self
-from urllib.parse import urlsplit
+from typing import Any
 
-from testbed.servers import Child
-from testbed.servers.cache import REPOSITORY
-from testbed.servers.loopback import ask, text_of, wait_ready
+from testbed.servers.announced import Announced
+from testbed.servers.loopback import ask, text_of
 
 #: What makes a server show everything that the bundle reads: as in a cloud installation, with all switches on.
 SHOWN = {
@@ -29,62 +22,13 @@ SHOWN = {
 }
 
 
-class Reference:
+class Reference(Announced):
     """One process of the reference server. A context manager: leaving it, or `close()`, kills it."""
 
     def __init__(self, *flags: str, env: Mapping[str, str] = SHOWN) -> None:
-        """Start `python -m reference_server` with `flags` on a free port, and return at once: `ready` waits.
-
-        Several so start at the same time.
-        """
-        self._temporary = tempfile.TemporaryDirectory(prefix="agentobs-reference-")
-        self._flags, self._env = flags, {**os.environ, "PYTHONPATH": str(REPOSITORY), **env}
-        self.port = 0
-        try:
-            self.start()
-        except BaseException:
-            self._temporary.cleanup()
-            raise
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
-
-    def start(self) -> None:
-        """Start the process; at the port that it had before, if it had one."""
-        folder = Path(self._temporary.name)
-        command = [sys.executable, "-m", "reference_server", "--port", str(self.port), *self._flags]
-        self.child = Child(command, log=folder / "log", folder=folder, env=self._env)
-
-    def ready(self) -> Self:
-        """Wait until the server answers.
-
-        Raises:
-            StartError: It ended, or a minute has passed.
-        """
-
-        def answers() -> bool:
-            told = re.search(r"^http://\S+:(\d+)$", self.child.log(), re.MULTILINE)
-            if told:
-                self.port = int(told[1])
-            return bool(told) and ask(self.port, "GET", "/scenario")[0] < 600
-
-        wait_ready(self.child, answers, what="the reference server")
-        return self
-
-    @property
-    def url(self) -> str:
-        """Where it answers, without a slash at the end."""
-        return f"http://127.0.0.1:{self.port}"
-
-    @property
-    def address(self) -> str:
-        """Host and port, as Prometheus wants its targets."""
-        return urlsplit(self.url).netloc
+        """Start `python -m reference_server` with `flags` on a free port, and return at once: `ready` waits."""
+        command = [sys.executable, "-m", "reference_server", "--port", "{port}", *flags]
+        super().__init__("reference", command, env)
 
     def get(self, path: str) -> Any:
         """Answer to a GET, as parsed JSON.
@@ -103,12 +47,3 @@ class Reference:
         """Virtual seconds since the scenario began."""
         seconds: float = self.get("/scenario")["elapsed_seconds"]
         return seconds
-
-    def stop(self) -> None:
-        """Kill the process; `start` brings it back at its port."""
-        self.child.kill()
-
-    def close(self) -> None:
-        """Kill the process and remove its folder; harmless when repeated."""
-        self.child.kill()
-        self._temporary.cleanup()

@@ -29,8 +29,8 @@ _BAD = re.compile(
 )
 _RARE = 0.002
 
-#: The page that the Python client library makes by itself: its labels are known to `core.rates.python`.
-PYTHON = "process"
+#: The pages that a client library makes by itself: their labels are known to `core.rates.python`.
+PYTHON = frozenset({"process", "python"})
 
 LabelSet = tuple[tuple[str, str], ...]
 
@@ -61,7 +61,7 @@ def _exposed(metric: Metric, role: str, eras: list[str], *, own: bool) -> bool:
 
 
 def _recordable(metric: Metric) -> Metric:
-    if metric.system == PYTHON:
+    if metric.system in PYTHON:
         return metric
     constant = {n: replace(lb, values=(lb.values or (f"{n}-1",))[:1]) for n, lb in metric.constant_labels.items()}
     own = {n: replace(lb, values=lb.values or _made_up(lb)) for n, lb in metric.labels.items() if not lb.until}

@@ -45,7 +45,7 @@ class GenericWorkload:
 
 def begin(process: ServiceProcess, _: GenericWorkload) -> None:
     """Let a process start: every series is there, counters and histograms at 0."""
-    own = [m for m in process.instruments.metrics if m.system != PYTHON]
+    own = [m for m in process.instruments.metrics if m.system not in PYTHON]
     process.state["series"] = [(m, series_of(m)) for m in own]
     process.state["gauges"] = gauges(own)
     process.state["time"] = process.started
@@ -119,4 +119,4 @@ def _level(process: ServiceProcess, metric: Metric, gauge: Gauge, place: str) ->
 
 
 def _has_python(process: ServiceProcess) -> bool:
-    return any(m.system == PYTHON for m in process.instruments.metrics)
+    return any(m.system in PYTHON for m in process.instruments.metrics)

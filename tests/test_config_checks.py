@@ -102,7 +102,7 @@ alertmanager:
         "bundle.yaml:1: 'static' lacks 'deployment'",
         "bundle.yaml:2: 'interval' is '1 minute', but must match ^[0-9]+(ms|s|m|h|d|w)$",
         "bundle.yaml:3: 'retention' is 'a year', but must match ^[0-9]+(ms|s|m|h|d|w)$",
-        "bundle.yaml:6: 'webhook_url' is 9095, not a text",
+        "bundle.yaml:6: 'webhook_url' must be a string, not 9095",
     ]
 
 

@@ -27,7 +27,7 @@ def refused(configured: Callable[[str], Site], text: str) -> list[str]:
         ("systems: &a [*a]\n", "bundle.yaml:1: an alias stands inside of what it stands for"),
         ("a: " + "[" * 100 + "]" * 100 + "\n", "bundle.yaml:1: values stand inside each other more than 60 deep"),
         ("? [a, b]\n: c\n", "bundle.yaml:1: a list or a mapping is no key"),
-        ("slo_period: 30d\nthresholds: {1: 2}\n", "bundle.yaml:2: the key 1 is no text"),
+        ("slo_period: 30d\nthresholds: {1: 2}\n", "bundle.yaml:2: the key 1 must be a string"),
         ("thresholds: {postgres_connections: .nan}\n", "bundle.yaml:1: 'postgres_connections' is nan, which is no number"),
         ("thresholds: {clickhouse_failed_floor: .inf}\n", "bundle.yaml:1: 'clickhouse_failed_floor' is inf, which is no number"),
         (

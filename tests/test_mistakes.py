@@ -221,7 +221,7 @@ def test_a_misuse_in_a_board_is_refused_at_its_line(tmp_path: Path, site: Site, 
         ("threshold: {}\n", "bundle.yaml:1: unknown field 'threshold'; did you mean 'thresholds'?"),
         (
             "scrape: {interval: 30}\n",
-            "bundle.yaml:1: 'interval' is 30, not a text; write a text: a Prometheus duration such as 30s",
+            "bundle.yaml:1: 'interval' must be a string, not 30; write a string: a Prometheus duration such as 30s",
         ),
         (
             "scrape: {interval: soon}\n",

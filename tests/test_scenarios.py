@@ -227,7 +227,7 @@ def test_every_mistake_is_told_with_its_line_and_its_fix() -> None:
         "f99.yaml:5: 'runtime' is 'posgres'; did you mean 'postgres'?",
         "f99.yaml:5: unknown field 'apis'; did you mean 'api'?",
         "f99.yaml:8: 'fetch_failures' is 2, but must be at most 1; Share of scheduler passes that fail.",
-        "f99.yaml:8: 'wedged' is 3, not true or false; write true or false: "
+        "f99.yaml:8: 'wedged' must be true or false, not 3; write true or false: "
         "The worker loop has stopped; nothing is fetched and nothing is counted.",
     ]
     assert [p.line for p in caught.value.problems] == [4, 5, 5, 8, 8, 8, 9, 12, 13]

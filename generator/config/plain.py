@@ -32,7 +32,7 @@ def _walk(document: Document, value: Any, place: Place) -> Iterator[tuple[Place,
     if isinstance(value, Mapping):
         for key, inner in value.items():
             if not isinstance(key, str) or isinstance(key, bool):
-                what = f"the key {short(key)} is no text"
+                what = f"the key {short(key)} must be a string"
                 yield (*place, key), document.problem((*place, key), what, "put it in quotes, or remove it")
             elif why := _text(key):
                 what = f"the key {short(key)} {why}"
@@ -60,7 +60,7 @@ def _scalar(value: Any) -> tuple[str, str] | None:
             return "which is no number", "write a number"
         sound = value == 0 or LEAST <= abs(value) <= GREATEST
         return None if sound else ("which nothing here can be", f"write 0 or a number from {LEAST:g} to {GREATEST:g}")
-    return f"a {type(value).__name__}", "put it in quotes to make it a text"
+    return f"a {type(value).__name__}", "put it in quotes to make it a string"
 
 
 def _text(value: str) -> str:

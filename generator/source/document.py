@@ -216,11 +216,11 @@ class _Reader:
             value = self.loader.construct_object(node, deep=True)
         except (yaml.YAMLError, ValueError, OverflowError):
             what = f"{short(node.value)} cannot be read as {node.tag.rpartition(':')[2]!r}"
-            self._wrong(node, what, "put it in quotes to make it a text")
+            self._wrong(node, what, "put it in quotes to make it a string")
             return None
         if type(value) in {int, float} and not _NUMBER.fullmatch(node.value):
             what = f"{short(node.value)} is {short(value)} to YAML"
-            self._wrong(node, what, f"write {value}, or put it in quotes to make it a text")
+            self._wrong(node, what, f"write {value}, or put it in quotes to make it a string")
         return value
 
 

@@ -100,7 +100,7 @@ def _explain(document: Document, error: ValidationError) -> Iterator[Problem]:
             kinds = wanted if isinstance(wanted, str) else " or ".join(wanted)
             yield document.problem(
                 place,
-                f"{name!r} is {'something else' if _SECRET.search(name) else short(found)}, not {_A[kinds]}",
+                f"{name!r} must be {_A[kinds]}, not {'something else' if _SECRET.search(name) else short(found)}",
                 f"write {_A[kinds]}{_meant(found, kinds, schema)}",
             )
         case _:
@@ -112,14 +112,14 @@ def _explain(document: Document, error: ValidationError) -> Iterator[Problem]:
 
 
 _A = {
-    "string": "a text",
-    "integer": "a whole number",
+    "string": "a string",
+    "integer": "an integer",
     "number": "a number",
     "boolean": "true or false",
     "object": "a mapping",
     "array": "a list",
     "null": "empty",
-    "string or null": "a text or null",
+    "string or null": "a string or null",
 }
 _LIMITS = {"minimum": "must be at least", "maximum": "must be at most", "exclusiveMinimum": "must be above",
            "exclusiveMaximum": "must be below", "pattern": "must match", "minLength": "must have characters, at least",
@@ -132,7 +132,7 @@ _WAYS = {"minLength": "write something, or leave the entry out", "pattern": "wri
 
 
 def _meant(found: Any, kind: str, schema: Mapping[str, Any]) -> str:
-    """Return what is to be written: the number that a text is, else what the schema says, else a text in quotes."""
+    """Return what is to be written: the number that a text is, else what the schema says, else a string in quotes."""
     told = otherwise(found, kind)
     return told if told and kind != "string" else _meaning({}, "", schema) or told
 

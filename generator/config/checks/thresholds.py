@@ -31,7 +31,7 @@ def _threshold(document: Document, catalogue: Catalogue, name: str, value: Any) 
         return [
             document.problem(
                 place,
-                f"threshold {name!r} is {value!r}, not a number",
+                f"threshold {name!r} must be a number, not {value!r}",
                 f"write a number{otherwise(value, 'number') or f' in {limit.unit}'}",
             )
         ]

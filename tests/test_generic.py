@@ -233,7 +233,12 @@ def test_every_mistake_of_a_catalogue_is_one_line_with_its_fix(
 
 @pytest.mark.parametrize(
     ("text", "expected"),
-    [(None, "cannot be read"), ("", "must be a mapping, not empty"), ("system: [a\n", ":2:"), ("system: kiosk\n", "lacks 'metrics'")],
+    [
+        (None, "cannot be read"),
+        ("", "must be a mapping, not empty"),
+        ("system: [a\n", ":2:"),
+        ("system: kiosk\n", "lacks 'metrics'"),
+    ],
 )
 def test_a_file_that_is_no_catalogue_is_refused(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], text: str | None, expected: str

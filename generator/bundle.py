@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import traceback
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Literal, TypeVar
 
 from generator import config
 from generator.boards.layout import Board, LeftOut, why
@@ -23,6 +23,9 @@ from generator.systems import registry
 from generator.systems.registry import Declared, Part
 
 T = TypeVar("T")
+
+#: What a bundle is made of.
+Kind = Literal["boards", "rules", "discovery"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,12 +63,15 @@ class Bundle:
         return tuple(alert for groups in self.rules.values() for group in groups for alert in group.alerts)
 
 
-def build(site: Site, systems: Sequence[Declared] | None = None) -> Bundle:
+def build(
+    site: Site, systems: Sequence[Declared] | None = None, kinds: Collection[Kind] = ("boards", "rules", "discovery")
+) -> Bundle:
     """Make every board, rule and scrape job of the enabled systems. Pure.
 
     Args:
         site: The installation.
         systems: What the systems declare; without it, those that are enabled.
+        kinds: What is made; the rest of the bundle is empty.
 
     Raises:
         BundleError: Some module misuses the catalogue; carries one problem per such module, at its line.
@@ -74,10 +80,11 @@ def build(site: Site, systems: Sequence[Declared] | None = None) -> Bundle:
     problems: list[Problem] = []
     systems = registry.declared(site) if systems is None else systems
     common = registry.common()
-    boards = [*common.boards, *(part for system in systems for part in system.boards)]
-    topics = [*(part for system in systems for part in system.topics), *common.topics]
+    boards = [*common.boards, *(part for system in systems for part in system.boards)] if "boards" in kinds else []
+    topics = [*(part for system in systems for part in system.topics), *common.topics] if "rules" in kinds else []
+    recorded = [part for system in systems for part in system.records] if "rules" in kinds else []
     made = {part.stem: _make(part, site, problems) for part in boards}
-    records = {part.stem: _make(part, site, problems) for system in systems for part in system.records}
+    records = {part.stem: _make(part, site, problems) for part in recorded}
     alerts = {part.stem: _make(part, site, problems) for part in topics}
     problems += _unexplained(site, {part: alerts[part.stem] for part in topics})
     if problems:
@@ -89,21 +96,22 @@ def build(site: Site, systems: Sequence[Declared] | None = None) -> Bundle:
     for name, listed in alerts.items():
         rules[name] = (_possible(site, name, Group(name.replace("_", "-"), alerts=tuple(listed)), left_out),)
     kept = {name: tuple(g for g in groups if g.records or g.alerts) for name, groups in rules.items()}
-    if wrong := [*_unknown(site, (a for listed in alerts.values() for a in listed))]:
+    if topics and (wrong := [*_unknown(site, (a for listed in alerts.values() for a in listed))]):
         raise ConfigError(wrong)
     empty = [name for name, board in made.items() if not board.panels]
     left_out = [out for out in left_out if out.where not in {f"dashboards/{name}.json" for name in empty}]
     left_out += [LeftOut(f"dashboards/{name}.json", "the whole board", made[name].left_out[0].why) for name in empty]
     sources = {part.stem: _written(part.source) for part in topics}
-    sources |= {part.stem: _written(part.source) for system in systems for part in system.records}
+    sources |= {part.stem: _written(part.source) for part in recorded}
+    found = "discovery" in kinds
     return Bundle(
         site,
         {name: board for name, board in made.items() if board.panels},
         {n: g for n, g in kept.items() if g},
-        scrape.prometheus_yml(site),
-        scrape.fragments(site),
-        collector.configurations(site),
-        probes.modules(site),
+        scrape.prometheus_yml(site) if found else {},
+        scrape.fragments(site) if found else {},
+        collector.configurations(site) if found else {},
+        probes.modules(site) if found else {},
         sources,
         tuple(left_out),
     )

@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -136,3 +137,21 @@ def test_a_reader_that_goes_away_is_no_error() -> None:
 
     assert done.stderr == ""
     assert done.stdout.startswith("system")
+
+
+@pytest.mark.parametrize(("what", "lacks"), [("boards", "rules"), ("metrics", "rules"), ("rules", "boards")])
+def test_list_builds_no_more_than_it_lists(what: str, lacks: str, site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A list of rules makes no board, and a list of boards no rule."""
+    built: list[registry.Part[Any]] = []
+
+    def make(part: registry.Part[Any], *_: object) -> Any:
+        built.append(part)
+        return part.make(site)
+
+    monkeypatch.setattr("generator.bundle._make", make)
+
+    assert main(["list", what]) == 0
+
+    parts = {"boards": registry.boards(site), "rules": registry.topics(site)}
+    assert set(built) & {*parts[lacks]} == set()
+    assert set(built) >= {*parts["rules" if what == "rules" else "boards"]}

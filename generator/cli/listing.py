@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from generator.bundle import Bundle
+from generator.bundle import Bundle, Kind
 
 Row = dict[str, Any]
 
@@ -73,4 +73,9 @@ def rules(bundle: Bundle) -> list[Row]:
     return out
 
 
-LISTS: Mapping[str, Callable[[Bundle], list[Row]]] = {"metrics": metrics, "boards": boards, "rules": rules}
+#: What there is to list: what makes the rows, and what of a bundle they are made of.
+LISTS: Mapping[str, tuple[Callable[[Bundle], list[Row]], Kind]] = {
+    "metrics": (metrics, "boards"),
+    "boards": (boards, "boards"),
+    "rules": (rules, "rules"),
+}

@@ -226,9 +226,11 @@ def _lint(args: argparse.Namespace) -> int:
 
 
 def _list(args: argparse.Namespace) -> int:
+    from generator.bundle import build
     from generator.cli.listing import LISTS
 
-    rows = LISTS[args.what](_bundle(args))
+    make, kind = LISTS[args.what]
+    rows = make(build(_site(args), kinds=(kind,)))
     if args.format == "json":
         terminal.line(json.dumps(rows, indent=2))
         return 0

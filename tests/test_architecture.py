@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -59,6 +60,7 @@ def room(path: Path) -> str:
     return LOWER.get(inner.as_posix(), inner.parts[0].removesuffix(".py"))
 
 
+@cache
 def imports(path: Path) -> list[str]:
     """Return every module that a module imports; names of a package that are modules are modules."""
     tree = ast.parse((ROOT / path).read_text(encoding="utf-8"))
@@ -70,6 +72,7 @@ def imports(path: Path) -> list[str]:
     return found
 
 
+@cache
 def module(name: str) -> Path | None:
     """Return the file of a module of this repository."""
     base = Path(*name.split("."))

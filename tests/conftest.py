@@ -53,9 +53,11 @@ SHARED = Shared()
 
 
 def pytest_configure() -> None:
-    """Hear SIGINT where a shell started the tests in its background and so ignored it: their processes would ignore it, too."""
+    """Hear SIGINT where a shell started the tests in its background, and SIGHUP under `nohup`: their processes ignore it, too."""
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
+    if signal.getsignal(signal.SIGHUP) is signal.SIG_IGN:
+        signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -13,7 +13,7 @@ from generator.source import Document, Place, short
 from generator.units import UNITS
 
 #: Labels that every series of a target has, or that Prometheus and its client libraries give.
-TAKEN = ("le", "quantile", "job", "instance", "cluster", "namespace", "deployment", "role", "system")
+TAKEN = ("le", "quantile", "job", "instance", "cluster", "namespace", "deployment", "system")
 
 #: What a label and a role may be called.
 _LABEL = re.compile(r"[a-zA-Z][a-zA-Z0-9_]*|_[a-zA-Z0-9][a-zA-Z0-9_]*")
@@ -97,7 +97,7 @@ def _entries(document: Document) -> Iterator[Problem]:
     for number, entry in enumerate(entries):
         for label in _mapping(_mapping(entry).get("labels")):
             place = ("metrics", number, "labels", label)
-            if label in TAKEN:
+            if label in TAKEN or (label == "role" and document.data.get("roles")):
                 what = f"the label {label!r} is one that targets or histograms have"
                 fix = (
                     f"call it exported_{label}, as Prometheus does"

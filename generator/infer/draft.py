@@ -39,7 +39,10 @@ WORDS = 2
 UNSURE = frozenset({"python_gc_objects_uncollectable_total"})
 
 #: Labels that Prometheus gives every target of ours: a page's own ones of these names get another.
-OURS = ("job", "instance", "system", "deployment")
+OURS = ("job", "instance", "system", "deployment", "cluster", "namespace")
+
+#: Those of them that not every target has; without it, the page's own label keeps its name.
+UNSURE_OURS = ("cluster", "namespace")
 
 #: A port that stands for one that nobody named.
 UNKNOWN_PORT = 9100
@@ -211,7 +214,7 @@ def _labels(samples: Sequence[Sample], unknown: list[str]) -> Iterator[tuple[str
         entry: Json = {"bound": f"{len(values)} seen" + (f": {shown}" if shown else ""), "seen": values}
         if len(values) > MANY or any(word in label.lower().split("_") for word in OPEN):
             entry["many"] = True
-        if any(not sample.labels.get(label) for sample in samples):
+        if label in UNSURE_OURS or any(not sample.labels.get(label) for sample in samples):
             entry["optional"] = True
         if label in OURS:
             unknown.append(f"The label {label}: targets have one, so Prometheus calls this one exported_{label}.")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -184,21 +183,10 @@ def _unlike(place: Place, name: str, wanted: str, known: Mapping[str, Metric]) -
 
 def _unlabelled(place: Place, request: Requests, known: Mapping[str, Metric]) -> Iterator[Finding]:
     metric = known.get(request.metric)
-    for label, pattern in request.failed.items():
+    for label in request.failed:
         if metric and label not in metric.labels:
             fix = nearest(label, list(metric.labels), otherwise="leave out `failed`")
             yield (*place, label), f"{request.metric} has no label {label!r}", fix
-        if why := _pattern(pattern):
-            yield (*place, label), f"{pattern!r} is no regular expression: {why}", "write one that Prometheus takes"
-
-
-def _pattern(text: str) -> str:
-    """Return why a text is no regular expression; nothing for one. What Prometheus alone refuses, its own check tells."""
-    try:
-        re.compile(text)
-    except re.error as error:
-        return str(error)
-    return ""
 
 
 def _edgeless(place: Place, wait: Latency, known: Mapping[str, Metric]) -> Iterator[Finding]:

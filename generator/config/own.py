@@ -10,6 +10,7 @@ from typing import Any
 from generator.catalogue import Catalogue, System, read
 from generator.catalogue.signals import limits as signal_limits
 from generator.config.own_texts import unfit
+from generator.config.settings import OBSERVABILITY
 from generator.errors import Problem
 from generator.source import Document, Place, parse, short, shown
 from generator.systems import SHIPPED
@@ -19,9 +20,6 @@ _NAME = re.compile(r"[a-z][a-z0-9]*(_[a-z0-9]+)*")
 
 #: Characters of such a name at most: uids of boards have forty, and stems of files follow.
 LONGEST = 24
-
-#: What the names of alerts begin with that are about the monitoring itself.
-OBSERVABILITY = "Observability"
 
 #: Bytes of a catalogue file at most: one of a thousand metrics has a fifth of it.
 LARGEST = 1_000_000

@@ -10,6 +10,9 @@ from generator.catalogue import System, Versions
 from generator.config.timing import Timing
 from generator.source import Document
 
+#: What the names of alerts begin with that are about Prometheus and its rules.
+OBSERVABILITY = "Observability"
+
 #: What the servers of a pair usually call the label that tells them apart.
 REPLICAS = ("replica", "prometheus_replica", "__replica__")
 

@@ -8,12 +8,9 @@ from dataclasses import dataclass, field, replace
 from functools import cache
 
 from generator.catalogue import Catalogue, Label, Limit, Matcher, Metric, System
-from generator.config.settings import Config, Labels, Objective, SystemConfig
+from generator.config.settings import OBSERVABILITY, Config, Labels, Objective, SystemConfig
 from generator.config.timing import Timing
 from generator.errors import QueryError, nearest
-
-#: What the names of alerts begin with that are about Prometheus and its rules.
-OBSERVABILITY = "Observability"
 
 #: What the names of series begin with that servers of rules and notifications tell of themselves.
 SERVERS = ("prometheus_", "vmalert_", "alertmanager_")

@@ -12,7 +12,8 @@ from typing import Any
 
 import promql_parser as pp
 
-from generator.config.site import OBSERVABILITY, Site
+from generator.config.settings import OBSERVABILITY
+from generator.config.site import Site
 from generator.lint import expression
 from generator.lint.expression import Matcher, Selector
 from generator.lint.finding import Files, Finding

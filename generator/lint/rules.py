@@ -7,7 +7,8 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from generator.config.site import OBSERVABILITY, Site
+from generator.config.settings import OBSERVABILITY
+from generator.config.site import Site
 from generator.lint import expression
 from generator.lint.finding import Files, Finding, rules
 from generator.lint.queries import result_labels, texts

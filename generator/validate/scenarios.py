@@ -9,7 +9,7 @@ import contextlib
 import time
 from collections.abc import Iterator, Sequence
 
-from generator.config.site import OBSERVABILITY
+from generator.config.settings import OBSERVABILITY
 from generator.lint import expression
 from generator.units import seconds
 from generator.validate.alertmanager import configuration, waits

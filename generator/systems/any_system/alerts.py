@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 from generator.catalogue.signals import Latency, Pool, Queue, Requests, limit_name
 from generator.config.site import Site
 from generator.promql import happened, observed, share_above
@@ -35,15 +33,13 @@ def records(site: Site, system: str) -> list[Group]:
 
 def signals(site: Site, system: str) -> list[Alert]:
     """Return the alerts on its golden signals, most urgent first."""
-    return [*_signals(site, system)]
-
-
-def _signals(site: Site, system: str) -> Iterator[Alert]:
     found = site.catalogue.systems[system].signals
-    yield from (_errors(site, system, one) for one in found.requests if one.failed)
-    yield from (_slow(site, system, one) for one in found.latency if one.slow)
-    yield from (_full(site, system, one) for one in found.pools)
-    yield from (_long(site, system, one) for one in found.queues if one.many)
+    return [
+        *(_errors(site, system, one) for one in found.requests if one.failed),
+        *(_slow(site, system, one) for one in found.latency if one.slow),
+        *(_full(site, system, one) for one in found.pools),
+        *(_long(site, system, one) for one in found.queues if one.many),
+    ]
 
 
 def alert_name(site: Site, system: str, signal: Requests | Latency | Pool | Queue, state: str) -> str:
@@ -105,7 +101,7 @@ def _full(site: Site, system: str, pool: Pool) -> Alert:
         hold="10m",
         keep=SAMPLED,
         severity="warning",
-        summary=f"{_deployment(site)}: {{{{ $labels.{site.labels.instance} }}}} uses {{{{ $value | humanizePercentage }}}} of {pool.max}.",
+        summary=f"{_deployment(site)}: {{{{ $labels.{site.labels.instance} }}}} uses {{{{ $value | humanizePercentage }}}} of {s.metric(site, system, pool.max).full_name}.",
         description="What is left is gone at the next burst; then requests wait or fail.",
         action="what holds it? Look for slow dependencies before raising the maximum.",
         board=f"{system}_overview",

@@ -104,10 +104,10 @@ def _gauge(site: Site, metric: Metric, by: tuple[str, ...]) -> Query:
 def closed(metric: Metric) -> tuple[str, ...]:
     """Return the labels of a metric whose values are few enough, all together, to be told apart in a graph."""
     out: list[str] = []
-    lines_ = 1
+    drawn = 1
     for label in metric.labels.values():
-        if label.values and lines_ * len(label.values) <= LINES:
-            lines_ *= len(label.values)
+        if label.values and drawn * len(label.values) <= LINES:
+            drawn *= len(label.values)
             out.append(label.name)
     others = [label.name for label in metric.labels.values() if not label.values and not label.many]
     return tuple(out) or tuple(sorted(others, key=lambda name: name not in TELLING)[:1])

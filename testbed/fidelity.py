@@ -237,7 +237,7 @@ def _rules(thresholds: tuple[tuple[str, float], ...], fleet: Fleet) -> tuple[lis
     """Return all rules, and each alert's severity and system."""
     here = site(_catalogue(), fleet)
     bundle = build(replace(here, config=replace(here.config, thresholds=dict(thresholds))))
-    texts = [t for p, t in FORMATS["files"](bundle).items() if p.name.endswith(".rules.yaml")]
+    texts = [t for p, t in FORMATS["files"].render(bundle).items() if p.name.endswith(".rules.yaml")]
     alerts = {
         a.name: (str(a.severity), bundle.site.system_of(name))
         for name, gs in bundle.rules.items()

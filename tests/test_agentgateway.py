@@ -211,7 +211,7 @@ def test_boards_and_rules_read_every_name_of_the_era_and_no_other(configured: Ca
 def test_what_is_made_for_an_era_is_clean(configured: Callable[[str], Site], tmp_path: Path, era: str) -> None:
     """Every named check, over the files that the command would write."""
     site = configured(f"systems: {{agentgateway: {{versions: {era}}}}}\n")
-    for path, text in FORMATS["files"](build(site)).items():
+    for path, text in FORMATS["files"].render(build(site)).items():
         (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / path).write_text(text, encoding="utf-8")
 

@@ -25,7 +25,7 @@ def loaded(age: str, site: Site) -> Iterator[Alertmanager]:
     found = find("alertmanager", age)
     if not found.path:
         missing(found.reason)
-    text = next(t for p, t in FORMATS["files"](build(site)).items() if p.name == "alertmanager.yml")
+    text = next(t for p, t in FORMATS["files"].render(build(site)).items() if p.name == "alertmanager.yml")
     with Alertmanager(Path(str(found.path)), text) as server:
         yield server
 

@@ -58,8 +58,8 @@ def test_the_demo_s_files_are_current(monkeypatch: pytest.MonkeyPatch, capsys: p
 
 def test_the_demo_has_the_rules_and_boards_of_the_defaults(site: Site, demo: Site) -> None:
     """It mounts alerts/ and dashboards/ as they are committed; only what is scraped and who is told is its own."""
-    texts = FORMATS["files"](build(site))
-    others = FORMATS["files"](build(demo))
+    texts = FORMATS["files"].render(build(site))
+    others = FORMATS["files"].render(build(demo))
 
     shared = [path for path in texts if path.suffix == ".json" or path.name.endswith(".rules.yaml")]
     assert len(shared) > 40
@@ -68,7 +68,7 @@ def test_the_demo_has_the_rules_and_boards_of_the_defaults(site: Site, demo: Sit
 
 def test_the_defaults_scrape_nothing_that_nobody_named(site: Site) -> None:
     """But Prometheus and Alertmanager; and the file says of each system what to name."""
-    (text,) = (text for path, text in FORMATS["files"](build(site)).items() if path.name == "prometheus.yml")
+    (text,) = (text for path, text in FORMATS["files"].render(build(site)).items() if path.name == "prometheus.yml")
 
     assert [job["job_name"] for job in yaml.safe_load(text)["scrape_configs"]] == ["prometheus", "alertmanager"]
     assert re.findall(r"^# No (\w+) is scraped. In bundle.yaml, systems\.(\w+)\.scrape: name ", text, re.MULTILINE) == [
@@ -92,7 +92,7 @@ def test_only_what_is_asked_for_is_written(tmp_path: Path, capsys: pytest.Captur
 
 def test_a_board_is_written_as_the_standard_library_would(site: Site) -> None:
     """Its own writer is faster, and must not differ: keys sorted, two spaces, texts as they are."""
-    for text in (text for path, text in FORMATS["files"](build(site)).items() if path.suffix == ".json"):
+    for text in (text for path, text in FORMATS["files"].render(build(site)).items() if path.suffix == ".json"):
         assert text == json.dumps(json.loads(text), indent=2, sort_keys=True, ensure_ascii=False) + "\n"
 
 
@@ -105,7 +105,7 @@ from generator.outputs import FORMATS
 from generator.config.site import Site
 
 catalogue = load()
-texts = FORMATS["files"](build(Site(catalogue, config.read(catalogue))))
+texts = FORMATS["files"].render(build(Site(catalogue, config.read(catalogue))))
 print(hashlib.sha256(repr(sorted(texts.items())).encode()).hexdigest())
 """
 
@@ -152,7 +152,7 @@ def test_what_the_configuration_makes_impossible_is_left_out_and_told(configured
         "internal metrics are off (exposure: ui)"
     )
     assert "AgentServerAvailabilityBurn1h" not in reasons
-    text = "".join(FORMATS["files"](bundle).values())
+    text = "".join(FORMATS["files"].render(bundle).values())
     assert "run_failed_after_retry" not in text
     assert "lg_api_http_requests_total" in text
 
@@ -182,6 +182,6 @@ def test_a_prefix_renames_everything(configured: Callable[[str], Site]) -> None:
     """METRIC_PREFIX is a parameter: no trace of the default one is left in any query."""
     bundle = build(configured("systems: {agent_server: {prefix: acme_}}\n"))
 
-    text = "".join(text for path, text in FORMATS["files"](bundle).items() if path.parts[0] != "docs")
+    text = "".join(text for path, text in FORMATS["files"].render(bundle).items() if path.parts[0] != "docs")
     assert "lg_api" not in text.replace("lsd_langgraph_api", "")
     assert "acme_http_requests_total" in text

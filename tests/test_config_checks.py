@@ -180,7 +180,11 @@ def test_no_share_that_is_taken_leaves_an_alert_that_cannot_fire(
     text = f"thresholds: {{{', '.join(f'{name}: {value}' for name in taken)}}}\n"
 
     rules = [
-        "".join(content for name, content in FORMATS["files"](build(site)).items() if name.name.endswith(".rules.yaml"))
+        "".join(
+            content
+            for name, content in FORMATS["files"].render(build(site)).items()
+            if name.name.endswith(".rules.yaml")
+        )
         for site in (installation(catalogue, written(text, tmp_path, monkeypatch)), installation(catalogue))
     ]
 

@@ -62,7 +62,7 @@ def bundle(case: Case, catalogue: Catalogue, tmp_path: Path, monkeypatch: pytest
 
 
 def texts(made: Bundle) -> dict[str, str]:
-    return {path.as_posix(): text for path, text in FORMATS["files"](made).items()}
+    return {path.as_posix(): text for path, text in FORMATS["files"].render(made).items()}
 
 
 def load(server: Prometheus, files: dict[str, str], folder: str) -> None:

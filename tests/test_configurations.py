@@ -58,7 +58,7 @@ class Judge:
                 or not str(problem).isprintable()
             ]
         self.seen["accepted"] += 1
-        files = {str(name): content for name, content in FORMATS["files"](bundle).items()}
+        files = {str(name): content for name, content in FORMATS["files"].render(bundle).items()}
         return [*self._linted(site, files), *self._loaded(files)]
 
     def _linted(self, site: Site, files: Mapping[str, str]) -> Iterator[str]:

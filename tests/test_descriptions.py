@@ -32,7 +32,7 @@ def bundle(request: pytest.FixtureRequest, configured: Callable[[str], Site]) ->
 
 def panels(bundle: Bundle) -> Iterator[tuple[str, Json]]:
     """Yield every panel that shows data, after the stem of its board."""
-    for path, text in FORMATS["files"](bundle).items():
+    for path, text in FORMATS["files"].render(bundle).items():
         if path.parent.name == "dashboards" and path.suffix == ".json":
             for row in json.loads(text)["panels"]:
                 yield from ((path.stem, p) for p in (row, *row.get("panels", ())) if p["type"] not in ("row", "text"))

@@ -42,7 +42,7 @@ def server(request: pytest.FixtureRequest) -> Iterator[Prometheus]:
 
 def panels(bundle: Bundle, stem: str) -> Iterator[Json]:
     """Yield every panel of a board that has queries."""
-    text = FORMATS["files"](bundle)[PurePosixPath(f"dashboards/{stem}.json")]
+    text = FORMATS["files"].render(bundle)[PurePosixPath(f"dashboards/{stem}.json")]
     for top in json.loads(text)["panels"]:
         yield from (panel for panel in (top, *top.get("panels", ())) if panel.get("targets"))
 
@@ -214,6 +214,6 @@ def test_the_least_step_is_a_whole_number_of_one_unit(
     """Grafana reads no 1.5s."""
     bundle = build(configured(f"scrape: {{interval: {scraped}, timeout: 1s}}\n"))
 
-    boards = [json.loads(t) for p, t in FORMATS["files"](bundle).items() if p.suffix == ".json"]
+    boards = [json.loads(t) for p, t in FORMATS["files"].render(bundle).items() if p.suffix == ".json"]
     found = {t["interval"] for b in boards for p in b["panels"] for t in p.get("targets", ()) if "interval" in t}
     assert found == {step}

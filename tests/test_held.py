@@ -32,7 +32,7 @@ systems:
 
 
 def files(site: Site) -> dict[str, str]:
-    return {str(path): text for path, text in FORMATS["files"](build(site)).items()}
+    return {str(path): text for path, text in FORMATS["files"].render(build(site)).items()}
 
 
 def written(root: Path, made: dict[str, str]) -> Path:

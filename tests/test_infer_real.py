@@ -131,7 +131,7 @@ def test_lint_finds_nothing(judged: tuple[Bundle, list[Verdict], Path], tmp_path
     from generator.outputs import FORMATS
 
     bundle, _, _ = judged
-    for path, content in FORMATS["files"](bundle).items():
+    for path, content in FORMATS["files"].render(bundle).items():
         (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / path).write_text(content, encoding="utf-8")
 

@@ -257,7 +257,9 @@ def test_only_the_target_that_was_named_is_told_where_langsmith_is_not_installed
     from generator.outputs import FORMATS
 
     rules = [
-        t for p, t in FORMATS["files"](build(site)).items() if p.name.startswith("langsmith") and "rules" in p.name
+        t
+        for p, t in FORMATS["files"].render(build(site)).items()
+        if p.name.startswith("langsmith") and "rules" in p.name
     ]
     hasty = [t.replace("for: ", "for: 0s # ") for t in rules]
     with Prometheus(newest.path, watched(site), rules=hasty) as server:

@@ -163,7 +163,7 @@ APART = {"coverage/shown", "promql/selectors"}
 @pytest.fixture(scope="module")
 def files(site: Site) -> dict[str, str]:
     """The shipped files, by path."""
-    return {str(path): text for path, text in FORMATS["files"](build(site)).items()}
+    return {str(path): text for path, text in FORMATS["files"].render(build(site)).items()}
 
 
 def written(root: Path, files: dict[str, str]) -> Path:

@@ -281,7 +281,7 @@ def pairs() -> Iterator[Any]:
 def test_an_alert_is_delivered_and_resolved(engine: Engine, age: Age, demo: Site, cell: Cell) -> None:
     """The generated files together, with nothing but addresses and waiting times changed: scrape, rules, route, webhook."""
     count = cell(engine, "deliver")
-    files = {path.name: text for path, text in FORMATS["files"](build(demo)).items()}
+    files = {path.name: text for path, text in FORMATS["files"].render(build(demo)).items()}
     program = binary("alertmanager", age)
     with receiver() as end, ExitStack() as stack:
         route = re.sub(r"group_wait: .*", "group_wait: 100ms", files["alertmanager.yml"])

@@ -25,7 +25,7 @@ PARTS = tuple(map(registry.shipped, SHIPPED))
 
 
 def board(site: Site) -> Any:
-    texts = FORMATS["files"](build(site))
+    texts = FORMATS["files"].render(build(site))
     return json.loads(next(text for path, text in texts.items() if path.name == "overview.json"))
 
 

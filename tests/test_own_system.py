@@ -55,7 +55,7 @@ def bundle(tmp_path_factory: pytest.TempPathFactory) -> Bundle:
 @pytest.fixture(scope="module")
 def texts(bundle: Bundle) -> dict[str, str]:
     """Its files."""
-    return {str(path): text for path, text in FORMATS["files"](bundle).items()}
+    return {str(path): text for path, text in FORMATS["files"].render(bundle).items()}
 
 
 def test_one_file_gives_everything_that_a_system_has(texts: dict[str, str]) -> None:
@@ -303,4 +303,4 @@ def test_switched_off_it_is_nowhere(installed: Callable[..., Path]) -> None:
     """As a shipped system."""
     made = build(installation(load(), installed(bundle="systems: {shop: {catalogue: ./shop.yaml, enabled: false}}\n")))
 
-    assert [path for path in FORMATS["files"](made) if "shop" in path.name] == []
+    assert [path for path in FORMATS["files"].render(made) if "shop" in path.name] == []

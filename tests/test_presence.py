@@ -48,7 +48,7 @@ def fired(configured: Callable[[str], Site]) -> Iterator[Callable[[str, str, Seq
 
         def run(text: str, system: str, names: Sequence[str]) -> dict[str, list[Firing]]:
             site = configured(text)
-            texts = [t for p, t in FORMATS["files"](build(site)).items() if p.name.endswith(".rules.yaml")]
+            texts = [t for p, t in FORMATS["files"].render(build(site)).items() if p.name.endswith(".rules.yaml")]
             texts.sort(key=lambda t: "record:" not in t)
             stem = site.catalogue.systems[system].alerts
 

@@ -187,6 +187,6 @@ def test_the_modules_are_a_file_of_their_own(site: Site) -> None:
     """The exporter takes the generated file as it is."""
     from generator.bundle import build
 
-    (text,) = [t for p, t in FORMATS["files"](build(site)).items() if p.name == "json_exporter.yaml"]
+    (text,) = [t for p, t in FORMATS["files"].render(build(site)).items() if p.name == "json_exporter.yaml"]
 
     assert yaml.safe_load(text) == modules(site)

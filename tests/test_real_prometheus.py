@@ -72,7 +72,7 @@ def program(age: Age) -> Path:
 def texts(bundle: Bundle, folder: str, suffix: str) -> dict[str, str]:
     return {
         path.name: text
-        for path, text in FORMATS["files"](bundle).items()
+        for path, text in FORMATS["files"].render(bundle).items()
         if path.parts[0] == folder and path.name.endswith(suffix)
     }
 

@@ -102,7 +102,9 @@ def test_a_pair_tells_an_alert_once(configured: Callable[[str], Site], more: str
         servers: list[Prometheus] = []
         for replica in ("prom-a", "prom-b"):
             site = configured(bundle_yaml(replica, target, port, webhook.url, more))
-            texts = {p.as_posix(): t for p, t in FORMATS["files"](replace(build(site), time_scale=SCALE)).items()}
+            texts = {
+                p.as_posix(): t for p, t in FORMATS["files"].render(replace(build(site), time_scale=SCALE)).items()
+            }
             rules = {f"loaded/{Path(p).name}": t for p, t in texts.items() if p.endswith(".rules.yaml")}
             if not servers:
                 stack.enter_context(Alertmanager(alertmanager, texts["alerts/alertmanager.yml"], port=port))

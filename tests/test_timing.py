@@ -141,7 +141,7 @@ def test_what_alerts_and_boards_say_follows_the_configuration(
     """Windows, holds, steps and burn rates of an installation that is slow in everything, in its own words."""
     made = build(configured(SLOW + ALL_ON))
     root = tmp_path / "out"
-    for path, text in FORMATS["files"](made).items():
+    for path, text in FORMATS["files"].render(made).items():
         (root / path).parent.mkdir(parents=True, exist_ok=True)
         (root / path).write_text(text, encoding="utf-8")
 

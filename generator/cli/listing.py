@@ -1,11 +1,12 @@
-"""What `agentobs list` shows: metrics, boards and rules as plain rows. The keys of a row are its columns, in order."""
+"""What `agentobs list` shows: metrics, boards, rules and formats as plain rows. The keys of a row are its columns, in order."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from generator.bundle import Bundle, Kind
+if TYPE_CHECKING:
+    from generator.bundle import Bundle, Kind
 
 Row = dict[str, Any]
 
@@ -73,7 +74,14 @@ def rules(bundle: Bundle) -> list[Row]:
     return out
 
 
-#: What there is to list: what makes the rows, and what of a bundle they are made of.
+def formats() -> list[Row]:
+    """Return one row per format in which a bundle can be written."""
+    from generator.outputs import FORMATS
+
+    return [{"format": one.name, "needs": one.needs, "about": one.about, "read": one.page} for one in FORMATS.values()]
+
+
+#: What there is of a bundle to list: what makes the rows, and what of a bundle they are made of.
 LISTS: Mapping[str, tuple[Callable[[Bundle], list[Row]], Kind]] = {
     "metrics": (metrics, "boards"),
     "boards": (boards, "boards"),

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from generator import validate
     from generator.bundle import Bundle
     from generator.config.site import Site
+    from generator.outputs import Format
 
 #: The file that says what is scraped.
 PROMETHEUS = PurePosixPath("scrape/prometheus.yml")
@@ -68,7 +69,8 @@ def _parser() -> argparse.ArgumentParser:
         sub.set_defaults(run=run)
         return sub
 
-    generate = command("generate", _generate, "Write dashboards/, alerts/ and scrape/.")
+    generate = command("generate", _generate, "Write dashboards/, alerts/ and scrape/, or the bundle in other formats.")
+    _formats(generate)
     generate.add_argument("--out", "--output", type=Path, metavar="DIR", help="where to write; default: here")
     generate.add_argument(
         "--time-scale",
@@ -80,13 +82,14 @@ def _parser() -> argparse.ArgumentParser:
     _only(generate)
     check = command("check", _check, "Say which files differ from what the generator makes; write nothing.")
     check.add_argument("--out", type=Path, default=Path(), metavar="DIR", help="where the files are; default: here")
+    _formats(check)
     _only(check)
     lint = command("lint", _lint, "Run the named checks over catalogue, rules, dashboards and scrape files.")
     lint.add_argument("--out", type=Path, default=Path(), metavar="DIR", help="where the files are; default: here")
     lint.add_argument("--format", choices=("text", "json", "github"), default="text")
     lint.add_argument("--list", action="store_true", help="list the checks and what each is for")
     listing = command("list", _list, "List what there is.")
-    listing.add_argument("what", choices=("metrics", "boards", "rules"))
+    listing.add_argument("what", choices=("metrics", "boards", "rules", "formats"))
     listing.add_argument("--format", choices=("text", "json"), default="text")
     infer = commands.add_parser("infer", help=INFER, description=INFER)
     infer.add_argument(
@@ -104,6 +107,19 @@ def _parser() -> argparse.ArgumentParser:
     schema.set_defaults(run=_schema)
     arguments.declare(command("validate", _validate, "Judge running servers by everything that the bundle promises."))
     return parser
+
+
+def _formats(parser: argparse.ArgumentParser) -> None:
+    from generator.outputs import FORMATS
+
+    parser.add_argument(
+        "--format",
+        action="append",
+        choices=tuple(FORMATS),
+        dest="formats",
+        metavar="NAME",
+        help="a form of the bundle, see `agentobs list formats`; may be repeated; default: files",
+    )
 
 
 def _only(parser: argparse.ArgumentParser) -> None:
@@ -129,10 +145,14 @@ def _bundle(args: argparse.Namespace) -> Bundle:
     return build(_site(args))
 
 
-def _texts(bundle: Bundle) -> Mapping[PurePosixPath, str]:
+def _chosen_formats(args: argparse.Namespace) -> Sequence[Format]:
     from generator.outputs import FORMATS
 
-    return FORMATS["files"](bundle)
+    return [FORMATS[name] for name in dict.fromkeys(args.formats or ("files",))]
+
+
+def _texts(bundle: Bundle, formats: Sequence[Format]) -> Mapping[PurePosixPath, str]:
+    return {path: text for one in formats for path, text in one.render(bundle).items()}
 
 
 def _chosen(texts: Mapping[PurePosixPath, str], globs: Sequence[str]) -> Mapping[PurePosixPath, str]:
@@ -153,21 +173,21 @@ def _generate(args: argparse.Namespace) -> int:
     root = args.out or Path()
     writing.mend(root, _tell)
     bundle = _timed(_bundle(args), args.time_scale, args.out)
-    every = _texts(bundle)
+    formats = _chosen_formats(args)
+    every = _texts(bundle, formats)
     texts = _chosen(every, args.only)
     args.exchange = writing.Exchange(texts, root)
     written = args.exchange.run(args.ending.check)
-    left_out = () if args.only else bundle.left_out
+    left_out = () if args.only else [*bundle.left_out, *(out for one in formats for out in one.left_out(bundle))]
     for out in left_out:
         terminal.line(f"left out: {out.where}: {out.what}: {out.why}")
     for name, fix in _unnamed(bundle).items() if PROMETHEUS in texts else ():
         terminal.line(f"not scraped: {name}: {fix}")
     for path in writing.strangers(every, root):
         terminal.say(f"stale: {path}: the generator does not make it; delete it")
-    boards = sum(path.suffix == ".json" for path in texts)
-    terminal.line(
-        f"{boards} dashboards, {len(texts) - boards} other files below {root.resolve()}; {written} changed, {len(left_out)} things left out"
-    )
+    boards = sum(path.parts[0] == "dashboards" and path.suffix == ".json" for path in texts)
+    counted = f"{boards} dashboards, {len(texts) - boards} other files" if boards else f"{len(texts)} files"
+    terminal.line(f"{counted} below {root.resolve()}; {written} changed, {len(left_out)} things left out")
     return 0
 
 
@@ -198,7 +218,7 @@ def _timed(bundle: Bundle, scale: float, out: Path | None) -> Bundle:
 
 
 def _check(args: argparse.Namespace) -> int:
-    every = _texts(_bundle(args))
+    every = _texts(_bundle(args), _chosen_formats(args))
     texts = _chosen(every, args.only)
     problems = writing.differences(texts, args.out, every)
     if problems:
@@ -226,11 +246,15 @@ def _lint(args: argparse.Namespace) -> int:
 
 
 def _list(args: argparse.Namespace) -> int:
-    from generator.bundle import build
-    from generator.cli.listing import LISTS
+    from generator.cli.listing import LISTS, formats
 
-    make, kind = LISTS[args.what]
-    rows = make(build(_site(args), kinds=(kind,)))
+    if args.what == "formats":
+        rows = formats()
+    else:
+        from generator.bundle import build
+
+        make, kind = LISTS[args.what]
+        rows = make(build(_site(args), kinds=(kind,)))
     if args.format == "json":
         terminal.line(json.dumps(rows, indent=2))
         return 0

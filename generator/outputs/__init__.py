@@ -1,10 +1,64 @@
 """Output formats. A format turns the bundle into file texts; it never writes and never computes."""
 
-from collections.abc import Callable, Mapping
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from importlib import import_module
 from pathlib import PurePosixPath
+from typing import TYPE_CHECKING, Any
 
-from generator.bundle import Bundle
-from generator.outputs import files
+if TYPE_CHECKING:
+    from generator.boards.layout import LeftOut
+    from generator.bundle import Bundle
 
-#: A new format is a module here and a line here.
-FORMATS: Mapping[str, Callable[[Bundle], Mapping[PurePosixPath, str]]] = {"files": files.render}
+
+@dataclass(frozen=True, slots=True)
+class Format:
+    """A form in which the bundle arrives.
+
+    Attributes:
+        name: What `--format` calls it, and the module in this folder that makes it, with underscores for hyphens.
+        about: What it is and whom it serves, one sentence.
+        needs: What has to run to read it.
+
+    """
+
+    name: str
+    about: str
+    needs: str
+
+    def render(self, bundle: Bundle) -> Mapping[PurePosixPath, str]:
+        """Return every file's text by its path below the output folder.
+
+        The plain files have folders of their own; those of any other format stand below its name.
+        """
+        texts: Mapping[PurePosixPath, str] = self._module.render(bundle)
+        return texts
+
+    def left_out(self, bundle: Bundle) -> Sequence[LeftOut]:
+        """Return what this format cannot express, beside what the configuration makes impossible."""
+        found: Sequence[LeftOut] = self._module.left_out(bundle) if hasattr(self._module, "left_out") else ()
+        return found
+
+    @property
+    def page(self) -> str:
+        """The page of docs/ that says how to use it; the plain files are the README's."""
+        return "README.md" if self.name == "files" else f"docs/formats/{self.name}.md"
+
+    @property
+    def _module(self) -> Any:
+        return import_module(f"generator.outputs.{self.name.replace('-', '_')}")
+
+
+#: A new format is a module here (or a folder) with `render` and, where something has to be left out, `left_out`; and a line here.
+FORMATS: Mapping[str, Format] = {
+    one.name: one
+    for one in (
+        Format(
+            "files",
+            "Grafana boards as JSON, rule files and scrape configurations for Prometheus, Alertmanager's configuration.",
+            "Prometheus 2.42 or VictoriaMetrics, Alertmanager 0.25, Grafana 10, or later",
+        ),
+    )
+}

@@ -131,7 +131,7 @@ def documents(bundle: Bundle) -> Mapping[str, Any]:
     """Return the generated files as values, by path."""
     broken: list[Problem] = []
     out: dict[str, Any] = {}
-    for path, text in FORMATS["files"](bundle).items():
+    for path, text in FORMATS["files"].render(bundle).items():
         name = str(path)
         out[name] = json.loads(text) if name.endswith(".json") else parse(name, text, broken).data
     return out

@@ -18,9 +18,11 @@ from pathlib import Path
 
 from generator.cli import interruption
 from generator.errors import GeneratorError, Problem
+from generator.outputs import FORMATS
 
-#: Folders that belong to the generator alone.
-OWNED = ("dashboards", "alerts", "scrape")
+#: Folders that belong to the generator alone, those of the plain files and one for each other format.
+PLAIN = ("dashboards", "alerts", "scrape")
+OWNED = (*PLAIN, *(name for name in FORMATS if name != "files"))
 
 #: Seconds to wait for another run in the same folder, and between two looks.
 _PATIENCE, _LOOK = 10.0, 0.05
@@ -53,12 +55,21 @@ def _found(root: Path) -> list[Leftover]:
     for folder in (root / name for name in OWNED):
         if folder.is_symlink() or not folder.is_dir():
             continue
-        for path in sorted(folder.iterdir()):
+        for path in walked(folder):
             match = _NAME.fullmatch(path.name)
-            if match and (path.is_symlink() or path.is_file()):
-                place = folder / match["name"] if match["name"] else None
+            if match:
+                place = path.with_name(match["name"]) if match["name"] else None
                 out.append(Leftover(path, match["run"], match["kind"] or "decided", place))
     return out
+
+
+def walked(folder: Path) -> list[Path]:
+    """Return every file below a folder, and every link, none of which is followed; sorted."""
+    return sorted(
+        Path(where, name)
+        for where, folders, files in os.walk(folder)
+        for name in (*files, *(one for one in folders if Path(where, one).is_symlink()))
+    )
 
 
 def mend(root: Path, tell: Callable[[str], None]) -> None:

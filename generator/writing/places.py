@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path, PurePosixPath
 
 from generator.errors import Problem
-from generator.writing.leftovers import OWNED, left
+from generator.writing.leftovers import OWNED, PLAIN, left, walked
 
 _KINDS = {
     stat.S_IFLNK: "a symbolic link",
@@ -104,11 +104,13 @@ def _first_difference(found: bytes, text: str) -> int:
 
 
 def strangers(texts: Mapping[PurePosixPath, str], root: Path) -> list[Path]:
-    """Return what stands in the generator's own folders and is not of its making."""
+    """Return what stands in the generator's own folders and is not of its making.
+
+    The folder of a format is looked at where some of the texts belong there.
+    """
     made = {root / name for name in texts}
-    return [
-        path
-        for folder in OWNED
-        for path in sorted((root / folder).glob("*"))
-        if path not in made and not path.name.startswith(".")
-    ]
+    touched = {name.parts[0] for name in texts}
+    found = [path for folder in PLAIN for path in sorted((root / folder).glob("*"))]
+    for folder in (one for one in OWNED if one in touched and one not in PLAIN):
+        found += walked(root / folder)
+    return [path for path in found if path not in made and not path.name.startswith(".")]

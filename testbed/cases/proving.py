@@ -58,7 +58,9 @@ def _texts_with_off() -> tuple[str, ...]:
     catalogue = load_catalogue()
     off = tuple(name for name in PROVED if not name.startswith(PARTS))
     site = complete(Site(catalogue, replace(config.read(catalogue), enabled=off)))
-    return tuple(text for path, text in FORMATS["files"](build(site)).items() if path.name.endswith(".rules.yaml"))
+    return tuple(
+        text for path, text in FORMATS["files"].render(build(site)).items() if path.name.endswith(".rules.yaml")
+    )
 
 
 def alerts() -> list[str]:

@@ -1,0 +1,79 @@
+"""What is true of every format: one place for its files, the same bytes each time, a page to read, no file of its own forgotten."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path, PurePosixPath
+
+import pytest
+
+from generator.bundle import Bundle, build, installation
+from generator.catalogue import load
+from generator.cli.main import main
+from generator.outputs import FORMATS
+from generator.writing.leftovers import PLAIN
+
+ROOT = Path(__file__).parent.parent
+
+
+@pytest.fixture(scope="module")
+def bundle() -> Bundle:
+    return build(installation(load()))
+
+
+@pytest.fixture(scope="module")
+def rendered(bundle: Bundle) -> Mapping[str, Mapping[PurePosixPath, str]]:
+    return {name: one.render(bundle) for name, one in FORMATS.items()}
+
+
+@pytest.mark.parametrize("name", FORMATS)
+def test_a_format_has_files_in_a_place_of_its_own(
+    name: str, rendered: Mapping[str, Mapping[PurePosixPath, str]]
+) -> None:
+    assert rendered[name]
+    folders = {path.parts[0] for path in rendered[name]}
+    assert folders == (set(PLAIN) if name == "files" else {name})
+
+
+@pytest.mark.parametrize("name", FORMATS)
+def test_a_format_is_the_same_bytes_each_time_and_every_line_ends(
+    name: str, rendered: Mapping[str, Mapping[PurePosixPath, str]]
+) -> None:
+    again = FORMATS[name].render(build(installation(load())))
+
+    assert again == rendered[name]
+    assert [path for path, text in again.items() if not text.endswith("\n")] == []
+
+
+@pytest.mark.parametrize("name", FORMATS)
+def test_a_format_has_a_page_that_says_how_to_use_it(name: str) -> None:
+    text = (ROOT / FORMATS[name].page).read_text(encoding="utf-8")
+
+    assert name == "files" or f"--format {name}" in text
+
+
+@pytest.mark.parametrize("name", FORMATS)
+def test_what_is_written_is_what_check_accepts_and_a_strange_file_is_told(
+    name: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["generate", "--format", name, "--out", str(tmp_path)]) == 0
+    assert main(["check", "--format", name, "--out", str(tmp_path)]) == 0
+    folder = next(path for path in tmp_path.iterdir() if path.is_dir())
+    (folder / "strange.yaml").write_text("", encoding="utf-8")
+    capsys.readouterr()
+
+    assert main(["check", "--format", name, "--out", str(tmp_path)]) == 1
+    assert f"{folder / 'strange.yaml'}:1: the generator does not make it; delete it" in capsys.readouterr().err
+
+
+def test_formats_are_listed(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["list", "formats"]) == 0
+    assert [line.split()[0] for line in capsys.readouterr().out.splitlines()] == ["format", *FORMATS]
+
+
+def test_a_format_that_is_not_there_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as end:
+        main(["generate", "--format", "nix"])
+
+    assert end.value.code == 2
+    assert "invalid choice: 'nix'" in capsys.readouterr().err

@@ -12,7 +12,7 @@ PYTEST := $(BIN)/python -m pytest --numprocesses=auto --maxprocesses=4 --dist=lo
 
 # What runs on real Agent Servers of more versions than `make test` takes.
 SERVERS := tests/test_truth.py tests/test_conformance.py tests/test_mixed_fleet.py
-# Scenarios of versions that are not the newest.
+# Scenarios of versions that are not the newest. What reads the formats of a bundle is asked by the tests beside these that have the marker.
 OLDER := tests/test_fidelity.py::test_older_versions_are_told_of_as_the_newest_is
 
 .DEFAULT_GOAL := help
@@ -48,6 +48,7 @@ unit: $(VENV)/.dev ## the fast tests only, in a minute: no real servers, no floo
 
 matrix: $(VENV)/.dev ## the whole proof on every Prometheus, Alertmanager, VictoriaMetrics and Agent Server (a quarter of an hour; MINUTES=10 watches the mixed fleet in real time)
 	@AGENTOBS_FLEET_MINUTES=$(or $(MINUTES),2) $(BIN)/python -m pytest tests/test_matrix.py $(SERVERS) $(OLDER) -m "real or matrix" -p testbed.matrix.table $(ARGS)
+	@$(BIN)/python -m pytest tests -m matrix $(addprefix --ignore=,tests/test_matrix.py $(SERVERS)) $(ARGS)
 
 types: $(VENV)/.dev ## type check and style only
 	@$(BIN)/ruff check .

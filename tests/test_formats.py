@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 from collections.abc import Mapping
 from pathlib import Path, PurePosixPath
 
@@ -12,6 +13,7 @@ from generator.catalogue import load
 from generator.cli.main import main
 from generator.outputs import FORMATS
 from generator.writing.leftovers import PLAIN
+from testbed.deliveries import DELIVERIES
 
 ROOT = Path(__file__).parent.parent
 
@@ -77,3 +79,20 @@ def test_a_format_that_is_not_there_is_refused(capsys: pytest.CaptureFixture[str
 
     assert end.value.code == 2
     assert "invalid choice: 'nix'" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("name", FORMATS)
+def test_a_format_is_proved_by_what_reads_it(name: str) -> None:
+    """Every proof that the documents name is a test that is there, and is run by the command that they name."""
+    proofs = [one for one in DELIVERIES if one.format == name]
+
+    assert proofs
+    for one in proofs:
+        path, _, function = one.test.partition("::")
+        tree = ast.parse((ROOT / path).read_text(encoding="utf-8"))
+        (found,) = [node for node in tree.body if isinstance(node, ast.FunctionDef) and node.name == function]
+        marks = [ast.unparse(mark) for mark in found.decorator_list]
+        of_module = [ast.unparse(node.value) for node in tree.body if isinstance(node, ast.Assign)]
+        marked = any("mark.matrix" in text for text in (*marks, *of_module))
+        assert not marked or one.run == "make matrix", one.test
+        assert marked or one.run == "make test" or path == "tests/test_matrix.py", one.test

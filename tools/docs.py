@@ -20,6 +20,7 @@ from generator.cli.listing import boards
 from generator.config import read
 from generator.config.site import Site, complete
 from generator.lint import CHECKS
+from generator.outputs import FORMATS
 from generator.outputs.metrics import page
 from generator.rules.rule import Alert, Because
 from generator.systems import SHIPPED, registry
@@ -29,7 +30,7 @@ from reference_server.agent_server import AGENT_SERVER
 from reference_server.scenarios.coverage import markdown
 from reference_server.scenarios.library import shipped
 from reference_server.scenarios.systems import SERVICES
-from testbed import accepting
+from testbed import accepting, deliveries
 from testbed.matrix import differences
 
 ROOT = Path(__file__).parent.parent
@@ -56,6 +57,13 @@ def parts() -> dict[str, list[str]]:
             for name in (AGENT_SERVER, *SERVICES)
             if next(shipped(name), None)
         },
+        "formats": deliveries.summary(),
+        "format-list": [
+            "| format | what it is | needs |",
+            "| --- | --- | --- |",
+            *(f"| `{one.name}` | {one.about} | {one.needs} |" for one in FORMATS.values()),
+        ],
+        "deliveries": deliveries.table(),
         "alert-table": _told(bundle),
         "limits": [
             "| threshold | default | unit | why |",

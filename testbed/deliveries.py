@@ -1,0 +1,83 @@
+"""What is proved of each format, by which real consumer, and the test that proves it: the tables in the README and in docs/formats.md."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """One proof.
+
+    Attributes:
+        format: Its name in `agentobs list formats`.
+        consumer: The real thing that reads it.
+        proved: What that shows, a few words.
+        test: The test that does it, as pytest names it without parameters.
+        run: The command that runs it.
+
+    """
+
+    format: str
+    consumer: str
+    proved: str
+    test: str
+    run: Literal["make test", "make matrix"]
+
+
+DELIVERIES = (
+    Delivery(
+        "files",
+        "Prometheus, the oldest and the newest",
+        "every rule and scrape file loads, every rule is evaluated",
+        "tests/test_real_prometheus.py::test_rules_load_and_are_healthy_without_data",
+        "make test",
+    ),
+    Delivery(
+        "files",
+        "Prometheus",
+        "no panel that a played system can fill is empty",
+        "tests/test_real_prometheus.py::test_panels_of_a_played_system_return_data",
+        "make test",
+    ),
+    Delivery(
+        "files",
+        "Alertmanager",
+        "an alert is delivered and resolved",
+        "tests/test_matrix.py::test_an_alert_is_delivered_and_resolved",
+        "make matrix",
+    ),
+    Delivery(
+        "files",
+        "VictoriaMetrics with vmalert",
+        "rules, boards and scenarios have the same outcome as on Prometheus, but for named differences",
+        "tests/test_matrix.py::test_scenarios_have_the_same_outcome",
+        "make matrix",
+    ),
+)
+
+
+def table() -> list[str]:
+    """Return the lines of the proofs as a Markdown table, in the order of the formats."""
+    from generator.outputs import FORMATS
+
+    rows = ["| format | read by | proved | by |", "| --- | --- | --- | --- |"]
+    for one in sorted(DELIVERIES, key=lambda one: list(FORMATS).index(one.format)):
+        name = f"[`{one.format}`](formats/{one.format}.md)" if one.format != "files" else "`files`"
+        rows.append(f"| {name} | {one.consumer} | {one.proved} | `{one.run}` |")
+    return rows
+
+
+def summary() -> list[str]:
+    """Return the lines of a Markdown table with one row per format: who reads it, for the README."""
+    from generator.outputs import FORMATS
+
+    rows = ["| `--format` | proved with | by |", "| --- | --- | --- |"]
+    for name, one in FORMATS.items():
+        proofs = [delivery for delivery in DELIVERIES if delivery.format == name]
+        link = f"`{name}`" if name == "files" else f"[`{name}`]({one.page})"
+        commands = dict.fromkeys(delivery.run.removeprefix("make ") for delivery in proofs)
+        consumers = dict.fromkeys(delivery.consumer for delivery in proofs)
+        rows.append(f"| {link} | {'; '.join(consumers)} | {', '.join(commands)} |")
+    return rows

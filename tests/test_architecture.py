@@ -28,6 +28,7 @@ LOWER = {
 WITHIN = {
     "config": (
         "timing",
+        "formats",
         "settings",
         "defaults",
         "versions",

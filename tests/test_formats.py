@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Mapping
+from dataclasses import fields
 from pathlib import Path, PurePosixPath
 
 import pytest
@@ -11,6 +12,8 @@ import pytest
 from generator.bundle import Bundle, build, installation
 from generator.catalogue import load
 from generator.cli.main import main
+from generator.config import schema
+from generator.config.formats import Formats
 from generator.outputs import FORMATS
 from generator.writing.leftovers import PLAIN
 from testbed.deliveries import DELIVERIES
@@ -66,6 +69,15 @@ def test_what_is_written_is_what_check_accepts_and_a_strange_file_is_told(
 
     assert main(["check", "--format", name, "--out", str(tmp_path)]) == 1
     assert f"{folder / 'strange.yaml'}:1: the generator does not make it; delete it" in capsys.readouterr().err
+
+
+def test_options_of_a_format_are_those_of_the_schema() -> None:
+    """What bundle.yaml may say is what reaches the format, and each of them is a format's."""
+    told = {name: set(one["properties"]) for name, one in schema(load())["properties"]["formats"]["properties"].items()}
+    known = Formats()
+    made = {one.name: {f.name for f in fields(getattr(known, one.name))} for one in fields(Formats)}
+
+    assert {name.replace("-", "_"): keys for name, keys in told.items()} == made
 
 
 def test_formats_are_listed(capsys: pytest.CaptureFixture[str]) -> None:

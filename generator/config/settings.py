@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from generator.catalogue import System, Versions
+from generator.config.formats import Formats
 from generator.config.timing import Timing
 from generator.source import Document
 
@@ -195,6 +196,7 @@ class Config:
     webhook_url: str = ""
     webhook_access: Access = Access()
     rule_files: tuple[str, ...] = ("/etc/prometheus/rules/*.rules.yaml",)
+    formats: Formats = field(default_factory=Formats)
     suppressions: tuple[Suppression, ...] = ()
     document: Document | None = None
 

@@ -8,6 +8,7 @@ from typing import Any
 
 from generator.catalogue import Catalogue, System, Versions
 from generator.config.defaults import KINDS, discovery
+from generator.config.formats import formats
 from generator.config.settings import Access, Config, Discovery, Labels, Objective, Suppression, SystemConfig
 from generator.config.timing import LONGEST_INTERVAL, Timing
 from generator.config.versions import in_the_field
@@ -44,6 +45,7 @@ def config(data: Mapping[str, Any], catalogue: Catalogue, document: Document | N
         timing=timing(data),
         labels=Labels(**data.get("labels", {})),
         slo=slo,
+        formats=formats(data.get("formats", {})),
         suppressions=tuple(Suppression(**s) for s in data.get("lint", {}).get("suppress", ())),
         document=document,
         **given,

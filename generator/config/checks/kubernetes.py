@@ -7,11 +7,14 @@ from collections.abc import Iterator
 
 from generator.catalogue import Catalogue
 from generator.errors import Problem
-from generator.source import Document, short
+from generator.source import Document, Place, short
 
 _NAMESPACE = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
 _VALUE = re.compile(r"[A-Za-z0-9]([A-Za-z0-9_.-]{0,61}[A-Za-z0-9])?")
 _LABEL = re.compile(rf"([a-z0-9]([a-z0-9.-]{{0,251}}[a-z0-9])?/)?{_VALUE.pattern}")
+
+
+_FIX = "write letters, digits, -, _ and ., at most 63, the first and the last a letter or a digit"
 
 
 def kubernetes(document: Document, catalogue: Catalogue) -> Iterator[Problem]:  # noqa: ARG001 - a check's signature
@@ -30,3 +33,26 @@ def kubernetes(document: Document, catalogue: Catalogue) -> Iterator[Problem]:  
             if (value := own.get(key)) and not _VALUE.fullmatch(value):
                 what = f"{key!r} is {short(value)}, which is no name of a release"
                 yield document.problem((*where, key), what, "write its name, not a pattern: letters, digits, - and .")
+    yield from _objects(document, ("formats", "kubernetes"))
+
+
+def _objects(document: Document, where: Place) -> Iterator[Problem]:
+    """Yield what objects that are made for Kubernetes cannot be called, or be known by."""
+    own = document.data.get(where[0], {}).get(where[1], {})
+    if (namespace := own.get("namespace")) and not _NAMESPACE.fullmatch(namespace):
+        what, fix = (
+            f"'namespace' is {short(namespace)}, which is no namespace",
+            "write lower-case letters, digits and -",
+        )
+        yield document.problem((*where, "namespace"), what, fix)
+    if (name := own.get("folder_annotation")) and not _LABEL.fullmatch(name):
+        what = f"'folder_annotation' is {short(name)}, which is no annotation of Kubernetes"
+        yield document.problem((*where, "folder_annotation"), what, "write one such as grafana_folder")
+    for key in ("labels", "dashboard_labels", "instance_selector"):
+        for label, value in own.get(key, {}).items():
+            place = (*where, key, label)
+            if not _LABEL.fullmatch(label):
+                yield document.problem(place, f"the key {short(label)} is no label of Kubernetes", _FIX)
+            elif value and not _VALUE.fullmatch(value):
+                what = f"{label!r} is {short(value)}, which is no value of a label of Kubernetes"
+                yield document.problem(place, what, _FIX)

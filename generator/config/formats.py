@@ -1,0 +1,50 @@
+"""Options of output formats: what stands in bundle.yaml below `formats`, a key and a class for each format that has any.
+
+A new option is a field here, a property in schema.json, and a line on the page of the configuration.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields, replace
+from typing import Any
+
+
+@dataclass(frozen=True, slots=True)
+class KubernetesObjects:
+    """Options of `kubernetes`, which `helm` and `victoriametrics-operator` have too.
+
+    Attributes:
+        namespace: Where the objects stand; empty for the one that whoever applies them says.
+        labels: Labels of every object, by which operators select what they read.
+        dashboards: Who brings boards to Grafana: `sidecar`, by ConfigMaps, or `operator`, by objects of grafana-operator.
+        dashboard_labels: Labels by which the sidecar knows a ConfigMap with a board.
+        folder_annotation: The annotation in which the sidecar looks for the folder; empty for none.
+        instance_selector: Labels of the Grafana resources that grafana-operator gives the boards to.
+
+    """
+
+    namespace: str = ""
+    labels: Mapping[str, str] = field(default_factory=lambda: {"release": "kube-prometheus-stack"})
+    dashboards: str = "sidecar"
+    dashboard_labels: Mapping[str, str] = field(default_factory=lambda: {"grafana_dashboard": "1"})
+    folder_annotation: str = "grafana_folder"
+    instance_selector: Mapping[str, str] = field(default_factory=lambda: {"dashboards": "grafana"})
+
+
+@dataclass(frozen=True, slots=True)
+class Formats:
+    """The options of each format that has some, under its name with underscores for hyphens."""
+
+    kubernetes: KubernetesObjects = field(default_factory=KubernetesObjects)
+
+
+def formats(raw: Mapping[str, Mapping[str, Any]]) -> Formats:
+    """Return the options that `raw` says, with defaults where it says nothing; it was checked before."""
+    known = Formats()
+    given = {one.name: raw.get(one.name.replace("_", "-"), {}) for one in fields(Formats)}
+    return replace(known, **{name: replace(getattr(known, name), **_values(own)) for name, own in given.items()})
+
+
+def _values(raw: Mapping[str, Any]) -> dict[str, Any]:
+    return {key: tuple(value) if isinstance(value, list) else value for key, value in raw.items()}

@@ -55,6 +55,13 @@ DELIVERIES = (
         "tests/test_matrix.py::test_scenarios_have_the_same_outcome",
         "make matrix",
     ),
+    Delivery(
+        "ruler",
+        "PyYAML",
+        "the rules are the plain files', within the limits, and none is parted from what it reads",
+        "tests/test_ruler.py::test_rules_are_those_of_the_plain_files",
+        "make test",
+    ),
 )
 
 

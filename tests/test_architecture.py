@@ -109,6 +109,7 @@ def part(path: Path) -> str:
                 "generator/lint/expression.py",
                 "generator/lint/held.py",
                 "generator/lint/queries.py",
+                "generator/outputs/ruler/splitting.py",
                 "generator/outputs/timescale/expressions.py",
                 "generator/validate/explain.py",
                 "generator/validate/panels.py",

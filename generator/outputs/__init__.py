@@ -60,5 +60,10 @@ FORMATS: Mapping[str, Format] = {
             "Grafana boards as JSON, rule files and scrape configurations for Prometheus, Alertmanager's configuration.",
             "Prometheus 2.42 or VictoriaMetrics, Alertmanager 0.25, Grafana 10, or later",
         ),
+        Format(
+            "ruler",
+            "Rule groups by namespace, and a tenant's Alertmanager configuration, for Mimir, Cortex and Thanos.",
+            "a ruler of Mimir 2, Cortex 1.11 or Thanos 0.28, or later",
+        ),
     )
 }

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from generator.catalogue import load
+from generator.cli.commands import COMMANDS
 from generator.systems import FOLDER, SHIPPED, registry
 from reference_server.scenarios.systems import SYSTEMS
 
@@ -44,6 +45,18 @@ WITHIN = {
     ),
     "rules": ("rule", "presence", "inhibition", "alertmanager"),
     "boards": ("grafana", "panels", "layout", "processes"),
+    "cli": (
+        "terminal",
+        "interruption",
+        "progress",
+        "parser",
+        "delivery",
+        "selection",
+        "command",
+        "commands",
+        "main",
+        "entry",
+    ),
     "discovery": ("kubernetes", "probes", "scrape", "collector"),
 }
 MODULES = sorted(
@@ -118,7 +131,6 @@ def part(path: Path) -> str:
         ),
         ("re2", {"generator/config/checks/matchers.py"}),
         ("requests", {"generator/infer/fetch.py", "generator/validate/http.py", "generator/validate/probe.py"}),
-        ("argparse", {"generator/cli/arguments.py", "generator/cli/main.py"}),
         ("reference_server", set()),
         ("testbed", set()),
         ("tests", set()),
@@ -145,6 +157,21 @@ def test_every_module_on_disk_is_in_its_systems_table_of_contents(system: str) -
     for folder, parts in (("boards", found.boards), ("alerts", found.topics)):
         on_disk = {p for p in (FOLDER / system / folder).glob("*.py") if p.stem != "__init__"}
         assert {part.source for part in parts} == on_disk
+
+
+def test_only_the_command_line_parses_options() -> None:
+    """What a command does knows nothing of how it is asked for."""
+    users = {p for p in MODULES for m in imports(p) if m == "argparse"}
+
+    assert {p for p in users if p.parts[1] != "cli"} == set()
+    assert users
+
+
+def test_every_command_on_disk_can_be_run() -> None:
+    """A module that nobody registers is no command, so it may not be there."""
+    on_disk = {p.stem for p in (ROOT / "generator/cli/commands").glob("*.py") if p.stem != "__init__"}
+
+    assert {command.run.__module__.rpartition(".")[2] for command in COMMANDS} == on_disk
 
 
 def test_the_reference_server_knows_the_catalogue_and_nothing_else_of_the_generator() -> None:

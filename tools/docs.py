@@ -16,7 +16,7 @@ from generator.boards.layout import Board
 from generator.bundle import Bundle, build
 from generator.catalogue import load
 from generator.catalogue.lint import RULES, slug
-from generator.cli.listing import boards
+from generator.cli.commands.listing import boards
 from generator.config import read
 from generator.config.site import Site, complete
 from generator.lint import CHECKS

@@ -1,9 +1,14 @@
-"""What `agentobs list` shows: metrics, boards, rules and formats as plain rows. The keys of a row are its columns, in order."""
+"""`agentobs list`: metrics, boards, rules and formats as plain rows. The keys of a row are its columns, in order."""
 
 from __future__ import annotations
 
+import argparse
+import json
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
+
+from generator.cli import terminal
+from generator.cli.command import Command, site
 
 if TYPE_CHECKING:
     from generator.bundle import Bundle, Kind
@@ -87,3 +92,33 @@ LISTS: Mapping[str, tuple[Callable[[Bundle], list[Row]], Kind]] = {
     "boards": (boards, "boards"),
     "rules": (rules, "rules"),
 }
+
+
+def _declare(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("what", choices=(*LISTS, "formats"))
+    parser.add_argument("--format", choices=("text", "json"), default="text")
+
+
+def _run(args: argparse.Namespace) -> int:
+    rows = _rows(args)
+    if args.format == "json":
+        terminal.line(json.dumps(rows, indent=2))
+        return 0
+    if rows:
+        heads = [k for k in rows[0] if not isinstance(rows[0][k], (list, dict))]
+        widths = [max(len(str(r[h])) for r in (*rows, dict(zip(heads, heads, strict=True)))) for h in heads]
+        for row in ({h: h for h in heads}, *rows):
+            terminal.line("  ".join(f"{row[h]!s:{w}}" for h, w in zip(heads, widths, strict=True)).rstrip())
+    return 0
+
+
+def _rows(args: argparse.Namespace) -> list[Row]:
+    if args.what == "formats":
+        return formats()
+    from generator.bundle import build
+
+    make, kind = LISTS[args.what]
+    return make(build(site(args), kinds=(kind,)))
+
+
+COMMAND = Command("list", "List what there is.", _declare, _run)

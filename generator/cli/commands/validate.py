@@ -1,45 +1,28 @@
-"""The options of `agentobs validate`: what they are called, and what they mean together with the environment."""
+"""`agentobs validate`: its options, what they mean together with the environment, and the run."""
 
 from __future__ import annotations
 
 import argparse
-import math
 import os
-import re
+import time
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING
 
 from generator.cli import terminal
+from generator.cli.command import Command, bundle
+from generator.cli.delivery import deliver
+from generator.cli.parser import seconds, time_scale
+from generator.cli.progress import Progress
 from generator.errors import GeneratorError, Problem
 
 if TYPE_CHECKING:
     from generator import validate
-    from generator.bundle import Bundle
+    from generator.config.site import Site
 
 
-class Parser(argparse.ArgumentParser):
-    """A parser whose complaints repeat no value that may be a secret; a part of an option's name is no option.
-
-    `--bearer-token TOKEN` would be taken for `--bearer-token-file`, and the token for the name of a file.
-    """
-
-    def __init__(self, **more: Any) -> None:
-        super().__init__(**{"allow_abbrev": False, **more})
-
-    def error(self, message: str) -> NoReturn:
-        """End with the exit code 2, and say what is wrong."""
-        what, found, words = message.partition("unrecognized arguments: ")
-        if found:
-            # The value of a mistyped option, or what stands behind it, may be a token or a password.
-            words = " ".join(
-                re.sub("=.*", "=...", w, flags=re.DOTALL) if w.startswith("-") else "..." for w in words.split(" ")
-            )
-        super().error(terminal.plain(re.sub(r"(?<=://)[^/\s]*@", "...@", what + found + words)))
-
-
-def declare(validate: argparse.ArgumentParser) -> None:
-    """Add the options to the parser of the command."""
-    add = validate.add_argument
+def _declare(parser: argparse.ArgumentParser) -> None:
+    add = parser.add_argument
     add("--prometheus", default="http://127.0.0.1:9090", metavar="URL", help="default: http://127.0.0.1:9090")
     add(
         "--rules-url",
@@ -70,10 +53,10 @@ def declare(validate: argparse.ArgumentParser) -> None:
             help=f"for {whom}; NAME=@FILE reads the value",
         )
     add("--tenant", default="", metavar="ID", help="X-Scope-OrgID for Prometheus, ruler and Alertmanager")
-    add("--timeout", type=_positive, default=10.0, metavar="SECONDS", help="for one request; default: 10")
+    add("--timeout", type=seconds, default=10.0, metavar="SECONDS", help="for one request; default: 10")
     add(
         "--wait",
-        type=_positive,
+        type=seconds,
         default=0.0,
         metavar="SECONDS",
         help="first wait so long at most until all is scraped and evaluated twice (what has its turn once a minute)",
@@ -112,22 +95,7 @@ def declare(validate: argparse.ArgumentParser) -> None:
     )
 
 
-def time_scale(text: str) -> float:
-    """Read how many virtual seconds one second has."""
-    value = float(text)
-    if not 1 <= value < math.inf:
-        raise ValueError(text)
-    return value
-
-
-def _positive(text: str) -> float:
-    value = float(text)
-    if not 0 <= value < 1e9:  # noqa: PLR2004 - thirty years
-        raise ValueError(text)
-    return value
-
-
-def systems(args: argparse.Namespace, bundle: Bundle) -> tuple[str, ...]:
+def _systems(args: argparse.Namespace, site: Site) -> tuple[str, ...]:
     """Return the systems that are to be judged; none where nobody chose.
 
     Raises:
@@ -137,11 +105,11 @@ def systems(args: argparse.Namespace, bundle: Bundle) -> tuple[str, ...]:
     from generator.validate.systems import chosen
 
     if args.systems:
-        return chosen(args.systems, bundle.site.config, "--systems")
-    return chosen([os.environ.get("AGENTOBS_SYSTEMS", "")], bundle.site.config, "AGENTOBS_SYSTEMS")
+        return chosen(args.systems, site.config, "--systems")
+    return chosen([os.environ.get("AGENTOBS_SYSTEMS", "")], site.config, "AGENTOBS_SYSTEMS")
 
 
-def options(args: argparse.Namespace) -> validate.Options:
+def _options(args: argparse.Namespace) -> validate.Options:
     """Read the options and the secrets; `AGENTOBS_*` variables stand in for files that are not given."""
     from generator import validate
     from generator.validate.access import access, address, secret
@@ -183,21 +151,39 @@ def options(args: argparse.Namespace) -> validate.Options:
     )  # fmt: skip
 
 
-def deliver(text: str, path: Path | None) -> None:
-    """Write a report to its file, or to standard output.
-
-    Raises:
-        GeneratorError: The file cannot be written.
-
-    """
-    if path is None:
-        terminal.write(text)
-        return
-    try:
-        path.write_text(text, encoding="utf-8", errors="backslashreplace")
-    except OSError as error:
-        raise _usage(str(path), f"cannot be written: {error.strerror}", "name a writable file with --output") from error
-
-
 def _usage(flag: str, what: str, fix: str) -> GeneratorError:
     return GeneratorError([Problem(flag, 1, what, fix)])
+
+
+def _run(args: argparse.Namespace) -> int:
+    from generator import validate
+
+    options = _options(args)
+    scaled = replace(bundle(args), time_scale=args.time_scale)
+    options = replace(options, systems=_systems(args, scaled.site))
+    verdicts: list[validate.Verdict] = []
+    begin, broken, code = time.monotonic(), "", 0
+    progress = Progress()
+
+    def report(line: str) -> None:
+        progress.show(options.clean(line))
+
+    try:
+        with validate.prepared(scaled, options, report) as context:
+            for verdict in validate.run(context):
+                verdicts.append(verdict)
+                report(f"{verdict.category}: {len(verdicts)} judged")
+    except validate.ProbeError as error:
+        broken, code = options.clean(str(error)), 1
+    except KeyboardInterrupt:
+        broken, code = "interrupted", 130
+    progress.end()
+    outcome = validate.Outcome(tuple(verdicts), options.prometheus, time.monotonic() - begin, broken)
+    if verdicts or args.format != "text":
+        deliver(validate.FORMATS[args.format](outcome), args.output)
+    if broken:
+        terminal.say(broken)
+    return code or int(validate.failed(verdicts, pending=args.fail_on_pending))
+
+
+COMMAND = Command("validate", "Judge running servers by everything that the bundle promises.", _declare, _run)

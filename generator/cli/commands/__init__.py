@@ -1,0 +1,20 @@
+"""The commands, in the order of the help: one module each.
+
+To add one, write a module with a `COMMAND` and name it here. A module imports what it runs only when it runs: every command
+pays for what is imported here.
+"""
+
+from generator.cli.command import Command
+from generator.cli.commands import check, generate, infer, lint, listing, schema, validate
+
+COMMANDS: tuple[Command, ...] = (
+    generate.COMMAND,
+    check.COMMAND,
+    lint.COMMAND,
+    listing.COMMAND,
+    infer.COMMAND,
+    schema.COMMAND,
+    validate.COMMAND,
+)
+
+__all__ = ["COMMANDS"]

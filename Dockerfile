@@ -18,7 +18,8 @@ COPY docker/requirements.txt docker/
 RUN --mount=type=secret,id=pip_conf,target=/etc/pip.conf \
     --mount=type=secret,id=ca_bundle \
     python -m pip install --quiet --require-hashes --only-binary=:all: --requirement docker/requirements.txt
-COPY pyproject.toml README.md LICENSE ./
+COPY pyproject.toml setup.py README.md LICENSE ./
+COPY docs/runbooks docs/runbooks
 COPY generator generator
 COPY reference_server reference_server
 # What built it does not run: it goes, and pip goes last.

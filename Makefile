@@ -16,7 +16,7 @@ SERVERS := tests/test_truth.py tests/test_conformance.py tests/test_mixed_fleet.
 OLDER := tests/test_fidelity.py::test_older_versions_are_told_of_as_the_newest_is
 
 .DEFAULT_GOAL := help
-.PHONY: help dashboards check lint test configurations unit matrix types docs render reference truth fidelity promtool-tests validate demo up down compose lock newest bench clean
+.PHONY: help dashboards check lint test configurations unit matrix types docs render reference truth fidelity promtool-tests validate demo up down compose lock newest bench dist clean
 
 help: ## this list (default)
 	@awk -F ':.*## ' '/^[a-z][a-z-]*:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -99,6 +99,9 @@ bench: $(VENV)/.dev ## generator, page writing, a fleet of 1,000 servers, rules 
 	@failed=; for name in generate exposition fleet rules; do \
 	  PYTHONPATH=. $(BIN)/python benchmarks/$$name.py || failed="$$failed $$name"; \
 	done; [ -z "$$failed" ] || { echo "a bound does not hold, or could not be measured:$$failed" >&2; exit 1; }
+
+dist: $(VENV)/.dev ## build wheel and sdist into dist/; the same commit gives the same wheel
+	@SOURCE_DATE_EPOCH=$$(git log -1 --format=%ct 2>/dev/null || echo 315532800) $(BIN)/python -m build --quiet --no-isolation --outdir dist .
 
 clean: ## remove the virtual environment and all caches
 	rm -rf $(VENV) .cache .mypy_cache .ruff_cache .pytest_cache *.egg-info

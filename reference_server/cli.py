@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
+from generator import version
 from generator.errors import GeneratorError
 from reference_server.agent_server import AGENT_SERVER, settings
 from reference_server.agent_server.control import Control, shared
@@ -66,6 +67,7 @@ def _parser() -> argparse.ArgumentParser:
         argument_default=argparse.SUPPRESS,
         allow_abbrev=False,
     )
+    parser.add_argument("--version", action="version", version=f"agent-reference-server {version()}")
     parser.add_argument(
         "command",
         nargs="?",

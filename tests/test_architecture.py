@@ -15,7 +15,7 @@ from reference_server.scenarios.systems import SYSTEMS
 
 ROOT = Path(__file__).parent.parent
 ROOMS = (  # lowest first; a module imports its own room and lower ones, never a higher one
-    "errors", "terminal", "units", "systems", "source", "catalogue", "config", "promql", "rules", "boards", "discovery",
+    "errors", "runbooks", "terminal", "units", "systems", "source", "catalogue", "config", "promql", "rules", "boards", "discovery",
     "registry", "declared", "bundle", "outputs", "writing", "lint", "validate", "infer", "cli", "__main__",
 )  # fmt: skip
 #: Modules that stand lower than the room that they are in.

@@ -91,7 +91,7 @@ def test_github_format_is_an_annotation(tmp_path: Path, capsys: pytest.CaptureFi
     assert main(["lint", "--out", str(tmp_path), "--format", "github"]) == 1
 
     assert capsys.readouterr().out == (
-        f"::error file={path},line=3,title=scrape/labels::job 'agent-server-file' does not set 'system'; add it by relabelling\n"
+        f"::error file={path},line=4,title=scrape/labels::job 'agent-server-file' does not set 'system'; add it by relabelling\n"
     )
 
 

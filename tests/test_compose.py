@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 import yaml
 
+from generator import version
 from generator.config.site import Site
 from reference_server.langsight.settings import TOKEN_FILE
 from testbed.compose import Engine, EngineError, Stack, compose_file, found, own, profiles, running, stand_ins
@@ -178,10 +179,9 @@ def test_validate_waits_for_all_the_others_and_is_told_where_they_are() -> None:
 
 def test_the_own_image_is_built_once_and_has_the_projects_version() -> None:
     """One service builds it; the others never look for it elsewhere."""
-    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     mine = {name: one for name, one in SERVICES.items() if one["image"].startswith("agent-observability:")}
 
-    assert {one["image"] for one in mine.values()} == {f"agent-observability:{project['version']}"}
+    assert {one["image"] for one in mine.values()} == {f"agent-observability:{version()}"}
     assert [name for name, one in mine.items() if "build" in one] == ["agent-api"]
     assert all(one["pull_policy"] == "never" for name, one in mine.items() if name != "agent-api")
 

@@ -317,8 +317,8 @@ def test_a_stale_file_is_told_by_its_first_differing_line(tmp_path: Path, capsys
 
     assert capsys.readouterr().err.splitlines() == [
         f"{tmp_path}/alerts/mine.rules.yaml:1: the generator does not make it; delete it",
-        f"{tmp_path}/dashboards/agent_server_fleet.json:{line}: differs from what the generator makes; run `make dashboards`",
-        f"{tmp_path}/scrape/prometheus.yml:1: missing; run `make dashboards`",
+        f"{tmp_path}/dashboards/agent_server_fleet.json:{line}: edited by hand: its content does not fit its own hash; make the change in bundle.yaml or the generator, and run `agentobs generate`",
+        f"{tmp_path}/scrape/prometheus.yml:1: missing; run `agentobs generate`",
     ]
 
 

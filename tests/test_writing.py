@@ -313,8 +313,8 @@ def test_a_file_that_cannot_be_read_is_told(tmp_path: Path) -> None:
     (out / "alerts" / "b.rules.yaml").write_bytes(b"the same\n\xff")
 
     assert [str(problem) for problem in writing.differences(OLD, out)] == [
-        f"{out}/alerts/a.rules.yaml:1: missing; run `make dashboards`",
-        f"{out}/alerts/b.rules.yaml:1: differs from what the generator makes; run `make dashboards`",
+        f"{out}/alerts/a.rules.yaml:1: missing; run `agentobs generate`",
+        f"{out}/alerts/b.rules.yaml:1: differs from what the generator makes; run `agentobs generate`",
     ]
 
 

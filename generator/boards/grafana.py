@@ -254,9 +254,9 @@ class Dashboard(g.Dashboard):
         }
 
 
-def dumps(board: Dashboard) -> str:
-    """Return the dashboard's text: sorted keys, two spaces, one newline at the end."""
-    return _text(board.to_json_data(), "\n") + "\n"
+def dumps(board: Dashboard | Json) -> str:
+    """Return the text of a dashboard, or of its JSON: sorted keys, two spaces, one newline at the end."""
+    return _text(board.to_json_data() if isinstance(board, Dashboard) else board, "\n") + "\n"
 
 
 _NAMED: Mapping[bool | None, str] = {None: "null", True: "true", False: "false"}

@@ -9,6 +9,7 @@ import argparse
 import signal
 from collections.abc import Iterator, Sequence
 
+from generator import version
 from generator.cli import interruption, terminal
 from generator.cli.commands import COMMANDS
 from generator.cli.parser import Parser
@@ -46,6 +47,7 @@ def _state(args: argparse.Namespace, end: interruption.Ended) -> Iterator[str]:
 
 def _parser() -> argparse.ArgumentParser:
     parser = Parser(prog="agentobs", description="Dashboards, rules and scrape configurations for AI agent servers.")
+    parser.add_argument("--version", action="version", version=f"agentobs {version()}")
     commands = parser.add_subparsers(metavar="COMMAND", required=True)
     for command in COMMANDS:
         command.add(commands)

@@ -72,7 +72,7 @@ def read(root: Path) -> Files:
             if isinstance(document.data, dict):
                 found.append(document)
             elif not any(p.path == document.path for p in broken):
-                broken.append(Problem(document.path, 1, "holds no mapping", "write it anew with `make dashboards`"))
+                broken.append(Problem(document.path, 1, "holds no mapping", "write it anew with `agentobs generate`"))
         return tuple(found)
 
     return Files(

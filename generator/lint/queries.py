@@ -304,7 +304,7 @@ def selectors(files: Files, site: Site) -> Iterator[Finding]:
             yield text.finding(
                 "promql/selectors",
                 f"{selector.name} lacks the matcher of {', '.join(lacking)}",
-                "run `make dashboards` with your configuration",
+                "run `agentobs generate` with your configuration",
             )
 
 

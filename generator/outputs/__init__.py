@@ -29,12 +29,14 @@ class Format:
     needs: str
 
     def render(self, bundle: Bundle) -> Mapping[PurePosixPath, str]:
-        """Return every file's text by its path below the output folder.
+        """Return every file's text by its path below the output folder, each with version and hash (`outputs.stamp`).
 
         The plain files have folders of their own; those of any other format stand below its name.
         """
+        from generator.outputs import stamp
+
         texts: Mapping[PurePosixPath, str] = self._module.render(bundle)
-        return texts
+        return {path: stamp.stamped(path, text) for path, text in texts.items()}
 
     def left_out(self, bundle: Bundle) -> Sequence[LeftOut]:
         """Return what this format cannot express, beside what the configuration makes impossible."""

@@ -7,6 +7,7 @@ from typing import Any
 
 from generator.bundle import Bundle
 from generator.config.site import Site
+from generator.outputs import stamp
 from generator.rules import alertmanager
 from generator.rules.rule import GROUP_PREFIX, Group
 
@@ -20,8 +21,8 @@ def rules(bundle: Bundle) -> Mapping[str, Json]:
 
 
 def dashboards(bundle: Bundle) -> Mapping[str, Json]:
-    """Return the boards as Grafana's classic JSON, by stem."""
-    return {stem: board.dashboard.to_json_data() for stem, board in bundle.boards.items()}
+    """Return the boards as Grafana's classic JSON, by stem; each tells its version and hash in its description."""
+    return {stem: stamp.marked(board.dashboard.to_json_data()) for stem, board in bundle.boards.items()}
 
 
 def alertmanager_yml(bundle: Bundle) -> Json:

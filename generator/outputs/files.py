@@ -17,7 +17,7 @@ from generator.rules import alertmanager
 def render(bundle: Bundle) -> Mapping[Path, str]:
     """Return every file's text by its path below the output folder."""
     out: dict[Path, str] = {
-        Path(f"dashboards/{stem}.json"): dumps(board.dashboard) for stem, board in bundle.boards.items()
+        Path(f"dashboards/{stem}.json"): dumps(board) for stem, board in documents.dashboards(bundle).items()
     }
     for name, document in documents.rules(bundle).items():
         out[Path(f"alerts/{name}.rules.yaml")] = _timed(document, bundle.sources[name], bundle)

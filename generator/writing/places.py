@@ -10,7 +10,9 @@ import stat
 from collections.abc import Iterable, Mapping
 from pathlib import Path, PurePosixPath
 
+from generator import version
 from generator.errors import Problem
+from generator.outputs import stamp
 from generator.writing.leftovers import OWNED, PLAIN, left, walked
 
 _KINDS = {
@@ -67,7 +69,7 @@ def differences(
     problems = refused(texts, root)
     if problems:
         return problems
-    fix = "run `make dashboards`"
+    fix = "run `agentobs generate`"
     for name, text in texts.items():
         path = root / name
         try:
@@ -80,27 +82,42 @@ def differences(
             continue
         if found != text.encode():
             line = _first_difference(found, text)
-            problems.append(Problem(str(path), line, "differs from what the generator makes", fix))
+            problems.append(Problem(str(path), line, *_why(path, found, fix)))
     problems += [
         Problem(str(path), 1, "the generator does not make it", "delete it") for path in strangers(every or texts, root)
     ]
     return problems + left(root)
 
 
-def content(path: Path, text: str) -> bytes:
-    """Return what a file has, as far as it can be `text`.
+def _why(path: Path, begins: bytes, fix: str) -> tuple[str, str]:
+    """Say what a file is that differs from what is made now, and what to do: edited, or made by another version."""
+    what = "differs from what the generator makes"
+    try:
+        found = stamp.read(path, content(path, None).decode())
+    except (OSError, ValueError):
+        found = stamp.read(path, begins.decode(errors="replace"))
+    if found is None:
+        return what, fix
+    if not found.fits:
+        return stamp.EDITED, stamp.KEEP
+    return (f"{what}: version {found.version} made it" if found.version != version() else what), fix
+
+
+def content(path: Path, text: str | None) -> bytes:
+    """Return what a file has, as far as it can be `text`; all of it without one.
 
     Raises:
         OSError: It is not there, cannot be read, or is no regular file.
 
     """
     with os.fdopen(os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK), "rb") as file:
-        return file.read(len(text.encode()) + 1)
+        return file.read(-1 if text is None else len(text.encode()) + 1)
 
 
 def _first_difference(found: bytes, text: str) -> int:
-    lines = found.decode(errors="replace").splitlines()
-    return next((n for n, (a, b) in enumerate(zip(lines, text.splitlines(), strict=False), 1) if a != b), 1)
+    """Return the first line that differs; the hash alone, which differs wherever anything does, is no such line."""
+    here, there = (stamp.without(one).splitlines() for one in (found.decode(errors="replace"), text))
+    return next((n for n, (a, b) in enumerate(zip(here, there, strict=False), 1) if a != b), 1)
 
 
 def strangers(texts: Mapping[PurePosixPath, str], root: Path) -> list[Path]:

@@ -5,7 +5,7 @@ pays for what is imported here.
 """
 
 from generator.cli.command import Command
-from generator.cli.commands import check, generate, infer, lint, listing, schema, validate
+from generator.cli.commands import check, generate, infer, lint, listing, runbook, schema, validate
 
 COMMANDS: tuple[Command, ...] = (
     generate.COMMAND,
@@ -14,6 +14,7 @@ COMMANDS: tuple[Command, ...] = (
     listing.COMMAND,
     infer.COMMAND,
     schema.COMMAND,
+    runbook.COMMAND,
     validate.COMMAND,
 )
 

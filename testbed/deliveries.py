@@ -62,6 +62,13 @@ DELIVERIES = (
         "tests/test_ruler.py::test_rules_are_those_of_the_plain_files",
         "make test",
     ),
+    Delivery(
+        "collector",
+        "a schema of the Collector's components",
+        "it scrapes job by job what the scrape files do, and nothing in it is unknown or unused",
+        "tests/test_collector_format.py::test_it_scrapes_what_the_scrape_files_do",
+        "make test",
+    ),
 )
 
 

@@ -32,11 +32,30 @@ class KubernetesObjects:
     instance_selector: Mapping[str, str] = field(default_factory=lambda: {"dashboards": "grafana"})
 
 
+#: How a Collector hands series on: by the remote write of Prometheus, or by OTLP.
+REMOTE_WRITE = "prometheus_remote_write"
+
+
+@dataclass(frozen=True, slots=True)
+class Collector:
+    """Options of `collector`.
+
+    Attributes:
+        exporter: The component that hands the series on: `prometheus_remote_write` or `otlp_http`.
+        endpoint: The URL it hands them to; empty for the variable of the environment that the file names.
+
+    """
+
+    exporter: str = REMOTE_WRITE
+    endpoint: str = ""
+
+
 @dataclass(frozen=True, slots=True)
 class Formats:
     """The options of each format that has some, under its name with underscores for hyphens."""
 
     kubernetes: KubernetesObjects = field(default_factory=KubernetesObjects)
+    collector: Collector = field(default_factory=Collector)
 
 
 def formats(raw: Mapping[str, Mapping[str, Any]]) -> Formats:

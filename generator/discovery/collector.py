@@ -46,7 +46,7 @@ def _gateway(site: Site, name: str) -> Json:
     traces = _pipeline("traces", ["otlp"], "otlphttp/traces")
     return {
         "receivers": {
-            "prometheus": {"config": _escaped(scraped)},
+            "prometheus": {"config": escaped(scraped)},
             "otlp": {"protocols": {"grpc": {"endpoint": "0.0.0.0:4317"}, "http": {"endpoint": "0.0.0.0:4318"}}},
         },
         "processors": {"memory_limiter": dict(_LIMITER), "batch": dict(_BATCH)},
@@ -93,10 +93,10 @@ def _pipeline(signal: str, receivers: list[str], exporter: str) -> Json:
     return {signal: {"receivers": receivers, "processors": ["memory_limiter", "batch"], "exporters": [exporter]}}
 
 
-def _escaped(value: Any) -> Any:
+def escaped(value: Any) -> Any:
     """Double every `$`: the collector would take `$1` of a relabelling for a variable of its environment."""
     if isinstance(value, dict):
-        return {k: _escaped(v) for k, v in value.items()}
+        return {k: escaped(v) for k, v in value.items()}
     if isinstance(value, list):
-        return [_escaped(v) for v in value]
+        return [escaped(v) for v in value]
     return value.replace("$", "$$") if isinstance(value, str) else value

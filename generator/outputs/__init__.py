@@ -67,5 +67,10 @@ FORMATS: Mapping[str, Format] = {
             "Rule groups by namespace, and a tenant's Alertmanager configuration, for Mimir, Cortex and Thanos.",
             "a ruler of Mimir 2, Cortex 1.11 or Thanos 0.28, or later",
         ),
+        Format(
+            "collector",
+            "An OpenTelemetry Collector that scrapes all systems, and the Prometheus that it writes to.",
+            "OpenTelemetry Collector 0.158 with its contributed components; Prometheus 2.42, or 3.6 for OTLP; or later",
+        ),
     )
 }

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
@@ -71,12 +71,17 @@ def targets(context: Context) -> Iterator[Verdict]:
     try:
         listed = context.prometheus.targets()
     except AbsentError:
-        yield from _by_up(context)
+        yield _judged(f"{context.prometheus.probe.name} does not list its targets")
+        yield from _by_up(context, context.systems)
+        yield from deployments.mixed(context)
         return
     found = list(_ours(context, listed))
-    if not found and not listed and any(r.scraped for r in context.evidence.reached.values()):
-        yield from _by_up(context)
-        return
+    here = {target.system for target in found}
+    pushed = [name for name in context.systems if name not in here and context.evidence.reached[name].scraped]
+    if pushed:
+        name = context.prometheus.probe.name
+        yield _judged(f"{name} scrapes no {', '.join(pushed)}, and has their series from elsewhere")
+        yield from _by_up(context, pushed)
     counts = Counter((t.system, t.url) for t in found)
     seen = set()
     for target in found:
@@ -92,8 +97,9 @@ def targets(context: Context) -> Iterator[Verdict]:
                 ).of("targets", item)
             continue
         yield judge(context, target).of("targets", item)
-    yield from _roles(context, found)
-    yield from _configured(context, found)
+    own = [name for name in context.systems if name not in pushed]
+    yield from _roles(context, own, found)
+    yield from _configured(context, own, found)
     yield from deployments.mixed(context)
 
 
@@ -193,9 +199,9 @@ def _unlabelled(target: Target, lacking: list[str], kinds: Mapping[str, str]) ->
     )
 
 
-def _roles(context: Context, found: list[Target]) -> Iterator[Verdict]:
-    """Every role of every enabled system has a target, where it has to have one."""
-    for name in context.systems:
+def _roles(context: Context, names: Iterable[str], found: list[Target]) -> Iterator[Verdict]:
+    """Every role of every system that is scraped here has a target, where it has to have one."""
+    for name in names:
         config = context.site.config.systems[name]
         here = {t.labels.get(context.site.labels.role, "") for t in found if t.system == name}
         if not here:
@@ -263,9 +269,9 @@ def _promised(context: Context, name: str) -> set[str]:
     return {*(own.get("roles") or ()), *(str(g.get("role")) for g in groups if g.get("role"))}
 
 
-def _configured(context: Context, found: list[Target]) -> Iterator[Verdict]:
-    """Every address that the operator's own file lists is scraped."""
-    for name in context.systems:
+def _configured(context: Context, names: Iterable[str], found: list[Target]) -> Iterator[Verdict]:
+    """Every address that the operator's own file lists for a system that is scraped here is."""
+    for name in names:
         config = context.site.config.systems[name]
         own = _systems(context).get(name) or {}
         if "static" not in (own.get("scrape") or {}) or "static" not in config.discovery.kinds:
@@ -287,12 +293,14 @@ def _addresses(target: Target) -> Iterator[str]:
     yield from parse_qs(url.query).get("target", ())
 
 
-def _by_up(context: Context) -> Iterator[Verdict]:
-    """Judge by the series `up`, where the backend does not list its targets: who is scraped is another's business."""
-    yield empty(f"{context.prometheus.probe.name} does not list its targets; judged by the series up").of(
-        "targets", "/api/v1/targets"
-    )
-    for name in context.systems:
+def _judged(why: str) -> Verdict:
+    """Say that there are no targets to look at, and what is looked at instead."""
+    return empty(f"{why}; judged by the series up").of("targets", "/api/v1/targets")
+
+
+def _by_up(context: Context, names: Iterable[str]) -> Iterator[Verdict]:
+    """Judge systems by the series `up`: who scrapes them is another's business."""
+    for name in names:
         reached = context.evidence.reached[name]
         if not reached.scraped:
             yield _absent(context, name, others=bool(context.present)).of("targets", name)
@@ -303,4 +311,3 @@ def _by_up(context: Context) -> Iterator[Verdict]:
                 wrong(f"{down} of {count} targets are down", "ask for up == 0") if down else ok(f"{count} targets")
             )
             yield finding.of("targets", item)
-    yield from deployments.mixed(context)

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable
 
 from generator.catalogue import Catalogue
 from generator.config.checks.addresses import addresses
+from generator.config.checks.collector import collector
 from generator.config.checks.durations import durations
 from generator.config.checks.files import files
 from generator.config.checks.kubernetes import kubernetes
@@ -30,6 +31,7 @@ CHECKS: tuple[Check, ...] = (
     systems,
     addresses,
     kubernetes,
+    collector,
     files,
     labels,
     matchers,

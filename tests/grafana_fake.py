@@ -14,12 +14,12 @@ from urllib.parse import urlsplit
 
 from generator.units import seconds
 from testbed.servers import Prometheus, ServerError
-from tests.validating import Fake, told
+from testbed.servers.fake import FakeServer, Reply, Request, in_json
 
 UID = "prom"
 
 
-class Grafana(Fake):
+class Grafana(FakeServer):
     """A Grafana with boards, by uid, and one data source."""
 
     def __init__(self, prometheus: Prometheus, boards: Mapping[str, Any], *, interval: str) -> None:
@@ -36,50 +36,51 @@ class Grafana(Fake):
             {"status": "OK", "message": "Successfully queried the Prometheus API."},
         )
         self.denied: tuple[str, ...] = ()
-        super().__init__(self._answer)
+        super().__init__(self.respond)
 
-    def _answer(self, method: str, path: str, _: Mapping[str, str], body: bytes) -> Any:  # noqa: PLR0911 - one per path
-        where = urlsplit(path).path
+    def respond(self, request: Request) -> Reply:  # noqa: PLR0911 - one per path
+        """What Grafana answers."""
+        where = urlsplit(request.path).path
         if where in self.denied:
-            return told({"message": "You'll need additional permissions to perform this action."}, 403)
-        match method, where.strip("/").split("/"):
+            return in_json({"message": "You'll need additional permissions to perform this action."}, 403)
+        match request.method, where.strip("/").split("/"):
             case "GET", ["api", "health"]:
-                return told(self.health)
+                return in_json(self.health)
             case "GET", ["api", "datasources"]:
-                return told(
+                return in_json(
                     [{**self.source, "uid": "loki", "name": "A", "type": "loki", "isDefault": False}, self.source]
                 )
             case "GET", ["api", "frontend", "settings"]:
-                return told(
+                return in_json(
                     {"datasources": {"Prometheus": {**self.source, "jsonData": {}}}, "defaultDatasource": "Prometheus"}
                 )
             case "GET", ["api", "datasources", "uid", _, "health"]:
                 status, answer = self.source_health
-                return told(answer, status)
+                return in_json(answer, status)
             case "GET", ["api", "search"]:
-                return told(
+                return in_json(
                     [
                         {"uid": uid, "title": b["title"], "type": "dash-db", "folderUid": b.get("folder", "f")}
                         for uid, b in self.boards.items()
                     ]
                 )
             case "GET", ["api", "dashboards", "uid", uid] if uid in self.boards:
-                return told({"meta": self.meta, "dashboard": self.boards[uid]})
+                return in_json({"meta": self.meta, "dashboard": self.boards[uid]})
             case "POST", ["api", "ds", "query"]:
-                return self._query(json.loads(body))
-        return told({"message": "Dashboard not found"}, 404)
+                return self._query(json.loads(request.body))
+        return in_json({"message": "Dashboard not found"}, 404)
 
-    def _query(self, asked: Mapping[str, Any]) -> Any:
+    def _query(self, form: Mapping[str, Any]) -> Reply:
         results, status = {}, 200
-        for query in asked["queries"]:
+        for query in form["queries"]:
             assert query["datasource"] == {"type": "prometheus", "uid": UID}
             try:
-                frames = self._frames(query, int(asked["from"]) / 1000, int(asked["to"]) / 1000)
+                frames = self._frames(query, int(form["from"]) / 1000, int(form["to"]) / 1000)
                 results[query["refId"]] = {"status": 200, "frames": frames}
             except ServerError as error:
                 results[query["refId"]] = {"status": 400, "error": str(error), "errorSource": "downstream"}
                 status = 400
-        return told({"results": results}, status)
+        return in_json({"results": results}, status)
 
     def _frames(self, query: Mapping[str, Any], start: float, end: float) -> list[Any]:
         step = max(query["intervalMs"] / 1000, (end - start) / query["maxDataPoints"])

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import gzip
-import socket
-import threading
 import zlib
 from collections.abc import Callable, Iterator
 from functools import lru_cache
-from typing import Self
+from socketserver import BaseRequestHandler
+
+from testbed.servers.fake import Listener
 
 #: Bytes to send, one piece after another; a pause of so many seconds where it is a number.
 Script = Callable[[], Iterator[bytes | float]]
@@ -16,51 +16,26 @@ Script = Callable[[], Iterator[bytes | float]]
 OK = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n"
 
 
-class Hostile:
-    """A server on a free loopback port that plays a script to anyone who connects. A context manager."""
+class Hostile(Listener):
+    """A server that plays a script to anyone who connects."""
 
     def __init__(self, script: Script) -> None:
-        self._script = script
-        self._over = threading.Event()
-        self._socket = socket.create_server(("127.0.0.1", 0))
-        self.address = f"127.0.0.1:{self._socket.getsockname()[1]}"
-        self._threads = [threading.Thread(target=self._accept, daemon=True)]
-        self._threads[0].start()
+        listener = self
 
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._over.set()
-        self._socket.shutdown(socket.SHUT_RDWR)
-        self._socket.close()
-        for thread in self._threads:
-            thread.join(10)
-
-    def _accept(self) -> None:
-        while True:
-            try:
-                peer, _ = self._socket.accept()
-            except OSError:
-                return
-            self._threads.append(threading.Thread(target=self._play, args=(peer,), daemon=True))
-            self._threads[-1].start()
-
-    def _play(self, peer: socket.socket) -> None:
-        with peer:
-            try:
-                peer.settimeout(30)
-                peer.recv(65_536)
-                for piece in self._script():
+        class Player(BaseRequestHandler):
+            def handle(self) -> None:
+                self.request.settimeout(30)
+                self.request.recv(65_536)
+                for piece in script():
                     if isinstance(piece, bytes):
-                        peer.sendall(piece)
-                    elif self._over.wait(piece):
+                        self.request.sendall(piece)
+                    elif listener.closing.wait(piece):
                         return
-                    if self._over.is_set():
+                    if listener.closing.is_set():
                         return
-                self._over.wait(0.05)
-            except OSError:
-                return
+                listener.closing.wait(0.05)
+
+        super().__init__(Player)
 
 
 def again(piece: bytes, pause: float = 0.0) -> Iterator[bytes | float]:

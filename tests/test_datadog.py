@@ -5,10 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import sys
-import threading
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -21,18 +18,25 @@ from reference_server.agent_server import settings
 from reference_server.scenarios.live import start
 from testbed.exposition import Family, parse
 from testbed.servers import Child, wait_until
+from testbed.servers.fake import FakeServer, Reply, Request
 
 ROOT = Path(__file__).parent.parent
 DELTA = 1
 
 
-@dataclass
-class Received:
-    """What the receiver was sent: headers and decoded bodies, in order."""
+class Receiver(FakeServer):
+    """A receiver that takes everything: headers and decoded bodies, in order."""
 
-    url: str
-    headers: list[dict[str, str]] = field(default_factory=list)
-    bodies: list[ExportMetricsServiceRequest] = field(default_factory=list)
+    def __init__(self) -> None:
+        self.headers: list[dict[str, str]] = []
+        self.bodies: list[ExportMetricsServiceRequest] = []
+        super().__init__(self.respond)
+
+    def respond(self, request: Request) -> Reply:
+        """Remember a push."""
+        self.headers.append({"path": request.path, **{k.lower(): v for k, v in request.headers.items()}})
+        self.bodies.append(ExportMetricsServiceRequest.FromString(request.body))
+        return 200, {}, b""
 
     def metrics(self) -> Iterator[Any]:
         """Every metric of every body."""
@@ -47,34 +51,15 @@ class Received:
 
 
 @pytest.fixture
-def receiver() -> Iterator[Received]:
-    """A receiver on loopback that takes everything."""
-
-    class Handler(BaseHTTPRequestHandler):
-        def do_POST(self) -> None:
-            body = self.rfile.read(int(self.headers["Content-Length"]))
-            received.headers.append({"path": self.path, **{k.lower(): v for k, v in self.headers.items()}})
-            received.bodies.append(ExportMetricsServiceRequest.FromString(body))
-            self.send_response(200)
-            self.end_headers()
-
-        def log_message(self, *_: object) -> None:
-            pass
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    received = Received(f"127.0.0.1:{server.server_address[1]}")
-    thread = threading.Thread(target=server.serve_forever)
-    thread.start()
-    yield received
-    server.shutdown()
-    server.server_close()
-    thread.join()
+def receiver() -> Iterator[Receiver]:
+    with Receiver() as running:
+        yield running
 
 
-def environment(receiver: Received, **more: str) -> dict[str, str]:
+def environment(receiver: Receiver, **more: str) -> dict[str, str]:
     return {
         "CUSTOM_LSD_DD_API_KEY": "secret",
-        "CUSTOM_LSD_DD_ENDPOINT": receiver.url,
+        "CUSTOM_LSD_DD_ENDPOINT": receiver.address,
         "LSD_DD_API_KEY": "other",
         "LSD_DD_ENDPOINT": "127.0.0.1:1",
         "AGENT_REFERENCE_DD_SCHEME": "http",
@@ -96,10 +81,10 @@ def attributes(point: Any) -> dict[str, str]:
     return {a.key: a.value.string_value for a in point.attributes}
 
 
-def sums(received: Received, name: str) -> dict[frozenset[tuple[str, str]], float]:
+def sums(receiver: Receiver, name: str) -> dict[frozenset[tuple[str, str]], float]:
     """A counter's or histogram's deltas, added up by own labels; a histogram counts its observations."""
     found: dict[frozenset[tuple[str, str]], float] = {}
-    for metric in received.metrics():
+    for metric in receiver.metrics():
         if metric.name != name:
             continue
         points = metric.sum.data_points or metric.histogram.data_points
@@ -122,7 +107,7 @@ def shown(family: Family, metric: Metric) -> dict[frozenset[tuple[str, str]], fl
     }
 
 
-def test_the_push_is_the_internal_part_of_the_page(receiver: Received, catalogue: Catalogue) -> None:
+def test_the_push_is_the_internal_part_of_the_page(receiver: Receiver, catalogue: Catalogue) -> None:
     """Metric by metric: the deltas add up to the page's values, gauges arrive, and no UI metric does."""
     env = environment(receiver, FF_ASYNC_PUBLISH_QUEUE="true")
     with start(settings.read({"scenario": "idle"}, env)) as running:
@@ -143,7 +128,7 @@ def test_the_push_is_the_internal_part_of_the_page(receiver: Received, catalogue
         assert not [name for name in receiver.names() if name.endswith("_total")]
 
 
-def test_headers_path_and_sender_are_the_real_ones(receiver: Received) -> None:
+def test_headers_path_and_sender_are_the_real_ones(receiver: Receiver) -> None:
     """The CUSTOM_ key and host win; protobuf over POST /v1/metrics; the resource says who sends."""
     project = "6f1f1f0e-4a5b-4c3d-9e8f-0123456789ab"
     env = environment(receiver, LANGSMITH_HOST_PROJECT_ID=project, HOSTNAME="pod-1", LANGSMITH_HOST_PROJECT_NAME="shop")
@@ -167,7 +152,7 @@ def test_headers_path_and_sender_are_the_real_ones(receiver: Received) -> None:
     assert receiver.bodies[0].resource_metrics[0].scope_metrics[0].scope.name == "lsd_langgraph_api"
 
 
-def test_counters_and_histograms_are_deltas_that_come_only_after_a_change(receiver: Received) -> None:
+def test_counters_and_histograms_are_deltas_that_come_only_after_a_change(receiver: Receiver) -> None:
     """A second of silence brings no point of a counter; the next run brings exactly its own."""
     with start(settings.read({"runtime": "inmem", "scenario": "idle"}, environment(receiver))) as running:
         drive(running.url)
@@ -190,7 +175,7 @@ def test_counters_and_histograms_are_deltas_that_come_only_after_a_change(receiv
 
 
 @pytest.mark.parametrize(("tier", "there"), [("1", False), ("2", True)])
-def test_the_tier_holds_for_the_push_too(receiver: Received, tier: str, *, there: bool) -> None:
+def test_the_tier_holds_for_the_push_too(receiver: Receiver, tier: str, *, there: bool) -> None:
     """`run_execution_latency` is of tier 2; the switch of the page does not matter."""
     env = environment(receiver, METRIC_MAX_EMITTING_TIER=tier, EXPOSE_INTERNAL_METRICS_PROMETHEUS="false")
     with start(settings.read({"runtime": "inmem", "scenario": "idle"}, env)) as running:
@@ -199,7 +184,7 @@ def test_the_tier_holds_for_the_push_too(receiver: Received, tier: str, *, there
     assert ("lg_api_run_execution_latency" in receiver.names()) is there
 
 
-def test_the_last_push_has_what_no_scrape_sees(receiver: Received, tmp_path: Path) -> None:
+def test_the_last_push_has_what_no_scrape_sees(receiver: Receiver, tmp_path: Path) -> None:
     """SIGTERM to a queue: the two counters of the end come with the final flush, before the interval is over; then 0."""
     env: Mapping[str, str] = {**os.environ, **environment(receiver, AGENT_REFERENCE_DD_INTERVAL="600")}
     child = Child(

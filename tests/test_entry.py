@@ -14,7 +14,7 @@ from typing import IO
 import pytest
 
 from testbed.servers import free_port
-from tests.validating import Fake, told
+from testbed.servers.fake import FakeServer, Reply, Request, in_json
 
 from .conftest import ROOT
 
@@ -81,19 +81,18 @@ def test_control_c_while_a_server_is_being_asked(number: int) -> None:
     child: list[subprocess.Popen[str]] = []
     count, lock = [0], threading.Lock()
 
-    def answer(_: str, path: str, *__: object) -> tuple[int, dict[str, str], bytes]:
+    def respond(request: Request) -> Reply:
         with lock:
             count[0] += 1
             if count[0] == number:
                 child[0].send_signal(signal.SIGINT)
-        if path.startswith("/api/v1/status"):
+        if request.path.startswith("/api/v1/status"):
             return 404, {}, b""
-        kind = "vector" if path.startswith("/api/v1/query") else ""
+        kind = "vector" if request.path.startswith("/api/v1/query") else ""
         data = {"resultType": kind, "result": []} if kind else []
-        status, headers, text = told({"status": "success", "data": data})
-        return status, dict(headers), text
+        return in_json({"status": "success", "data": data})
 
-    with Fake(answer) as fake:
+    with FakeServer(respond) as fake:
         child.append(
             subprocess.Popen(
                 [sys.executable, "-m", "generator", "validate", "--prometheus", fake.url],

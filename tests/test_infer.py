@@ -14,7 +14,7 @@ from generator.catalogue import read as read_catalogue
 from generator.cli.main import main
 from generator.errors import GeneratorError, Problem
 from generator.infer import draft, read, text
-from tests.validating import Fake
+from testbed.servers.fake import FakeServer
 
 from .conftest import ROOT
 
@@ -167,11 +167,11 @@ def test_a_page_is_read_from_a_file_an_address_and_standard_input(
     by_file = capsys.readouterr().out
     assert main(["infer", "-"]) == 0
     assert capsys.readouterr().out == by_file
-    with Fake(lambda *_: (200, {"Content-Type": "text/plain"}, PAGE.encode())) as server:
+    with FakeServer(lambda _: (200, {"Content-Type": "text/plain"}, PAGE.encode())) as server:
         assert main(["infer", f"{server.url}/metrics", "--bearer-token-file", str(tmp_path / "token")]) == 0
         port = int(server.url.rpartition(":")[2])
     assert yaml.safe_load(capsys.readouterr().out)["scrape"] == {"port": port}
-    assert [headers.get("Authorization") for _, _, headers in server.asked] == ["Bearer secret"]
+    assert [request.headers.get("Authorization") for request in server.requests] == ["Bearer secret"]
 
 
 @pytest.mark.parametrize(
@@ -200,7 +200,7 @@ def test_wrong_arguments_are_refused(
 
 
 def test_a_server_that_refuses_is_told(capsys: pytest.CaptureFixture[str]) -> None:
-    with Fake(lambda *_: (401, {}, b"no")) as server:
+    with FakeServer(lambda _: (401, {}, b"no")) as server:
         assert main(["infer", server.url]) == 1
 
     assert (

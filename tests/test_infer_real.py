@@ -21,9 +21,10 @@ from generator.systems import SHIPPED
 from generator.validate import Options, Verdict, prepared, run
 from generator.validate.verdict import State
 from testbed.servers import Webhook, missing, wait_until
+from testbed.servers.fake import FakeServer
 from testbed.stack.monitoring import Monitoring, binaries
 from tests import langsmith
-from tests.validating import Fake, settled
+from tests.validating import settled
 
 from .conftest import ROOT
 
@@ -72,9 +73,9 @@ def judged(
     with ExitStack() as stack:
         answers = {f"/{named(page)}": body.encode() for page, body in pages.items()}
         server = stack.enter_context(
-            Fake(lambda _, path, *__: (200, {"Content-Type": form(answers[path])}, answers[path]))
+            FakeServer(lambda asked: (200, {"Content-Type": form(answers[asked.path])}, answers[asked.path]))
         )
-        address = server.url.removeprefix("http://")
+        address = server.address
         systems: dict[str, Any] = {name: {"enabled": False} for name in SHIPPED}
         for page, body in pages.items():
             name = named(page)

@@ -23,9 +23,9 @@ from reference_server.scenarios import library as scenarios
 from testbed.cases.proving import CASES
 from testbed.matrix import differences, fleet, outcomes, panels
 from testbed.matrix.engines import ENGINES, NEWEST, PROMETHEUS, VICTORIA, Engine, binary, stage
-from testbed.matrix.receiver import Receiver, receiver
-from testbed.servers import Alertmanager, Prometheus, Victoria, Vmalert, wait_until
+from testbed.servers import Alertmanager, Prometheus, Victoria, Vmalert, Webhook, wait_until
 from testbed.servers.debian import Age, version
+from testbed.servers.fake import FakeServer, Reply, Request, exposition
 
 from .conftest import ROOT
 from .test_real_prometheus import knows_kubernetes
@@ -283,31 +283,42 @@ def test_an_alert_is_delivered_and_resolved(engine: Engine, age: Age, demo: Site
     count = cell(engine, "deliver")
     files = {path.name: text for path, text in FORMATS["files"].render(build(demo)).items()}
     program = binary("alertmanager", age)
-    with receiver() as end, ExitStack() as stack:
+    answering = True
+
+    def page(_: Request) -> Reply:
+        return (
+            exposition("# TYPE lg_api_num_pending_runs gauge\nlg_api_num_pending_runs 0\n")
+            if answering
+            else (503, {}, b"")
+        )
+
+    with FakeServer(page) as target, Webhook() as webhook, ExitStack() as stack:
         route = re.sub(r"group_wait: .*", "group_wait: 100ms", files["alertmanager.yml"])
         route = re.sub(r"group_interval: .*", "group_interval: 200ms", route)
-        route = route.replace("http://webhook:9095/", f"http://{end.address}/")
+        route = route.replace("http://webhook:9095/", webhook.url)
         alertmanager = stack.enter_context(Alertmanager(program, route))
-        watch(engine, stack, at(files["prometheus.yml"], end, alertmanager))
+        watch(engine, stack, at(files["prometheus.yml"], target.address, alertmanager))
 
         def arrived(status: str) -> list[str]:
-            return end.told(FOLLOWED, status)
+            return webhook.receivers(FOLLOWED, status)
 
-        wait_until(lambda: end.told("ObservabilityWatchdog", "firing"), what="the watchdog", limit_seconds=PATIENCE)
+        wait_until(
+            lambda: webhook.receivers("ObservabilityWatchdog", "firing"), what="the watchdog", limit_seconds=PATIENCE
+        )
         assert arrived("firing") == []
-        end.answers = False
+        answering = False
         fired = wait_until(lambda: arrived("firing"), what="the page", limit_seconds=PATIENCE)
-        end.answers = True
+        answering = True
         resolved = wait_until(lambda: arrived("resolved"), what="the end of it", limit_seconds=PATIENCE)
 
     assert {*fired, *resolved} == {"pages"}
     count(f"Alertmanager {version(program)}")
 
 
-def at(text: str, end: Receiver, alertmanager: Alertmanager) -> str:
+def at(text: str, target: str, alertmanager: Alertmanager) -> str:
     """Return the generated configuration with this machine's addresses, twice a second."""
     text = re.sub(r"(scrape_interval|scrape_timeout|evaluation_interval): .*", r"\1: 500ms", text)
-    text = re.sub(r"agent-(api|combined):8000", end.address, text).replace("alertmanager:9093", alertmanager.address)
+    text = re.sub(r"agent-(api|combined):8000", target, text).replace("alertmanager:9093", alertmanager.address)
     return text.replace("/etc/prometheus/rules", "loaded")
 
 

@@ -23,8 +23,9 @@ from reference_server.agent_server.meta import CONTENT_TYPES
 from reference_server.agentgateway.page import OPEN_METRICS
 from reference_server.langsight.page import CONTENT_TYPE
 from testbed.servers import missing
+from testbed.servers.fake import FakeServer, always
 from testbed.stack.monitoring import Monitoring, binaries
-from tests.validating import SCALE, Fake, bundled
+from tests.validating import SCALE, bundled
 
 ROOT = Path(__file__).parent.parent
 PAGES = Path(__file__).parent / "data" / "pages"
@@ -86,9 +87,8 @@ def started(fit: Fit, folder: Path, stack: ExitStack) -> Monitoring:
     groups: dict[str, list[dict[str, Any]]] = {}
     for name in fit.pages:
         system, version = name.rsplit("_", 1)
-        answer = (200, {"Content-Type": TYPES[name]}, page(name))
-        fake = stack.enter_context(Fake(lambda *_, answer=answer: answer))
-        group = {"deployment": f"v{version.replace('.', '-')}", "targets": [fake.url.removeprefix("http://")]}
+        fake = stack.enter_context(FakeServer(always(200, {"Content-Type": TYPES[name]}, page(name))))
+        group = {"deployment": f"v{version.replace('.', '-')}", "targets": [fake.address]}
         groups.setdefault(system, []).append(group | ({"role": "combined"} if system == "agent_server" else {}))
     token = folder / "token"
     token.write_text("t", encoding="utf-8")

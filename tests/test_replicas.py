@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import threading
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable
+from contextlib import ExitStack
 from dataclasses import replace
 from functools import partial
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
@@ -17,6 +15,7 @@ from generator.config.site import Site
 from generator.errors import ConfigError
 from generator.outputs import FORMATS
 from testbed.servers import Alertmanager, Prometheus, Webhook, find, missing, wait_until
+from testbed.servers.fake import FakeServer, exposition
 from testbed.servers.loopback import ask, free_port
 
 #: Virtual seconds in one: scrapes and evaluations every three seconds, the page after twelve.
@@ -24,35 +23,8 @@ SCALE = 10
 
 LIMIT_SECONDS = 120
 
-
-class _Redis(BaseHTTPRequestHandler):
-    """The page of an exporter whose Redis is down."""
-
-    def do_GET(self) -> None:
-        page = b"# TYPE redis_up gauge\nredis_up 0\n"
-        self.send_response(200)
-        self.send_header("Content-Type", "text/plain; version=0.0.4")
-        self.send_header("Content-Length", str(len(page)))
-        self.end_headers()
-        self.wfile.write(page)
-
-    def log_message(self, *_: object) -> None:
-        """Say nothing."""
-
-
-@contextmanager
-def exporter() -> Iterator[str]:
-    """Address of an exporter whose Redis is down."""
-    server = ThreadingHTTPServer(("127.0.0.1", 0), _Redis)
-    server.daemon_threads = True
-    thread = threading.Thread(target=server.serve_forever, daemon=True)
-    thread.start()
-    try:
-        yield f"127.0.0.1:{server.server_port}"
-    finally:
-        server.shutdown()
-        server.server_close()
-        thread.join()
+#: The page of an exporter whose Redis is down.
+PAGE = "# TYPE redis_up gauge\nredis_up 0\n"
 
 
 def bundle_yaml(replica: str, target: str, alertmanager: int, webhook: str, more: str) -> str:
@@ -98,7 +70,8 @@ def test_a_pair_tells_an_alert_once(configured: Callable[[str], Site], more: str
     prometheus, alertmanager = (Path(str(found.path)) for found in programs)
     port = free_port()
     with ExitStack() as stack:
-        webhook, target = stack.enter_context(Webhook()), stack.enter_context(exporter())
+        webhook = stack.enter_context(Webhook())
+        target = stack.enter_context(FakeServer(lambda _: exposition(PAGE))).address
         servers: list[Prometheus] = []
         for replica in ("prom-a", "prom-b"):
             site = configured(bundle_yaml(replica, target, port, webhook.url, more))

@@ -15,7 +15,8 @@ from generator.validate.answer import Answer
 from generator.validate.probe import Probe
 from generator.validate.verdict import State
 from testbed.servers import Alertmanager, find
-from tests.validating import Fake, Installation, judged, told, troubles
+from testbed.servers.fake import FakeServer, in_json
+from tests.validating import Installation, judged, troubles
 
 pytestmark = pytest.mark.real
 
@@ -95,7 +96,7 @@ def test_inhibitions_and_receivers_that_are_lost_or_changed(live: Installation) 
 def test_a_prometheus_that_tells_nobody(live: Installation) -> None:
     """Alerts that fire and go nowhere."""
     with (
-        Fake(lambda *_: told({"status": "success", "data": {"activeAlertmanagers": []}})) as fake,
+        FakeServer(lambda _: in_json({"status": "success", "data": {"activeAlertmanagers": []}})) as fake,
         live.context() as context,
     ):
         probe = Probe("Prometheus", fake.url, Access())
@@ -110,7 +111,7 @@ def test_a_prometheus_that_tells_nobody(live: Installation) -> None:
 )
 def test_something_else_than_an_alertmanager(live: Installation, answer: object) -> None:
     """One sentence, no traceback."""
-    with Fake(lambda *_: told(answer)) as fake, live.context(alertmanager=fake.url) as context:
+    with FakeServer(lambda _: in_json(answer)) as fake, live.context(alertmanager=fake.url) as context:
         found = judged(context, "alertmanager")
 
     assert found["configuration"].why.startswith(f"Alertmanager at {fake.url} answers /api/v2/status in another shape")

@@ -16,7 +16,9 @@ import pytest
 
 from generator.cli.main import main
 from testbed.servers import free_port, wait_until
-from tests.validating import SCALE, Fake, Installation, told
+from testbed.servers.fake import FakeServer, Reply, Request, in_json
+from testbed.servers.loopback import ask
+from tests.validating import SCALE, Installation
 
 from .conftest import ROOT
 
@@ -59,24 +61,29 @@ def test_the_report_goes_to_a_file_in_the_form_that_is_asked_for(live: Installat
     assert told_json["counts"]["wrong"] == int(root.get("failures", "-1")) == 0
 
 
+def relayed(live: Installation, request: Request) -> Reply:
+    """What the installation's Prometheus answers to a request."""
+    kind = {"Content-Type": "application/x-www-form-urlencoded"} if request.body else None
+    port = live.monitoring.prometheus.port
+    status, text = ask(port, request.method, request.path, request.body or None, kind)
+    return status, {"Content-Type": "application/json"}, text
+
+
 @pytest.mark.real
 def test_nothing_is_ever_written(live: Installation, tmp_path: Path) -> None:
     """Whatever is asked of any server is a GET, or a POST of a query."""
-    from testbed.servers.loopback import ask
 
-    def relay(method: str, path: str, _: object, body: bytes) -> tuple[int, dict[str, str], bytes]:
-        kind = {"Content-Type": "application/x-www-form-urlencoded"} if body else None
-        status, text = ask(live.monitoring.prometheus.port, method, path, body or None, kind)
-        return status, {"Content-Type": "application/json"}, text
+    def relay(request: Request) -> Reply:
+        return relayed(live, request)
 
     (tmp_path / "token").write_text(TOKEN, encoding="utf-8")
-    with Fake(relay) as fake:
+    with FakeServer(relay) as fake:
         code = main([
             "validate", "--config", str(live.monitoring.config), "--prometheus", fake.url, "--time-scale", f"{SCALE:g}",
             "--bearer-token-file", str(tmp_path / "token"), "--tenant", "a",
         ])  # fmt: skip
-        asked = {(method, path.partition("?")[0]) for method, path, _ in fake.asked}
-        logins = {(headers["Authorization"], headers["X-Scope-OrgID"]) for _, _, headers in fake.asked}
+        asked = {(request.method, request.path.partition("?")[0]) for request in fake.requests}
+        logins = {(one.headers["Authorization"], one.headers["X-Scope-OrgID"]) for one in fake.requests}
 
     assert code == 0
     assert {path for method, path in asked if method == "POST"} == {"/api/v1/query", "/api/v1/query_range"}
@@ -104,9 +111,9 @@ def test_a_refused_login_ends_with_1_and_shows_no_secret(
 ) -> None:
     """The secret comes from the environment here, and is in no form of the report."""
     monkeypatch.setenv("AGENTOBS_PROMETHEUS_TOKEN", TOKEN)
-    with Fake(lambda _, __, headers, ___: told({"error": f"bad {headers['Authorization']}"}, 401)) as fake:
+    with FakeServer(lambda asked: in_json({"error": f"bad {asked.headers['Authorization']}"}, 401)) as fake:
         assert main(["validate", "--prometheus", fake.url, "--format", form]) == 1
-    with Fake(lambda _, __, headers, ___: told({"error": f"bad {headers['Authorization']}"}, 500)) as fake:
+    with FakeServer(lambda asked: in_json({"error": f"bad {asked.headers['Authorization']}"}, 500)) as fake:
         assert main(["validate", "--prometheus", fake.url, "--format", form]) == 1
 
     out, err = capsys.readouterr()
@@ -118,7 +125,7 @@ def test_a_refused_login_ends_with_1_and_shows_no_secret(
 
 def test_garbage_ends_with_1_and_no_traceback(capsys: pytest.CaptureFixture[str]) -> None:
     """A web page at the address."""
-    with Fake(lambda *_: (200, {"Content-Type": "text/html"}, b"<html>hello</html>")) as fake:
+    with FakeServer(lambda _: (200, {"Content-Type": "text/html"}, b"<html>hello</html>")) as fake:
         assert main(["validate", "--prometheus", fake.url]) == 1
 
     assert "answers /api/v1/query with something that is not JSON (text/html)" in capsys.readouterr().err
@@ -166,7 +173,7 @@ def test_a_secret_that_stands_in_the_place_of_a_file_is_not_repeated(
 
 def test_an_output_that_cannot_be_written_is_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """After the judging, and without a traceback."""
-    with Fake(lambda *_: told({}, 401)) as fake:
+    with FakeServer(lambda _: in_json({}, 401)) as fake:
         assert main(["validate", "--prometheus", fake.url, "--format", "json", "--output", str(tmp_path)]) == 1
 
     assert "cannot be written: Is a directory; name a writable file with --output" in capsys.readouterr().err
@@ -182,19 +189,15 @@ def test_other_commands_do_not_load_what_this_one_needs() -> None:
 @pytest.mark.real
 def test_control_c_tells_what_was_judged_and_ends_with_130(live: Installation) -> None:
     """Even while a server hangs; nothing is left running."""
-    from testbed.servers.loopback import ask
-
     hanging = []
 
-    def relay(method: str, path: str, _: object, body: bytes) -> tuple[int, dict[str, str], bytes]:
-        if path.startswith("/api/v1/metadata"):
-            hanging.append(path)
+    def relay(request: Request) -> Reply:
+        if request.path.startswith("/api/v1/metadata"):
+            hanging.append(request.path)
             time.sleep(20)
-        kind = {"Content-Type": "application/x-www-form-urlencoded"} if body else None
-        status, text = ask(live.monitoring.prometheus.port, method, path, body or None, kind)
-        return status, {"Content-Type": "application/json"}, text
+        return relayed(live, request)
 
-    with Fake(relay) as fake:
+    with FakeServer(relay) as fake:
         command = [sys.executable, "-m", "generator", *arguments(live), "--prometheus", fake.url, "--timeout", "60"]
         child = subprocess.Popen(
             command,

@@ -16,7 +16,7 @@ import pytest
 from generator.bundle import build
 from generator.config.site import Site
 from generator.validate import CHECKS, FORMATS, Options, Outcome, ProbeError, Verdict, prepared, run
-from tests.validating import Fake
+from testbed.servers.fake import FakeServer, Reply, Request, Respond
 
 from .conftest import ROOT
 
@@ -62,12 +62,12 @@ def listed(path: str) -> list[Any]:
     return RECORDED.get(path) or next((v for k, v in RECORDED.items() if near and k.startswith(f"{near}/")), [{}])
 
 
-def answering(seed: int, honest: list[bool]) -> Callable[..., tuple[int, Mapping[str, str], bytes]]:
+def answering(seed: int, honest: list[bool]) -> Respond:
     """A server that answers every request in its own way, one request always alike; as recorded, while it is honest."""
 
-    def answer(method: str, path: str, _: object, body: bytes) -> tuple[int, Mapping[str, str], bytes]:
-        where = path.partition("?")[0]
-        chance = random.Random(zlib.crc32(f"{seed} {method} {where}".encode() + body))  # noqa: S311 - a test
+    def respond(request: Request) -> Reply:
+        where = request.path.partition("?")[0]
+        chance = random.Random(zlib.crc32(f"{seed} {request.method} {where}".encode() + request.body))  # noqa: S311 - a test
         told = chance.choice(listed(where))
         if honest:
             return 200, {"Content-Type": "application/json"}, json.dumps(listed(where)[0]).encode()
@@ -79,7 +79,7 @@ def answering(seed: int, honest: list[bool]) -> Callable[..., tuple[int, Mapping
         status = 200 if chance.random() > 0.02 else chance.choice((204, 207, 302, 400, 404, 422, 500, 503))
         return status, {"Content-Type": "application/json"}, text
 
-    return answer
+    return respond
 
 
 @pytest.mark.long
@@ -91,7 +91,7 @@ def test_no_answer_of_a_wrong_shape_is_a_traceback(seed: int, configured: Callab
     verdicts: list[Verdict] = []
     # What is asked before anything is judged ends all when it is odd: in one round of four it is.
     honest = [True] if seed % 4 else []
-    with Fake(answering(seed, honest)) as fake:
+    with FakeServer(answering(seed, honest)) as fake:
         options = Options(fake.url, alertmanager=fake.url, grafana=fake.url, timeout=60.0)
         broken = ""
         try:

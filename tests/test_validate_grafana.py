@@ -46,7 +46,7 @@ def test_a_grafana_that_is_well(live: Installation) -> None:
     assert {"data source Prometheus", "board agent-server-fleet"} <= verdicts.keys()
     assert panels.keys() <= verdicts.keys()
     assert {i for i in panels if panels[i].state is State.OK} <= {i for i in panels if verdicts[i].state is State.OK}
-    assert {m for m, path, _ in fake.asked if not path.startswith("/api/ds/query")} == {"GET"}
+    assert {one.method for one in fake.requests if not one.path.startswith("/api/ds/query")} == {"GET"}
 
 
 @pytest.mark.real

@@ -14,8 +14,8 @@ import pytest
 from generator.validate import Options
 from generator.validate.access import Access
 from generator.validate.probe import Probe, ProbeError
+from testbed.servers.fake import FakeServer
 from tests.hostile import SCRIPTS, Hostile
-from tests.validating import Fake
 
 ROOT = Path(__file__).parent.parent
 
@@ -118,7 +118,7 @@ def test_a_whole_validation_ends(script: str) -> None:
 )
 def test_an_error_of_megabytes_takes_no_longer_than_its_first_words(body: str) -> None:
     """Secrets are looked for in what may be shown, and in no more: letter by letter all of it would take minutes."""
-    with Fake(lambda *_: (500, {}, body.encode())) as fake:
+    with FakeServer(lambda _: (500, {}, body.encode())) as fake:
         access = Access(secrets=("s3cr3t-of-some-length",))
         probe = Probe("Prometheus", fake.url, access, timeout=SLACK, flag="--prometheus")
         begin = time.process_time()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import ssl
 import subprocess
 import time
 from collections.abc import Callable, Iterator
@@ -28,16 +27,16 @@ from generator.validate.probe import (
 )
 from generator.validate.prometheus import Prometheus, unix
 from testbed.servers import free_port
-from tests.validating import Answering, Fake, told
+from testbed.servers.fake import FakeServer, Reply, Request, Respond, in_json
 
 TOKEN = "a-token-that-nobody-may-see"  # noqa: S105 - a test
 PASSWORD = "a-password-that-nobody-may-see"  # noqa: S105 - a test
 
 
 @contextmanager
-def asked(answer: Answering, given: Access | None = None, **more: Any) -> Iterator[tuple[Probe, Fake]]:
-    """A probe of a server that answers as told."""
-    with Fake(answer) as fake:
+def probing(respond: Respond, given: Access | None = None, **more: Any) -> Iterator[tuple[Probe, FakeServer]]:
+    """A probe of a server that answers so."""
+    with FakeServer(respond) as fake:
         probe = Probe("Prometheus", fake.url, given or Access(), flag="--prometheus", **more)
         try:
             yield probe, fake
@@ -52,12 +51,12 @@ def test_logins_tenants_and_headers_reach_the_server(tmp_path: Path) -> None:
     basic = access(basic=f"me:{PASSWORD}")
     found = []
     for given in (bearer, basic):
-        with asked(lambda *_: told({}), given) as (probe, fake):
+        with probing(lambda _: in_json({}), given) as (probe, fake):
             probe.get("/x", {"match[]": ["a", "b"]})
-            ((_, path, headers),) = fake.asked
-            found.append(headers)
+            (request,) = fake.requests
+            found.append(request.headers)
 
-    assert path == "/x?match%5B%5D=a&match%5B%5D=b"
+    assert request.path == "/x?match%5B%5D=a&match%5B%5D=b"
     assert found[0]["Authorization"] == f"Bearer {TOKEN}"
     assert found[0]["X-Scope-OrgID"] == "team-a"
     assert (found[0]["X-One"], found[0]["X-Two"]) == ("1=1", "from-a-file")
@@ -70,12 +69,12 @@ def test_no_login_of_somebody_elses_file_takes_the_place_of_ours(
     """A ~/.netrc with this host is not read."""
     (tmp_path / "netrc").write_text("machine 127.0.0.1 login other password other\n", encoding="utf-8")
     monkeypatch.setenv("NETRC", str(tmp_path / "netrc"))
-    with asked(lambda *_: told({}), access(bearer=TOKEN)) as (probe, fake):
+    with probing(lambda _: in_json({}), access(bearer=TOKEN)) as (probe, fake):
         probe.get("/x")
-        assert fake.asked[0][2]["Authorization"] == f"Bearer {TOKEN}"
-    with asked(lambda *_: told({})) as (probe, fake):
+        assert fake.requests[0].headers["Authorization"] == f"Bearer {TOKEN}"
+    with probing(lambda _: in_json({})) as (probe, fake):
         probe.get("/x")
-        assert "Authorization" not in fake.asked[0][2]
+        assert "Authorization" not in fake.requests[0].headers
 
 
 @pytest.mark.parametrize(
@@ -137,24 +136,24 @@ def redirect(*_: object) -> tuple[int, dict[str, str], bytes]:
 
 
 @pytest.mark.parametrize(
-    ("answer", "kind", "what"),
+    ("respond", "kind", "what"),
     [
-        (lambda *_: told({}, 401), DeniedError, "Prometheus at {} refuses /x with status 401; give --bearer-token-file or --basic-auth-file"),
-        (lambda *_: told({}, 403), DeniedError, "Prometheus at {} refuses /x with status 403; give --bearer-token-file or --basic-auth-file"),
-        (lambda *_: told({}, 404), AbsentError, "Prometheus at {} has no /x (status 404)"),
-        (lambda *_: (400, {}, b'unsupported path requested: "/x"'), AbsentError, "Prometheus at {} has no /x (status 400)"),
-        (lambda *_: told({"status": "error", "error": "bad\n thing"}, 422), RefusedError, "Prometheus answers /x with status 422: bad thing"),
-        (lambda *_: told({"results": {"A": {"error": "inner"}}}, 400), RefusedError, "Prometheus answers /x with status 400: inner"),
-        (lambda *_: (500, {}, b""), RefusedError, "Prometheus answers /x with status 500: no text"),
+        (lambda _: in_json({}, 401), DeniedError, "Prometheus at {} refuses /x with status 401; give --bearer-token-file or --basic-auth-file"),
+        (lambda _: in_json({}, 403), DeniedError, "Prometheus at {} refuses /x with status 403; give --bearer-token-file or --basic-auth-file"),
+        (lambda _: in_json({}, 404), AbsentError, "Prometheus at {} has no /x (status 404)"),
+        (lambda _: (400, {}, b'unsupported path requested: "/x"'), AbsentError, "Prometheus at {} has no /x (status 400)"),
+        (lambda _: in_json({"status": "error", "error": "bad\n thing"}, 422), RefusedError, "Prometheus answers /x with status 422: bad thing"),
+        (lambda _: in_json({"results": {"A": {"error": "inner"}}}, 400), RefusedError, "Prometheus answers /x with status 400: inner"),
+        (lambda _: (500, {}, b""), RefusedError, "Prometheus answers /x with status 500: no text"),
         (redirect, DeniedError, "Prometheus at {} sends /x on to https://login.example.com/; name the final address with --prometheus, or log in"),
-        (lambda *_: (200, {"Content-Type": "text/html"}, b"<html>"), SilentError, "Prometheus at {} answers /x with something that is not JSON (text/html); see whether --prometheus names the right server"),
-        (lambda *_: (200, {}, b"[" * 9_000), SilentError, "Prometheus at {} answers /x with something that is not JSON (no type); see whether --prometheus names the right server"),
-        (lambda *_: (200, {}, b"[" * 4_000_000), SilentError, "Prometheus at {} answers /x with more than 3,000,000 values; see whether --prometheus names the right server"),
+        (lambda _: (200, {"Content-Type": "text/html"}, b"<html>"), SilentError, "Prometheus at {} answers /x with something that is not JSON (text/html); see whether --prometheus names the right server"),
+        (lambda _: (200, {}, b"[" * 9_000), SilentError, "Prometheus at {} answers /x with something that is not JSON (no type); see whether --prometheus names the right server"),
+        (lambda _: (200, {}, b"[" * 4_000_000), SilentError, "Prometheus at {} answers /x with more than 3,000,000 values; see whether --prometheus names the right server"),
     ],
 )  # fmt: skip
-def test_every_bad_answer_is_one_clear_sentence(answer: Answering, kind: type[ProbeError], what: str) -> None:
+def test_every_bad_answer_is_one_clear_sentence(respond: Respond, kind: type[ProbeError], what: str) -> None:
     """What happened, where, and what to do."""
-    with asked(answer) as (probe, _):
+    with probing(respond) as (probe, _):
         with pytest.raises(kind) as caught:
             probe.get("/x")
         assert str(caught.value) == what.format(probe.url)
@@ -171,13 +170,13 @@ def test_every_bad_answer_is_one_clear_sentence(answer: Answering, kind: type[Pr
 )  # fmt: skip
 def test_large_answers_of_healthy_servers_are_read(answer: Any) -> None:
     """Numbers are short: a bound on the bytes of each would refuse them."""
-    with asked(lambda *_: told(answer)) as (probe, _):
+    with probing(lambda _: in_json(answer)) as (probe, _):
         assert probe.get("/x").told == answer
 
 
 def test_a_server_that_answers_nothing_but_nonsense_is_given_up() -> None:
     """An answer that nothing can be done with is no sign of life."""
-    with asked(lambda *_: (200, {}, b"<html>")) as (probe, _):
+    with probing(lambda _: (200, {}, b"<html>")) as (probe, _):
         for _asked in range(5):
             with pytest.raises(SilentError):
                 probe.get("/x")
@@ -202,14 +201,14 @@ def test_nobody_there() -> None:
         assert what in str(caught.value)
 
 
-def slow(*_: object) -> tuple[int, dict[str, str], bytes]:
+def slow(_: Request) -> Reply:
     time.sleep(2)
-    return told({})  # type: ignore[return-value]
+    return in_json({})
 
 
 def test_a_server_that_hangs_is_given_up() -> None:
     """After the time-out, with the option that makes it longer."""
-    with asked(slow, timeout=0.2) as (probe, _):
+    with probing(slow, timeout=0.2) as (probe, _):
         begin = time.monotonic()
         with pytest.raises(
             SilentError, match=r"no whole answer to /x within 0.2 s; see whether it hangs, or raise --timeout"
@@ -220,38 +219,20 @@ def test_a_server_that_hangs_is_given_up() -> None:
 
 def test_an_answer_without_an_end_is_given_up() -> None:
     """Bytes that drip are within every time-out but the one for the whole."""
-    from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-    from threading import Event, Thread
 
-    over = Event()
+    def dripping() -> Iterator[bytes]:
+        while True:
+            time.sleep(0.02)
+            yield b" "
 
-    class Drip(BaseHTTPRequestHandler):
-        def do_GET(self) -> None:
-            self.send_response(200)
-            self.end_headers()
-            while not over.wait(0.02):
-                try:
-                    self.wfile.write(b" ")
-                except OSError:
-                    return
+    def respond(_: Request) -> Reply:
+        return 200, {}, dripping()
 
-        def log_message(self, *_: object) -> None:
-            """Say nothing."""
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Drip)
-    server.daemon_threads = True
-    thread = Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
-    thread.start()
-    probe = Probe("Prometheus", f"http://127.0.0.1:{server.server_address[1]}", Access(), timeout=0.5)
-    try:
-        with pytest.raises(SilentError, match=r"no whole answer to /x within 0.5 s"):
-            probe.get("/x")
-    finally:
-        over.set()
-        probe.close()
-        server.shutdown()
-        server.server_close()
-        thread.join()
+    with (
+        probing(respond, timeout=0.5) as (probe, _),
+        pytest.raises(SilentError, match=r"no whole answer to /x within 0.5 s"),
+    ):
+        probe.get("/x")
 
 
 def test_a_server_that_stopped_answering_ends_the_validation() -> None:
@@ -269,10 +250,10 @@ def test_an_answer_in_between_resets_the_patience() -> None:
     """Single failures are told one by one."""
     state = {"good": False}
 
-    def now_and_then(*_: object) -> Any:
-        return told({}) if state["good"] else (200, {}, b"garbage")
+    def now_and_then(_: Request) -> Reply:
+        return in_json({}) if state["good"] else (200, {}, b"garbage")
 
-    with asked(now_and_then) as (probe, _):
+    with probing(now_and_then) as (probe, _):
         for _ in range(3 * PATIENCE):
             with pytest.raises(SilentError):
                 probe.get("/x")
@@ -296,11 +277,8 @@ def certificate(folder: Path) -> Path:
 def test_a_certificate_that_is_not_trusted_and_one_that_is(tmp_path: Path) -> None:
     """Without the authority's file the sentence names the option; with it everything works."""
     pem = certificate(tmp_path)
-    with Fake(lambda *_: told({"x": 1})) as fake:
-        wrapped = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        wrapped.load_cert_chain(pem)
-        fake.server.socket = wrapped.wrap_socket(fake.server.socket, server_side=True)
-        url = fake.url.replace("http://", "https://")
+    with FakeServer(lambda _: in_json({"x": 1}), pem) as fake:
+        url = fake.url
         plain = Probe("Prometheus", url, Access())
         with pytest.raises(SilentError) as caught:
             plain.get("/x")
@@ -316,21 +294,21 @@ def test_a_certificate_that_is_not_trusted_and_one_that_is(tmp_path: Path) -> No
 
 def test_tls_towards_a_server_without_it() -> None:
     """A wrong scheme is told as such."""
-    with Fake(lambda *_: told({})) as fake:
+    with FakeServer(lambda _: in_json({})) as fake:
         probe = Probe("Prometheus", fake.url.replace("http://", "https://"), Access())
         with pytest.raises(SilentError, match="it does not speak TLS; use http://"):
             probe.get("/x")
         probe.close()
 
 
-def echo(_: str, path: str, headers: Any, __: bytes) -> Any:
-    return told({"error": f"you sent {headers['Authorization']} to {path}"}, 400)
+def echo(request: Request) -> Reply:
+    return in_json({"error": f"you sent {request.headers['Authorization']} to {request.path}"}, 400)
 
 
 @pytest.mark.parametrize("given", [access(bearer=TOKEN), access(basic=f"me:{PASSWORD}")])
 def test_a_server_that_repeats_our_secret_does_not_make_us_tell_it(given: Access) -> None:
     """Whatever an error text contains, the secret is not in what is shown."""
-    with asked(echo, given) as (probe, _), pytest.raises(RefusedError) as caught:
+    with probing(echo, given) as (probe, _), pytest.raises(RefusedError) as caught:
         probe.get("/x")
 
     assert "***" in str(caught.value)
@@ -356,7 +334,7 @@ ASKED: list[tuple[Callable[[Prometheus], object], object]] = [
 def test_json_of_another_shape_is_told_as_such(ask: Callable[[Prometheus], object], data: object) -> None:
     """No traceback, whatever a server answers."""
     with (
-        asked(lambda *_: told({"status": "success", "data": data})) as (probe, _),
+        probing(lambda _: in_json({"status": "success", "data": data})) as (probe, _),
         pytest.raises(SilentError, match="in another shape than its API: "),
     ):
         ask(Prometheus(probe))
@@ -365,7 +343,7 @@ def test_json_of_another_shape_is_told_as_such(ask: Callable[[Prometheus], objec
 @pytest.mark.parametrize("answer", [[], {"status": "error"}, "text", None])
 def test_json_that_is_no_answer_of_the_api(answer: object) -> None:
     """Another server's JSON."""
-    with asked(lambda *_: told(answer)) as (probe, _), pytest.raises(SilentError):
+    with probing(lambda _: in_json(answer)) as (probe, _), pytest.raises(SilentError):
         Prometheus(probe).query("x")
 
 

@@ -16,7 +16,8 @@ import yaml
 from generator.validate import CHECKS, Context, prepared, run
 from generator.validate.verdict import State
 from testbed.servers import Prometheus, find, free_port, wait_until
-from tests.validating import Fake, Installation, judged, settled, troubles
+from testbed.servers.fake import FakeServer, exposition
+from tests.validating import Installation, judged, settled, troubles
 
 pytestmark = pytest.mark.real
 
@@ -328,7 +329,7 @@ lg_api_http_requests_latency_seconds_count{method="GET",path="/x"} 1
 
 def test_metrics_of_another_type_with_other_labels_or_edges(live: Installation) -> None:
     """A page that differs from the catalogue is told metric by metric; what should be there and is not, too."""
-    with Fake(lambda *_: (200, {"Content-Type": "text/plain; version=0.0.4"}, PAGE.encode())) as page:
+    with FakeServer(lambda _: exposition(PAGE)) as page:
         config = yaml.safe_load(live.text("scrape/prometheus.yml"))
         job = next(one for one in config["scrape_configs"] if one["job_name"] == "agent-server")
         job["static_configs"] = [

@@ -28,8 +28,8 @@ from reference_server.core.rates.settings import ServiceSettings
 from reference_server.core.serve import Running, bind
 from reference_server.scenarios import live
 from reference_server.scenarios.live import start
+from testbed.servers.fake import FakeServer, in_json
 from testbed.stack.__main__ import main
-from tests.validating import Fake, told
 
 
 def test_a_reference_server_tells_what_a_scenario_expects() -> None:
@@ -57,7 +57,7 @@ def test_a_reference_server_tells_what_a_scenario_expects() -> None:
 )
 def test_a_server_that_describes_scenarios_otherwise(answer: object) -> None:
     """One sentence, no traceback."""
-    with Fake(lambda *_: told(answer)) as fake:
+    with FakeServer(lambda _: in_json(answer)) as fake:
         probe = Probe("the reference server", fake.url, Access())
         with pytest.raises(SilentError, match="answers /scenarios/F10 in another shape than its API"):
             read(probe, "F10")

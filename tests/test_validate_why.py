@@ -24,7 +24,8 @@ from generator.validate.prepare import Options
 from generator.validate.targets import Target, judge
 from generator.validate.verdict import State, Verdict, failed, pending
 from testbed.servers import Prometheus, find, missing, wait_until
-from tests.validating import Fake, judged, settled, troubles
+from testbed.servers.fake import FakeServer, always
+from tests.validating import judged, settled, troubles
 
 pytestmark = pytest.mark.real
 
@@ -92,13 +93,13 @@ def world(catalogue: Catalogue, tmp_path_factory: pytest.TempPathFactory) -> Ite
         pages = {}
         for job, (text, _) in JOBS.items():
             kind = {"Content-Type": "text/html" if job == "typeless" else "text/plain; version=0.0.4"}
-            pages[job] = stack.enter_context(Fake(lambda *_, kind=kind, text=text: (200, kind, text.encode()))).url
+            pages[job] = stack.enter_context(FakeServer(always(200, kind, text.encode()))).address
         jobs = [
             {
                 "job_name": job,
                 "static_configs": [
                     {
-                        "targets": [pages[job].removeprefix("http://")],
+                        "targets": [pages[job]],
                         "labels": {"app" if job == "labels" else "deployment": "demo", "role": "combined"},
                     }
                 ],

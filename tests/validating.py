@@ -1,16 +1,13 @@
-"""What the tests of `agentobs validate` share: a live installation, contexts on it, and small servers that misbehave."""
+"""What the tests of `agentobs validate` share: a live installation, and contexts on it."""
 
 from __future__ import annotations
 
-import json
-import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from typing import Any, Self, TypeVar
+from typing import Any, TypeVar
 
 from generator import config
 from generator.bundle import Bundle, build
@@ -164,54 +161,3 @@ def judged(context: Context, category: str) -> dict[str, Verdict]:
 def troubles(verdicts: Mapping[str, Verdict]) -> dict[str, str]:
     """What is wrong or warned of, and why."""
     return {item: v.why for item, v in verdicts.items() if v.state in (State.WRONG, State.WARNING)}
-
-
-#: Method, path with query, headers and body in; status, headers and body out.
-Answering = Callable[[str, str, Mapping[str, str], bytes], tuple[int, Mapping[str, str], bytes]]
-
-
-class Fake:
-    """A web server on a free loopback port that answers as it is told. A context manager."""
-
-    def __init__(self, answer: Answering) -> None:
-        asked: list[tuple[str, str, dict[str, str]]] = []
-
-        class Handler(BaseHTTPRequestHandler):
-            def respond(self) -> None:
-                body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
-                asked.append((self.command, self.path, dict(self.headers)))
-                status, headers, text = answer(self.command, self.path, dict(self.headers), body)
-                self.send_response(status)
-                for name, value in {"Content-Length": str(len(text)), **headers}.items():
-                    self.send_header(name, value)
-                self.end_headers()
-                self.wfile.write(text)
-
-            do_GET = do_POST = respond  # noqa: N815 - the base's names
-
-            def log_message(self, *_: object) -> None:
-                """Say nothing."""
-
-        self.asked = asked
-        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self.server.daemon_threads = True
-        self._thread = threading.Thread(target=self.server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
-        self._thread.start()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.server.shutdown()
-        self.server.server_close()
-        self._thread.join()
-
-    @property
-    def url(self) -> str:
-        """Where it answers."""
-        return f"http://127.0.0.1:{self.server.server_address[1]}"
-
-
-def told(value: object, status: int = 200) -> tuple[int, Mapping[str, str], bytes]:
-    """An answer in JSON."""
-    return status, {"Content-Type": "application/json"}, json.dumps(value).encode()

@@ -259,5 +259,5 @@ def _server(scenario: Scenario, scale: float) -> Reference:
     return Reference(*whole, "--time-scale", f"{scale:g}", "--scenario", scenario.id, env={})
 
 
-def _key(labels: dict[str, str]) -> Key:
+def _key(labels: Mapping[str, str]) -> Key:
     return labels["alertname"], labels.get("deployment", "")

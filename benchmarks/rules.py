@@ -184,11 +184,10 @@ def _groups(server: Prometheus, intervals: Mapping[str, float]) -> bool:
     groups: dict[str, float] = {}
     for _ in range(ROUNDS):
         time.sleep(ROUND_SECONDS)
-        for group in server.rules():
-            taken = float(group["evaluationTime"])
-            groups[group["name"]] = min(taken, groups.get(group["name"], taken))
-            if wrong := [rule["lastError"] for rule in group["rules"] if rule.get("lastError")]:
-                print(f"{group['name']}: {wrong[0]}")
+        for group in server.groups():
+            groups[group.name] = min(group.took, groups.get(group.name, group.took))
+            if wrong := [rule.error for rule in group.rules if rule.error]:
+                print(f"{group.name}: {wrong[0]}")
                 return False
     for name, taken in sorted(groups.items(), key=lambda g: -g[1]):
         if taken >= 0.01:  # noqa: PLR2004 - what is worth a line

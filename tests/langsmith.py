@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import requests
@@ -12,6 +12,7 @@ import yaml
 
 from generator.config.site import Site
 from generator.discovery.scrape import prometheus_yml
+from generator.validate.prometheus import Scraped
 from reference_server.core.rates.app import build
 from reference_server.core.rates.hosting import ServiceHosting
 from reference_server.core.rates.settings import ServiceSettings
@@ -65,15 +66,15 @@ def watched(site: Site, every: str = "500ms") -> str:
     return yaml.safe_dump(document)
 
 
-def all_up(server: Prometheus, count: int) -> Sequence[Mapping[str, Any]]:
-    """Wait until so many targets answer; return them as Prometheus describes them."""
+def all_up(server: Prometheus, count: int) -> Sequence[Scraped]:
+    """Wait until so many targets answer; return them."""
 
     def look() -> bool:
         targets = server.targets()
-        return len(targets) == count and all(t["health"] == "up" for t in targets)
+        return len(targets) == count and all(t.health == "up" for t in targets)
 
     try:
         wait_until(look, what=f"{count} targets that are up", limit_seconds=60)
     except TimeoutError:
-        assert [(t["scrapeUrl"], t["health"], t["lastError"]) for t in server.targets()] == []
+        assert [(t.url, t.health, t.error) for t in server.targets()] == []
     return server.targets()

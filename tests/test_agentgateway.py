@@ -148,10 +148,10 @@ def test_a_real_prometheus_reads_the_open_metrics_text(age: str) -> None:
         job = {"job_name": "x", "scrape_interval": "3s", "scrape_timeout": "3s", "static_configs": targets}
         with Prometheus(found.path, yaml.safe_dump({"scrape_configs": [job]})) as server:
             wait_until(lambda: server.query("agentgateway_requests_total") != [], what="a scrape", limit_seconds=60)
-            (target,) = server.get("/api/v1/targets")["activeTargets"]
+            (target,) = server.targets()
             known = server.get("/api/v1/metadata")
 
-    assert (target["health"], target["lastError"]) == ("up", "")
+    assert (target.health, target.error) == ("up", "")
     assert known["agentgateway_requests"][0]["type"] == "counter"
     assert known["agentgateway_request_duration_seconds"][0]["unit"] == "seconds"
 

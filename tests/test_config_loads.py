@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -107,7 +107,7 @@ def test_it_loads_and_lints_clean(
     status, answer = ask(alertmanager.port, "POST", "/-/reload")
 
     assert (status, answer.decode()) == (OK, "")
-    rules = [rule for group in prometheus.rules() for rule in group["rules"]]
+    rules = [rule for group in prometheus.groups() for rule in group.rules]
     assert len(rules) == sum(len(g.records) + len(g.alerts) for groups in made.rules.values() for g in groups)
     if case.kind in LINTED:
         for name, text in files.items():
@@ -124,8 +124,8 @@ def test_signs_stay_what_they_are(
     files = texts(bundle(case, catalogue, tmp_path, monkeypatch))
     load(prometheus, files, "rules-signs")
 
-    def found() -> list[dict[str, str]]:
-        return [t["labels"] for t in prometheus.targets() if t["labels"].get("system") == "agent_server"]
+    def found() -> list[Mapping[str, str]]:
+        return [t.labels for t in prometheus.targets() if t.labels.get("system") == "agent_server"]
 
     wait_until(lambda: any(one.get("env") for one in found()), what="the targets", limit_seconds=LIMIT_SECONDS)
     (labels,) = found()
@@ -139,13 +139,13 @@ def test_signs_stay_what_they_are(
         "role": "api",
         "system": "agent_server",
     }
-    alert = next(r for g in prometheus.rules() for r in g["rules"] if r["name"] == "AgentServerRunTimeouts")
-    assert alert["labels"] == {
+    alert = next(r for g in prometheus.groups() for r in g.rules if r.name == "AgentServerRunTimeouts")
+    assert alert.labels == {
         "cost": "{ }",
         "env": 'pro"d\\x',
         "owner": "us$ & you's: #1",
-        "severity": alert["labels"]["severity"],
+        "severity": alert.labels["severity"],
     }
-    assert 'env="pro\\"d\\\\x"' in alert["query"]
+    assert 'env="pro\\"d\\\\x"' in alert.query
     (provider,) = yaml.safe_load(files["dashboards/provider.yaml"])["providers"]
     assert provider["folder"] == "$$__file{/etc/hostname} $${HOME}"

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import os
-import signal
-import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -17,8 +14,9 @@ from generator.catalogue import Catalogue, Metric
 from reference_server.agent_server import settings
 from reference_server.scenarios.live import start
 from testbed.exposition import Family, parse
-from testbed.servers import Child, wait_until
+from testbed.servers import wait_until
 from testbed.servers.fake import FakeServer, Reply, Request
+from testbed.stack.reference import Reference
 
 ROOT = Path(__file__).parent.parent
 DELTA = 1
@@ -184,21 +182,11 @@ def test_the_tier_holds_for_the_push_too(receiver: Receiver, tier: str, *, there
     assert ("lg_api_run_execution_latency" in receiver.names()) is there
 
 
-def test_the_last_push_has_what_no_scrape_sees(receiver: Receiver, tmp_path: Path) -> None:
+def test_the_last_push_has_what_no_scrape_sees(receiver: Receiver) -> None:
     """SIGTERM to a queue: the two counters of the end come with the final flush, before the interval is over; then 0."""
-    env: Mapping[str, str] = {**os.environ, **environment(receiver, AGENT_REFERENCE_DD_INTERVAL="600")}
-    child = Child(
-        [sys.executable, "-m", "reference_server", "--role", "queue", "--scenario", "idle", "--port", "0"],
-        log=tmp_path / "log", folder=ROOT, env=env,
-    )  # fmt: skip
-    try:
-        wait_until(lambda: child.log().startswith("http"), what="the command", limit_seconds=30)
-        url = child.log().split()[0]
-        wait_until(lambda: _up(url), what="an answer", limit_seconds=10)
-        os.kill(child.pid, signal.SIGTERM)
-        assert os.waitstatus_to_exitcode(os.waitpid(child.pid, 0)[1]) == 0
-    finally:
-        child.kill()
+    env = environment(receiver, AGENT_REFERENCE_DD_INTERVAL="600")
+    with Reference("--role", "queue", "--scenario", "idle", env=env) as queue:
+        assert queue.ready().end() == 0
     assert len(receiver.bodies) == 1
     assert {"lg_api_server_requested_to_stop_counter", "lg_api_server_stopped_counter"} <= receiver.names()
 
@@ -206,10 +194,3 @@ def test_the_last_push_has_what_no_scrape_sees(receiver: Receiver, tmp_path: Pat
 def test_without_a_key_nothing_is_sent() -> None:
     """The key is the switch."""
     assert not settings.read({}, {"LSD_DD_ENDPOINT": "somewhere"}).datadog_key
-
-
-def _up(url: str) -> bool:
-    try:
-        return requests.get(f"{url}/ok", timeout=5).ok
-    except requests.ConnectionError:
-        return False

@@ -189,7 +189,7 @@ def test_every_panel_of_their_boards_shows_data_of_the_real_exporters(
     assert {q[0] for q in left} == boards
 
     with Prometheus(found.path, watched(site)) as server:
-        assert {t["labels"]["role"] for t in all_up(server, len(ROLES))} == set(ROLES)
+        assert {t.labels["role"] for t in all_up(server, len(ROLES))} == set(ROLES)
         end = time.monotonic() + 60
 
         def filled() -> bool:
@@ -244,7 +244,7 @@ def test_alerts_fire_on_what_the_real_exporters_say(configured: Callable[[str], 
     assert newest.path
 
     def firing() -> set[tuple[str, str]]:
-        return {(a["labels"]["alertname"], a["labels"]["instance"].rpartition(":")[2]) for a in server.alerts()}
+        return {(a.labels["alertname"], a.labels["instance"].rpartition(":")[2]) for a in server.alerts()}
 
     def fill(redis: Redis, first: int) -> None:
         redis.send(*(["SET", f"key-{n}", "x" * 4000] for n in range(first, first + 1000)))
@@ -260,7 +260,7 @@ def test_alerts_fire_on_what_the_real_exporters_say(configured: Callable[[str], 
         with Prometheus(newest.path, watched(site, "2s"), rules=rules(site)) as server:
             all_up(server, len(groups))
             wait_until(
-                lambda: all(r["lastEvaluation"] > "1" for g in server.rules() for r in g["rules"]),
+                lambda: all(r.evaluated for g in server.groups() for r in g.rules),
                 what="an evaluation",
                 limit_seconds=60,
             )
@@ -285,6 +285,4 @@ def test_alerts_fire_on_what_the_real_exporters_say(configured: Callable[[str], 
                 ("LangSmithRedisDown", str(full.exporter)),
             }
             wait_until(lambda: down <= firing(), what=f"{down}", limit_seconds=60)
-            assert [
-                (r["name"], r["lastError"]) for g in server.rules() for r in g["rules"] if r["health"] == "err"
-            ] == []
+            assert [(r.name, r.error) for g in server.groups() for r in g.rules if r.health == "err"] == []

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import math
+import time
 from collections.abc import Callable
-from datetime import UTC, datetime
 
 import pytest
 import requests
@@ -226,7 +226,7 @@ def test_every_panel_shows_data_of_the_simulated_langsmith(configured: Callable[
         with Prometheus(newest.path, watched(site), files={"targets.json": found(url)}) as server:
             count = len(hosting.service.targets())
             targets = all_up(server, count)
-            probed = {t["labels"]["instance"] for t in targets if t["labels"]["role"] == "queue-depth"}
+            probed = {t.labels["instance"] for t in targets if t.labels["role"] == "queue-depth"}
             assert len(probed) == 3
             left = [q for q in panel_queries(bundle) if about(bundle, q, "langsmith") and q[1] not in NOTHING_HAPPENED]
             hosting.service.apply({"workload": {"evictions": 5.0, "rejected_inserts": 1.0, "status_label": True}})
@@ -266,17 +266,16 @@ def test_only_the_target_that_was_named_is_told_where_langsmith_is_not_installed
         wait_until(
             lambda: [s.value for s in server.query("sum(up)")] == [0.0], what="scrapes that fail", limit_seconds=60
         )
-        scraped = datetime.now(UTC)
+        scraped = time.time()
 
         def evaluated() -> bool:
-            rules = [rule for group in server.rules() for rule in group["rules"]]
-            return all(datetime.fromisoformat(rule["lastEvaluation"]) > scraped for rule in rules)
+            return all(rule.evaluated > scraped for group in server.groups() for rule in group.rules)
 
         def told() -> set[str]:
-            fired = {alert["labels"]["alertname"] for alert in server.alerts()}
+            fired = {alert.labels["alertname"] for alert in server.alerts()}
             return fired - {"LangSmithTargetsMissing"}  # before the first scrape
 
         wait_until(evaluated, what="an evaluation after the scrapes", limit_seconds=120)
         wait_until(told, what="an alert", limit_seconds=60)
         assert told() == {"LangSmithTargetDown"}
-        assert [(r["name"], r["lastError"]) for g in server.rules() for r in g["rules"] if r["health"] == "err"] == []
+        assert [(r.name, r.error) for g in server.groups() for r in g.rules if r.health == "err"] == []

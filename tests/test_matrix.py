@@ -19,11 +19,12 @@ import yaml
 from generator.bundle import build
 from generator.config.site import Site
 from generator.outputs import FORMATS
+from generator.validate.prometheus import Rule as LoadedRule
 from reference_server.scenarios import library as scenarios
 from testbed.cases.proving import CASES
 from testbed.matrix import differences, fleet, outcomes, panels
 from testbed.matrix.engines import ENGINES, NEWEST, PROMETHEUS, VICTORIA, Engine, binary, stage
-from testbed.servers import Alertmanager, Prometheus, Victoria, Vmalert, Webhook, wait_until
+from testbed.servers import Alertmanager, Prometheus, Victoria, Vmalert, Webhook, api, wait_until
 from testbed.servers.debian import Age, version
 from testbed.servers.fake import FakeServer, Reply, Request, exposition
 
@@ -132,19 +133,23 @@ def test_rules_load_and_evaluate_over_data(engine: Engine, cell: Cell) -> None:
                 Vmalert(binary("vmalert", engine.age), victoria, texts, interval="500ms", flags=flags)
             )
 
-        def evaluated() -> list[dict[str, Any]]:
-            rules = [rule for group in manager.rules() for rule in group["rules"]]
-            return rules if all(rule["lastEvaluation"] > "1" for rule in rules) else []
+        def evaluated() -> list[LoadedRule]:
+            rules = [rule for group in manager.groups() for rule in group.rules]
+            return rules if all(rule.evaluated for rule in rules) else []
 
         def firing() -> dict[str, dict[str, Any]]:
-            found = {a["labels"]["alertname"]: a for a in manager.alerts() if a["state"] == "firing"}
+            found = {
+                a["labels"]["alertname"]: a
+                for a in api.call(manager.port, "GET", "alerts")["alerts"]
+                if a["state"] == "firing"
+            }
             return found if found.keys() >= TROUBLE else {}
 
         rules = wait_until(evaluated, what="the first evaluation", limit_seconds=PATIENCE)
         alerts = wait_until(firing, what="alerts on what happens now", limit_seconds=PATIENCE)
         rules = evaluated()
 
-    assert [(rule["name"], rule["lastError"]) for rule in rules if rule["health"] == "err"] == []
+    assert [(rule.name, rule.error) for rule in rules if rule.health == "err"] == []
     assert len(rules) == len(RULES)
     for name, alert in alerts.items():
         texts = list(alert["annotations"].values())

@@ -102,12 +102,12 @@ def test_nothing_fires_in_a_mixed_fleet_with_ordinary_traffic() -> None:
 
         wait_until(over, what=f"{WATCHED:g} minutes to pass", limit_seconds=60 * MINUTES + 300)
         assert [user.exception() for user in users if user.done()] == []
-        rules = [rule for group in prometheus.rules() for rule in group["rules"]]
+        rules = [rule for group in prometheus.groups() for rule in group.rules]
         asked = prometheus.query("sum by (instance) (increase(lg_api_http_requests_total[1h]))")
         late = monitoring.late()
         fired, pending = names(prometheus, "firing"), names(prometheus, "pending")
 
-    assert [(rule["name"], rule["lastError"]) for rule in rules if rule["health"] != "ok"] == []
+    assert [(rule.name, rule.error) for rule in rules if rule.health != "ok"] == []
     assert len([sample for sample in asked if sample.value > 60]) == len(FLEET)
     assert late == 0
     assert fired == {WATCHDOG}

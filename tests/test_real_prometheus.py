@@ -5,9 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import math
-import os
 import re
-import sys
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -30,9 +28,9 @@ from generator.validate.verdict import State
 from testbed.agent_server import AgentServer, drive, install
 from testbed.servers import Prometheus, StartError, find, missing, wait_until
 from testbed.servers.debian import Age
-from testbed.servers.processes import Child
+from testbed.stack.reference import Reference
 
-from .conftest import MIXED, ROOT
+from .conftest import MIXED
 
 #: Bounds that a version of Prometheus would refuse are found here, not at an operator's.
 TESTED: tuple[Age, ...] = ("oldest", "newest")
@@ -90,18 +88,16 @@ def test_rules_load_and_are_healthy_without_data(binary: Path, configured: Calla
         binary, "global: {evaluation_interval: 200ms}\n", rules=texts(bundle, "alerts", ".rules.yaml").values()
     ) as server:
         wait_until(
-            lambda: all(
-                r["lastEvaluation"] > "1" for g in server.rules() for r in g["rules"] if float(g["interval"]) < 1
-            ),
+            lambda: all(r.evaluated for g in server.groups() for r in g.rules if g.interval < 1),
             what="the first evaluation",
             limit_seconds=20,
         )
-        rules = [r for g in server.rules() for r in g["rules"]]
+        rules = [r for g in server.groups() for r in g.rules]
 
-        assert [(r["name"], r["lastError"]) for r in rules if r["health"] == "err"] == []
+        assert [(r.name, r.error) for r in rules if r.health == "err"] == []
         assert len(rules) == sum(len(g.records) + len(g.alerts) for groups in bundle.rules.values() for g in groups)
         # Nobody is scraped here, and the watchdog never sleeps; everything else is silent.
-        assert {a["labels"]["alertname"] for a in server.alerts()} <= {
+        assert {a.labels["alertname"] for a in server.alerts()} <= {
             "ObservabilityWatchdog",
             *(f"{s.alerts}TargetsMissing" for s in bundle.site.catalogue.systems.values() if s.alerts),
         }
@@ -201,10 +197,10 @@ def test_panels_that_the_real_server_can_fill_return_data(pair: list[Path], conf
 
         with contextlib.suppress(TimeoutError):
             wait_until(lambda: not unfilled(), what="data", limit_seconds=30)
-        left, groups = unfilled(), [group for server in servers for group in server.rules()]
+        left, groups = unfilled(), [group for server in servers for group in server.groups()]
 
     assert "\n".join(f"{v.item}: {v.state}: {v.why}" for v in left) == ""
-    assert [(r["name"], r["lastError"]) for g in groups for r in g["rules"] if r["health"] == "err"] == []
+    assert [(r.name, r.error) for g in groups for r in g.rules if r.health == "err"] == []
 
 
 def shows(server: Prometheus, expr: str) -> bool:
@@ -236,7 +232,7 @@ def test_a_mixed_fleet_reads_right_on_both_eras(pair: list[Path], configured: Ca
             means = server.query(mean(lg["http_requests_latency"], by=("instance",)).build(scope))
             both = {s.labels["instance"]: s.value for s in means}
 
-            assert [r["lastError"] for g in server.rules() for r in g["rules"] if r["health"] == "err"] == []
+            assert [r.error for g in server.groups() for r in g.rules if r.health == "err"] == []
             assert both.keys() == targets.keys()
             # The same calls on both: means of the same order, where seconds read as milliseconds would be a thousand apart.
             assert max(both.values()) / min(both.values()) < 20
@@ -423,25 +419,17 @@ PLAYED = {
 PAST = re.compile(r" offset \d+d")
 
 
-@contextlib.contextmanager
-def reference(played: Played, folder: Path) -> Iterator[str]:
-    """Run the simulated system sixty times as fast as life; yield its URL."""
+def reference(played: Played, folder: Path) -> Reference:
+    """Start the simulated system, sixty times as fast as life."""
     path = folder / "trouble.yaml"
     path.write_text(played.scenario, encoding="utf-8")
     flags = ["--scenario", str(path)] if played.scenario else []
-    command = [sys.executable, "-m", "reference_server", "--system", played.system, "--port", "0", "--time-scale", "60"]
-    child = Child([*command, *flags], log=folder / "log", folder=ROOT, env={**os.environ, **played.environment})
-    try:
-        wait_until(lambda: "http://" in child.log() or not child.alive(), what="the reference", limit_seconds=60)
-        (url,) = re.findall(r"http://\S+", child.log()) or pytest.fail(child.log())
-        yield url
-    finally:
-        child.kill()
+    return Reference("--system", played.system, "--time-scale", "60", *flags, env=played.environment)
 
 
 def up(server: Prometheus) -> bool:
     """Say whether every target of a Prometheus is up, and there is one."""
-    return {target["health"] for target in server.get("/api/v1/targets")["activeTargets"]} == {"up"}
+    return {target.health for target in server.targets()} == {"up"}
 
 
 @pytest.mark.real
@@ -452,7 +440,8 @@ def test_panels_of_a_played_system_return_data(
     """Real servers find and scrape a simulated system in trouble: every panel of its boards shows something on each of them."""
     played = PLAYED[name]
     bundle = build(configured(played.config))
-    with reference(played, tmp_path) as url:
+    with reference(played, tmp_path) as process:
+        url = process.ready().url
         discovery = {"http_sd_configs": [{"url": f"{url}/targets", "refresh_interval": "5s"}]}
         job: dict[str, Any] = {
             "job_name": played.system,
@@ -478,8 +467,8 @@ def test_panels_of_a_played_system_return_data(
             with contextlib.suppress(TimeoutError):
                 wait_until(filled, what="data", limit_seconds=90)
             after_all = {q[1] for server in servers for q in never if shows(server, q[3])}
-            rules = [r for server in servers for g in server.rules() for r in g["rules"]]
-            health = [(r["name"], r["lastError"]) for r in rules if r["health"] == "err"]
+            rules = [r for server in servers for g in server.groups() for r in g.rules]
+            health = [(r.name, r.error) for r in rules if r.health == "err"]
             # A scrape now and then may take longer than the half second that it has; a target that is down stays so.
             for server in servers:
                 wait_until(partial(up, server), what="every target to be up", limit_seconds=30)

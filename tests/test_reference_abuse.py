@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-import os
 import socket
-import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -21,7 +19,7 @@ from reference_server.core import connections
 from reference_server.core.serve import Running
 from reference_server.scenarios.live import start
 from testbed.agent_server.websocket import websocket
-from testbed.servers import Child, wait_until
+from testbed.stack.reference import Reference
 
 ROOT = Path(__file__).parent.parent
 
@@ -174,30 +172,22 @@ def test_a_client_that_does_not_read_harms_nobody(server: Running) -> None:
         assert page_is_prompt(server.url)
 
 
-def test_many_idle_connections_leave_room_for_the_scraper(tmp_path: Path) -> None:
+def test_many_idle_connections_leave_room_for_the_scraper() -> None:
     """More than the server keeps: the oldest go, memory stays small, and the page is there all the time."""
-    child = Child(
-        [sys.executable, "-m", "reference_server", "--runtime", "inmem", "--scenario", "idle", "--port", "0"],
-        log=tmp_path / "log", folder=ROOT, env=dict(os.environ),
-    )  # fmt: skip
-    links: list[socket.socket] = []
-    try:
-        wait_until(lambda: child.log().startswith("http"), what="the command", limit_seconds=30)
-        url = child.log().split()[0]
-        wait_until(lambda: _up(url), what="an answer", limit_seconds=10)
-        before = resident(child.pid)
+    with (
+        Reference("--runtime", "inmem", "--scenario", "idle", env={}) as own,
+        contextlib.ExitStack() as links,
+    ):
+        url = own.ready().url
+        before = resident(own.pid)
         for number in range(MANY):
-            links.append(connect(url))
+            links.enter_context(connect(url))
             if number % 500 == 0:
                 assert page_is_prompt(url)
         assert page_is_prompt(url)
-        open_files = len(list(Path(f"/proc/{child.pid}/fd").iterdir()))
+        open_files = len(list(Path(f"/proc/{own.pid}/fd").iterdir()))
         assert open_files < connections.most_connections() + 100
-        assert resident(child.pid) - before < 100 * MEBIBYTE
-    finally:
-        for link in links:
-            link.close()
-        child.kill()
+        assert resident(own.pid) - before < 100 * MEBIBYTE
 
 
 def test_answers_that_never_end_leave_room_for_the_scraper(server: Running, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -307,13 +297,6 @@ def _outside() -> str | None:
             return None
         found: str = probe.getsockname()[0]
         return None if found.startswith("127.") else found
-
-
-def _up(url: str) -> bool:
-    try:
-        return requests.get(f"{url}/ok", timeout=5).ok
-    except requests.ConnectionError:
-        return False
 
 
 def resident(pid: int) -> int:

@@ -8,9 +8,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
-import os
 import re
-import signal
 import socket
 import sys
 import threading
@@ -37,9 +35,9 @@ from reference_server.scenarios import live
 from reference_server.scenarios.live import start
 from testbed.agent_server.websocket import websocket
 from testbed.compose import compose_file
-from testbed.servers import Child, wait_until
-
-from .conftest import ROOT
+from testbed.servers import wait_until
+from testbed.servers.announced import Announced
+from testbed.stack.reference import Reference
 
 #: A page has to be there within this.
 PAGE_SECONDS = 1.0
@@ -73,17 +71,16 @@ KINDS = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Target:
+class Target(Reference):
     """A running server."""
 
-    kind: Kind
-    child: Child
-    url: str
+    def __init__(self, kind: Kind) -> None:
+        super().__init__(*kind.flags, env={"BG_JOB_SHUTDOWN_GRACE_PERIOD_SECS": "3"})
+        self.kind = kind
 
     def page(self, *others: Target) -> float:
         """Seconds that its page took, without those in which the machine had no core for it, for us, or for others it asks."""
-        asked = ["thread-self", *(str(one.child.pid) for one in (self, *others))]
+        asked = ["thread-self", *(str(one.pid) for one in (self, *others))]
         begun, idle = time.monotonic(), sum(map(queued, asked))
         assert requests.get(self.url + self.kind.page, timeout=30).ok
         return time.monotonic() - begun - (sum(map(queued, asked)) - idle)
@@ -91,24 +88,14 @@ class Target:
     @property
     def resident(self) -> int:
         """Its memory at its highest, in bytes."""
-        status = Path(f"/proc/{self.child.pid}/status").read_text(encoding="utf-8")
+        status = Path(f"/proc/{self.pid}/status").read_text(encoding="utf-8")
         return int(next(line for line in status.splitlines() if line.startswith("VmHWM")).split()[1]) * 1024
 
 
 @contextlib.contextmanager
-def running(folder: Path, kind: Kind, **environment: str) -> Iterator[Target]:
-    folder.mkdir(exist_ok=True)
-    env = {**os.environ, "BG_JOB_SHUTDOWN_GRACE_PERIOD_SECS": "3", **environment}
-    child = Child(
-        [sys.executable, "-m", "reference_server", *kind.flags, "--port", "0"], log=folder / "log", folder=ROOT, env=env
-    )
-    try:
-        wait_until(lambda: child.log().startswith("http"), what="the command", limit_seconds=30)
-        url = child.log().split()[0]
-        wait_until(lambda: answers(url + kind.page), what="an answer", limit_seconds=10)
-        yield Target(kind, child, url)
-    finally:
-        child.kill()
+def running(kind: Kind) -> Iterator[Target]:
+    with Target(kind) as one:
+        yield one.ready()
 
 
 def queued(process: str) -> float:
@@ -116,18 +103,6 @@ def queued(process: str) -> float:
     with contextlib.suppress(OSError):
         return int(Path(f"/proc/{process}/schedstat").read_text(encoding="ascii").split()[1]) / 1e9
     return 0.0
-
-
-def exit_code(child: Child) -> int:
-    """Exit code of a process that ends by itself."""
-    ended = [(0, 0)]
-
-    def look() -> bool:
-        ended[0] = os.waitpid(child.pid, os.WNOHANG)
-        return ended[0][0] != 0
-
-    wait_until(look, what="the end", limit_seconds=60)
-    return os.waitstatus_to_exitcode(ended[0][1])
 
 
 def answers(url: str) -> bool:
@@ -138,11 +113,11 @@ def answers(url: str) -> bool:
 
 
 @pytest.fixture(scope="module", params=KINDS)
-def target(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Target]:
+def target(request: pytest.FixtureRequest) -> Iterator[Target]:
     """One server of each kind, for all attacks: what one leaves behind, the next one meets."""
-    with running(tmp_path_factory.mktemp("load"), KINDS[request.param]) as one:
+    with running(KINDS[request.param]) as one:
         yield one
-        assert "Traceback" not in one.child.log()
+        assert "Traceback" not in one.log()
         assert one.resident < limit_bytes(one.kind.service)
 
 
@@ -266,11 +241,11 @@ def test_large_texts_are_kept_within_the_memory(target: Target) -> None:
         flood(target.url, [post(path, body % value) for path, body in bodies.items()] * 8)
         assert requests.get(target.url + target.kind.page, timeout=30).ok
     assert target.resident < limit_bytes(target.kind.service)
-    assert len(target.child.log()) < MEBIBYTE
+    assert len(target.log(2 * MEBIBYTE)) < MEBIBYTE
 
 
 @pytest.mark.long
-def test_streams_of_large_states_leave_the_page_its_time(tmp_path: Path) -> None:
+def test_streams_of_large_states_leave_the_page_its_time() -> None:
     """Each of a thousand events has all of it: for clients that read, that do not, and that have gone."""
     work = {"act": "stream", "amount": 1_000, "m": [{"a": 1}] * 20_000}
     run = {
@@ -280,7 +255,7 @@ def test_streams_of_large_states_leave_the_page_its_time(tmp_path: Path) -> None
         "config": {"recursion_limit": 1_001},
     }
     data = post("/runs/stream", json.dumps(run).encode())
-    with running(tmp_path, KINDS["agent_server"]) as one, contextlib.ExitStack() as links:
+    with running(KINDS["agent_server"]) as one, contextlib.ExitStack() as links:
         where = urlsplit(one.url)
         followers = [socket.create_connection((where.hostname, where.port), timeout=30) for _ in range(12)]
         for number, link in enumerate(followers):
@@ -291,9 +266,8 @@ def test_streams_of_large_states_leave_the_page_its_time(tmp_path: Path) -> None
         for link in followers[::3]:
             link.close()
         assert max(one.page() for _ in range(10)) < PAGE_SECONDS
-        os.kill(one.child.pid, signal.SIGTERM)
-        assert exit_code(one.child) == 0
-        assert "Traceback" not in one.child.log()
+        assert one.end() == 0
+        assert "Traceback" not in one.log()
 
 
 def test_hundreds_of_streams_leave_room_between_their_events() -> None:
@@ -386,11 +360,11 @@ def test_clients_that_do_not_read_do_not_fill_the_memory(target: Target) -> None
 
 @pytest.mark.long
 @pytest.mark.parametrize("name", KINDS)
-def test_sigterm_ends_a_server_under_attack_before_compose_kills_it(tmp_path: Path, name: str) -> None:
+def test_sigterm_ends_a_server_under_attack_before_compose_kills_it(name: str) -> None:
     """With a run that is executed, clients that wait for an answer, half a request, and answers that nobody reads."""
     kind = KINDS[name]
     grace = int(re.sub(r"s$", "", compose_file()["services"][kind.service]["stop_grace_period"]))
-    with running(tmp_path, kind) as one, contextlib.ExitStack() as links:
+    with running(kind) as one, contextlib.ExitStack() as links:
         where = urlsplit(one.url)
         run = json.dumps({"assistant_id": "agent", "input": {"act": "sleep", "amount": 3_600}}).encode()
         for data in (
@@ -403,10 +377,9 @@ def test_sigterm_ends_a_server_under_attack_before_compose_kills_it(tmp_path: Pa
             link.sendall(data)
         time.sleep(0.5)  # what was sent has arrived; nothing depends on it
         begun = time.monotonic()
-        os.kill(one.child.pid, signal.SIGTERM)
-        assert exit_code(one.child) == 0
+        assert one.end() == 0
         assert time.monotonic() - begun < grace / 2
-        assert "Traceback" not in one.child.log()
+        assert "Traceback" not in one.log()
 
 
 @pytest.mark.parametrize(
@@ -466,9 +439,9 @@ def test_the_weight_of_a_document_is_no_less_than_its_memory(value: Any) -> None
 
 
 @pytest.mark.long
-def test_the_webhook_forgets_what_is_too_much(tmp_path: Path) -> None:
+def test_the_webhook_forgets_what_is_too_much() -> None:
     """By bytes as well as by number; the newest stays."""
-    with running(tmp_path, KINDS["webhook"]) as one:
+    with running(KINDS["webhook"]) as one:
         for number in range(12):
             body = {"receiver": str(number), "alerts": [], "text": "x" * MEBIBYTE}
             assert requests.post(one.url, json=body, timeout=10).ok
@@ -479,13 +452,11 @@ def test_the_webhook_forgets_what_is_too_much(tmp_path: Path) -> None:
 
 
 @pytest.mark.long
-def test_a_process_that_joined_is_there_whatever_comes(tmp_path: Path) -> None:
+def test_a_process_that_joined_is_there_whatever_comes() -> None:
     """What it relays is bounded as well: the oldest connection goes, and its memory stays within that of a worker."""
     with (
-        running(tmp_path, Kind(("--role", "api", "--scenario", "calm"), "/metrics", "agent-api")) as first,
-        running(
-            tmp_path / "worker", Kind(("--role", "queue", "--join", first.url), "/metrics", "agent-queue")
-        ) as worker,
+        running(Kind(("--role", "api", "--scenario", "calm"), "/metrics", "agent-api")) as first,
+        running(Kind(("--role", "queue", "--join", first.url), "/metrics", "agent-queue")) as worker,
         contextlib.ExitStack() as links,
     ):
         where = urlsplit(worker.url)
@@ -497,9 +468,8 @@ def test_a_process_that_joined_is_there_whatever_comes(tmp_path: Path) -> None:
             assert one.resident < limit_bytes(one.kind.service)
         begun = time.monotonic()
         for one in (worker, first):
-            os.kill(one.child.pid, signal.SIGTERM)
-            assert exit_code(one.child) == 0
-            assert "Traceback" not in one.child.log()
+            assert one.end() == 0
+            assert "Traceback" not in one.log()
         assert time.monotonic() - begun < 10
 
 
@@ -601,19 +571,12 @@ def test_a_background_task_that_dies_ends_the_server_with_a_message(
         encoding="utf-8",
     )
     for flags in (["--scenario", "idle"], ["--whole", "true"], ["--system", "langsight"]):
-        child = Child(
-            [sys.executable, str(script), "--port", "0", *flags], log=tmp_path / "log", folder=ROOT,
-            env={**os.environ, "PYTHONPATH": str(ROOT)},
-        )  # fmt: skip
-        try:
-            assert exit_code(child) == 1
-            said = child.log().splitlines()[-1]
-            assert said.startswith(
-                "the server ended: the clock ended: KeyError: 'a fault of the simulation' (broken.py:6)"
-            )
-            assert "Traceback" not in child.log()
-        finally:
-            child.kill()
+        with Announced("broken", [sys.executable, script, "--port", "{port}", *flags]) as server:
+            assert server.exit_code() == 1
+            log = server.log()
+        said = log.splitlines()[-1]
+        assert said.startswith("the server ended: the clock ended: KeyError: 'a fault of the simulation' (broken.py:6)")
+        assert "Traceback" not in log
 
 
 def test_a_task_that_returns_has_died_as_well() -> None:
@@ -645,15 +608,15 @@ def test_a_push_that_dies_has_died_as_well(monkeypatch: pytest.MonkeyPatch) -> N
 
 
 @pytest.mark.long
-def test_a_process_that_joined_says_why_it_ends(tmp_path: Path) -> None:
+def test_a_process_that_joined_says_why_it_ends() -> None:
     """Its first process has gone, and its queue with it."""
     first = Kind(("--role", "api", "--scenario", "idle"), "/metrics", "agent-api")
-    with running(tmp_path, first) as one:
+    with running(first) as one:
         joined = Kind(("--role", "queue", "--join", one.url), "/metrics", "agent-queue")
-        with running(tmp_path / "worker", joined) as worker:
-            one.child.kill()
-            assert exit_code(worker.child) == 1
-            last = worker.child.log().splitlines()[-1]
+        with running(joined) as worker:
+            one.stop()
+            assert worker.exit_code() == 1
+            last = worker.log().splitlines()[-1]
 
     assert last.startswith(f"cannot serve: {one.url} answers no more: ")
 

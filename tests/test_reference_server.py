@@ -9,7 +9,7 @@ import subprocess
 import sys
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
@@ -24,7 +24,8 @@ from reference_server.core.serve import Running
 from reference_server.scenarios import live
 from reference_server.scenarios.live import start
 from testbed.exposition import Family, parse
-from testbed.servers import Child, Prometheus, find, missing, wait_until
+from testbed.servers import Prometheus, find, missing, wait_until
+from testbed.stack.reference import Reference
 
 ROOT = Path(__file__).parent.parent
 
@@ -51,22 +52,10 @@ def server() -> Iterator[Running]:
 
 
 @contextmanager
-def command(folder: Path, *flags: str, env: dict[str, str] | None = None) -> Iterator[tuple[Child, str]]:
-    """The command as a process of its own, and its URL."""
-    child = Child(
-        [sys.executable, "-m", "reference_server", "--port", "0", *flags],
-        log=folder / f"log-{'-'.join(flags).replace('/', '')[:60]}",
-        folder=ROOT,
-        env={**os.environ, **(env or {})},
-    )
-    try:
-        wait_until(lambda: "http" in child.log() or not child.alive(), what="the command", limit_seconds=30)
-        assert child.alive(), child.log()
-        url = next(line for line in child.log().splitlines() if line.startswith("http"))
-        wait_until(lambda: answers(url), what="an answer", limit_seconds=30)
-        yield child, url
-    finally:
-        child.kill()
+def command(*flags: str, env: Mapping[str, str] | None = None) -> Iterator[Reference]:
+    """The command as a process of its own."""
+    with Reference(*flags, env=env or {}) as process:
+        yield process.ready()
 
 
 def answers(url: str) -> bool:
@@ -92,13 +81,6 @@ def run(act: str, amount: float = 3, **more: Any) -> dict[str, Any]:
 def counted(url: str) -> Counter[tuple[str, str, str]]:
     family = page(url).get("lg_api_http_requests_total") or Family("none")
     return Counter({(s.labels["method"], s.labels["path"], s.labels["status"]): int(s.value) for s in family.samples})
-
-
-def ended(process: Child) -> int:
-    """Send SIGTERM; return the exit code."""
-    os.kill(process.pid, signal.SIGTERM)
-    # The child of this process: its exit status stays until someone asks.
-    return os.waitstatus_to_exitcode(os.waitpid(process.pid, 0)[1])
 
 
 def test_the_page_has_the_content_type_of_its_era() -> None:
@@ -342,51 +324,51 @@ def test_start_times_are_told_by_the_wall_whatever_the_time_scale() -> None:
         assert 0 <= time.time() - page(running.url)["process_start_time_seconds"].total() < 60
 
 
-def test_the_command_answers_and_ends_with_0(tmp_path: Path) -> None:
+def test_the_command_answers_and_ends_with_0() -> None:
     """SIGTERM while a run is being executed: the in-memory runtime drains for 5 s at most, then 0."""
-    with command(tmp_path, "--runtime", "inmem", "--scenario", "idle", "--time-scale", "10") as (child, url):
-        requests.post(f"{url}/runs", json=run("sleep", 600), timeout=5)
-        assert ended(child) == 0
+    with command("--runtime", "inmem", "--scenario", "idle", "--time-scale", "10") as process:
+        requests.post(f"{process.url}/runs", json=run("sleep", 600), timeout=5)
+        assert process.end() == 0
 
 
-def test_a_taken_port_ends_the_command_with_1(tmp_path: Path) -> None:
+def test_a_taken_port_ends_the_command_with_1() -> None:
     """It says what is wrong, and does not answer somewhere else."""
-    with command(tmp_path, "--scenario", "idle") as (_, url):
-        port = url.rpartition(":")[2]
+    with command("--scenario", "idle") as process:
         done = subprocess.run(
-            [sys.executable, "-m", "reference_server", "--port", port],
+            [sys.executable, "-m", "reference_server", "--port", str(process.port)],
             cwd=ROOT, capture_output=True, text=True, timeout=30, check=False,
         )  # fmt: skip
         assert (done.returncode, done.stdout) == (1, "")
         assert done.stderr.startswith("cannot serve: ")
 
 
-def test_processes_that_join_share_one_queue(tmp_path: Path) -> None:
+def test_processes_that_join_share_one_queue() -> None:
     """An API and two queue processes: what one page says of the queue, the others' slots explain."""
     shown = SHOWN | {"BG_JOB_TIMEOUT_SECS": "3600"}
     env = shown | {"N_JOBS_PER_WORKER": "2"}
     with (
-        command(tmp_path, "--role", "api", "--scenario", "idle", env=shown) as (_, api),
-        command(tmp_path, "--role", "queue", "--join", api, "--seed", "2", env=env) as (_, one),
-        command(tmp_path, "--role", "queue", "--join", api, "--seed", "3", env=env) as (child, two),
+        command("--role", "api", "--scenario", "idle", env=shown) as api,
+        command("--role", "queue", "--join", api.url, "--seed", "2", env=env) as first,
+        command("--role", "queue", "--join", api.url, "--seed", "3", env=env) as second,
     ):
+        one, two = first.url, second.url
         for _ in range(6):
-            requests.post(f"{api}/runs", json=run("sleep", 600), timeout=5)
+            requests.post(f"{api.url}/runs", json=run("sleep", 600), timeout=5)
         wait_until(
             lambda: [total(u, "workers_active") for u in (one, two)] == [2, 2], what="both to be busy", limit_seconds=10
         )
-        wait_until(lambda: total(api, "num_pending_runs") == 2, what="the rest to wait", limit_seconds=10)
-        assert total(api, "num_running_runs") == 4
-        assert "lg_api_workers_max" not in page(api)
+        wait_until(lambda: total(api.url, "num_pending_runs") == 2, what="the rest to wait", limit_seconds=10)
+        assert total(api.url, "num_running_runs") == 4
+        assert "lg_api_workers_max" not in page(api.url)
         assert "lg_api_num_pending_runs" not in page(one)
         waits = [page(u)["lg_api_run_queue_wait_time_1st_attempt"].total("_count") for u in (one, two)]
         assert sum(waits) == 4
         assert table(one)["workers"] == {"max": 2, "active": 2, "available": 0}
 
         # A process that dies leaves its runs running until someone notices that their heartbeat is old.
-        child.kill()
+        second.stop()
         assert not answers(two)
-        assert table(api)["queue"]["n_running"] == 4
+        assert table(api.url)["queue"]["n_running"] == 4
 
 
 def total(url: str, name: str) -> float:
@@ -395,20 +377,21 @@ def total(url: str, name: str) -> float:
     return family.total() if family else -1
 
 
-def test_a_process_that_joined_drains_while_its_page_is_there(tmp_path: Path) -> None:
+def test_a_process_that_joined_drains_while_its_page_is_there() -> None:
     """SIGTERM: the queue's page answers until the last run has ended, then the process ends with 0."""
     with (
-        command(tmp_path, "--role", "api", "--scenario", "idle", env=SHOWN | {"BG_JOB_TIMEOUT_SECS": "60"}) as (_, api),
-        command(tmp_path, "--role", "queue", "--join", api, env=SHOWN) as (child, url),
+        command("--role", "api", "--scenario", "idle", env=SHOWN | {"BG_JOB_TIMEOUT_SECS": "60"}) as api,
+        command("--role", "queue", "--join", api.url, env=SHOWN) as queue,
     ):
-        answer = requests.post(f"{api}/runs", json=run("sleep", 3), timeout=5)
+        url = queue.url
+        answer = requests.post(f"{api.url}/runs", json=run("sleep", 3), timeout=5)
         assert answer.ok
         wait_until(lambda: total(url, "workers_active") == 1, what="the run", limit_seconds=5)
-        os.kill(child.pid, signal.SIGTERM)
+        os.kill(queue.pid, signal.SIGTERM)
         wait_until(lambda: total(url, "server_requested_to_stop_counter_total") == 1, what="drain", limit_seconds=5)
         assert total(url, "run_abandoned_by_shutdown_counter_total") == 1
-        assert os.waitstatus_to_exitcode(os.waitpid(child.pid, 0)[1]) == 0
-        assert wait_until(lambda: table(api)["queue"]["n_running"] == 0, what="the end", limit_seconds=5)
+        assert queue.exit_code() == 0
+        assert wait_until(lambda: table(api.url)["queue"]["n_running"] == 0, what="the end", limit_seconds=5)
 
 
 def test_a_process_that_is_lost_leaves_its_runs_running() -> None:

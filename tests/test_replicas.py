@@ -54,7 +54,7 @@ def more_than(before: float, server: Prometheus) -> bool:
 
 
 def down(server: Prometheus) -> bool:
-    return any(a["labels"]["alertname"] == "LangSmithRedisDown" and a["state"] == "firing" for a in server.alerts())
+    return any(a.labels["alertname"] == "LangSmithRedisDown" and a.state == "firing" for a in server.alerts())
 
 
 @pytest.mark.real

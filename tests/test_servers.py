@@ -131,15 +131,15 @@ def test_rules_and_configuration_are_loaded_and_reloaded(prometheus: Path) -> No
     ]
     config = "global: {scrape_interval: 7s}"
     with Prometheus(prometheus, config, rules=rules) as server:
-        assert [group["name"] for group in server.rules()] == ["second", "first"]
-        assert [rule["name"] for group in server.rules() for rule in group["rules"]] == [
+        assert [group.name for group in server.groups()] == ["second", "first"]
+        assert [rule.name for group in server.groups() for rule in group.rules] == [
             "a",
             "Always",
         ]
 
         server.reload("global: {scrape_interval: 9s}")
         assert "scrape_interval: 9s" in server.get("/api/v1/status/config")["yaml"]
-        assert len(server.rules()) == len(rules)
+        assert len(server.groups()) == len(rules)
 
         with pytest.raises(ServerError, match="field globl not found"):
             server.reload("globl: {}")
@@ -164,7 +164,7 @@ scrape_configs:
         server.reload()
 
         (up,) = wait_until(
-            lambda: server.query("up == 1") if [one["health"] for one in server.targets()] == ["up"] else [],
+            lambda: server.query("up == 1") if [one.health for one in server.targets()] == ["up"] else [],
             what="the target to be scraped",
             limit_seconds=60,
         )

@@ -259,5 +259,5 @@ def test_scaled_files_load(server: Prometheus, site: Site, tmp_path: Path) -> No
 
     server.reload(yaml.safe_dump(config))
 
-    rules = [r for g in server.rules() for r in g["rules"]]
+    rules = [r for g in server.groups() for r in g.rules]
     assert len(rules) == len(texts(site))

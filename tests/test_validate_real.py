@@ -58,10 +58,7 @@ def broken(
     texts = live.rules() if rules is None else rules
     with Prometheus(found, yaml.safe_dump(own), rules=texts.values()) as server:
         wait_until(
-            lambda: (
-                scraped(server, own)
-                and all(g["lastEvaluation"] > "1" for g in server.rules() if float(g["interval"]) <= often)
-            ),
+            lambda: scraped(server, own) and all(g.evaluated for g in server.groups() if g.interval <= often),
             what="scrapes and evaluations",
             limit_seconds=60,
         )
@@ -73,8 +70,8 @@ def scraped(server: Prometheus, config: Any) -> bool:
     """Whether every target of a configuration was scraped."""
     jobs = config.get("scrape_configs", ())
     wanted = sum(len(group["targets"]) for job in jobs for group in job["static_configs"])
-    found = server.get("/api/v1/targets")["activeTargets"]
-    return len(found) == wanted and all(t["lastScrape"] > "1" for t in found)
+    found = server.targets()
+    return len(found) == wanted and all(t.scraped for t in found)
 
 
 def test_nothing_is_wrong_where_nothing_is_wrong(live: Installation) -> None:

@@ -15,14 +15,10 @@ from pathlib import Path
 
 from testbed.servers.cache import cache_root
 from testbed.servers.debian import find, missing
-from testbed.servers.loopback import wait_until
-from testbed.servers.processes import Child
+from testbed.servers.started import Started
 
 #: Programs of our own engine, and the Debian packages that have them.
 PROGRAMS = {"dockerd": "docker.io", "docker": "docker.io", "debootstrap": "debootstrap", "unshare": "util-linux"}
-
-#: dockerd answers within two seconds; a machine busy with other tests takes longer.
-START_SECONDS = 60
 
 #: Containers find each other on their bridge and ports are published by a process, so nothing has to be forwarded,
 #: and the machine's firewall stays as it is.
@@ -89,22 +85,55 @@ def own() -> Iterator[Engine]:
         missing(reason)
     store = cache_root() / "compose"
     store.mkdir(parents=True, exist_ok=True)
-    # A socket's path may have 107 characters.
-    with (
-        tempfile.TemporaryDirectory(prefix="agentobs-docker-", dir="/run") as short,
-        tempfile.TemporaryDirectory(prefix="engine-", dir=store) as large,
-    ):
-        folder = Path(short)
-        child = Child(_command(folder, Path(large)), log=Path(large) / "log", folder=folder)
+    with _Daemon() as daemon:
+        yield Engine(daemon.settings(), ours=True, folder=daemon.folder)
+
+
+class _Daemon(Started):
+    """Dockerd, as the first process of a process namespace: when it ends, the system ends all that it started."""
+
+    def __init__(self) -> None:
+        # A socket's path may have 107 characters; what containers write needs more room than there is.
+        super().__init__("docker", inside=Path("/run"))
+        store = cache_root() / "compose"
+        store.mkdir(parents=True, exist_ok=True)
+        self._store = tempfile.TemporaryDirectory(prefix="engine-", dir=store)
+        with self.starting():
+            (self.folder / "config").mkdir()
+            self.write("daemon.json", "{}\n")  # not the machine's own settings
+            self.start()
+
+    def close(self) -> None:
+        """Kill it and everything in it, and remove its folders."""
+        super().close()
+        self._store.cleanup()
+
+    def settings(self) -> Mapping[str, str]:
+        """Return the environment with which Docker's commands reach it."""
+        ours = {"DOCKER_HOST": f"unix://{self.folder}/docker.sock", "DOCKER_CONFIG": f"{self.folder}/config"}
+        others = {k: v for k, v in os.environ.items() if not k.startswith(("DOCKER_", "COMPOSE_", "BUILDKIT_"))}
+        return {**others, **ours}
+
+    def command(self) -> list[str | Path]:
+        """Return the program with its flags."""
+        return [
+            *("unshare", "--mount", "--pid", "--fork", "--kill-child", "--mount-proc"),
+            "dockerd",
+            f"--config-file={self.folder / 'daemon.json'}",
+            f"--host=unix://{self.folder / 'docker.sock'}",
+            f"--exec-root={self.folder / 'exec'}",
+            f"--pidfile={self.folder / 'pid'}",
+            f"--data-root={self._store.name}/data",
+            *FLAGS,
+        ]
+
+    def answers(self) -> bool:
+        """Say whether it answers a command."""
         try:
-            (folder / "config").mkdir()
-            ours = {"DOCKER_HOST": f"unix://{folder}/docker.sock", "DOCKER_CONFIG": f"{folder}/config"}
-            others = {k: v for k, v in os.environ.items() if not k.startswith(("DOCKER_", "COMPOSE_", "BUILDKIT_"))}
-            engine = Engine({**others, **ours}, ours=True, folder=folder)
-            wait_until(lambda: _answers(engine, child), what="dockerd to answer", limit_seconds=START_SECONDS)
-            yield engine
-        finally:
-            child.kill()
+            run(["docker", "version"], self.settings(), limit_seconds=10)
+        except EngineError:
+            return False
+        return True
 
 
 def run(command: list[str], environment: Mapping[str, str], *, limit_seconds: float, folder: Path | None = None) -> str:
@@ -133,28 +162,3 @@ def run(command: list[str], environment: Mapping[str, str], *, limit_seconds: fl
     if done.returncode:
         raise EngineError(f"{' '.join(command)}: ended with {done.returncode}:\n{done.stdout[-4000:]}")
     return done.stdout
-
-
-def _command(folder: Path, store: Path) -> list[str | Path]:
-    """Dockerd as the first process of a process namespace: when it ends, the system ends all that it started."""
-    (folder / "daemon.json").write_text("{}\n", encoding="utf-8")  # not the machine's own settings
-    return [
-        *("unshare", "--mount", "--pid", "--fork", "--kill-child", "--mount-proc"),
-        "dockerd",
-        f"--config-file={folder / 'daemon.json'}",
-        f"--host=unix://{folder / 'docker.sock'}",
-        f"--exec-root={folder / 'exec'}",
-        f"--pidfile={folder / 'pid'}",
-        f"--data-root={store / 'data'}",
-        *FLAGS,
-    ]
-
-
-def _answers(engine: Engine, child: Child) -> bool:
-    if not child.alive():
-        raise EngineError(f"dockerd ended while starting:\n{child.log()}")
-    try:
-        engine.docker("version", limit_seconds=10)
-    except EngineError:
-        return False
-    return True

@@ -1,15 +1,23 @@
-"""The HTTP interface that Prometheus and VictoriaMetrics share: queries, rules, remote write.
+"""The HTTP interface that Prometheus and VictoriaMetrics share. Each function takes the loopback port of a running server.
 
-Each function takes the loopback port of a running server.
+Targets, rule groups and alerts are read by the client of `agentobs validate`. Queries are not: their values are what that
+client, the panels and the alerts are judged by, so they are read without it. Besides, it keeps no times of a range, and
+bounds what it reads below what a history of days has.
 """
 
 import json
-from collections.abc import Iterable, Iterator, Sequence
-from typing import Any, NamedTuple
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import closing
+from typing import Any, NamedTuple, TypeVar
 from urllib.parse import urlencode
 
-from testbed.servers.loopback import OK, ServerError, ask
+from generator.validate.access import Access
+from generator.validate.probe import Probe, ProbeError
+from generator.validate.prometheus import Alert, Loaded, Prometheus, Scraped
+from testbed.servers.loopback import ANSWER_SECONDS, OK, ServerError, ask
 from testbed.servers.remote_write import History, write_request
+
+Found = TypeVar("Found")
 
 #: Samples in one remote-write request. At 18 bytes each this stays far below every size limit.
 PUSH_SAMPLES = 200_000
@@ -56,6 +64,41 @@ def query_range(port: int, expr: str, start: float, end: float, step: float, **f
     """
     data = call(port, "POST", "query_range", query=expr, start=start, end=end, step=step, **further)
     return [Series(one["metric"], {float(at): float(value) for at, value in one["values"]}) for one in data["result"]]
+
+
+def targets(port: int) -> list[Scraped]:
+    """Return the active targets.
+
+    Raises:
+        ServerError: The server does not say.
+    """
+    return _by_client(port, Prometheus.targets)
+
+
+def groups(port: int) -> list[Loaded]:
+    """Return the loaded rule groups in their order, with each rule's health and last error.
+
+    Raises:
+        ServerError: The server does not say.
+    """
+    return _by_client(port, Prometheus.groups)
+
+
+def alerts(port: int) -> list[Alert]:
+    """Return the alerts that are pending or firing at this moment.
+
+    Raises:
+        ServerError: The server does not say.
+    """
+    return _by_client(port, Prometheus.alerts)
+
+
+def _by_client(port: int, read: Callable[[Prometheus], Found]) -> Found:
+    with closing(Probe("the server", f"http://127.0.0.1:{port}", Access(), timeout=ANSWER_SECONDS)) as probe:
+        try:
+            return read(Prometheus(probe))
+        except ProbeError as error:
+            raise ServerError(str(error)) from error
 
 
 def push(port: int, series: Iterable[History], times: Sequence[float]) -> None:

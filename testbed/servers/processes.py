@@ -85,6 +85,19 @@ class Child:
         self.kill()
         return False
 
+    def exit_code(self, limit_seconds: float) -> int:
+        """Wait until the process has ended by itself; return its exit code, for a signal its number below nothing.
+
+        Raises:
+            TimeoutError: It still runs.
+
+        """
+        try:
+            return self._process.wait(limit_seconds)
+        except subprocess.TimeoutExpired as error:
+            message = f"waited {limit_seconds:g} s in vain for {self._process.args!r} to end"
+            raise TimeoutError(message) from error
+
     def log(self, characters: int = 4000) -> str:
         """Last `characters` of what the process wrote so far; empty when the file is gone."""
         try:

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from generator.validate.prometheus import Alert, Loaded, Scraped
 from testbed.servers import api
 from testbed.servers.api import Sample, Series
 from testbed.servers.loopback import OK, ask, text_of
@@ -107,23 +108,20 @@ class Prometheus(Started):
         """
         api.push(self.port, series, times)
 
-    def targets(self) -> list[dict[str, Any]]:
-        """Active scrape targets, each as Prometheus describes it.
+    def targets(self) -> list[Scraped]:
+        """Active scrape targets.
 
         A server hands new targets over five seconds after its start or reload: wait for them.
         """
-        active: list[dict[str, Any]] = api.call(self.port, "GET", "targets", state="active")["activeTargets"]
-        return active
+        return api.targets(self.port)
 
-    def rules(self) -> list[dict[str, Any]]:
-        """Rule groups in their order, with each rule's health, last error and active alerts."""
-        groups: list[dict[str, Any]] = api.call(self.port, "GET", "rules")["groups"]
-        return groups
+    def groups(self) -> list[Loaded]:
+        """Rule groups in their order, with each rule's health and last error."""
+        return api.groups(self.port)
 
-    def alerts(self) -> list[dict[str, Any]]:
+    def alerts(self) -> list[Alert]:
         """Alerts that are pending or firing at this moment."""
-        alerts: list[dict[str, Any]] = api.call(self.port, "GET", "alerts")["alerts"]
-        return alerts
+        return api.alerts(self.port)
 
     def get(self, path: str) -> Any:
         """Answer to a GET: the text, or for a path below `/api/` the `data` of the JSON.

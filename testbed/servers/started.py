@@ -1,6 +1,7 @@
 """One lifecycle of every server that is started: a folder and a port of its own, start, ready, stop, start again, close."""
 
 import os
+import signal
 import tempfile
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
@@ -22,9 +23,16 @@ class Started(ABC):
 
     """
 
-    def __init__(self, name: str, *, port: int = 0) -> None:
-        """Make the folder and choose a free port where none is given; `name` says in messages what it is."""
-        self._temporary = tempfile.TemporaryDirectory(prefix=f"agentobs-{name}-")
+    def __init__(self, name: str, *, port: int = 0, inside: Path | None = None) -> None:
+        """Make the folder and choose a free port.
+
+        Args:
+            name: What messages call the server.
+            port: Where it answers; 0 takes a free one.
+            inside: Where its folder is made; among the system's temporary files when left out.
+
+        """
+        self._temporary = tempfile.TemporaryDirectory(prefix=f"agentobs-{name}-", dir=inside)
         self._name = name
         self._child: Child | None = None
         self.folder = Path(self._temporary.name)
@@ -114,6 +122,26 @@ class Started(ABC):
     def log(self, characters: int = 4000) -> str:
         """Return the end of what the server wrote."""
         return self._child.log(characters) if self._child else ""
+
+    def end(self, limit_seconds: float = START_SECONDS) -> int:
+        """Ask the server to end, as a supervisor does; return its exit code.
+
+        Raises:
+            TimeoutError: It has not ended in time.
+
+        """
+        os.kill(self.pid, signal.SIGTERM)
+        return self.exit_code(limit_seconds)
+
+    def exit_code(self, limit_seconds: float = START_SECONDS) -> int:
+        """Wait until the server has ended by itself; return its exit code.
+
+        Raises:
+            TimeoutError: It still runs.
+
+        """
+        assert self._child, "it is not started"
+        return self._child.exit_code(limit_seconds)
 
     def stop(self) -> None:
         """Kill the server and keep its folder; `start` brings it back at its address."""

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
+from generator.validate.prometheus import Alert, Loaded, Scraped
 from testbed.servers import api
 from testbed.servers.api import Sample, Series
 from testbed.servers.loopback import OK, ask, text_of
@@ -75,10 +76,9 @@ class Victoria(Started):
         api.push(self.port, series, times)
         text_of(*ask(self.port, "GET", "/internal/force_flush"))
 
-    def targets(self) -> list[dict[str, Any]]:
-        """Active scrape targets, each as VictoriaMetrics describes it in Prometheus' form."""
-        active: list[dict[str, Any]] = api.call(self.port, "GET", "targets", state="active")["activeTargets"]
-        return active
+    def targets(self) -> list[Scraped]:
+        """Active scrape targets."""
+        return api.targets(self.port)
 
     def get(self, path: str) -> Any:
         """Answer to a GET: the text, or for a path below `/api/` the `data` of the JSON.
@@ -181,12 +181,10 @@ class Vmalert(Started):
         """Say whether it is ready, and ours."""
         return str(self.folder) in text_of(*ask(self.port, "GET", "/flags"))
 
-    def rules(self) -> list[dict[str, Any]]:
-        """Rule groups in their order, with each rule's health, last error and active alerts."""
-        groups: list[dict[str, Any]] = api.call(self.port, "GET", "rules")["groups"]
-        return groups
+    def groups(self) -> list[Loaded]:
+        """Rule groups in their order, with each rule's health and last error."""
+        return api.groups(self.port)
 
-    def alerts(self) -> list[dict[str, Any]]:
+    def alerts(self) -> list[Alert]:
         """Alerts that are pending or firing at this moment."""
-        alerts: list[dict[str, Any]] = api.call(self.port, "GET", "alerts")["alerts"]
-        return alerts
+        return api.alerts(self.port)

@@ -10,15 +10,14 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
-from datetime import datetime
 from itertools import cycle
 from pathlib import Path
-from typing import Any
 
 from generator.errors import GeneratorError, Problem
+from generator.validate.prometheus import Loaded
 from reference_server.scenarios import library as scenarios
 from testbed.servers import ServerError, Webhook, free_port, wait_until
 from testbed.servers.cache import REPOSITORY
@@ -131,9 +130,9 @@ class Stack:
         follow(self.processes, self.folder)
 
 
-def evaluated(group: Mapping[str, Any], since: float) -> bool:
+def evaluated(group: Loaded, since: float) -> bool:
     """Say whether a rule group had its turn at least an interval after a time, in unix seconds."""
-    return datetime.fromisoformat(group["lastEvaluation"]).timestamp() >= since + float(group["interval"])
+    return group.evaluated >= since + group.interval
 
 
 @contextmanager
@@ -150,7 +149,7 @@ def _stack(scale: float, webhook: str) -> Iterator[Stack]:
         wait_until(lambda: monitoring.prometheus.query(once), what=f"{count} targets", limit_seconds=WAIT_SECONDS)
         since = time.time()
         wait_until(
-            lambda: all(evaluated(group, since) for group in monitoring.prometheus.rules()),
+            lambda: all(evaluated(group, since) for group in monitoring.prometheus.groups()),
             what="every rule group to see all targets",
             limit_seconds=WAIT_SECONDS,
         )

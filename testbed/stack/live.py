@@ -196,8 +196,8 @@ class Theatre:
 
     def _look(self) -> None:
         """Let discovery follow, and go on with every play that has come to its next step."""
-        alerts = [a for a in self._monitoring.prometheus.alerts() if a["state"] == "firing"]
-        firing = {_key(a["labels"]): a["labels"]["severity"] for a in alerts}
+        alerts = [a for a in self._monitoring.prometheus.alerts() if a.state == "firing"]
+        firing = {_key(a.labels): a.labels["severity"] for a in alerts}
         muted = {_key(a["labels"]) for a in self._monitoring.alertmanager.alerts() if a["status"]["inhibitedBy"]}
         newest = {_key(n.labels): n.status for n in self.webhook.notices}
         for play in self.plays:

@@ -92,7 +92,7 @@ def pytest_runtest_teardown(item: pytest.Item, nextitem: pytest.Item | None) -> 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     """Say when the newest servers are not those that are named."""
-    for line in pins.moved(cache_root() / "servers"):
+    for line in pins.outdated(cache_root() / "servers"):
         terminalreporter.write_line(line, yellow=True)
 
 

@@ -25,15 +25,15 @@ from generator.promql import (
     exceeded,
     gains,
     growth,
-    happened,
     increase,
+    increments,
     least,
     level,
     lowest,
     mean,
-    moved,
     observations,
     observed,
+    occurrences,
     peak,
     quantile,
     quantile_of,
@@ -190,7 +190,7 @@ def test_each_function_writes_its_promql(site: Site, make: Callable[[object], Qu
 
 def test_happened_sees_the_event_that_a_series_is_born_with(site: Site) -> None:
     """Three clauses: more than before (and not only seen for the first time), new while the target was up, or a young process."""
-    query = happened(site.system("agent_server")["run_set_status_error_counter"], by=BY)
+    query = occurrences(site.system("agent_server")["run_set_status_error_counter"], by=BY)
 
     join, held = "on (cluster, namespace, deployment, role, instance, system)", '{system="agent_server"}'
     name = "lg_api_run_set_status_error_counter_total"
@@ -235,7 +235,7 @@ def test_moved_is_an_increase_beside_a_rate(site: Site) -> None:
     """Each series for itself, before they are added up."""
     name = "lg_api_http_requests_total"
 
-    assert text(moved(site.system("agent_server")["http_requests_total"], by=BY)) == (
+    assert text(increments(site.system("agent_server")["http_requests_total"], by=BY)) == (
         f"sum by (deployment) (increase({name}[5m]) and rate({name}[5m]) > 0)"
     )
 
@@ -464,7 +464,7 @@ def test_a_counter_of_a_process_without_a_start_time_is_born_by_two_clauses(site
     checks = site.system("agentgateway")["guardrail_checks_total"].where(action="FailOpen")
     series = 'agentgateway_guardrail_checks_total{action="FailOpen"}'
 
-    assert text(happened(checks, by=("phase",), clock=False)) == (
+    assert text(occurrences(checks, by=("phase",), clock=False)) == (
         f"sum by (phase) (\n  ({series} > 0 unless {series} offset 5m) and on (cluster, namespace, deployment, role, "
         f'instance, system) (up{{system="agentgateway"}} offset 5m == 1)\n  or\n  increase({series}[5m]) > 0 and rate({series}[5m]) > 0\n)'
     )

@@ -177,7 +177,7 @@ def test_a_signal_that_is_ignored_stays_ignored() -> None:
     """Under `nohup` a terminal that goes away ends nothing."""
     before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
     try:
-        with interruption.ending(), interruption.held():
+        with interruption.ending(), interruption.postponed():
             signal.raise_signal(signal.SIGHUP)
     finally:
         signal.signal(signal.SIGHUP, before)

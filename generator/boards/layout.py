@@ -218,8 +218,8 @@ def _variables(site: Site, system: str, names: Sequence[str], *, fleet: bool) ->
 
 def _annotations(site: Site, system: str, variables: Sequence[str]) -> Iterator[object]:
     alerts = site.firing(*([system] if system else []))
-    held = [v for v in variables if v in WIDE]
-    scope = here(site, "", *_matchers(site, held))
+    wide = [v for v in variables if v in WIDE]
+    scope = here(site, "", *_matchers(site, wide))
     tags = ",".join(("alertname", "severity", *site.identity))
     for severity, color in (("critical", "red"), ("warning", "orange")):
         yield grafana.alert_annotation(

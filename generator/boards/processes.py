@@ -69,7 +69,7 @@ def restart_panels(site: Site, system: str) -> tuple[Shown, ...]:
     loop = "AgentServerRestartLoop" if system == "agent_server" else ()
     return (
         lines("Restarts at one address", restarts(started, by=by).over("1h"), limit=site.limit("restarts_per_hour"))
-        .with_note(f"Over {site.timing.said('1h')}.")
+        .with_note(f"Over {site.timing.window_words('1h')}.")
         .normal(
             "0 but for rollouts.",
             "Read the end of the log before the restart: out of memory, or a failed probe.",

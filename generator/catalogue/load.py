@@ -194,7 +194,7 @@ def _metric(
     kind = Kind(raw["type"])
     renamed = raw.get("renamed_from", {})
     parts = tuple(f"_{p}" for p in raw["series"]) if "series" in raw else SUFFIXES[kind]
-    held = raw.get("eras") or [
+    named = raw.get("eras") or [
         e.name for e in eras.values() if _overlaps(e, raw.get("since", ""), raw.get("until", ""))
     ]
     return Metric(
@@ -211,7 +211,7 @@ def _metric(
         constant_labels={} if raw.get("no_prefix") else constant,
         buckets=tuple(float(b) for b in raw.get("buckets", ())),
         parts=parts,
-        emission={era: _emission(raw, era) for era in held},
+        emission={era: _emission(raw, era) for era in named},
         aggregate=raw.get("aggregate", AGGREGATES.get(kind, "sum")),
         since=raw.get("since", ""),
         until=raw.get("until", ""),

@@ -132,7 +132,7 @@ class Metric:
         source: How the entry is known.
         path, line: Where the entry stands.
         matchers: Which part of it is meant.
-        held: Which targets are ours: every selector of it carries these. Set by `generator.config.site`.
+        target_matchers: Which targets are ours: every selector of it carries these. Set by `generator.config.site`.
         missing: Why the configuration leaves it out; empty when it is there. Set by `generator.config.site`.
         before: The same measurement on servers of the era before, where the configuration has some; the same holds for it.
 
@@ -168,7 +168,7 @@ class Metric:
     path: str
     line: int
     matchers: tuple[Matcher, ...] = ()
-    held: tuple[Matcher, ...] = ()
+    target_matchers: tuple[Matcher, ...] = ()
     missing: str = ""
     before: Metric | None = None
 
@@ -182,7 +182,7 @@ class Metric:
 
     @property
     def _key(self) -> tuple[object, ...]:
-        return (self.path, self.line, self.full_name, self.held, self.matchers)
+        return (self.path, self.line, self.full_name, self.target_matchers, self.matchers)
 
     @property
     def full_name(self) -> str:

@@ -61,7 +61,7 @@ def ending() -> Iterator[Ending]:
 
 
 @contextlib.contextmanager
-def held() -> Iterator[None]:
+def postponed() -> Iterator[None]:
     """Keep the signals back; the first that came is raised again at the end. For what is short and must be whole."""
     came: list[int] = []
     with _handled(lambda number, _: came.append(number)):

@@ -60,16 +60,16 @@ class Site:
         return {m.label: m.value for m in self.selectors if m.op == "="}
 
     @property
-    def kept(self) -> tuple[str, ...]:
+    def record_labels(self) -> tuple[str, ...]:
         """Labels that a record keeps at least: the identity, and what a selector for several values asks for."""
         return (*self.identity, *(m.label for m in self.selectors if m.op != "="))
 
     def set_on(self, system: str) -> Mapping[str, str]:
         """Return labels that the targets of one system get, so that every query finds them: those asked for by one value."""
-        held = {m.label: m.value for m in self.held(system) if m.op == "="}
-        return {k: v for k, v in {**self.installation, **held}.items() if k != self.labels.system}
+        asked = {m.label: m.value for m in self.target_matchers(system) if m.op == "="}
+        return {k: v for k, v in {**self.installation, **asked}.items() if k != self.labels.system}
 
-    def held(self, system: str) -> tuple[Matcher, ...]:
+    def target_matchers(self, system: str) -> tuple[Matcher, ...]:
         """Matchers that tell the targets of one system from everybody else's: the system label, or what stands for it."""
         config = self.config.systems.get(system)
         demanded = (config.match if config else {}) or {self.labels.system: system}
@@ -79,13 +79,13 @@ class Site:
         """Say whether a target with these labels is found where one of the system is asked for."""
         return all(
             labels.get(m.label, "") == m.value if m.op == "=" else re.fullmatch(m.value, labels.get(m.label, ""))
-            for m in self.held(system)
+            for m in self.target_matchers(system)
         )
 
     @property
     def standing(self) -> tuple[str, ...]:
         """Labels that tell a target of any system, and those that every scraped series has."""
-        systems = [m.label for name in self.config.systems for m in self.held(name)]
+        systems = [m.label for name in self.config.systems for m in self.target_matchers(name)]
         return ("job", "instance", *systems, *(m.label for m in self.alertmanager))
 
     @property
@@ -173,7 +173,7 @@ class View:
         before = self._here(older)
         return metric if before.missing else replace(metric, before=before)
 
-    def expected_gone(self, name: str) -> Metric:
+    def even_if_missing(self, name: str) -> Metric:
         """Return a metric although the site should not have it; for a rule that tells when it is there all the same."""
         return replace(self[name], missing="", before=None)
 
@@ -182,8 +182,10 @@ class View:
         targets = {name: _bound(name, "target label") for name in self.site.labels.every}
         extra = {name: _bound(name, SELECTED) for name in self._selected(metric)}
         on = self.on or (self.system.name if self.config else "")
-        held = self.site.held(on) if on else self.site.alertmanager if metric.name.startswith(NOTIFIER) else ()
-        names = [m.label for m in held] if on else self.site.standing
+        matchers = (
+            self.site.target_matchers(on) if on else self.site.alertmanager if metric.name.startswith(NOTIFIER) else ()
+        )
+        names = [m.label for m in matchers] if on else self.site.standing
         stand = {name: _bound(name, "tells a target") for name in names if name not in targets}
         constant = {**metric.constant_labels, **extra, **stand, **targets}
         mixed = (self.config is not None and len(self.config.eras) > 1) or "old" in (
@@ -196,7 +198,12 @@ class View:
             since = self.site.catalogue.systems[self.on].pages_since.get(self.system.name, "")
             metric = metric if metric.since == since else replace(metric, since=since)
         return replace(
-            metric, prefix=prefix, labels=own, constant_labels=constant, held=held, missing=self._why_missing(metric)
+            metric,
+            prefix=prefix,
+            labels=own,
+            constant_labels=constant,
+            target_matchers=matchers,
+            missing=self._why_missing(metric),
         )
 
     def _selected(self, metric: Metric) -> Iterable[str]:
@@ -284,7 +291,7 @@ def reasons(metric: Metric, system: System) -> Iterator[str]:
     absent = [r for r in system.runtimes if r not in emission.roles and "any" not in emission.roles]
     if absent:
         yield f"the runtime is {' or '.join(absent)}"
-    roles = sorted({role for held in emission.roles.values() for role in held} - {"any", *metric.hidden_roles})
+    roles = sorted({role for group in emission.roles.values() for role in group} - {"any", *metric.hidden_roles})
     lacking = [r for r in system.roles if r not in roles and roles]
     if lacking:
         yield f"no process of role {' or '.join(roles)} is scraped"

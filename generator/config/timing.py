@@ -150,11 +150,11 @@ class Timing:
         """Return the longest interval of a rule group that is whole rounds and at most `duration`, or one round."""
         return period(max(1, seconds(duration) // seconds(self.evaluation)) * seconds(self.evaluation))
 
-    def said(self, window: str = "") -> str:
+    def window_words(self, window: str = "") -> str:
         """Return a range window as a sentence says it: `10 minutes`, `an hour`."""
         return words(self.over(window))
 
-    def held(self, duration: str) -> str:
+    def hold_words(self, duration: str) -> str:
         """Return how long something must be true as a sentence says it: `10 minutes`, `an hour`."""
         return words(self.hold(duration))
 

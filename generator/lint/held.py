@@ -80,7 +80,7 @@ def _is_ours(selector: Selector, site: Site, holds: Iterable[list[Matcher]]) -> 
 
 def _holds(site: Site) -> Iterator[list[Matcher]]:
     """Yield what stands for each enabled system, and for the Alertmanager."""
-    held = [site.held(name) for name, config in site.config.systems.items() if config.enabled]
+    held = [site.target_matchers(name) for name, config in site.config.systems.items() if config.enabled]
     for matchers in (*held, site.alertmanager):
         yield [Matcher(m.label, _SIGNS[m.op], m.value) for m in matchers]
 

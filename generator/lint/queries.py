@@ -250,7 +250,7 @@ def reach(files: Files, site: Site) -> Iterator[Finding]:
 
 def literals(files: Files, site: Site) -> Iterator[Finding]:
     """No query names a job, an instance or a pod: these are the operator's own, who says so where they tell a system."""
-    held = [m for name in site.config.systems for m in site.held(name)]
+    held = [m for name in site.config.systems for m in site.target_matchers(name)]
     said = {(m.label, m.value) for m in (*held, *site.alertmanager, *site.selectors)}
     fixed = {"job", "instance", "pod"} - {site.labels.system, site.labels.role}
     for text, selector in _selections(files):

@@ -79,7 +79,7 @@ def _label(label: Label) -> str:
 
 
 def _where(system: System, metric: Metric) -> Iterator[tuple[str, str]]:
-    roles = {role for one in metric.emission.values() for held in one.roles.values() for role in held} - {"any"}
+    roles = {role for one in metric.emission.values() for group in one.roles.values() for role in group} - {"any"}
     if system.roles and roles:
         yield "roles", ", ".join(role for role in system.roles if role in roles)
     if metric.tier:

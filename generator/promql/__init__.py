@@ -2,7 +2,7 @@
 
 from generator.promql.births import events
 from generator.promql.compare import surged
-from generator.promql.counters import gains, happened, increase, moved, rate, spikes, starts
+from generator.promql.counters import gains, increase, increments, occurrences, rate, spikes, starts
 from generator.promql.gauges import (
     absent,
     age,
@@ -60,16 +60,16 @@ __all__ = [
     "falls",
     "gains",
     "growth",
-    "happened",
     "increase",
+    "increments",
     "latest",
     "least",
     "level",
     "lowest",
     "mean",
-    "moved",
     "observations",
     "observed",
+    "occurrences",
     "peak",
     "present",
     "quantile",

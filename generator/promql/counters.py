@@ -52,7 +52,7 @@ def increase(metric: Metric, *, by: Sequence[str] = (), ago: str = "") -> Query:
     return query(metric, by, metric.unit, lambda scope: added(metric, by, scope, "increase", ago=ago), measure=_COUNTED)
 
 
-def moved(metric: Metric, *, by: Sequence[str] = ()) -> Query:
+def increments(metric: Metric, *, by: Sequence[str] = ()) -> Query:
     """Events (or units) within the window, as `increase()`, of those series alone that moved in it: for limits in an alert.
 
     On Prometheus the sum is the same, or nothing instead of 0. VictoriaMetrics takes the first sample of a small counter for
@@ -66,7 +66,7 @@ def moved(metric: Metric, *, by: Sequence[str] = ()) -> Query:
         QueryError: Not a counter, or a label is unknown.
 
     """
-    need(metric, COUNTERS, "moved")
+    need(metric, COUNTERS, "increments")
 
     def inner(part: Metric, scope: Scope) -> str:
         return " and ".join(
@@ -80,7 +80,7 @@ def moved(metric: Metric, *, by: Sequence[str] = ()) -> Query:
     return query(metric, by, metric.unit, build, measure=_COUNTED)
 
 
-def happened(metric: Metric, *, by: Sequence[str] = (), clock: bool = True) -> Query:
+def occurrences(metric: Metric, *, by: Sequence[str] = (), clock: bool = True) -> Query:
     """Events within the window, 0 left out, by a counter whose series is born at its first event.
 
     `increase()` never sees the event that a series is born with. So a series also counts when it did not exist a window

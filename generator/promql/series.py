@@ -19,7 +19,7 @@ from generator.units import number
 def select(metric: Metric, scope: Scope, suffix: str = "", *extra: Matcher) -> str:
     """Return the selector of one series of `metric` at our targets, with its own and the scope's matchers."""
     ours = tuple(m for m in scope.matchers if m.label in metric.constant_labels or m.label in metric.labels)
-    matchers = ", ".join(map(str, (*ours, *metric.held, *metric.matchers, *extra)))
+    matchers = ", ".join(map(str, (*ours, *metric.target_matchers, *metric.matchers, *extra)))
     return f"{metric.full_name}{suffix}" + (f"{{{matchers}}}" if matchers else "")
 
 
@@ -27,7 +27,7 @@ def count_matching(metric: Metric, by: Sequence[str], *matchers: Matcher) -> Que
     """Number of series of any name that carry `matchers`, at the targets that `metric` is held to."""
 
     def build(scope: Scope) -> str:
-        ours = (*(m for m in scope.matchers if m.label in metric.constant_labels), *metric.held)
+        ours = (*(m for m in scope.matchers if m.label in metric.constant_labels), *metric.target_matchers)
         text = ", ".join(map(str, (*ours, *matchers)))
         return f"count by ({', '.join(by)}) ({{{text}}})"
 
@@ -192,6 +192,6 @@ def target_labels(metric: Metric) -> tuple[str, ...]:
 
 def plain(name: str, metric: Metric, scope: Scope) -> str:
     """Return the selector of a series that every target has, held to the same targets as `metric`."""
-    ours = (*(m for m in scope.matchers if m.label in metric.constant_labels), *metric.held)
+    ours = (*(m for m in scope.matchers if m.label in metric.constant_labels), *metric.target_matchers)
     matchers = ", ".join(map(str, ours))
     return f"{name}{{{matchers}}}" if matchers else name

@@ -19,7 +19,7 @@ def ups(site: Site, systems: Sequence[str]) -> Mapping[str, Metric]:
     if told or not systems:
         op = "=~" if len(told) > 1 else "="
         one = site.system("prometheus")["up"]
-        out[""] = replace(one, held=(Matcher(site.labels.system, op, "|".join(told)),))
+        out[""] = replace(one, target_matchers=(Matcher(site.labels.system, op, "|".join(told)),))
     return out | {name: site.system("prometheus", on=name)["up"] for name in systems if name not in told}
 
 

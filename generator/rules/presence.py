@@ -23,7 +23,7 @@ from generator.units import seconds
 
 #: For how long a deployment that is gone is told of: a page repeats all day, and someone has seen it by then. A removal on
 #: purpose is over as soon.
-TOLD = "1d"
+REMEMBERED = "1d"
 
 #: For how long a deployment that may scale to zero explains that nothing of its system is found: longer than a weekend.
 IDLE = "7d"
@@ -63,14 +63,14 @@ class Subject:
 
 
 @lru_cache(maxsize=8)  # a record module and a topic of each system ask for the same
-def found(site: Site, system: str) -> Record:
+def processes(site: Site, system: str) -> Record:
     """Return the recorded number of processes that discovery knows, by deployment, and by role where the system has roles.
 
     A series ends with the last process that discovery knew, up or down.
     """
     role = _role(site, system)
     up = site.system("prometheus", on=system)["up"]
-    known = count(up, by=(*site.kept, *role)).about("Processes that discovery knows.")
+    known = count(up, by=(*site.record_labels, *role)).about("Processes that discovery knows.")
     return record(site, f"deployment{'_role' if role else ''}:{system}_targets:count", known)
 
 
@@ -89,7 +89,7 @@ def _all_down(site: Site, subject: Subject) -> Alert:
         hold=subject.all_down,
         keep=CRASHING,
         severity="critical",
-        summary=f"{_who(site, *role)}: no process answers.",
+        summary=f"{_title(site, *role)}: no process answers.",
         description=f"Every scrape fails: an outage, or a network policy between it and Prometheus. {subject.outage}",
         action=subject.look,
         board=subject.board,
@@ -105,7 +105,7 @@ def _down(site: Site, subject: Subject) -> Alert:
         hold=subject.down,
         keep=CRASHING,
         severity="warning",
-        summary=f"{_who(site, *role)}: {{{{ $labels.{site.labels.instance} }}}} does not answer.",
+        summary=f"{_title(site, *role)}: {{{{ $labels.{site.labels.instance} }}}} does not answer.",
         description="One process has not answered for longer than a rollout takes, and others may do its work.",
         action="is the process gone, or does it hang? Open its page by hand from inside its network.",
         board=subject.board,
@@ -130,27 +130,27 @@ def vanished(
     counted = _lasting(site, subject.system)
     by = (*site.identity, *(_role(site, subject.system) if wanted else ()))
     counted = counted.matching(**{names.role: wanted}) if wanted else counted
-    query = _gone(site, counted, by)
+    query = _vanished(site, counted, by)
     if subject.elastic:
-        query = _gone(site, counted.not_matching(**{names.role: subject.elastic}), by).either(query)
+        query = _vanished(site, counted.not_matching(**{names.role: subject.elastic}), by).either(query)
     return Alert(
         name=f"{stem(site, subject.system)}{what}Vanished",
         runbook=_runbook(subject, f"{what}Vanished"),
         query=query,
-        over=_kept(site, TOLD),
+        over=_within_retention(site, REMEMBERED),
         hold="10m",
         severity=severity,
-        summary=f"{_who(site, *(by[len(site.identity) :]))}: there were {{{{ $value }}}} processes, and discovery finds none any more.",
+        summary=f"{_title(site, *(by[len(site.identity) :]))}: there were {{{{ $value }}}} processes, and discovery finds none any more.",
         description=(
             f"No pod, container or address is left, so nothing is down either: deleted, scaled to zero, without a node or an image, "
-            f"or labelled otherwise. {subject.outage} It ends when a process is found again, or after {words(_kept(site, TOLD))}."
+            f"or labelled otherwise. {subject.outage} It ends when a process is found again, or after {words(_within_retention(site, REMEMBERED))}."
         ),
         action="was it removed on purpose? Then silence it, or name it in scale_to_zero. If not, look at its pods and their events.",
         board=subject.board,
     )
 
 
-def _gone(site: Site, counted: Metric, by: tuple[str, ...]) -> Query:
+def _vanished(site: Site, counted: Metric, by: tuple[str, ...]) -> Query:
     there = ceil(seconds(ESTABLISHED) / seconds(site.timing.evaluation))
     established = samples(counted, by=by).at_least(there)
     return latest(counted, by=by).both(established).without(total(counted, by=by))
@@ -160,8 +160,8 @@ def _missing(site: Site, subject: Subject) -> Alert:
     up, title = site.system("prometheus", on=subject.system)["up"], site.catalogue.systems[subject.system].title
     query, idle = absent(up), site.config.systems[subject.system].scale_to_zero
     if idle:
-        resting = found(site, subject.system).metric.matching(**{site.labels.deployment: "|".join(idle)})
-        query = query.without_any(latest(resting).over(_kept(site, IDLE)))
+        resting = processes(site, subject.system).metric.matching(**{site.labels.deployment: "|".join(idle)})
+        query = query.without_any(latest(resting).over(_within_retention(site, IDLE)))
     return Alert(
         name=f"{stem(site, subject.system)}TargetsMissing",
         runbook=_runbook(subject, "TargetsMissing"),
@@ -178,11 +178,11 @@ def _missing(site: Site, subject: Subject) -> Alert:
 
 def _lasting(site: Site, system: str) -> Metric:
     """Return the recorded series of deployments that may not scale to zero."""
-    metric, idle = found(site, system).metric, site.config.systems[system].scale_to_zero
+    metric, idle = processes(site, system).metric, site.config.systems[system].scale_to_zero
     return metric.not_matching(**{site.labels.deployment: "|".join(idle)}) if idle else metric
 
 
-def _kept(site: Site, duration: str) -> str:
+def _within_retention(site: Site, duration: str) -> str:
     """Return a duration, or that for which Prometheus keeps samples where it is shorter."""
     return min(duration, site.timing.retention, key=seconds)
 
@@ -200,5 +200,5 @@ def _runbook(subject: Subject, state: str) -> str:
     return f"{subject.runbook}{state}" if subject.runbook else ""
 
 
-def _who(site: Site, *labels: str) -> str:
+def _title(site: Site, *labels: str) -> str:
     return ", ".join(f"{{{{ $labels.{label} }}}}" for label in (site.labels.deployment, *labels))

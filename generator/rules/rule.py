@@ -244,8 +244,8 @@ class Alert:
 
     def _link(self, site: Site) -> str:
         variables = zip(("cluster", "namespace", "deployment"), site.identity, strict=True)
-        held = [(name, label) for name, label in variables if label in self.query.labels]
-        query = "".join(f"&var-{name}={{{{ $labels.{label} | urlquery }}}}" for name, label in held)
+        present = [(name, label) for name, label in variables if label in self.query.labels]
+        query = "".join(f"&var-{name}={{{{ $labels.{label} | urlquery }}}}" for name, label in present)
         uid = board_uid(site, self.board)
         return f"{site.config.grafana_url}/d/{uid}" + (f"?{query[1:]}" if query else "")
 

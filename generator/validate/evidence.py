@@ -297,7 +297,7 @@ def _forms(seen: Evidence, prometheus: Prometheus, wanted: Mapping[str, list[Met
     def held(name: str, series: str = "") -> str:
         # One edge of a histogram stands for all.
         edge = (Matcher("le", "=", "+Inf"),) if series.endswith("_bucket") else ()
-        return f"{series}{{{', '.join(map(str, (*site.selectors, *site.held(name), *edge)))}}}"
+        return f"{series}{{{', '.join(map(str, (*site.selectors, *site.target_matchers(name), *edge)))}}}"
 
     def listed(name: str) -> frozenset[str]:
         try:

@@ -73,7 +73,7 @@ class Explainer:
         for record, _ in records:
             self._records.setdefault(record.name, []).append(record)
         self._there: dict[tuple[str, float | None], bool] = {}
-        self._telling = {m.label for name in site.config.systems for m in site.held(name)}
+        self._telling = {m.label for name in site.config.systems for m in site.target_matchers(name)}
 
     def nothing(self, expr: str, at: float | None = None) -> Finding:
         """Say why an expression gives no series.
@@ -331,7 +331,12 @@ class Explainer:
         """Return the system to whose targets these matchers hold a selector; empty for none of those that are judged."""
         asked = {(m.label, _SIGNS[m.op], m.value) for m in matchers}
         return next(
-            (n for n in self._evidence.reached if {(m.label, m.op, m.value) for m in self._site.held(n)} <= asked), ""
+            (
+                n
+                for n in self._evidence.reached
+                if {(m.label, m.op, m.value) for m in self._site.target_matchers(n)} <= asked
+            ),
+            "",
         )
 
     def _unmatched(

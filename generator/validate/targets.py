@@ -132,7 +132,7 @@ def judge(context: Context, target: Target) -> Finding:  # noqa: PLR0911 - one p
         return _down(target)
     if not target.scraped:
         return pending("it has not been scraped yet")
-    wanted = [labels.deployment, labels.instance, *(m.label for m in context.site.held(target.system))]
+    wanted = [labels.deployment, labels.instance, *(m.label for m in context.site.target_matchers(target.system))]
     system = context.site.catalogue.systems[target.system]
     if system.roles:
         wanted.append(labels.role)
@@ -226,7 +226,7 @@ def _absent(context: Context, name: str, *, others: bool) -> Finding:
         return context.evidence.lacking("no target of the system is found yet")
     strangers = _strangers(context, name)
     if strangers:
-        held = ", ".join(map(str, context.site.held(name)))
+        held = ", ".join(map(str, context.site.target_matchers(name)))
         jobs = " and ".join(f'"{job}"' for job in strangers)
         return wrong(
             f"its series are here, scraped by the job {jobs}, and its targets lack {held}",

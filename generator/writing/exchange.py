@@ -55,10 +55,10 @@ class Exchange:
             with locked(self._root):
                 self._write()
                 check()
-                with interruption.held():
+                with interruption.postponed():
                     self._swap()
         except BaseException:
-            with interruption.held():
+            with interruption.postponed():
                 self._clean()
             raise
         return len(self._changed)

@@ -81,7 +81,7 @@ def mend(root: Path, tell: Callable[[str], None]) -> None:
     """
     if not (root.is_dir() and _found(root)):
         return
-    with locked(root), interruption.held(), telling(root):
+    with locked(root), interruption.postponed(), telling(root):
         found = _found(root)
         finished = {one.run for one in found if one.kind == "decided"}
         torn = [one for one in found if one.run in finished]

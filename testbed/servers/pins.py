@@ -43,7 +43,7 @@ def note(folder: Path, files: Iterable[Path]) -> None:
     (folder / VERSIONS).write_text("".join(lines), encoding="utf-8")
 
 
-def moved(servers: Path) -> list[str]:
+def outdated(servers: Path) -> list[str]:
     """Say which fetched programs are of other versions than the named ones.
 
     Args:

@@ -70,7 +70,7 @@ def groups(site: Site) -> list[Group]:
     for name, rule in records(site).items():
         speed = "quantiles" if name in QUANTILES else name.partition(" ")[0]
         made[speed if speed in INTERVALS else ""].append(rule)
-    made[""].append(presence.found(site, "agent_server"))
+    made[""].append(presence.processes(site, "agent_server"))
     return [
         Group(
             f"agent_server.records.{speed}".rstrip("."),
@@ -139,7 +139,7 @@ def drawn(site: Site) -> tuple[str, ...]:
 
 
 def _quantiles(site: Site) -> dict[str, Record]:
-    lg, kept = site.system("agent_server"), site.kept
+    lg, kept = site.system("agent_server"), site.record_labels
     latency, wait = lg["http_requests_latency"].not_matching(path=RUN_HOLDING), lg["run_queue_wait_time_1st_attempt"]
     return {
         key: record(
@@ -153,7 +153,7 @@ def _quantiles(site: Site) -> dict[str, Record]:
 
 
 def _drawn_levels(site: Site) -> dict[str, Record]:
-    found, prefix = levels(site, by=site.kept), site.system("agent_server")["num_pending_runs"].prefix
+    found, prefix = levels(site, by=site.record_labels), site.system("agent_server")["num_pending_runs"].prefix
     return {
         key: record(site, f"deployment:{prefix}{name}", found[key], aggregate=name.partition(":")[2])
         for key, name in DRAWN.items()
@@ -161,7 +161,7 @@ def _drawn_levels(site: Site) -> dict[str, Record]:
 
 
 def _objectives(site: Site) -> dict[str, Record]:
-    lg, kept = site.system("agent_server"), site.kept
+    lg, kept = site.system("agent_server"), site.record_labels
     http = served(lg["http_requests_total"])
     requests = events(http, by=kept)
     errors = events(http.matching(status="5.."), by=kept)
@@ -195,18 +195,18 @@ def _windows(site: Site, slo: str, bad: Callable[[Query], Query], whole: Query) 
     def keep(what: str, query: Query) -> Query:
         told = query.about(f"{OBJECTIVES[slo]}: {what} events.")
         out[f"{slo} {what}"] = record(site, f"deployment:slo_{what}:rate", told, labels=labels)
-        return recorded(out[f"{slo} {what}"], by=site.kept)
+        return recorded(out[f"{slo} {what}"], by=site.record_labels)
 
     total = keep("total", whole)
     keep("bad", bad(total).filled(total))
     for what in ("bad", "total"):
-        counted = _rounds(site, out[f"{slo} {what}"], by=site.kept)
+        counted = _rounds(site, out[f"{slo} {what}"], by=site.record_labels)
         out[f"tally {slo} {what}"] = record(
             site, f"deployment:slo_{what}:increase", counted, window=site.timing.tally, labels=labels
         )
     for longer in drawn(site)[1:]:
         speed = "period " if longer == site.timing.period else "slow " if _tallied(longer) else ""
-        share = _added_share(site, out, slo, longer, by=site.kept)
+        share = _added_share(site, out, slo, longer, by=site.record_labels)
         out[f"{speed}{slo} {longer}"] = record(
             site, "deployment:slo_error:ratio", share, aggregate="none", window=longer, labels=labels
         )

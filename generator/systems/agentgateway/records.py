@@ -74,7 +74,7 @@ def llm_failed(http: Metric) -> Metric:
 @lru_cache(maxsize=1)  # boards of one site ask for the same
 def records(site: Site) -> Mapping[str, Record]:
     """Return every recorded series by a short name of our own, in the order of evaluation."""
-    gw, by = site.system("agentgateway"), (*site.kept, "gateway")
+    gw, by = site.system("agentgateway"), (*site.record_labels, "gateway")
     up = site.system("prometheus", on="agentgateway")["up"]
     http = gw["requests_total"]
     prefix = http.prefix
@@ -85,11 +85,13 @@ def records(site: Site) -> Mapping[str, Record]:
         return f"deployment_gateway:{prefix}{rest}"
 
     return {
-        "targets": presence.found(site, "agentgateway"),
+        "targets": presence.processes(site, "agentgateway"),
         "targets_up": record(
             site,
             f"deployment:{prefix}up:sum",
-            replace(total(up, by=site.kept), unit="instances").about("Processes that answered the last scrape."),
+            replace(total(up, by=site.record_labels), unit="instances").about(
+                "Processes that answered the last scrape."
+            ),
         ),
         "requests": record(site, name("requests:rate"), requests),
         "errors": record(

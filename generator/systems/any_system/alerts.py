@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from generator.catalogue.signals import Latency, Pool, Queue, Requests, limit_name
 from generator.config.site import Site
-from generator.promql import happened, observed, share_above
+from generator.promql import observed, occurrences, share_above
 from generator.rules import presence
 from generator.rules.rule import SAMPLED, SPARSE, Alert, Group
 from generator.systems.any_system import signals as s
@@ -28,7 +28,7 @@ def telemetry(site: Site, system: str) -> list[Alert]:
 
 def records(site: Site, system: str) -> list[Group]:
     """Return the rule group: which deployments discovery knows."""
-    return [Group(f"{system}.records", (presence.found(site, system),), interval=site.timing.evaluation)]
+    return [Group(f"{system}.records", (presence.processes(site, system),), interval=site.timing.evaluation)]
 
 
 def signals(site: Site, system: str) -> list[Alert]:
@@ -55,7 +55,7 @@ def _deployment(site: Site) -> str:
 def _errors(site: Site, system: str, signal: Requests) -> Alert:
     by, failed = site.identity, s.failures(site, system, signal)
     ratio = s.error_ratio(site, system, signal, by).above(site.limit(limit_name(system, signal, "error_ratio")))
-    floor = happened(failed, by=by, clock="process" in site.catalogue.systems[system].pages).at_least(
+    floor = occurrences(failed, by=by, clock="process" in site.catalogue.systems[system].pages).at_least(
         site.limit(limit_name(system, signal, "error_floor"))
     )
     return Alert(
@@ -65,7 +65,7 @@ def _errors(site: Site, system: str, signal: Requests) -> Alert:
         hold="5m",
         keep=SPARSE,
         severity="critical",
-        summary=f"{_deployment(site)}: {{{{ $value | humanizePercentage }}}} of {failed.full_name} failed within {site.timing.said('10m')}.",
+        summary=f"{_deployment(site)}: {{{{ $value | humanizePercentage }}}} of {failed.full_name} failed within {site.timing.window_words('10m')}.",
         description="More requests than usual end in an error, and there are enough of them to matter.",
         action="see by its labels which requests fail, and since when; was something rolled out?",
         board=f"{system}_overview",

@@ -9,4 +9,4 @@ from generator.rules.rule import Group
 
 def groups(site: Site) -> list[Group]:
     """Return the rule group."""
-    return [Group("langsight.records", (presence.found(site, "langsight"),), interval=site.timing.evaluation)]
+    return [Group("langsight.records", (presence.processes(site, "langsight"),), interval=site.timing.evaluation)]

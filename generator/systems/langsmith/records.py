@@ -9,4 +9,4 @@ from generator.rules.rule import Group
 
 def groups(site: Site) -> list[Group]:
     """Return the rule group."""
-    return [Group("langsmith.records", (presence.found(site, "langsmith"),), interval=site.timing.evaluation)]
+    return [Group("langsmith.records", (presence.processes(site, "langsmith"),), interval=site.timing.evaluation)]

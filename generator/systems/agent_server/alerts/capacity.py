@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from generator.config.site import Site
-from generator.promql import age, average, moved, observed, peak, rate, tail, total, typical
+from generator.promql import age, average, increments, observed, peak, rate, tail, total, typical
 from generator.rules.rule import SAMPLED, SPARSE, Alert, Because, Keep, going_on
 from generator.systems.agent_server.alerts.queue import unworked
 from generator.systems.agent_server.records import levels
@@ -63,7 +63,7 @@ def _slots(site: Site) -> list[Alert]:
 def _pools(site: Site) -> list[Alert]:
     lg, by, now = site.system("agent_server"), site.identity, levels(site, by=site.identity)
     name = f"{{{{ $labels.{site.labels.deployment} }}}}"
-    failed = moved(lg["pg_pool_requests_errors_total"], by=by)
+    failed = increments(lg["pg_pool_requests_errors_total"], by=by)
     return [
         Alert(
             name="AgentServerPgPoolErrors",
@@ -72,7 +72,7 @@ def _pools(site: Site) -> list[Alert]:
             hold=site.timing.outlasting,
             keep=SPARSE,
             severity="critical",
-            summary=f"{name}: {{{{ $value | humanize }}}} requests for a Postgres connection failed within {site.timing.said('10m')}.",
+            summary=f"{name}: {{{{ $value | humanize }}}} requests for a Postgres connection failed within {site.timing.window_words('10m')}.",
             description="A request without a connection fails for its user, or leaves a run behind. It still goes on: a failover that is over does not page.",
             action="is Postgres reachable, and is its max_connections used up by replicas times pool size?",
             board="agent_server_pools",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from generator.config.site import Site
-from generator.promql import happened, level, observed, rate
+from generator.promql import level, observed, occurrences, rate
 from generator.promql.query import Query
 from generator.rules.rule import SAMPLED, Alert, Because
 from generator.systems.agent_server.records import levels
@@ -74,7 +74,7 @@ def _standing(site: Site) -> list[Alert]:
             over="15m",
             hold="5m",
             severity="warning",
-            summary=f"{name}: {{{{ $value | humanize }}}} runs wait, slots are free, and nothing was picked up for {site.timing.said('15m')}.",
+            summary=f"{name}: {{{{ $value | humanize }}}} runs wait, slots are free, and nothing was picked up for {site.timing.window_words('15m')}.",
             description="Runs that are scheduled for later look the same, so this does not page.",
             action="ask /metrics?format=json for pending_unblocked_runs_wait_time_max_secs: it tells a stall from scheduled runs.",
             board="agent_server_queue",
@@ -103,7 +103,7 @@ def _standing(site: Site) -> list[Alert]:
             keep=SAMPLED,
             severity="warning",
             summary=f"{name}: {{{{ $value | humanize }}}} runs are marked running and nobody executes them.",
-            description=f"A crash left them behind. For {site.timing.held('20m')} no heartbeat or sweep took them away, so they will not go by themselves.",
+            description=f"A crash left them behind. For {site.timing.hold_words('20m')} no heartbeat or sweep took them away, so they will not go by themselves.",
             action="list the runs with status running, cancel or restart them; look at heartbeats and Redis.",
             board="agent_server_queue",
             explained_by=unworked(site),
@@ -135,7 +135,7 @@ def _fetching(site: Site) -> list[Alert]:
         ),
         Alert(
             name="AgentServerFetchRunsFailing",
-            query=happened(lg["failed_to_fetch_runs_counter"], by=by).above(0),
+            query=occurrences(lg["failed_to_fetch_runs_counter"], by=by).above(0),
             over="5m",
             hold=site.timing.over("5m"),  # as long as the window: one failed pass is no trouble
             severity="warning",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from generator.config.site import Site
-from generator.promql import age, gains, happened, increase, rate
+from generator.promql import age, gains, increase, occurrences, rate
 from generator.rules.rule import Alert, Because
 
 
@@ -19,7 +19,7 @@ def _attempts(site: Site) -> list[Alert]:
     return [
         Alert(
             name="AgentServerRunExceededMaxAttempts",
-            query=happened(exceeded, by=by).above(0),
+            query=occurrences(exceeded, by=by).above(0),
             over="30m",
             hold="0s",
             severity="warning",
@@ -31,18 +31,18 @@ def _attempts(site: Site) -> list[Alert]:
         ),
         Alert(
             name="AgentServerPoisonRuns",
-            query=happened(exceeded, by=by).at_least(3),
+            query=occurrences(exceeded, by=by).at_least(3),
             over="30m",
             hold="0s",
             severity="critical",
-            summary=f"{name}: {{{{ $value | humanize }}}} runs used up their attempts within {site.timing.said('30m')}.",
+            summary=f"{name}: {{{{ $value | humanize }}}} runs used up their attempts within {site.timing.window_words('30m')}.",
             description="Several runs kill their workers: the fleet restarts all the time, and good runs are retried with them.",
             action="find the runs and delete them; roll back the last change of the graph.",
             board="agent_server_runs",
         ),
         Alert(
             name="AgentServerSetStatusErrors",
-            query=happened(lg["run_set_status_error_counter"], by=by).above(0),
+            query=occurrences(lg["run_set_status_error_counter"], by=by).above(0),
             over="15m",
             hold="0s",
             severity="warning",
@@ -82,14 +82,14 @@ def _failures(site: Site) -> list[Alert]:
             over="1h",
             hold="0s",
             severity="warning",
-            summary=f"{name}: {{{{ $value | humanize }}}} runs were in flight when their process was stopped, within {site.timing.said('1h')}.",
+            summary=f"{name}: {{{{ $value | humanize }}}} runs were in flight when their process was stopped, within {site.timing.window_words('1h')}.",
             description="Runs that still ended well are counted too, so a deploy shows here; this many means rollouts too often.",
             action="give the pods more time to end than BG_JOB_SHUTDOWN_GRACE_PERIOD_SECS, and look at evictions.",
             board="agent_server_runs",
         ),
         Alert(
             name="AgentServerRunTimeouts",
-            query=happened(lg["run_failed_after_retry_counter"].where(status="timeout"), by=by).above(0),
+            query=occurrences(lg["run_failed_after_retry_counter"].where(status="timeout"), by=by).above(0),
             over="1h",
             hold="0s",
             severity="warning",
@@ -100,11 +100,11 @@ def _failures(site: Site) -> list[Alert]:
         ),
         Alert(
             name="AgentServerRecursionLimit",
-            query=happened(lg["graph_recursion_limit_error_counter"], by=by).at_least(10),
+            query=occurrences(lg["graph_recursion_limit_error_counter"], by=by).at_least(10),
             over="1h",
             hold="0s",
             severity="info",
-            summary=f"{name}: {{{{ $value | humanize }}}} runs hit the recursion limit within {site.timing.said('1h')}.",
+            summary=f"{name}: {{{{ $value | humanize }}}} runs hit the recursion limit within {site.timing.window_words('1h')}.",
             description="An agent runs in circles: the agent's logic, not the infrastructure.",
             action="tell the team that owns the agent.",
             board="agent_server_runs",

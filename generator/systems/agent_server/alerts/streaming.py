@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from generator.config.site import Site
-from generator.promql import happened, level, lowest, observations, observed, rate, share_above, tail
+from generator.promql import level, lowest, observations, observed, occurrences, rate, share_above, tail
 from generator.rules.rule import SAMPLED, SPARSE, Alert, Because, going_on
 
 
@@ -12,7 +12,7 @@ def alerts(site: Site) -> list[Alert]:
     lg, by = site.system("agent_server"), site.identity
     name = f"{{{{ $labels.{site.labels.deployment} }}}}"
     loss = lg["streaming_data_loss_counter"].where_not(reason="protocol_v2_buffer_overflow")
-    lost = happened(loss, by=by)
+    lost = occurrences(loss, by=by)
     publish, slow, stall = (
         lg["stream_publish_latency"],
         site.limit("stream_publish_p99"),
@@ -26,7 +26,7 @@ def alerts(site: Site) -> list[Alert]:
             hold=site.timing.outlasting,
             keep=SPARSE,
             severity="critical",
-            summary=f"{name}: stream events are lost again and again, {{{{ $value | humanize }}}} times within {site.timing.said('10m')}.",
+            summary=f"{name}: stream events are lost again and again, {{{{ $value | humanize }}}} times within {site.timing.window_words('10m')}.",
             description="Publishing gives up after a minute of retries, run after run: answers stop in the middle and still count as successes. It still goes on: an outage that is over does not page.",
             action="ask Redis; what is lost stays lost, but it goes on until Redis takes events again.",
             board="agent_server_streaming",
@@ -92,11 +92,11 @@ def _replay(site: Site) -> list[Alert]:
     return [
         Alert(
             name="AgentServerResumeGaps",
-            query=happened(lg["protocol_v2_resume_gap_counter"], by=by).above(site.limit("resume_gaps")),
+            query=occurrences(lg["protocol_v2_resume_gap_counter"], by=by).above(site.limit("resume_gaps")),
             over="1h",
             hold="0s",
             severity="warning",
-            summary=f"{name}: {{{{ $value | humanize }}}} clients could not resume their stream within {site.timing.said('1h')}.",
+            summary=f"{name}: {{{{ $value | humanize }}}} clients could not resume their stream within {site.timing.window_words('1h')}.",
             description="Their position had fallen out of the replay buffer. A few an hour are laptops that slept.",
             action="compare LSD_PROTOCOL_V2_BUFFER_SIZE with the length of the runs, and idle time-outs of proxies.",
             board="agent_server_streaming",
@@ -116,7 +116,7 @@ def _replay(site: Site) -> list[Alert]:
         ),
         Alert(
             name="AgentServerDeltaChannelSeedMissing",
-            query=happened(lg["delta_channel_read_counter"].where(seed_kind="missing"), by=by).above(0),
+            query=occurrences(lg["delta_channel_read_counter"].where(seed_kind="missing"), by=by).above(0),
             over="30m",
             hold="0s",
             severity="warning",

@@ -66,7 +66,7 @@ def _targets(site: Site) -> list[Alert]:
             over="1h",
             hold="0s",
             severity="warning",
-            summary=f"{name}: {{{{ $labels.{labels.instance} }}}} restarted {{{{ $value }}}} times within {site.timing.said('1h')}.",
+            summary=f"{name}: {{{{ $labels.{labels.instance} }}}} restarted {{{{ $value }}}} times within {site.timing.window_words('1h')}.",
             description="On Kubernetes the address changes with the pod, so its own restart counter sees more.",
             action="read why the last process ended: memory, licence, a graph that does not load.",
             board="agent_server_telemetry",
@@ -121,7 +121,7 @@ def _exposure(site: Site) -> list[Alert]:
         Matcher("__name__", "=~", f".*({'|'.join(lg[name].name for name in TELLING)})"),
         Matcher("__name__", "!~", f"{prefix}.*"),
     )
-    legacy = lg.expected_gone("http_requests_latency_seconds")
+    legacy = lg.even_if_missing("http_requests_latency_seconds")
     out = [
         Alert(
             name="AgentServerMetricPrefixMismatch",
@@ -224,7 +224,7 @@ def _hygiene(site: Site) -> list[Alert]:
             over="2h",
             hold="0s",
             severity="info",
-            summary=f"{name}: the queue's gauges have not moved for {site.timing.said('2h')} while runs were picked up.",
+            summary=f"{name}: the queue's gauges have not moved for {site.timing.window_words('2h')} while runs were picked up.",
             description="When the statistics call fails, the last value is served for ever.",
             action="read the log lines 'metrics collector: queue/worker sample failed'.",
             board="agent_server_telemetry",

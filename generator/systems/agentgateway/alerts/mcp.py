@@ -50,7 +50,7 @@ def alerts(site: Site) -> list[Alert]:
             over=STOPPED,
             hold="15m",
             severity="warning",
-            summary=f"{name}: no MCP request reached {{{{ $labels.server }}}} for {site.timing.said(STOPPED)}; yesterday at this time there were {{{{ $value | humanize }}}}.",
+            summary=f"{name}: no MCP request reached {{{{ $labels.server }}}} for {site.timing.window_words(STOPPED)}; yesterday at this time there were {{{{ $value | humanize }}}}.",
             description="There was traffic at this time yesterday and a week ago, and the gateway was scraped all the time. A server that was removed on purpose fires until yesterday has none either.",
             action="is the server still registered with the gateway, and do agents still ask for its tools?",
             board="agentgateway_mcp",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from generator.config.site import Site
-from generator.promql import amount, increase, moved, observed, rate, surged, tail, volume
+from generator.promql import amount, increase, increments, observed, rate, surged, tail, volume
 from generator.rules.rule import SPARSE, Alert, going_on
 from generator.systems.agentgateway.records import NEW, llm_failed
 
@@ -72,24 +72,24 @@ def _spending(site: Site) -> list[Alert]:
         ),
         Alert(
             name="AgentgatewayLlmCostBudget",
-            query=moved(gw["gen_ai_client_cost_usd_total"], by=gateway).above(site.limit("gateway_cost_per_hour")),
+            query=increments(gw["gen_ai_client_cost_usd_total"], by=gateway).above(site.limit("gateway_cost_per_hour")),
             over="1h",
             hold="0s",
             severity="warning",
-            summary=f"{name}: {{{{ $labels.gateway }}}} spent {{{{ $value | humanize }}}} USD within {site.timing.said('1h')}.",
+            summary=f"{name}: {{{{ $labels.gateway }}}} spent {{{{ $value | humanize }}}} USD within {site.timing.window_words('1h')}.",
             description="More than the budget of an hour. Only models with a price are counted, so it is rather more.",
             action="see which model and route; cap keys or limit their rate.",
             board="agentgateway_llm",
         ),
         Alert(
             name="AgentgatewayUnpricedModels",
-            query=moved(unpriced, by=asked)
+            query=increments(unpriced, by=asked)
             .above(site.limit("gateway_unpriced_lookups"))
             .both(observed(gw["gen_ai_client_token_usage"], by=asked, unit="requests").above(0)),
             over="6h",
             hold="0s",
             severity="info",
-            summary=f"{name}: {{{{ $labels.gen_ai_request_model }}}} has no price ({{{{ $value | humanize }}}} requests in {site.timing.said('6h')}).",
+            summary=f"{name}: {{{{ $labels.gen_ai_request_model }}}} has no price ({{{{ $value | humanize }}}} requests in {site.timing.window_words('6h')}).",
             description="The list of prices lacks the model, so its cost is counted as nothing. Names that never answered, and gateways without any list, are left out.",
             action="add the model to the list of prices.",
             board="agentgateway_llm",

@@ -6,7 +6,7 @@ Its process tells no start time, so a counter that is born with its first event 
 from __future__ import annotations
 
 from generator.config.site import Site
-from generator.promql import happened, lowest, moved, observed, rate, surged, tail
+from generator.promql import increments, lowest, observed, occurrences, rate, surged, tail
 from generator.promql.query import Query
 from generator.rules import presence
 from generator.rules.rule import SPARSE, Alert, Because, going_on
@@ -32,7 +32,7 @@ def alerts(site: Site) -> list[Alert]:
 def _guardrails(site: Site) -> list[Alert]:
     gw, by = site.system("agentgateway"), (*site.identity, "phase")
     name = f"{{{{ $labels.{site.labels.deployment} }}}}"
-    passed = happened(gw["guardrail_checks_total"].where(action="FailOpen"), by=by, clock=False)
+    passed = occurrences(gw["guardrail_checks_total"].where(action="FailOpen"), by=by, clock=False)
     return [
         Alert(
             name="AgentgatewayGuardrailDown",
@@ -78,11 +78,11 @@ def _configuration(site: Site) -> list[Alert]:
         ),
         Alert(
             name="AgentgatewayXdsErrors",
-            query=moved(lost, by=each).above(site.limit("gateway_xds_terminations")),
+            query=increments(lost, by=each).above(site.limit("gateway_xds_terminations")),
             over="15m",
             hold="5m",
             severity="warning",
-            summary=f"{name}: {{{{ $labels.{site.labels.instance} }}}} lost its control plane {{{{ $value | humanize }}}} times in {site.timing.said('15m')}.",
+            summary=f"{name}: {{{{ $labels.{site.labels.instance} }}}} lost its control plane {{{{ $value | humanize }}}} times in {site.timing.window_words('15m')}.",
             description="The controller cannot be reached or refuses. The last configuration goes on being served, and changes do not arrive. Ordinary reconnects have other reasons and do not count.",
             action="look at the controller's pods and at what lies between.",
             board="agentgateway_control",

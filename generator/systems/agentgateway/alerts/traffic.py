@@ -7,7 +7,7 @@ long as they want.
 from __future__ import annotations
 
 from generator.config.site import Site
-from generator.promql import exceeded, increase, moved, rate, tail
+from generator.promql import exceeded, increase, increments, rate, tail
 from generator.rules.rule import Alert, Because
 from generator.systems.agentgateway.records import refused, unreached
 
@@ -42,12 +42,12 @@ def _failures(site: Site) -> list[Alert]:
         ),
         Alert(
             name="AgentgatewayNoHealthyBackend",
-            query=moved(every.where(reason="NoHealthyBackend"), by=(*gateway, "route", "backend")).at_least(
+            query=increments(every.where(reason="NoHealthyBackend"), by=(*gateway, "route", "backend")).at_least(
                 site.limit("gateway_no_backend")
             ),
             hold=site.timing.over(),  # as long as the window: a burst that is over does not page
             severity="critical",
-            summary=f"{name}: {{{{ $labels.route }}}} on {{{{ $labels.gateway }}}} has no healthy backend ({{{{ $value | humanize }}}} requests in {site.timing.said()}).",
+            summary=f"{name}: {{{{ $labels.route }}}} on {{{{ $labels.gateway }}}} has no healthy backend ({{{{ $value | humanize }}}} requests in {site.timing.window_words()}).",
             description="Every endpoint of the route was evicted or is gone, its name does not resolve, or it has no backend at all: its requests are answered at once with an error.",
             action="look at the route's backends: their endpoints, their names in DNS.",
             board="agentgateway_traffic",

@@ -5,13 +5,13 @@ deployments at once and fires for a single failure; its second one takes a quant
 a rare path is enough, and compares it with 2 s, which is no bucket edge. Here both are by deployment, with floors of bad
 requests, the first one only while requests still fail, and the second one at the next edge and without the routes that wait for a language model.
 
-Series of a path and status are born at their first request, which `rate()` never sees: failures are counted by `happened`.
+Series of a path and status are born at their first request, which `rate()` never sees: failures are counted by `occurrences`.
 """
 
 from __future__ import annotations
 
 from generator.config.site import Site
-from generator.promql import earlier, exceeded, happened, increase, least, peak, tail
+from generator.promql import earlier, exceeded, increase, least, occurrences, peak, tail
 from generator.promql.query import Query
 from generator.rules.rule import SPARSE, Alert, Because, going_on
 
@@ -43,14 +43,14 @@ def _ingestion(site: Site) -> list[Alert]:
     return [
         Alert(
             name="LangSightIngestRejected",
-            query=happened(rejected, by=by)
+            query=occurrences(rejected, by=by)
             .at_least(site.limit("langsight_rejected_batches"))
-            .both(going_on(happened(rejected, by=by))),
+            .both(going_on(occurrences(rejected, by=by))),
             over="10m",
             hold=site.timing.outlasting,
             keep=SPARSE,
             severity="critical",
-            summary=f"{name}: {{{{ $value | humanize }}}} batches of spans were rejected within {site.timing.said('10m')}.",
+            summary=f"{name}: {{{{ $value | humanize }}}} batches of spans were rejected within {site.timing.window_words('10m')}.",
             description="What is counted is ClickHouse at its memory limit; every other failure of a database is an error that nobody counts. Spans of a rejected batch are lost unless the SDK sends it again. It still goes on: a burst that is over does not page.",
             action="look at the memory of ClickHouse and at its running queries and merges.",
             board="langsight_api",
@@ -67,7 +67,7 @@ def _ingestion(site: Site) -> list[Alert]:
             over="30m",
             hold="15m",
             severity="warning",
-            summary=f"{name}: no span has arrived for {site.timing.said('30m')}.",
+            summary=f"{name}: no span has arrived for {site.timing.window_words('30m')}.",
             description="At this time yesterday and a week ago spans came. The counter does not see OTLP exports with current code; a deployment of OTLP alone never had any, so it is not told of.",
             action="look at the agents' SDK configuration, their API key, and the way to the API.",
             board="langsight_api",
@@ -76,7 +76,7 @@ def _ingestion(site: Site) -> list[Alert]:
 
 
 def _limited(site: Site) -> Alert:
-    limited = happened(
+    limited = occurrences(
         site.system("langsight")["http_requests_total"].matching(path=INGESTION).where(status="429"),
         by=(*site.identity, "path"),
     )
@@ -87,7 +87,7 @@ def _limited(site: Site) -> Alert:
         hold=site.timing.outlasting,
         keep=SPARSE,
         severity="warning",
-        summary=f"{{{{ $labels.{site.labels.deployment} }}}}: {{{{ $value | humanize }}}} batches of spans to {{{{ $labels.path }}}} met a rate limit within {site.timing.said('10m')}.",
+        summary=f"{{{{ $labels.{site.labels.deployment} }}}}: {{{{ $value | humanize }}}} batches of spans to {{{{ $labels.path }}}} met a rate limit within {site.timing.window_words('10m')}.",
         description="Both ways in have a limit of their own for each key: 60 OTLP exports and 10,000 batches of the SDK a minute. Spans of a batch that is not sent again are lost.",
         action="let exporters send larger batches less often, or give each of them a key of its own.",
         board="langsight_api",
@@ -123,7 +123,7 @@ def _interrupted(site: Site) -> Alert:
         over="10m",
         hold="3m",
         severity="warning",
-        summary=f"{{{{ $labels.{site.labels.deployment} }}}}: no batch of spans to {{{{ $labels.path }}}} is stored any more; in {site.timing.said(STEADY)} before there was no pause.",
+        summary=f"{{{{ $labels.{site.labels.deployment} }}}}: no batch of spans to {{{{ $labels.path }}}} is stored any more; in {site.timing.window_words(STEADY)} before there was no pause.",
         description="LangSight answers and has users, and what came all the time comes no more. Failures of ClickHouse or Postgres are not counted, so this is how an outage of theirs shows; agents that all stopped look the same. Not told where nothing came at this time of day yesterday or a week ago either.",
         action="ask /api/readiness, and send a batch by hand: a 500 is a database.",
         board="langsight_api",
@@ -140,10 +140,10 @@ def _requests(site: Site) -> list[Alert]:
     return [
         Alert(
             name="LangSightHighErrorRate",
-            query=(happened(failed, by=by) / happened(http, by=by))
+            query=(occurrences(failed, by=by) / occurrences(http, by=by))
             .above(site.limit("langsight_error_ratio"))
-            .both(happened(failed, by=by).at_least(site.limit("langsight_error_floor")))
-            .both(going_on(happened(failed, by=by))),
+            .both(occurrences(failed, by=by).at_least(site.limit("langsight_error_floor")))
+            .both(going_on(occurrences(failed, by=by))),
             hold=site.timing.outlasting,
             keep=SPARSE,
             severity="warning",

@@ -8,7 +8,7 @@ counts health checks, so it is off, and so is `LangSightHealthMetricMissing`, wh
 from __future__ import annotations
 
 from generator.config.site import Site
-from generator.promql import happened, peak, present, rate, total
+from generator.promql import occurrences, peak, present, rate, total
 from generator.rules.rule import SAMPLED, Alert
 
 
@@ -17,17 +17,17 @@ def alerts(site: Site) -> list[Alert]:
     ls, by, labels = site.system("langsight"), site.identity, site.labels
     name = f"{{{{ $labels.{labels.deployment} }}}}"
     checks, of_server = ls["health_checks_total"], (*by, "server")
-    failed = happened(checks.where(status="down"), by=of_server)
+    failed = occurrences(checks.where(status="down"), by=of_server)
     up = site.system("prometheus", on="langsight")["up"]
     return [
         Alert(
             name="LangSightHealthCheckFailing",
             query=failed.at_least(site.limit("langsight_failed_checks")).both(
-                (failed / happened(checks, by=of_server)).at_least(site.limit("langsight_failed_ratio"))
+                (failed / occurrences(checks, by=of_server)).at_least(site.limit("langsight_failed_ratio"))
             ),
             hold="3m",
             severity="critical",
-            summary=f"{name}: the MCP server {{{{ $labels.server }}}} failed {{{{ $value | humanize }}}} health checks within {site.timing.said()}.",
+            summary=f"{name}: the MCP server {{{{ $labels.server }}}} failed {{{{ $value | humanize }}}} health checks within {site.timing.window_words()}.",
             description="At least half of its checks failed: agents that use its tools fail too.",
             action="ask the MCP server itself; GET /api/health/servers has the last error.",
             board="langsight_feed",

@@ -75,7 +75,7 @@ def _turns(site: Site) -> Shown:
             falls(started, by=(site.labels.instance,)).over("15m"),
         )
         .with_note(
-            f"How often a start time fell within {site.timing.said('15m')}. Above 0: LANGSIGHT_WORKERS is above 1, or a load balancer."
+            f"How often a start time fell within {site.timing.window_words('15m')}. Above 0: LANGSIGHT_WORKERS is above 1, or a load balancer."
         )
         .normal("0.", "Set LANGSIGHT_WORKERS=1 and scrape each process by itself.", alert="LangSightMultiWorkerScrape")
     )

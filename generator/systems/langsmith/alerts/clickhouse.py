@@ -6,7 +6,7 @@ Its counters are on the page from the start of the server, at 0, so an increase 
 from __future__ import annotations
 
 from generator.config.site import Site
-from generator.promql import increase, least, moved, peak, rate, total
+from generator.promql import increase, increments, least, peak, rate, total
 from generator.promql.query import Query
 from generator.rules.rule import Alert, Because
 
@@ -37,12 +37,12 @@ def _inserts(site: Site) -> list[Alert]:
         ),
         Alert(
             name="LangSmithClickHouseRejectedInserts",
-            query=moved(ls["ClickHouseProfileEvents_RejectedInserts"], by=by).above(
+            query=increments(ls["ClickHouseProfileEvents_RejectedInserts"], by=by).above(
                 site.limit("clickhouse_rejected_inserts")
             ),
             hold=site.timing.over(),  # as long as the window: a burst that is over does not page
             severity="critical",
-            summary=f"{name} refused {{{{ $value | humanize }}}} inserts within {site.timing.said()}.",
+            summary=f"{name} refused {{{{ $value | humanize }}}} inserts within {site.timing.window_words()}.",
             description="A partition has too many parts: merges do not keep up, and traces come back to the queue.",
             action="look at the number of parts, at free disk, and at who inserts in small batches.",
             board="langsmith_clickhouse",
@@ -59,12 +59,12 @@ def _inserts(site: Site) -> list[Alert]:
         ),
         Alert(
             name="LangSmithClickHouseDelayedInserts",
-            query=moved(ls["ClickHouseProfileEvents_DelayedInserts"], by=by).above(
+            query=increments(ls["ClickHouseProfileEvents_DelayedInserts"], by=by).above(
                 site.limit("clickhouse_delayed_inserts")
             ),
             hold="5m",
             severity="warning",
-            summary=f"{name} slowed down {{{{ $value | humanize }}}} inserts within {site.timing.said()}.",
+            summary=f"{name} slowed down {{{{ $value | humanize }}}} inserts within {site.timing.window_words()}.",
             description="Parts pile up; refusals follow if merges do not catch up.",
             action="look at the number of parts and at the disk's throughput.",
             board="langsmith_clickhouse",
@@ -93,13 +93,13 @@ def _queries(site: Site) -> list[Alert]:
         ),
         Alert(
             name="LangSmithClickHouseMemoryLimit",
-            query=moved(ls["ClickHouseProfileEvents_QueryMemoryLimitExceeded"], by=by).above(
+            query=increments(ls["ClickHouseProfileEvents_QueryMemoryLimitExceeded"], by=by).above(
                 site.limit("clickhouse_memory_exceeded")
             ),
             over="10m",
             hold="5m",
             severity="warning",
-            summary=f"{name}: queries hit their memory limit {{{{ $value | humanize }}}} times within {site.timing.said('10m')}.",
+            summary=f"{name}: queries hit their memory limit {{{{ $value | humanize }}}} times within {site.timing.window_words('10m')}.",
             description="Users see pages of traces fail, usually those of long time ranges.",
             action="find the queries in system.query_log; give the server more memory or the users shorter ranges.",
             board="langsmith_clickhouse",
@@ -126,7 +126,7 @@ def _room(site: Site) -> list[Alert]:
             query=least(ls["ClickHouseMetrics_Query"], by=by).above(site.limit("clickhouse_queries")),
             hold="5m",
             severity="warning",
-            summary=f"{name} has had more than {{{{ $value | humanize }}}} queries at once for {site.timing.said()}.",
+            summary=f"{name} has had more than {{{{ $value | humanize }}}} queries at once for {site.timing.window_words()}.",
             description="Queries come faster than they end: pages are slow, and at the server's own maximum new ones are refused.",
             action="look for the slow ones in system.processes; who sends them?",
             board="langsmith_clickhouse",

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from generator.config.site import Site
 from generator.config.timing import words
-from generator.promql import lowest, moved, peak, total
+from generator.promql import increments, lowest, peak, total
 from generator.rules.rule import Alert, Because
 
 
@@ -43,11 +43,11 @@ def alerts(site: Site) -> list[Alert]:
         ),
         Alert(
             name="LangSmithPostgresDeadlocks",
-            query=moved(ls["pg_stat_database_deadlocks"], by=by).above(site.limit("postgres_deadlocks")),
+            query=increments(ls["pg_stat_database_deadlocks"], by=by).above(site.limit("postgres_deadlocks")),
             over="10m",
             hold="0s",
             severity="warning",
-            summary=f"{name} resolved {{{{ $value | humanize }}}} deadlocks within {site.timing.said('10m')}.",
+            summary=f"{name} resolved {{{{ $value | humanize }}}} deadlocks within {site.timing.window_words('10m')}.",
             description="Each is a transaction that failed and is tried again, or not.",
             action="read the statements in Postgres' log at the lines 'deadlock detected'.",
             board="langsmith_postgres",

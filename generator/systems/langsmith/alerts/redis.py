@@ -8,7 +8,7 @@ policy holds is on the exporter's page.
 from __future__ import annotations
 
 from generator.config.site import Site
-from generator.promql import lowest, moved, peak, present
+from generator.promql import increments, lowest, peak, present
 from generator.rules.rule import Alert, Because
 
 #: Policies under which memory at the maximum is an ordinary state.
@@ -52,21 +52,21 @@ def alerts(site: Site) -> list[Alert]:
         ),
         Alert(
             name="LangSmithRedisEvictions",
-            query=moved(ls["redis_evicted_keys_total"], by=by).above(0).without(sparing),
+            query=increments(ls["redis_evicted_keys_total"], by=by).above(0).without(sparing),
             over="10m",
             hold="0s",
             severity="warning",
-            summary=f"{name} threw away {{{{ $value | humanize }}}} keys within {site.timing.said('10m')}.",
+            summary=f"{name} threw away {{{{ $value | humanize }}}} keys within {site.timing.window_words('10m')}.",
             description="Any of them can be a trace that was not stored yet: the policy lets Redis take any key. Silent where it takes only keys with an end of their own.",
             action="set maxmemory-policy to noeviction for a Redis that holds queues, and give it memory.",
             board="langsmith_redis",
         ),
         Alert(
             name="LangSmithRedisRejectedConnections",
-            query=moved(ls["redis_rejected_connections_total"], by=by).above(0),
+            query=increments(ls["redis_rejected_connections_total"], by=by).above(0),
             hold="0s",
             severity="warning",
-            summary=f"{name} refused {{{{ $value | humanize }}}} connections within {site.timing.said()}.",
+            summary=f"{name} refused {{{{ $value | humanize }}}} connections within {site.timing.window_words()}.",
             description="It has as many clients as maxclients allows; services fail to enqueue.",
             action="count clients by name with CLIENT LIST; raise maxclients or lower the pools.",
             board="langsmith_redis",

@@ -7,7 +7,7 @@ is born, so a counter that was not there before counts by its value.
 from __future__ import annotations
 
 from generator.config.site import Site
-from generator.promql import happened, observed
+from generator.promql import observed, occurrences
 from generator.promql.query import Query
 from generator.rules.rule import Alert
 
@@ -20,7 +20,7 @@ def alerts(site: Site) -> list[Alert]:
         _failing(
             site,
             "LangSmithSmithDBFlushFailures",
-            happened(ls["ingest_flush_count"].where(status="failure"), by=by, clock=False).at_least(
+            occurrences(ls["ingest_flush_count"].where(status="failure"), by=by, clock=False).at_least(
                 site.limit("smithdb_flush_failures")
             ),
             "could not flush what it took in",
@@ -38,7 +38,7 @@ def alerts(site: Site) -> list[Alert]:
         _failing(
             site,
             "LangSmithSmithDBCompactionFailures",
-            happened(ls["compaction_job_completion"].where(status="failure"), by=by, clock=False).at_least(
+            occurrences(ls["compaction_job_completion"].where(status="failure"), by=by, clock=False).at_least(
                 site.limit("smithdb_compaction_failures")
             ),
             "had compactions fail",
@@ -48,7 +48,7 @@ def alerts(site: Site) -> list[Alert]:
         _failing(
             site,
             "LangSmithSmithDBFanoutLimit",
-            happened(ls["query_fanout_limit_exceeded_total"], by=by, clock=False).at_least(
+            occurrences(ls["query_fanout_limit_exceeded_total"], by=by, clock=False).at_least(
                 site.limit("smithdb_fanout_refusals")
             ),
             "refused queries that would read too many partitions",
@@ -65,7 +65,7 @@ def _failing(site: Site, name: str, failed: Query, does: str, description: str, 
         over="15m",
         hold="5m",
         severity="warning",
-        summary=f"{{{{ $labels.{site.labels.deployment} }}}}: SmithDB {does}: {{{{ $value | humanize }}}} within {site.timing.said('15m')}.",
+        summary=f"{{{{ $labels.{site.labels.deployment} }}}}: SmithDB {does}: {{{{ $value | humanize }}}} within {site.timing.window_words('15m')}.",
         description=description,
         action=action,
         board="langsmith_smithdb",

@@ -38,7 +38,7 @@ def _queues(site: Site) -> Row:
         stat("Queue depth", waiting, limit=limit).wide(12).normal("Close to 0.", "Are workers up, and is ClickHouse?", alert="LangSmithIngestQueueBacklog"),
         stat("Backend queue depth", level(queued, by=("queue",))).wide(12).normal("Close to 0.", "Add workers of backend."),
         lines("Queue depth over time", waiting, limit=limit).with_note(note).normal("Peaks that drain within minutes.", "Are workers up, and is ClickHouse?", alert=("LangSmithIngestQueueBacklog", "LangSmithIngestStalled")),
-        lines(f"Queue growth in {site.timing.said('15m')}", growing.over("15m"), floor=False,
+        lines(f"Queue growth in {site.timing.window_words('15m')}", growing.over("15m"), floor=False,
               limit=site.limit("langsmith_queue_growth")).normal("Around 0.", "More comes than workers store: add some.", alert="LangSmithIngestQueueBacklog"),
         lines("Queue depth by queue", level(queued, by=("queue",))).with_note(
             "One number for all replicas, read from a JSON page by a json_exporter; nothing here without one."

@@ -185,7 +185,7 @@ def _groups(server: Prometheus, intervals: Mapping[str, float]) -> bool:
     for _ in range(ROUNDS):
         time.sleep(ROUND_SECONDS)
         for group in server.groups():
-            groups[group.name] = min(group.took, groups.get(group.name, group.took))
+            groups[group.name] = min(group.evaluation_seconds, groups.get(group.name, group.evaluation_seconds))
             if wrong := [rule.error for rule in group.rules if rule.error]:
                 print(f"{group.name}: {wrong[0]}")
                 return False

@@ -12,7 +12,7 @@ import yaml
 
 from generator.config.site import Site
 from generator.discovery.scrape import prometheus_yml
-from generator.validate.prometheus import Scraped
+from generator.validate.prometheus import ActiveTarget
 from reference_server.core.rates.app import build
 from reference_server.core.rates.hosting import ServiceHosting
 from reference_server.core.rates.settings import ServiceSettings
@@ -66,7 +66,7 @@ def watched(site: Site, every: str = "500ms") -> str:
     return yaml.safe_dump(document)
 
 
-def all_up(server: Prometheus, count: int) -> Sequence[Scraped]:
+def all_up(server: Prometheus, count: int) -> Sequence[ActiveTarget]:
     """Wait until so many targets answer; return them."""
 
     def look() -> bool:

@@ -260,7 +260,7 @@ def test_alerts_fire_on_what_the_real_exporters_say(configured: Callable[[str], 
         with Prometheus(newest.path, watched(site, "2s"), rules=rules(site)) as server:
             all_up(server, len(groups))
             wait_until(
-                lambda: all(r.evaluated for g in server.groups() for r in g.rules),
+                lambda: all(r.last_evaluation for g in server.groups() for r in g.rules),
                 what="an evaluation",
                 limit_seconds=60,
             )

@@ -269,7 +269,7 @@ def test_only_the_target_that_was_named_is_told_where_langsmith_is_not_installed
         scraped = time.time()
 
         def evaluated() -> bool:
-            return all(rule.evaluated > scraped for group in server.groups() for rule in group.rules)
+            return all(rule.last_evaluation > scraped for group in server.groups() for rule in group.rules)
 
         def told() -> set[str]:
             fired = {alert.labels["alertname"] for alert in server.alerts()}

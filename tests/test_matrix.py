@@ -135,7 +135,7 @@ def test_rules_load_and_evaluate_over_data(engine: Engine, cell: Cell) -> None:
 
         def evaluated() -> list[LoadedRule]:
             rules = [rule for group in manager.groups() for rule in group.rules]
-            return rules if all(rule.evaluated for rule in rules) else []
+            return rules if all(rule.last_evaluation for rule in rules) else []
 
         def firing() -> dict[str, dict[str, Any]]:
             found = {

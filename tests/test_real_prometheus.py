@@ -88,7 +88,7 @@ def test_rules_load_and_are_healthy_without_data(binary: Path, configured: Calla
         binary, "global: {evaluation_interval: 200ms}\n", rules=texts(bundle, "alerts", ".rules.yaml").values()
     ) as server:
         wait_until(
-            lambda: all(r.evaluated for g in server.groups() for r in g.rules if g.interval < 1),
+            lambda: all(r.last_evaluation for g in server.groups() for r in g.rules if g.interval < 1),
             what="the first evaluation",
             limit_seconds=20,
         )

@@ -14,8 +14,9 @@ from generator.config import read
 from generator.config.site import Site
 from generator.validate import prepared
 from generator.validate.context import Context
-from generator.validate.evidence import Evidence, Reached, gather
+from generator.validate.evidence import Evidence, Processes
 from generator.validate.explain import UNEXPLAINED, Explainer
+from generator.validate.gather import gather
 from generator.validate.panels import explainer
 from generator.validate.prepare import Options
 from generator.validate.syntax import same, tree
@@ -160,9 +161,9 @@ def test_a_few_small_queries_tell_what_is_there(asked: Asked) -> None:
     """Counts by metric, processes by role."""
     evidence = asked.context.evidence
 
-    assert evidence.reached["agent_server"] == Reached({"api": 1, "queue": 1}, {"api": 1, "queue": 1})
+    assert evidence.processes["agent_server"] == Processes({"api": 1, "queue": 1}, {"api": 1, "queue": 1})
     lg = asked.context.site.system("agent_server")
-    assert [evidence.seen(lg[n]) for n in ("num_pending_runs", "http_requests_latency", "pg_pool_max")] == [1, 1, 0]
+    assert [evidence.count(lg[n]) for n in ("num_pending_runs", "http_requests_latency", "pg_pool_max")] == [1, 1, 0]
     assert gather(asked.context.site, asked.context.prometheus, since=time.time() - 300) == evidence
 
 
@@ -206,7 +207,7 @@ def test_reasons_follow_the_configuration(configured: Callable[[str], Site]) -> 
     def why(text: str, metric: str, counts: dict[str, int], reached: dict[str, int] = plain, age: float = 1e6) -> str:
         site = configured(text)
         seen = {("agent_server", site.system("agent_server")[name].full_name): n for name, n in counts.items()}
-        evidence = Evidence(site, {"agent_server": Reached(reached, reached)}, seen, {"agent_server": age})
+        evidence = Evidence(site, {"agent_server": Processes(reached, reached)}, seen, {"agent_server": age})
         return evidence.reason(site.system("agent_server")[metric]).why
 
     def system(text: str) -> str:

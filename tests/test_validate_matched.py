@@ -14,7 +14,7 @@ from generator.validate import prepared
 from generator.validate.context import Context
 from generator.validate.panels import explainer, window
 from generator.validate.prepare import Options
-from generator.validate.prometheus import Scraped
+from generator.validate.prometheus import ActiveTarget
 from generator.validate.targets import _ours
 from generator.validate.variables import choices
 from generator.validate.verdict import State
@@ -69,7 +69,7 @@ def test_what_an_operator_says_tells_a_system_is_what_is_asked_for(context: Cont
     data = json.loads(json.dumps(context.files["dashboards/overview.json"]))
     offered = {c.name: c.values for c in choices(data, context.prometheus, window(context))}
     explained = explainer(context)
-    listed = [Scraped(one, "http://x/metrics", one["job"], "up", "", 1.0) for one in (AGENTS, LANGSIGHT, STRANGER)]
+    listed = [ActiveTarget(one, "http://x/metrics", one["job"], "up", "", 1.0) for one in (AGENTS, LANGSIGHT, STRANGER)]
 
     assert offered["cluster"] == ("east", "main")
     assert offered["namespace"] == ("x",)

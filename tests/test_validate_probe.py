@@ -171,7 +171,7 @@ def test_every_bad_answer_is_one_clear_sentence(respond: Respond, kind: type[Pro
 def test_large_answers_of_healthy_servers_are_read(answer: Any) -> None:
     """Numbers are short: a bound on the bytes of each would refuse them."""
     with probing(lambda _: in_json(answer)) as (probe, _):
-        assert probe.get("/x").told == answer
+        assert probe.get("/x").value == answer
 
 
 def test_a_server_that_answers_nothing_but_nonsense_is_given_up() -> None:
@@ -283,7 +283,7 @@ def test_a_certificate_that_is_not_trusted_and_one_that_is(tmp_path: Path) -> No
         with pytest.raises(SilentError) as caught:
             plain.get("/x")
         trusting = Probe("Prometheus", url, access(ca_file=tmp_path / "crt"))
-        assert trusting.get("/x").told == {"x": 1}
+        assert trusting.get("/x").value == {"x": 1}
         plain.close()
         trusting.close()
 

@@ -58,7 +58,7 @@ def broken(
     texts = live.rules() if rules is None else rules
     with Prometheus(found, yaml.safe_dump(own), rules=texts.values()) as server:
         wait_until(
-            lambda: scraped(server, own) and all(g.evaluated for g in server.groups() if g.interval <= often),
+            lambda: scraped(server, own) and all(g.last_evaluation for g in server.groups() if g.interval <= often),
             what="scrapes and evaluations",
             limit_seconds=60,
         )
@@ -71,7 +71,7 @@ def scraped(server: Prometheus, config: Any) -> bool:
     jobs = config.get("scrape_configs", ())
     wanted = sum(len(group["targets"]) for job in jobs for group in job["static_configs"])
     found = server.targets()
-    return len(found) == wanted and all(t.scraped for t in found)
+    return len(found) == wanted and all(t.last_scrape for t in found)
 
 
 def test_nothing_is_wrong_where_nothing_is_wrong(live: Installation) -> None:

@@ -16,7 +16,7 @@ from generator.errors import GeneratorError
 from generator.validate.access import Access
 from generator.validate.context import Context, Driven, documents
 from generator.validate.evidence import Evidence
-from generator.validate.plays import Expected, Play, found, read
+from generator.validate.plays import Expected, Play, find, read
 from generator.validate.probe import AbsentError, Probe, SilentError
 from generator.validate.prometheus import Prometheus
 from generator.validate.scenarios import _silence, looks_back, scenarios
@@ -69,9 +69,9 @@ def test_a_scenario_is_played_where_its_system_is() -> None:
     other = build_service(live.service(ServiceSettings("langsmith")), {})
     with start(settings.read({"scenario": "idle"}, {})) as agents, Running(other, bind("127.0.0.1", 0)) as langsmith:
         probes = [Probe("the reference server", url, Access()) for url in (agents.url, langsmith.url)]
-        by = {name: found(probes, name) for name in ("F10", "S03", "S07", "calm")}
+        by = {name: find(probes, name) for name in ("F10", "S03", "S07", "calm")}
         with pytest.raises(AbsentError, match=rf"has a scenario 'G09': {agents.url}, {langsmith.url}"):
-            found(probes, "G09")
+            find(probes, "G09")
         for probe in probes:
             probe.close()
 

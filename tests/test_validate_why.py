@@ -18,7 +18,7 @@ from generator.config import read
 from generator.config.site import Site
 from generator.validate import prepared
 from generator.validate.context import Context, documents
-from generator.validate.evidence import gather
+from generator.validate.gather import gather
 from generator.validate.panels import Judge, Shot, explainer
 from generator.validate.prepare import Options
 from generator.validate.targets import Target, judge
@@ -215,7 +215,9 @@ def test_targets_with_labels_of_another_convention(world: World) -> None:
             settled(replace(base, bundle=world.bundle, evidence=gather(world.bundle.site, base.prometheus))), "targets"
         )
     )
-    found = judge(base, Target("agent_server", ours.labels, ours.url, ours.pool, up=True, error="", scraped=base.now))
+    found = judge(
+        base, Target("agent_server", ours.labels, ours.url, ours.pool, up=True, error="", last_scrape=base.now)
+    )
 
     assert (found.state, found.why) == (State.WRONG, 'it lacks the label deployment, and has app="demo"')
     assert "labels: {deployment: app}" in found.fix
@@ -231,7 +233,15 @@ def test_a_page_of_a_type_that_prometheus_refuses(world: World) -> None:
     labels = {**listed.labels, base.site.labels.system: "agent_server"}
     found = judge(
         base,
-        Target("agent_server", labels, listed.url, listed.pool, up=False, error=listed.error, scraped=listed.scraped),
+        Target(
+            "agent_server",
+            labels,
+            listed.url,
+            listed.pool,
+            up=False,
+            error=listed.error,
+            last_scrape=listed.last_scrape,
+        ),
     )
 
     assert found.why.startswith("Prometheus refuses what it serves: ")
@@ -268,7 +278,7 @@ def test_an_idle_server_has_objectives_without_a_value(world: World) -> None:
 def test_what_may_still_come_is_pending_after_a_start_and_decides_by_a_flag(world: World) -> None:
     """Right after a start nothing is missed yet; later the same is wrong."""
     base = world.see("plain")
-    fresh = replace(base, evidence=replace(base.evidence, young="Prometheus started 3 s ago"))
+    fresh = replace(base, evidence=replace(base.evidence, too_early="Prometheus started 3 s ago"))
     name = "agent_server lg_api_workers_active"
 
     early, late = judged(fresh, "metrics")[name], judged(base, "metrics")[name]

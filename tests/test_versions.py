@@ -10,7 +10,7 @@ from generator.bundle import build
 from generator.catalogue import Catalogue, Versions, load
 from generator.config.site import Site
 from generator.errors import GeneratorError
-from generator.validate.evidence import Evidence, Reached
+from generator.validate.evidence import Evidence, Processes
 from generator.validate.verdict import State
 from reference_server.agentgateway import MODEL
 from reference_server.agentgateway.page import write
@@ -107,7 +107,7 @@ def test_a_value_that_no_version_has_takes_the_alert_with_it(configured: Callabl
 
 
 def evidence(site: Site, seen: Mapping[str, int]) -> Evidence:
-    reached = Reached({"": 1}, {"": 1})
+    reached = Processes({"": 1}, {"": 1})
     return Evidence(site, {"agentgateway": reached}, {("agentgateway", k): n for k, n in seen.items()}, {})
 
 

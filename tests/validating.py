@@ -137,7 +137,7 @@ class Shared:
 
 def settled(context: Context) -> Context:
     """The context as if its Prometheus had been there for long: what is missing is wrong, and not pending."""
-    return replace(context, evidence=replace(context.evidence, young=""))
+    return replace(context, evidence=replace(context.evidence, too_early=""))
 
 
 def settling(judge: Callable[[], T], well: Callable[[T], bool], limit_seconds: float = 120) -> T:

@@ -12,7 +12,7 @@ from generator.units import seconds
 from generator.validate.answer import Answer
 from generator.validate.context import Context
 from generator.validate.probe import AbsentError, Probe, ProbeError
-from generator.validate.rules import told
+from generator.validate.rules import display
 from generator.validate.verdict import Finding, Verdict, empty, ok, warning, wrong
 
 #: Where the generated configuration stands.
@@ -31,7 +31,7 @@ def alertmanager(context: Context) -> Iterator[Verdict]:
     """Prometheus tells the Alertmanager, and its routes, inhibitions and receivers are the generated ones."""
     if context.alertmanager is None:
         return
-    yield from _told(context)
+    yield from _connected(context)
     try:
         loaded = configuration(context.alertmanager)
     except ProbeError as error:
@@ -50,15 +50,15 @@ def configuration(probe: Probe) -> Answer:
         ProbeError: It does not say, or not as YAML.
 
     """
-    told = probe.get("/api/v2/status").get("config", "original")
+    config = probe.get("/api/v2/status").get("config", "original")
     broken: list[Problem] = []
-    data = parse("the loaded configuration", told.text(), broken).data
+    data = parse("the loaded configuration", config.text(), broken).data
     if broken or not isinstance(data, dict):
-        raise told.wrong("no configuration")
-    return Answer(data, "the loaded configuration: ", told.odd)
+        raise config.wrong("no configuration")
+    return Answer(data, "the loaded configuration: ", config.odd)
 
 
-def _told(context: Context) -> Iterator[Verdict]:
+def _connected(context: Context) -> Iterator[Verdict]:
     """Say whether the rules' server sends its alerts to this Alertmanager."""
     assert context.alertmanager is not None  # noqa: S101 - the caller has looked
     item = f"{context.ruler.probe.name} sends to it"
@@ -120,7 +120,7 @@ def _route(wanted: Mapping[str, Any], loaded: Answer, above: Mapping[str, Any], 
         if name in DURATIONS and here and there:
             here, there = seconds(str(here)), _seconds(there)
         if here != there:
-            return wrong(f"its {name} is {told(there)}, and {told(here)} is generated", RELOAD)
+            return wrong(f"its {name} is {display(there)}, and {display(here)} is generated", RELOAD)
     return ok()
 
 

@@ -19,19 +19,19 @@ class Answer:
     """One value of an answer. What is not there is as good as null: servers leave out what is empty.
 
     Attributes:
-        told: The value as it was parsed.
+        value: The value as it was parsed.
         place: Where it stands in the answer; empty for the answer itself.
         odd: Makes the error for a value of a wrong shape out of a sentence about it.
 
     """
 
-    told: Any
+    value: Any
     place: str
     odd: Callable[[str], Exception]
 
     def __bool__(self) -> bool:
         """Say whether there is a value at all; null is none."""
-        return self.told is not None
+        return self.value is not None
 
     def get(self, *keys: str) -> Answer:
         """Return a field of an object, or of objects in one another."""
@@ -63,9 +63,9 @@ class Answer:
 
     def word(self) -> str:
         """Return a text, or how a number or a truth is written as one: YAML knows several spellings."""
-        if isinstance(self.told, bool):
-            return str(self.told).lower()
-        return f"{self.told:g}" if isinstance(self.told, (int, float)) else self.text()
+        if isinstance(self.value, bool):
+            return str(self.value).lower()
+        return f"{self.value:g}" if isinstance(self.value, (int, float)) else self.text()
 
     def flag(self) -> bool:
         """Return a truth; false where there is no value."""
@@ -82,7 +82,7 @@ class Answer:
 
     def number(self) -> float:
         """Return a finite number, also one that is written as a text; 0 where there is no value."""
-        if self.told is None:
+        if self.value is None:
             return 0.0
         found = self.sample()
         if not math.isfinite(found):
@@ -91,10 +91,10 @@ class Answer:
 
     def sample(self) -> float:
         """Return a sample's value, which may be NaN or infinite."""
-        if isinstance(self.told, bool) or not isinstance(self.told, (int, float, str)):
-            raise self.wrong(_kind(self.told), "a number")
+        if isinstance(self.value, bool) or not isinstance(self.value, (int, float, str)):
+            raise self.wrong(_kind(self.value), "a number")
         try:
-            return float(self.told)
+            return float(self.value)
         except (ValueError, OverflowError):
             raise self.wrong("no number", "a number") from None
 
@@ -112,11 +112,11 @@ class Answer:
         return found
 
     def _typed(self, kind: type, wanted: str, empty: Any) -> Any:
-        if self.told is None:
+        if self.value is None:
             return empty
-        if not isinstance(self.told, kind):
-            raise self.wrong(_kind(self.told), wanted)
-        return self.told
+        if not isinstance(self.value, kind):
+            raise self.wrong(_kind(self.value), wanted)
+        return self.value
 
 
 def _kind(value: Any) -> str:

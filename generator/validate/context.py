@@ -56,7 +56,7 @@ class Context:
         evaluated: Tells when the rule of a recorded series was evaluated last, and its interval; both in seconds.
         driven: Scenarios to drive, if any.
         clean: Makes a text fit to be shown: on one line, without secrets or control characters.
-        told: Is told what is being waited for.
+        report: Is called with what is being waited for.
 
     """
 
@@ -74,7 +74,7 @@ class Context:
     evaluated: Evaluated = lambda _: None
     driven: Driven | None = None
     clean: Callable[[str], str] = fold
-    told: Callable[[str], None] = lambda _: None
+    report: Callable[[str], None] = lambda _: None
 
     @property
     def site(self) -> Site:
@@ -100,7 +100,7 @@ class Context:
     @property
     def present(self) -> tuple[str, ...]:
         """Those of them that are scraped: of the others there is nothing to judge but that."""
-        return tuple(name for name in self.systems if self.evidence.reached[name].scraped)
+        return tuple(name for name in self.systems if self.evidence.processes[name].scraped)
 
     def boards(self) -> Sequence[Board]:
         """Return the boards that are judged: those of systems that are there, and those of all systems."""

@@ -29,31 +29,31 @@ FIX = (
 def mixed(context: Context) -> Iterator[Verdict]:
     """Yield a warning for each deployment that holds processes of several databases or projects."""
     for name in context.systems:
-        told: set[str] = set()
+        reported: set[str] = set()
         for query, why in _questions(context, name):
             for series in context.prometheus.query(query):
                 item = f"{name} {_named(context.site, series.labels)}"
-                if item not in told:
-                    told.add(item)
+                if item not in reported:
+                    reported.add(item)
                     yield warning(why, FIX).of("targets", item)
 
 
 def _questions(context: Context, name: str) -> Iterator[tuple[str, str]]:
     """Yield queries whose series are deployments that hold several servers, and how that is known."""
     site = context.site
-    seen = [m for m in site.system(name) if context.evidence.seen(m)]
+    seen = [m for m in site.system(name) if context.evidence.count(m)]
     by = ", ".join(site.labels.identity)
     for metric in seen:
         for label in (label for label in SINGLE if label in metric.labels):
             one = select(metric, Scope("", site.selectors), "", Matcher(label, "!=", ""))
-            told = f"count by ({by}) (count by ({by}, {label}) ({one})) > 1"
-            yield told, f"its processes have more than one {label}: several servers have this name"
+            query = f"count by ({by}) (count by ({by}, {label}) ({one})) > 1"
+            yield query, f"its processes have more than one {label}: several servers have this name"
     for metric in seen:
         if metric.aggregate == "global":
-            told = _apart(metric, Scope("", site.selectors), by, context.scale)
+            query = _apart(metric, Scope("", site.selectors), by, context.scale)
             minutes = f"{LONG_SECONDS / context.scale / 60:g} minutes"
             yield (
-                told,
+                query,
                 (
                     f"two of its processes did not agree on {metric.full_name} once in {minutes}, which has one value in a database: "
                     "several servers have this name, or a process reads no more"

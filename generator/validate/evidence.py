@@ -2,32 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
-from generator.catalogue import Kind, Label, Matcher, Metric, version_key
+from generator.catalogue import Kind, Label, Metric
 from generator.config.site import Site
-from generator.promql import select
-from generator.promql.query import Scope
-from generator.units import seconds
 from generator.validate.forms import NO_FORMS, Forms
-from generator.validate.pool import spread
-from generator.validate.probe import AbsentError
-from generator.validate.prometheus import Prometheus
+from generator.validate.gates import Gate, gates
 from generator.validate.verdict import Finding, empty, pending, wrong
 
 #: Series that exist from the start of a process on, or from its first tick.
 CERTAIN = frozenset({"start", "first_tick"})
-
-#: What was there in one of so many scrapes is there.
-SCRAPES = 4
 
 #: Seconds between two ticks of a server: STATS_INTERVAL_SECS unless someone changes it.
 TICK_SECONDS = 60.0
 
 
 @dataclass(frozen=True, slots=True)
-class Reached:
+class Processes:
     """The processes of one system by role: how many are scraped, and how many answered the last scrape."""
 
     scraped: Mapping[str, int]
@@ -45,24 +37,24 @@ class Evidence:
 
     Attributes:
         site: The installation.
-        reached: By system.
+        processes: By system.
         counts: Series of each metric, by system whose targets were asked and series name.
         ages: Seconds since the youngest process of a system started; nothing where no process says so.
         scale: Virtual seconds per second.
         forms: What is there in another form.
-        young: That it is too early to miss something, as a sentence says it; empty where it is not.
+        too_early: That it is too early to miss something, as a sentence says it; empty where it is not.
 
     """
 
     site: Site
-    reached: Mapping[str, Reached]
+    processes: Mapping[str, Processes]
     counts: Mapping[tuple[str, str], int] = field(repr=False)
     ages: Mapping[str, float]
     scale: float = 1.0
     forms: Forms = NO_FORMS
-    young: str = ""
+    too_early: str = ""
 
-    def seen(self, metric: Metric, on: str = "") -> int:
+    def count(self, metric: Metric, on: str = "") -> int:
         """Return the number of its series, at the targets of the system `on` where others have it too."""
         return self.counts.get((on or metric.system, metric.full_name), 0)
 
@@ -75,20 +67,20 @@ class Evidence:
             return empty(absent)
         if metric.system == "exporters":
             return empty(f"no exporter with {metric.full_name} is scraped")
-        reached = self.reached.get(system)
-        if reached is None or not reached.scraped:
+        processes = self.processes.get(system)
+        if processes is None or not processes.scraped:
             return empty(f"no target of the system {system} is scraped")
         return (
-            self._unreached(metric, reached)
+            self._unreached(metric, processes)
             or self.forms.of(metric, system)
             or self._gated(metric)
             or (self.partial(metric, on) if on else None)
             or self._unborn(metric, system)
         )
 
-    def lacking(self, why: str, fix: str = "") -> Finding:
+    def absence(self, why: str, fix: str = "") -> Finding:
         """Say that something is missing that should be there: wrong, unless it is too early to say so."""
-        return pending(f"{why}; {self.young}") if self.young else wrong(why, fix)
+        return pending(f"{why}; {self.too_early}") if self.too_early else wrong(why, fix)
 
     def partial(self, metric: Metric, on: str = "") -> Finding | None:
         """Say of a metric that only some of the versions in the field have it."""
@@ -104,15 +96,15 @@ class Evidence:
             return empty(f"only {title} before {metric.until} has it (versions: {config.versions})")
         return None
 
-    def _unreached(self, metric: Metric, reached: Reached) -> Finding | None:
+    def _unreached(self, metric: Metric, processes: Processes) -> Finding | None:
         """Say that nobody who emits it is scraped, or answers."""
         if metric.system == "prometheus":
             return None
         roles = self.emitters(metric)
-        here = reached.roles if "any" in roles or reached.roles == {""} else reached.roles & roles
+        here = processes.roles if "any" in roles or processes.roles == {""} else processes.roles & roles
         if not here:
             return empty(f"no process of role {' or '.join(sorted(roles))} is scraped")
-        if not any(reached.up.get(role) for role in here):
+        if not any(processes.up.get(role) for role in here):
             return empty("no target that emits it answers; see targets")
         return None
 
@@ -134,11 +126,11 @@ class Evidence:
 
     def _closed(self, gate: Gate) -> bool:
         members = [m for m in self.site.system(gate.system) if not m.missing and gate.holds(m)]
-        reached = self.reached.get(gate.system)
-        if reached is None or not reached.scraped or any(self.seen(m) for m in members):
+        processes = self.processes.get(gate.system)
+        if processes is None or not processes.scraped or any(self.count(m) for m in members):
             return False
-        telling = [m for m in members if gate.silent or {e.born for e in m.emission.values()} <= CERTAIN]
-        return any(not self._unreached(m, reached) for m in telling)
+        certain = [m for m in members if gate.silent or {e.born for e in m.emission.values()} <= CERTAIN]
+        return any(not self._unreached(m, processes) for m in certain)
 
     def unticked(self, metric: Metric, system: str) -> Finding | None:
         """Say of a metric that appears at a tick that some process may not have had one yet."""
@@ -163,180 +155,15 @@ class Evidence:
             return empty("no known version increments it")
         if "unknown" in born:
             return empty("when it first appears is not known")
-        return self.unticked(metric, system) or self.lacking(
+        return self.unticked(metric, system) or self.absence(
             f"no series of {metric.full_name}, although the configuration promises it",
             "look at the server's /metrics; correct versions, roles, tier or exposure in bundle.yaml",
         )
 
 
-@dataclass(frozen=True, slots=True)
-class Gate:
-    """Something that a whole set of metrics needs.
-
-    Attributes:
-        system: Whose metrics.
-        kind: era, version, runtime, exposure, tier or switch.
-        name: Which one.
-        text: What is said when nothing behind it is seen.
-        eras: Eras in the field.
-        silent: It may be closed without a sign: none of its metrics is certain to exist.
-
-    """
-
-    system: str
-    kind: str
-    name: str
-    text: str
-    eras: tuple[str, ...] = ()
-    silent: bool = False
-
-    def holds(self, metric: Metric) -> bool:
-        """Say whether the metric exists behind this gate only."""
-        match self.kind:
-            case "era":
-                return set(metric.emission) == {self.name}
-            case "version":
-                return version_key(metric.since) >= version_key(self.name)
-            case "runtime":
-                return all(set(e.roles) == {self.name} for era, e in metric.emission.items() if era in self.eras)
-            case "exposure":
-                return metric.exposure == self.name
-            case "tier":
-                return metric.tier >= int(self.name) and metric.exposure != "ui"
-            case _:
-                return metric.switch == self.name
-
-
-def gates(site: Site, name: str) -> Iterator[Gate]:
-    """Yield the gates of a system that its configuration has open."""
-    system, config = site.catalogue.systems[name], site.config.systems.get(name)
-    if config is None:
-        return
-    if len(config.eras) > 1:
-        for era in config.eras:
-            yield Gate(name, "era", era, f"no server is {system.eras[era].title}")
-    for since in sorted({m.since for m in system.metrics if config.versions.partly(m.since)}, key=version_key):
-        text = f"only {system.title} {since} and later has it, and nothing that only these have is seen"
-        yield Gate(name, "version", since, text, silent=True)
-    if len(config.runtimes) > 1:
-        for runtime in config.runtimes:
-            others = " or ".join(r for r in config.runtimes if r != runtime)
-            text = f"only the runtime {runtime} emits it, and the runtime is {others}"
-            yield Gate(name, "runtime", runtime, text, config.eras)
-    if config.exposure == "internal" and "internal" in system.exposure:
-        yield Gate(name, "exposure", "internal", f"internal metrics are not exposed: {system.exposure['internal']}")
-    for tier in sorted(t for t in system.tiers if 1 < t <= config.tier):
-        yield Gate(name, "tier", str(tier), f"the servers emit nothing from tier {tier} on: METRIC_MAX_EMITTING_TIER")
-    for switch in config.switches:
-        yield Gate(
-            name,
-            "switch",
-            switch,
-            f"switch {switch}: off on these servers? It needs {system.switches[switch]}",
-            silent=True,
-        )
-
-
-def metrics_of(site: Site, name: str) -> Iterator[tuple[Metric, str]]:
-    """Yield every metric that targets of a system have, with the system on whose targets it is looked for."""
-    for metric in site.system(name):
-        yield metric, name
-    for page in site.catalogue.systems[name].pages:
-        for metric in site.system(page, on=name):
-            yield metric, name
-
-
-def demanded(metric: Metric, label: Label) -> bool:
+def required(metric: Metric, label: Label) -> bool:
     """Say whether some series must have a label. An empty value is no label, and what a process is may be unset."""
     return not label.optional and "" not in label.values and metric.kind is not Kind.INFO
-
-
-def counted(site: Site, metric: Metric, scale: float = 1.0) -> str:
-    """Return a query for the number of series of a metric within the last scrapes; of a histogram, of its children.
-
-    Within several: what one target has alone is not there for a moment when a single scrape of it is late.
-    """
-    part = "_count" if "_count" in metric.parts else metric.parts[0]
-    recent = SCRAPES * seconds(site.timing.scrape) / scale
-    return f"count(last_over_time({select(metric, Scope('', site.selectors), part)}[{recent * 1000:.0f}ms]))"
-
-
-def gather(site: Site, prometheus: Prometheus, *, scale: float = 1.0, since: float = 0.0, young: str = "") -> Evidence:
-    """Ask what is there: a few small queries per system and one per metric; none returns more than a few series.
-
-    Args:
-        site: The installation.
-        prometheus: Whom to ask.
-        scale: Virtual seconds per second.
-        since: Unix seconds from which on names of series are of interest.
-        young: That it is too early to miss something; empty where it is not.
-
-    Raises:
-        ProbeError: Prometheus does not answer.
-
-    """
-    on = [name for name, config in site.config.systems.items() if config.enabled]
-    wanted = [pair for name in on for pair in metrics_of(site, name)]
-    wanted += [(m, other) for other in ("prometheus", "exporters") for m in site.system(other)]
-    queries = [counted(site, m, scale) for m, _ in wanted]
-    numbers = spread(lambda q: _number(prometheus, q), queries)
-    counts = {(name, m.full_name): n for (m, name), n in zip(wanted, numbers, strict=True)}
-    reached = dict(zip(on, spread(lambda name: _reached(site, prometheus, name), on), strict=True))
-    ages = dict(zip(on, spread(lambda name: _age(site, prometheus, name), on), strict=True))
-    seen = Evidence(site, reached, counts, {k: a for k, a in ages.items() if a is not None}, scale, young=young)
-    here = [name for name in on if reached[name].scraped]
-    return replace(
-        seen, forms=_forms(seen, prometheus, {name: [m for m, o in wanted if o == name] for name in here}, since)
-    )
-
-
-def _forms(seen: Evidence, prometheus: Prometheus, wanted: Mapping[str, list[Metric]], since: float) -> Forms:
-    """Return the names of all series at the targets of each system; of those that may be a reason, only what is there now."""
-    site = seen.site
-
-    def held(name: str, series: str = "") -> str:
-        # One edge of a histogram stands for all.
-        edge = (Matcher("le", "=", "+Inf"),) if series.endswith("_bucket") else ()
-        return f"{series}{{{', '.join(map(str, (*site.selectors, *site.target_matchers(name), *edge)))}}}"
-
-    def listed(name: str) -> frozenset[str]:
-        try:
-            return frozenset(prometheus.label_values("__name__", [held(name)], since))
-        except AbsentError:
-            return frozenset()
-
-    known = frozenset(s for system in site.catalogue.systems for m in site.system(system) for s in m.series)
-    names = dict(zip(wanted, spread(listed, list(wanted)), strict=True))
-    forms = Forms(names, known)
-    doubts = sorted(
-        {(n, s) for n, ms in wanted.items() for m in ms for s in forms.doubtful(m, n, seen=bool(seen.seen(m, n)))}
-    )
-    # Twice as far back as what was counted before: nothing may seem to be gone because the one was asked later.
-    recent = 2 * SCRAPES * seconds(site.timing.scrape) / seen.scale
-    queries = [f"count(last_over_time({held(n, s)}[{recent * 1000:.0f}ms]))" for n, s in doubts]
-    gone = {pair for pair, n in zip(doubts, spread(lambda q: _number(prometheus, q), queries), strict=True) if not n}
-    return Forms({n: frozenset(s for s in found if (n, s) not in gone) for n, found in names.items()}, known)
-
-
-def _number(prometheus: Prometheus, query: str) -> int:
-    return int(sum(s.values[0] for s in prometheus.numbers(query)))
-
-
-def _reached(site: Site, prometheus: Prometheus, name: str) -> Reached:
-    up = select(site.system("prometheus", on=name)["up"], Scope("", site.selectors))
-    role = site.labels.role
-
-    def by(expr: str) -> dict[str, int]:
-        return {s.labels.get(role, ""): int(s.values[0]) for s in prometheus.numbers(f"{expr} by ({role}) ({up})")}
-
-    return Reached(by("count"), by("sum"))
-
-
-def _age(site: Site, prometheus: Prometheus, name: str) -> float | None:
-    if "process" not in site.catalogue.systems[name].pages:
-        return None
-    started = select(site.system("process", on=name)["process_start_time_seconds"], Scope("", site.selectors))
-    return next((s.values[0] for s in prometheus.numbers(f"time() - max({started})")), None)
 
 
 def _of_servers(name: str) -> str:

@@ -19,7 +19,7 @@ from generator.config.timing import LOOK_BACK
 from generator.lint.expression import Matcher, Selector
 from generator.rules.rule import Record
 from generator.units import seconds
-from generator.validate.evidence import CERTAIN, Evidence, demanded
+from generator.validate.evidence import CERTAIN, Evidence, required
 from generator.validate.forms import DROPPED
 from generator.validate.prometheus import Prometheus
 from generator.validate.syntax import COMPARISONS, Tree, nodes, tree
@@ -92,7 +92,7 @@ class Explainer:
             return wrong(f"it is not PromQL: {error}", "correct the query")
         found = self._why(whole, at) or UNEXPLAINED
         if found is UNEXPLAINED:
-            found = self._evidence.lacking(found.why, found.fix)
+            found = self._evidence.absence(found.why, found.fix)
         if found.state is State.WRONG and self._drops_nan():
             return self._hollow(whole, at) or found
         return found
@@ -222,7 +222,7 @@ class Explainer:
             return empty(f"no value of {_names(left)} is {op} {limit}")
         if any(isinstance(side.bare().node, pp.NumberLiteral) for side in (left, right)):
             return None  # a number fits every series, so what was looked for came meanwhile
-        return self._evidence.lacking(
+        return self._evidence.absence(
             f"{_names(left)} and {_names(right)} both have series, but none with the same labels",
             "look at the labels of both sides",
         )
@@ -251,10 +251,10 @@ class Explainer:
         system = self._of(matchers)
         if metric.system == "process" and not system:
             system = next(
-                (name for name in self._evidence.reached if "process" in self._site.catalogue.systems[name].pages), ""
+                (name for name in self._evidence.processes if "process" in self._site.catalogue.systems[name].pages), ""
             )
         if metric.system == "prometheus" and metric.name != "ALERTS" and not system:
-            system = next(iter(self._evidence.reached), "")
+            system = next(iter(self._evidence.processes), "")
         found = self._evidence.forms.dropped(metric, system or metric.system) or self._evidence.reason(metric, system)
         return Finding(found.state, f"{metric.full_name}: {found.why}", found.fix)
 
@@ -300,7 +300,7 @@ class Explainer:
         if found is None and (lately := self.lately(record)):
             return empty(f"{record.name} is recorded every {lately[1]:g} s, and read over ranges of more than that")
         if found is None:
-            return self._evidence.lacking(
+            return self._evidence.absence(
                 f"{record.name} is not recorded, although its rule would give something", "see rules and records"
             )
         return Finding(found.state, f"{record.name} is recorded from nothing: {found.why}", found.fix)
@@ -308,7 +308,7 @@ class Explainer:
     def _filtered(self, metric: Metric, selector: Selector, matchers: Sequence[Matcher], at: float | None) -> Finding:
         """Say which matchers leave nothing of a metric that is there."""
         system = self._of(matchers)
-        if system and not self._evidence.reached[system].scraped:
+        if system and not self._evidence.processes[system].scraped:
             return empty(f"no target of the system {system} is scraped")
         name = selector.name
         of_target = {*self._site.labels.every, *self._site.config.selectors, *self._telling}
@@ -333,7 +333,7 @@ class Explainer:
         return next(
             (
                 n
-                for n in self._evidence.reached
+                for n in self._evidence.processes
                 if {(m.label, m.op, m.value) for m in self._site.target_matchers(n)} <= asked
             ),
             "",
@@ -351,7 +351,7 @@ class Explainer:
                     f"{matcher.label} of {name} is never {matcher.value!r}", f"use one of {', '.join(label.values)}"
                 )
             some = Matcher(matcher.label, "NotEqual", "")
-            if demanded(metric, label) and not self._any(_text(name, [*chosen, some]), at):
+            if required(metric, label) and not self._any(_text(name, [*chosen, some]), at):
                 return wrong(
                     f"no series of {name} has the label {matcher.label}",
                     "see whether metric_relabel_configs of its scrape job drops the label",
@@ -381,7 +381,7 @@ class Explainer:
             young = self._evidence.unticked(metric, metric.system) or self._evidence.partial(metric, on)
             if young:
                 return Finding(young.state, f"{name} is not there for {_shown(chosen)}: {young.why}")
-            return self._evidence.lacking(
+            return self._evidence.absence(
                 f"{name} is missing for {_shown(chosen)}, although other targets have it",
                 "look at the /metrics of these targets",
             )

@@ -90,9 +90,11 @@ class Forms:
     def _renamed(self, metric: Metric, here: frozenset[str]) -> list[str]:
         """Return the names that are a metric's but for their unit, suffix or prefix."""
         wanted, bare = _stem(metric.full_name), _stem(metric.base)
-        told = metric.prefix and bare.count("_") + 1 >= _WORDS
+        distinct = metric.prefix and bare.count("_") + 1 >= _WORDS
         stems = {name: f"_{_stem(name)}" for name in here - self.known}
-        return [n for n, stem in stems.items() if stem.endswith(f"_{wanted}") or (told and stem.endswith(f"_{bare}"))]
+        return [
+            n for n, stem in stems.items() if stem.endswith(f"_{wanted}") or (distinct and stem.endswith(f"_{bare}"))
+        ]
 
 
 #: Of a server that was not looked at.

@@ -69,8 +69,8 @@ def grafana(context: Context) -> Iterator[Verdict]:
 
 
 def _health(probe: Probe) -> Finding:
-    told = probe.get("/api/health")
-    database, version = told.get("database").text(), told.get("version").text()
+    health = probe.get("/api/health")
+    database, version = health.get("database").text(), health.get("version").text()
     if database != "ok":
         return wrong(f"its database is {database or 'not told'}", "see the log of Grafana")
     numbers = tuple(int(n) for n in version.split("-", maxsplit=1)[0].split(".")[:2] if n.isdecimal())
@@ -97,9 +97,9 @@ def _source(probe: Probe) -> Source | None:
 def _judged_source(context: Context, probe: Probe, source: Source) -> Iterator[Verdict]:
     item = f"data source {source.name}"
     try:
-        told = probe.get(f"/api/datasources/uid/{quote(source.uid, safe='')}/health")
-        good = told.get("status").text() == "OK"
-        says = told.get("message").text() or told.get("status").text() or "nothing"
+        health = probe.get(f"/api/datasources/uid/{quote(source.uid, safe='')}/health")
+        good = health.get("status").text() == "OK"
+        says = health.get("message").text() or health.get("status").text() or "nothing"
         finding = ok() if good else wrong(f"its health check says {says}", "correct its address and its login")
     except AbsentError:
         finding = empty("it has no health check")
@@ -108,14 +108,14 @@ def _judged_source(context: Context, probe: Probe, source: Source) -> Iterator[V
     except ProbeError as error:
         finding = wrong(f"its health check fails: {error.what}", "correct its address and its login")
     yield finding.of("grafana", item)
-    told_interval = source.interval or "15s"
+    interval_text = source.interval or "15s"
     try:
-        interval = seconds(told_interval)
+        interval = seconds(interval_text)
     except ValueError:
         interval = 0.0
     if abs(interval - context.scrape_seconds) > context.scrape_seconds / 100:
         yield warning(
-            f"its scrape interval is {told_interval}, and {context.scrape_seconds:g} s is configured: rates of graphs are drawn over other windows",
+            f"its scrape interval is {interval_text}, and {context.scrape_seconds:g} s is configured: rates of graphs are drawn over other windows",
             "set jsonData.timeInterval of the data source",
         ).of("grafana", f"{item} interval")
 
@@ -130,7 +130,7 @@ def _board(context: Context, probe: Probe, board: Board, listed: Sequence[Stored
         ).of("grafana", item)
         return
     try:
-        told = probe.get(f"/api/dashboards/uid/{board.uid}")
+        answer = probe.get(f"/api/dashboards/uid/{board.uid}")
     except AbsentError:
         yield wrong(
             "it is not there: not provisioned, or Grafana refused the file",
@@ -142,8 +142,8 @@ def _board(context: Context, probe: Probe, board: Board, listed: Sequence[Stored
     except ProbeError as error:
         yield wrong(error.what, error.fix).of("grafana", item)
         return
-    different = _different(context.files[f"dashboards/{board.stem}.json"], told.get("dashboard"))
-    provisioned = told.get("meta", "provisioned")
+    different = _different(context.files[f"dashboards/{board.stem}.json"], answer.get("dashboard"))
+    provisioned = answer.get("meta", "provisioned")
     if different:
         yield wrong(f"it is not the generated one: {different}", "provision the generated file again").of(
             "grafana", item
@@ -181,7 +181,7 @@ def _content(board: Answer) -> Mapping[str, Any]:
             out[f"panel {panel.get('title').text()!r}"] = (kind, asked)
     for variable in board.get("templating", "list").items():
         query = variable.get("query")
-        text = query.get("query") if isinstance(query.told, dict) else query
+        text = query.get("query") if isinstance(query.value, dict) else query
         out[f"variable {variable.get('name').text()!r}"] = text.text()
     return out
 
@@ -228,14 +228,14 @@ def _asked(context: Context, probe: Probe, uid: str, judge: Judge, shot: Shot, c
     return Verdict("grafana", shot.item, direct.state, direct.why, direct.fix)
 
 
-def answered(told: Answer) -> int:
+def answered(answer: Answer) -> int:
     """Return the number of values in an answer of /api/ds/query to the query A.
 
     Raises:
         ProbeError: The query failed, with Grafana's text; or the answer has another shape, or no result.
 
     """
-    result = told.get("results", "A")
+    result = answer.get("results", "A")
     if not result:
         raise result.wrong("not there")
     if error := result.get("error").text():

@@ -136,16 +136,16 @@ class _Adapter(HTTPAdapter):
 
     def init_poolmanager(self, *args: Any, **more: Any) -> None:
         super().init_poolmanager(*args, **more)
-        _told(self.poolmanager)
+        _cuttable(self.poolmanager)
 
     def proxy_manager_for(self, proxy: str, **more: Any) -> Any:
         manager = super().proxy_manager_for(proxy, **more)
         if not proxy.lower().startswith("socks"):  # a manager of its own kind, cut by its time-outs alone
-            _told(manager)
+            _cuttable(manager)
         return manager
 
 
-def _told(manager: Any) -> None:
+def _cuttable(manager: Any) -> None:
     manager.pool_classes_by_scheme = {"http": _PlainPool, "https": _SecuredPool}
 
 

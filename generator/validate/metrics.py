@@ -10,8 +10,9 @@ from generator.catalogue import Kind, Metric
 from generator.promql import select
 from generator.promql.query import Scope
 from generator.validate.context import Context
-from generator.validate.evidence import demanded, metrics_of
+from generator.validate.evidence import required
 from generator.validate.forms import DROPPED
+from generator.validate.gather import metrics_of
 from generator.validate.pool import spread
 from generator.validate.probe import AbsentError, GoneError, ProbeError
 from generator.validate.prometheus import MOST_VALUES
@@ -27,7 +28,7 @@ TYPES: Mapping[Kind, frozenset[str]] = {
 }
 
 #: A page that says nothing of a metric.
-UNTOLD = frozenset({"unknown", "untyped", ""})
+UNTYPED = frozenset({"unknown", "untyped", ""})
 
 #: Labels that Prometheus or a histogram puts on a series.
 COMMON = frozenset({"__name__", "job", "le", "quantile"})
@@ -63,7 +64,7 @@ def metrics(context: Context) -> Iterator[Verdict]:
 
 def _verdict(context: Context, known: Known, metric: Metric, system: str) -> Verdict:
     item = f"{system} {metric.full_name}"
-    if not context.evidence.seen(metric, system):
+    if not context.evidence.count(metric, system):
         return context.evidence.reason(metric, system).of("metrics", item)
     if metric.missing:
         return warning(
@@ -81,15 +82,15 @@ def _verdict(context: Context, known: Known, metric: Metric, system: str) -> Ver
         raise
     except ProbeError as error:
         finding = wrong(str(error))
-    count = context.evidence.seen(metric, system)
+    count = context.evidence.count(metric, system)
     return (finding or ok(f"{count} series")).of("metrics", item)
 
 
 def _typed(known: Known, metric: Metric) -> Finding | None:
     """Compare the type. OpenMetrics names a counter's family without `_total`, and an info's without `_info`."""
     families = (metric.full_name, metric.full_name.removesuffix("_total"), metric.full_name.removesuffix("_info"))
-    told = next((known.types[f] for f in families if f in known.types), frozenset()) - UNTOLD
-    strange = sorted(told - TYPES[metric.kind])
+    types = next((known.types[f] for f in families if f in known.types), frozenset()) - UNTYPED
+    strange = sorted(types - TYPES[metric.kind])
     if strange:
         return wrong(
             f"it is a {strange[0]}, and the catalogue says {metric.kind}",
@@ -103,7 +104,7 @@ def _labelled(context: Context, known: Known, metric: Metric) -> Finding | None:
     series = select(metric, Scope("", context.site.selectors), suffix)
     since = context.now - RECENT
     names = context.prometheus.label_names([series], since)
-    lacking = sorted(n for n, label in metric.labels.items() if n not in names and demanded(metric, label))
+    lacking = sorted(n for n, label in metric.labels.items() if n not in names and required(metric, label))
     if lacking:
         return wrong(
             f"no series has the label {', '.join(lacking)}",
@@ -144,9 +145,9 @@ def _edged(context: Context, metric: Metric) -> Finding | None:
         edges = ", ".join(f"{e:g}" for e in lacking[:5])
         others = sorted(e for e in found - {*metric.buckets} if math.isfinite(e))
         if others:
-            told = ", ".join(f"{e:g}" for e in others[:5])
+            listed = ", ".join(f"{e:g}" for e in others[:5])
             return wrong(
-                f"it has no bucket edge {edges}, and others instead: {told}",
+                f"it has no bucket edge {edges}, and others instead: {listed}",
                 "see which server exposes it, and who sets its edges",
             )
         return wrong(f"it has no bucket edge {edges}, and others are there: something drops single ones", DROPPED)

@@ -90,7 +90,7 @@ def _variable(context: Context, choice: Choice) -> Finding:
     if choice.values:
         return ok(f"{len(choice.values)} to choose from")
     labels = context.site.labels
-    scraped = [name for name, reached in context.evidence.reached.items() if reached.scraped]
+    scraped = [name for name, reached in context.evidence.processes.items() if reached.scraped]
     if not scraped:
         return empty("no target of the bundle is scraped; see targets")
     if choice.label in (labels.cluster, labels.namespace):
@@ -105,7 +105,7 @@ def _variable(context: Context, choice: Choice) -> Finding:
 
 
 def _roles(context: Context) -> list[frozenset[str]]:
-    return [reached.roles for reached in context.evidence.reached.values() if reached.scraped]
+    return [reached.roles for reached in context.evidence.processes.values() if reached.scraped]
 
 
 def window(context: Context) -> Window:

@@ -34,7 +34,7 @@ class Play:
     system: str = ""
 
 
-def found(references: Sequence[Probe], name: str) -> tuple[Probe, Play]:
+def find(references: Sequence[Probe], name: str) -> tuple[Probe, Play]:
     """Return the first reference server that has a scenario, and the scenario: each knows those of its own system.
 
     Raises:
@@ -61,22 +61,22 @@ def read(reference: Probe, name: str) -> Play:
 
     """
     try:
-        told = reference.get(f"/scenarios/{quote(name, safe='')}")
+        answer = reference.get(f"/scenarios/{quote(name, safe='')}")
     except AbsentError as error:
         raise AbsentError(
             f"the reference server at {reference.url} has no scenario {name!r}",
             "`agent-reference-server scenarios` lists them",
         ) from error
-    here, lasts = told.get("deployments").one(0).text(), told.get("duration")
+    here, lasts = answer.get("deployments").one(0).text(), answer.get("duration")
     if lasts.number() <= 0:
         raise lasts.wrong(f"{lasts.number():g}", "how many seconds it lasts")
-    listed = told.get("fire").items()
+    listed = answer.get("fire").items()
     fire = [e for e in listed if e.get("deployment").text() in ("", here)]
     elsewhere = [e for e in listed if e.get("deployment").text() not in ("", here)]
     return Play(
-        told.get("id").text(), lasts.number(),
+        answer.get("id").text(), lasts.number(),
         tuple(Expected(e.get("alert").text(), e.get("since").number() + e.get("within").number()) for e in fire),
         tuple(e.get("alert").text() for e in elsewhere),
-        frozenset({*(e.get("alert").text() for e in listed), *told.get("allow").texts()}),
-        frozenset(told.get("silent").texts()), told.get("past").number(), told.get("system").text(),
+        frozenset({*(e.get("alert").text() for e in listed), *answer.get("allow").texts()}),
+        frozenset(answer.get("silent").texts()), answer.get("past").number(), answer.get("system").text(),
     )  # fmt: skip

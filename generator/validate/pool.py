@@ -21,12 +21,12 @@ def spread(function: Callable[[T], R], items: Iterable[T], workers: int = WORKER
     """
     todo = list(items)
     results: dict[int, tuple[bool, object]] = {}
-    told = threading.Condition()
+    changed = threading.Condition()
     state = {"next": 0, "stop": False}
 
     def work() -> None:
         while True:
-            with told:
+            with changed:
                 number = state["next"]
                 if state["stop"] or number >= len(todo):
                     return
@@ -35,23 +35,23 @@ def spread(function: Callable[[T], R], items: Iterable[T], workers: int = WORKER
                 result: tuple[bool, object] = (True, function(todo[number]))
             except BaseException as error:  # noqa: BLE001 - handed over to the caller's thread
                 result = (False, error)
-            with told:
+            with changed:
                 results[number] = result
-                told.notify_all()
+                changed.notify_all()
 
     threads = [threading.Thread(target=work, daemon=True) for _ in range(min(workers, len(todo)))]
     for thread in threads:
         thread.start()
     try:
         for number in range(len(todo)):
-            with told:
+            with changed:
                 # With a limit: a wait without one cannot be interrupted on every platform.
                 while number not in results:
-                    told.wait(1)
+                    changed.wait(1)
                 good, value = results.pop(number)
             if not good:
                 raise value  # type: ignore[misc]  # it was caught as an exception
             yield value  # type: ignore[misc]  # it is what `function` returned
     finally:
-        with told:
+        with changed:
             state["stop"] = True

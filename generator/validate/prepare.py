@@ -13,7 +13,7 @@ from generator.config.timing import Timing
 from generator.units import seconds
 from generator.validate.access import Access
 from generator.validate.context import Context, Driven, documents
-from generator.validate.evidence import gather
+from generator.validate.gather import gather
 from generator.validate.probe import AbsentError, DeniedError, Probe, ProbeError, RefusedError
 from generator.validate.prometheus import Prometheus
 from generator.validate.rules import Evaluations
@@ -75,13 +75,13 @@ class Options:
 
 
 @contextlib.contextmanager
-def prepared(bundle: Bundle, options: Options, told: Callable[[str], None]) -> Iterator[Context]:
+def prepared(bundle: Bundle, options: Options, report: Callable[[str], None]) -> Iterator[Context]:
     """Give what the checks are handed; on leaving it, every connection is closed.
 
     Args:
         bundle: What the configuration promises.
         options: Where to look.
-        told: Is told what is going on.
+        report: Is called with what is going on.
 
     Raises:
         ProbeError: Prometheus cannot be reached, or does not let us in.
@@ -98,16 +98,16 @@ def prepared(bundle: Bundle, options: Options, told: Callable[[str], None]) -> I
         ruler = prometheus
         if options.rules:
             ruler = Prometheus(probe("the ruler", options.rules, "--rules-url", options.access))
-        told("reaching Prometheus")
-        _reach(prometheus, options.wait, told)
-        settled = bool(options.wait) and settle(prometheus, ruler, options.wait, told)
+        report("reaching Prometheus")
+        _reach(prometheus, options.wait, report)
+        settled = bool(options.wait) and settle(prometheus, ruler, options.wait, report)
         if options.wait and not settled:
-            told("not settled in time; judging what is there")
-        told("asking what is there")
+            report("not settled in time; judging what is there")
+        report("asking what is there")
         started, now = _started(prometheus), time.time()
         evidence = gather(
             bundle.site, prometheus, scale=options.scale, since=now - RECENT_SECONDS,
-            young="" if settled else _young(bundle.site.timing, options.scale, now - started),
+            too_early="" if settled else _too_early(bundle.site.timing, options.scale, now - started),
         )  # fmt: skip
         yield Context(
             bundle=bundle,
@@ -132,11 +132,11 @@ def prepared(bundle: Bundle, options: Options, told: Callable[[str], None]) -> I
             if options.scenarios
             else None,
             clean=options.clean,
-            told=told,
+            report=report,
         )
 
 
-def _reach(prometheus: Prometheus, limit: float, told: Callable[[str], None]) -> None:
+def _reach(prometheus: Prometheus, limit: float, report: Callable[[str], None]) -> None:
     """Ask something that every backend answers; one that is still starting is waited for as long as `limit` says."""
     end = time.monotonic() + limit
     while True:
@@ -145,13 +145,13 @@ def _reach(prometheus: Prometheus, limit: float, told: Callable[[str], None]) ->
         except ProbeError as error:
             if isinstance(error, DeniedError) or time.monotonic() >= end:
                 raise
-            told("waiting for Prometheus to answer")
+            report("waiting for Prometheus to answer")
             time.sleep(0.5)
         else:
             return
 
 
-def _young(timing: Timing, scale: float, age: float) -> str:
+def _too_early(timing: Timing, scale: float, age: float) -> str:
     """Say that a Prometheus started so few seconds ago that what is missing may still come; nothing where it is old enough.
 
     It discovers, scrapes twice for a rate, and evaluates twice: what a rule records may be read by another one.

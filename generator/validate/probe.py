@@ -137,21 +137,21 @@ class Probe:
             raise self._silent(f"answers {path} with more than {MOST_VALUES:,} values")
         try:
             with self._parsing if len(text) > LARGE_BYTES else contextlib.nullcontext():
-                told = json.loads(text)
+                value = json.loads(text)
         except (ValueError, RecursionError):
             self._failed()
             kind = headers.get("Content-Type", "no type")
             raise self._silent(f"answers {path} with something that is not JSON ({self._cut(kind)})") from None
         self._failures = 0
-        return Answer(told, "", lambda what: self.odd(path, what))
+        return Answer(value, "", lambda what: self.odd(path, what))
 
     def _refusal(self, status: int, headers: Mapping[str, str], path: str, text: bytes) -> ProbeError:
         self._failures = 0
-        told = self._cut(_told(text)) or "no text"
+        message = self._cut(_message(text)) or "no text"
         if status in (UNAUTHORIZED, FORBIDDEN):
             fix = f"check {self.access.token_flag}" if self.access.headers else f"give {self.access.token_flag}"
             return DeniedError(f"{self.name} at {self.url} refuses {path} with status {status}", fix)
-        if status in ABSENT or "unsupported path" in told:
+        if status in ABSENT or "unsupported path" in message:
             return AbsentError(f"{self.name} at {self.url} has no {path} (status {status})")
         if MULTIPLE <= status < 400:  # noqa: PLR2004 - the end of the redirects
             place = self._cut(headers.get("Location", "somewhere else").partition("?")[0])
@@ -159,16 +159,16 @@ class Probe:
                 f"{self.name} at {self.url} sends {path} on to {place}",
                 f"name the final address with {self._flag}, or log in",
             )
-        if status in (UNAVAILABLE, GATEWAY) and TIMED_OUT.search(told):
+        if status in (UNAVAILABLE, GATEWAY) and TIMED_OUT.search(message):
             return SlowError(
-                f"{self.name} gave up on {path} after its own time-out: {told}",
+                f"{self.name} gave up on {path} after its own time-out: {message}",
                 "see its load and its --query.timeout, or the time-out of the proxy before it",
             )
-        return RefusedError(f"{self.name} answers {path} with status {status}: {told}")
+        return RefusedError(f"{self.name} answers {path} with status {status}: {message}")
 
-    def _cut(self, told: str) -> str:
+    def _cut(self, text: str) -> str:
         """Return a server's own words without any secret, on one line, and no more than fit there."""
-        return fold(self.access.hide(told))[:SHOWN]
+        return fold(self.access.hide(text))[:SHOWN]
 
     def _ask(self, method: str, path: str, sent: Mapping[str, Any]) -> tuple[int, Mapping[str, str], bytes]:
         asks = self._session()
@@ -232,10 +232,10 @@ class Probe:
                 raise GoneError(f"{self.name} at {self.url} stopped answering", "see why, then validate again")
 
     def _late(self, path: str) -> SlowError:
-        told = self._unreachable(
+        error = self._unreachable(
             f"no whole answer to {path} within {self._timeout:g} s", "see whether it hangs, or raise --timeout"
         )
-        return SlowError(told.what, told.fix)
+        return SlowError(error.what, error.fix)
 
     def _unreachable(self, what: str, fix: str) -> SilentError:
         self._failed()
@@ -249,7 +249,7 @@ def _unchanged(request: requests.PreparedRequest) -> requests.PreparedRequest:
     return request
 
 
-def _told(text: bytes) -> str:
+def _message(text: bytes) -> str:
     """Return the server's own words about an error, as far as they are looked at."""
     try:
         found = json.loads(text) if len(text) <= LARGE_BYTES else None
@@ -265,19 +265,19 @@ def _told(text: bytes) -> str:
 
 
 def _tls(error: BaseException) -> str:
-    told = str(error)
+    text = str(error)
     for sign, meaning in (
         ("CERTIFICATE_VERIFY_FAILED", "its certificate is not trusted"),
         ("WRONG_VERSION_NUMBER", "it does not speak TLS; use http://"),
         ("Hostname mismatch", "its certificate is for another host"),
     ):
-        if sign in told:
+        if sign in text:
             return meaning
     return "the handshake breaks off"
 
 
 def _broken(error: BaseException) -> str:
-    told = str(error)
+    text = str(error)
     for sign, meaning in (
         ("Connection refused", "nobody listens there (connection refused)"),
         ("Name or service not known", "the host name is not known"),
@@ -287,6 +287,6 @@ def _broken(error: BaseException) -> str:
         ("Network is unreachable", "there is no way to the network"),
         ("BadStatusLine", "the answer is not HTTP"),
     ):
-        if sign in told:
+        if sign in text:
             return meaning
     return "the connection breaks off"

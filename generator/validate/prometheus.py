@@ -25,7 +25,7 @@ class Series:
 
 
 @dataclass(frozen=True, slots=True)
-class Scraped:
+class ActiveTarget:
     """An active target as the server describes it.
 
     Attributes:
@@ -34,7 +34,7 @@ class Scraped:
         pool: The job that found it.
         health: up, down or unknown.
         error: Why the last scrape failed.
-        scraped: Unix seconds of the last scrape; 0 for never.
+        last_scrape: Unix seconds of the last scrape; 0 for never.
 
     """
 
@@ -43,14 +43,14 @@ class Scraped:
     pool: str
     health: str
     error: str
-    scraped: float
+    last_scrape: float
 
 
 @dataclass(frozen=True, slots=True)
 class Rule:
     """A loaded rule; `kind` is alerting, recording or empty where a server does not say; times are in (unix) seconds.
 
-    `kept` is how long it keeps firing; None where the server does not know of such.
+    `keep_firing` is how long it keeps firing; None where the server does not know of such.
     """
 
     kind: str
@@ -59,21 +59,21 @@ class Rule:
     labels: Mapping[str, str]
     annotations: Mapping[str, str]
     duration: float
-    kept: float | None
+    keep_firing: float | None
     health: str
     error: str
-    evaluated: float
+    last_evaluation: float
 
 
 @dataclass(frozen=True, slots=True)
-class Loaded:
-    """One loaded group: its name, file, interval in seconds, last evaluation, how long it took, and its rules."""
+class RuleGroup:
+    """One loaded group: its name, file, interval in seconds, last evaluation in unix seconds, seconds that it took, and rules."""
 
     name: str
     file: str
     interval: float
-    evaluated: float
-    took: float
+    last_evaluation: float
+    evaluation_seconds: float
     rules: tuple[Rule, ...]
 
 
@@ -158,7 +158,7 @@ class Prometheus:
             name: frozenset(e.get("type").text() for e in entries.items()) for name, entries in found.fields().items()
         }
 
-    def targets(self) -> list[Scraped]:
+    def targets(self) -> list[ActiveTarget]:
         """Return the active targets.
 
         Raises:
@@ -167,7 +167,7 @@ class Prometheus:
         """
         return [_target(t) for t in self._get("targets", {"state": "active"}).get("activeTargets").items()]
 
-    def groups(self) -> list[Loaded]:
+    def groups(self) -> list[RuleGroup]:
         """Return the loaded rule groups.
 
         Raises:
@@ -261,25 +261,25 @@ def _of(series: Answer, pairs: Sequence[Answer], histograms: Sequence[Answer]) -
     return Series(labels, tuple(p.one(1).sample() for p in pairs), pairs[-1].one(0).number() if pairs else 0.0)
 
 
-def _target(told: Answer) -> Scraped:
-    labels = told.get("labels").labels()
-    return Scraped(
-        labels, told.get("scrapeUrl").text(), told.get("scrapePool").text() or labels.get("job", ""),
-        told.get("health").text(), told.get("lastError").text(), unix(told.get("lastScrape")),
+def _target(answer: Answer) -> ActiveTarget:
+    labels = answer.get("labels").labels()
+    return ActiveTarget(
+        labels, answer.get("scrapeUrl").text(), answer.get("scrapePool").text() or labels.get("job", ""),
+        answer.get("health").text(), answer.get("lastError").text(), unix(answer.get("lastScrape")),
     )  # fmt: skip
 
 
-def _group(told: Answer) -> Loaded:
-    return Loaded(
-        told.get("name").text(), told.get("file").text(), told.get("interval").number(), unix(told.get("lastEvaluation")),
-        told.get("evaluationTime").number(), tuple(_rule(r) for r in told.get("rules").items()),
+def _group(answer: Answer) -> RuleGroup:
+    return RuleGroup(
+        answer.get("name").text(), answer.get("file").text(), answer.get("interval").number(), unix(answer.get("lastEvaluation")),
+        answer.get("evaluationTime").number(), tuple(_rule(r) for r in answer.get("rules").items()),
     )  # fmt: skip
 
 
-def _rule(told: Answer) -> Rule:
-    kept = told.get("keepFiringFor") or told.get("keep_firing_for")
+def _rule(answer: Answer) -> Rule:
+    keep_firing = answer.get("keepFiringFor") or answer.get("keep_firing_for")
     return Rule(
-        told.get("type").text(), told.get("name").text(), told.get("query").text(), told.get("labels").labels(),
-        told.get("annotations").labels(), told.get("duration").number(), kept.number() if kept else None,
-        told.get("health").text(), told.get("lastError").text(), unix(told.get("lastEvaluation")),
+        answer.get("type").text(), answer.get("name").text(), answer.get("query").text(), answer.get("labels").labels(),
+        answer.get("annotations").labels(), answer.get("duration").number(), keep_firing.number() if keep_firing else None,
+        answer.get("health").text(), answer.get("lastError").text(), unix(answer.get("lastEvaluation")),
     )  # fmt: skip

@@ -15,7 +15,7 @@ from generator.validate.explain import Explainer
 from generator.validate.panels import explainer
 from generator.validate.pool import spread
 from generator.validate.probe import AbsentError, GoneError, ProbeError
-from generator.validate.prometheus import Loaded, Prometheus, Rule
+from generator.validate.prometheus import Prometheus, Rule, RuleGroup
 from generator.validate.syntax import same
 from generator.validate.verdict import Finding, State, Verdict, empty, ok, pending, warning, wrong
 
@@ -38,7 +38,7 @@ class Evaluations:
         """Prepare; `delay` is how many seconds before an evaluation the time lies that it is for."""
         self._ruler, self._delay = ruler, delay
         self._lock = threading.Lock()
-        self._asked = 0.0
+        self._last_request = 0.0
         self._times: dict[str, tuple[float, float]] = {}
 
     def of(self, name: str) -> tuple[float, float] | None:
@@ -49,15 +49,15 @@ class Evaluations:
 
         """
         with self._lock:
-            if time.monotonic() - self._asked > self.FRESH:
+            if time.monotonic() - self._last_request > self.FRESH:
                 with contextlib.suppress(AbsentError):
                     self._times = {
-                        r.name: (max(0.0, g.evaluated - self._delay), g.interval)
+                        r.name: (max(0.0, g.last_evaluation - self._delay), g.interval)
                         for g in self._ruler.groups()
                         for r in g.rules
                         if r.kind == "recording"
                     }
-                self._asked = time.monotonic()
+                self._last_request = time.monotonic()
             return self._times.get(name)
 
 
@@ -86,7 +86,7 @@ def rules(context: Context) -> Iterator[Verdict]:
                 yield _healthy(verdicts, found).of("rules", str(wanted["name"]))
 
 
-def _healthy(verdicts: Iterator[Verdict], found: Sequence[Loaded]) -> Finding:
+def _healthy(verdicts: Iterator[Verdict], found: Sequence[RuleGroup]) -> Finding:
     """Say of a group of a system that is not judged whether it is loaded and evaluated without an error."""
     of_group = next(verdicts)
     if of_group.state in (State.WRONG, State.PENDING):
@@ -95,7 +95,7 @@ def _healthy(verdicts: Iterator[Verdict], found: Sequence[Loaded]) -> Finding:
     return _failing(failing) if failing else ok("loaded and healthy; its system is not judged")
 
 
-def _group(context: Context, wanted: Mapping[str, Any], found: Sequence[Loaded]) -> Iterator[Verdict]:
+def _group(context: Context, wanted: Mapping[str, Any], found: Sequence[RuleGroup]) -> Iterator[Verdict]:
     name = str(wanted["name"])
     if not found:
         yield wrong("the group is not loaded", RELOAD).of("rules", name)
@@ -120,21 +120,21 @@ def _group(context: Context, wanted: Mapping[str, Any], found: Sequence[Loaded])
         ).of("rules", f"{name} / {rule.name}")
 
 
-def _timely(context: Context, wanted: Mapping[str, Any], group: Loaded) -> Finding:
+def _timely(context: Context, wanted: Mapping[str, Any], group: RuleGroup) -> Finding:
     interval = seconds(wanted["interval"]) if "interval" in wanted else 0.0
     if interval and abs(group.interval - interval) > interval / 100:
         return wrong(f"its interval is {group.interval:g} s, and {interval:g} s is generated", RELOAD)
-    if not group.evaluated:
+    if not group.last_evaluation:
         return _unevaluated(context, group)
-    late = context.now - group.evaluated
+    late = context.now - group.last_evaluation
     if late > LATE_INTERVALS * group.interval + GRACE:
         return wrong(
             f"its last evaluation is {late:.0f} s ago, and it has to be evaluated every {group.interval:g} s",
             "see the log and the load of the server",
         )
-    if group.took > group.interval:
+    if group.evaluation_seconds > group.interval:
         return wrong(
-            f"an evaluation takes {group.took:.1f} s, longer than its interval of {group.interval:g} s",
+            f"an evaluation takes {group.evaluation_seconds:.1f} s, longer than its interval of {group.interval:g} s",
             "give the server more, or evaluate less often",
         )
     if not interval and group.interval > context.evaluation_seconds * 1.01:
@@ -146,7 +146,7 @@ def _timely(context: Context, wanted: Mapping[str, Any], group: Loaded) -> Findi
 
 
 def _rule(  # noqa: PLR0911 - one per reason
-    context: Context, wanted: Mapping[str, Any], found: Rule | None, group: Loaded
+    context: Context, wanted: Mapping[str, Any], found: Rule | None, group: RuleGroup
 ) -> Finding:
     if found is None:
         return wrong("it is not loaded", RELOAD)
@@ -154,10 +154,10 @@ def _rule(  # noqa: PLR0911 - one per reason
         return wrong(f"its expression differs from the generated one: {_shown(found.query)}", RELOAD)
     for what, here, there in _differences(wanted, found):
         if here != there:
-            return wrong(f"its {what} is {told(there)}, and {told(here)} is generated", RELOAD)
+            return wrong(f"its {what} is {display(there)}, and {display(here)} is generated", RELOAD)
     if found.health == "err" or found.error:
         return _failing(found)
-    if not (found.evaluated or group.evaluated) or found.health == "unknown":
+    if not (found.last_evaluation or group.last_evaluation) or found.health == "unknown":
         return _unevaluated(context, group)
     notes = found.annotations
     if "alert" in wanted and notes != wanted["annotations"]:
@@ -166,7 +166,7 @@ def _rule(  # noqa: PLR0911 - one per reason
     return ok()
 
 
-def _unevaluated(context: Context, group: Loaded) -> Finding:
+def _unevaluated(context: Context, group: RuleGroup) -> Finding:
     """Say whether it is too early for a first evaluation."""
     age = context.now - context.started
     if context.started and age < LATE_INTERVALS * group.interval + GRACE:
@@ -187,8 +187,8 @@ def _differences(wanted: Mapping[str, Any], found: Rule) -> Iterator[tuple[str, 
         yield f"label {name}", here.get(name), found.labels.get(name)
     if "alert" in wanted:
         yield "for", _length(wanted.get("for")), found.duration
-        if found.kept is not None:
-            yield "keep_firing_for", _length(wanted.get("keep_firing_for")), found.kept
+        if found.keep_firing is not None:
+            yield "keep_firing_for", _length(wanted.get("keep_firing_for")), found.keep_firing
 
 
 def _labels(wanted: Mapping[str, Any]) -> dict[str, str]:
@@ -235,7 +235,7 @@ def _record(context: Context, says: Explainer, record: Record) -> Verdict:
         return wrong(str(error)).of("records", item)
 
 
-def told(setting: object) -> str:
+def display(setting: object) -> str:
     """Return a setting as a verdict shows it; a number is a length in seconds."""
     if isinstance(setting, (int, float)):
         return f"{setting:g} s" if setting else "not set"

@@ -14,7 +14,7 @@ from generator.lint import expression
 from generator.units import seconds
 from generator.validate.alertmanager import configuration, waits
 from generator.validate.context import Context
-from generator.validate.plays import Expected, Play, found
+from generator.validate.plays import Expected, Play, find
 from generator.validate.probe import GoneError, Probe, ProbeError
 from generator.validate.verdict import Finding, State, Verdict, empty, ok, warning, wrong
 from generator.validate.webhook import Delivery, Webhook
@@ -29,7 +29,7 @@ SLACK_SECONDS = 10.0
 LOOK_SECONDS = 1.0
 
 #: Severity of which the generated Alertmanager configuration tells nobody.
-UNTOLD = "info"
+UNNOTIFIED = "info"
 
 #: The end of an alert that looks back further than so many seconds of the wall is not waited for.
 LONGEST_SECONDS = 900.0
@@ -49,9 +49,9 @@ def scenarios(context: Context) -> Iterator[Verdict]:
         return
     with Webhook(driven.listen) as webhook:
         for name in driven.scenarios:
-            context.told(f"scenario {name}: listening on {webhook.address}")
+            context.report(f"scenario {name}: listening on {webhook.address}")
             try:
-                reference, play = found(driven.references, name)
+                reference, play = find(driven.references, name)
                 if play.past:
                     yield _never(play).of("scenarios", play.id)
                 else:
@@ -149,19 +149,19 @@ class Stage:
         """Wait until an alert is delivered firing. One that nobody is told of counts by what fires."""
         by = expected.by + self._slow * self._context.scale
         patience = begin + PATIENCE * by / self._context.scale
-        told = self._rules[expected.alert]["labels"].get("severity") != UNTOLD
+        notifies = self._rules[expected.alert]["labels"].get("severity") != UNNOTIFIED
         while True:
             hit = next((d for d in self._webhook.since(begin) if d.name == expected.alert and d.firing), None)
             if hit:
                 return ok(f"delivered after {hit.arrived - begin:.0f} s")
-            if not told and self._state(expected.alert) == "firing":
+            if not notifies and self._state(expected.alert) == "firing":
                 return ok(f"firing after {time.time() - begin:.0f} s; nobody is told of what only informs")
-            if told and self._inhibited(expected.alert):
+            if notifies and self._inhibited(expected.alert):
                 return ok("firing, and Alertmanager holds it back for the alert that explains it")
             elapsed = self._elapsed(begin)
             if elapsed >= by or time.time() > patience:
                 return self._missed(expected.alert, elapsed / self._context.scale)
-            self._context.told(f"waiting for {expected.alert}: {(by - elapsed) / self._context.scale:.0f} s left")
+            self._context.report(f"waiting for {expected.alert}: {(by - elapsed) / self._context.scale:.0f} s left")
             self._webhook.wait(LOOK_SECONDS)
 
     def _elapsed(self, begin: float) -> float:
@@ -175,7 +175,7 @@ class Stage:
         while (
             elapsed := self._elapsed(begin)
         ) < play.lasts + self._slow * self._context.scale and time.time() < patience:
-            self._context.told(
+            self._context.report(
                 f"{play.id}, in which nothing may fire: {(play.lasts - elapsed) / self._context.scale:.0f} s left"
             )
             self._webhook.wait(LOOK_SECONDS)
@@ -225,7 +225,7 @@ class Stage:
         limit = PATIENCE * back + self._slow_end
         if back > LONGEST_SECONDS:
             return empty(f"not waited for: its rule looks back {back:.0f} s")
-        told = self._rules[alert]["labels"].get("severity") != UNTOLD
+        notifies = self._rules[alert]["labels"].get("severity") != UNNOTIFIED
         while True:
             heard = [d for d in self._webhook.since(begin) if d.name == alert]
             first = next((n for n, d in enumerate(heard) if d.firing), len(heard))
@@ -233,14 +233,14 @@ class Stage:
             if hit and self._state(alert) != "firing":
                 late = hit.arrived - over
                 return ok(f"delivered after {late:.0f} s" if late > 0 else "delivered while the scenario went on")
-            if not self._state(alert) and (not told or not self._known(alert, over)):
+            if not self._state(alert) and (not notifies or not self._known(alert, over)):
                 return ok("no longer firing; nobody had been told of it")
             if time.time() >= over + limit:
                 return wrong(
                     f"it was not delivered as resolved within {limit:.0f} s",
                     "let the receivers send resolved alerts, and see whether it still fires",
                 )
-            self._context.told(f"waiting for the end of {alert}: {over + limit - time.time():.0f} s left at most")
+            self._context.report(f"waiting for the end of {alert}: {over + limit - time.time():.0f} s left at most")
             self._webhook.wait(LOOK_SECONDS)
 
     def _known(self, alert: str, before: float) -> bool:

@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable, Iterator
 
 from generator.validate.probe import AbsentError, ProbeError
-from generator.validate.prometheus import Loaded, Prometheus
+from generator.validate.prometheus import Prometheus, RuleGroup
 
 #: Seconds between two looks.
 LOOK_SECONDS = 0.5
@@ -19,7 +19,7 @@ LONGEST_SECONDS = 60.0
 
 
 def settle(
-    prometheus: Prometheus, ruler: Prometheus, limit: float, told: Callable[[str], None], *, targets: bool = True
+    prometheus: Prometheus, ruler: Prometheus, limit: float, report: Callable[[str], None], *, targets: bool = True
 ) -> bool:
     """Wait until the bundle has settled; False when it has not within `limit` seconds.
 
@@ -27,7 +27,7 @@ def settle(
         prometheus: Who scrapes.
         ruler: Who evaluates.
         limit: Seconds.
-        told: Is told what is waited for.
+        report: Is called with what is waited for.
         targets: There has to be some target.
 
     Raises:
@@ -42,7 +42,7 @@ def settle(
             return True
         if time.monotonic() >= end:
             return False
-        told(f"waiting for {missing[0]}" + (f" and {len(missing) - 1} more" if len(missing) > 1 else ""))
+        report(f"waiting for {missing[0]}" + (f" and {len(missing) - 1} more" if len(missing) > 1 else ""))
         time.sleep(min(LOOK_SECONDS, max(0.01, end - time.monotonic())))
 
 
@@ -55,7 +55,7 @@ def _unsettled(
         if targets and not found:
             # Prometheus hands over what it discovered every five seconds only.
             yield "the first target"
-        yield from (f"the first scrape of {t.url}" for t in found if not t.scraped)
+        yield from (f"the first scrape of {t.url}" for t in found if not t.last_scrape)
     except AbsentError:
         pass
     except ProbeError as error:
@@ -66,7 +66,7 @@ def _unsettled(
             if group.interval > LONGEST_SECONDS:
                 continue
             times = seen.setdefault((group.file, group.name), set())
-            times.update({group.evaluated} - {0.0})
+            times.update({group.last_evaluation} - {0.0})
             if not _twice(group, times, since):
                 yield f"the rule group {group.name}"
     except AbsentError:
@@ -75,9 +75,9 @@ def _unsettled(
         yield error.what
 
 
-def _twice(group: Loaded, times: set[float], since: float) -> bool:
+def _twice(group: RuleGroup, times: set[float], since: float) -> bool:
     """Say whether a group was evaluated twice: it was seen, or so much time lies between its loading and its last evaluation."""
-    return len(times) > 1 or bool(since and group.evaluated - since > group.interval)
+    return len(times) > 1 or bool(since and group.last_evaluation - since > group.interval)
 
 
 def _since(ruler: Prometheus) -> float:

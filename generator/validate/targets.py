@@ -12,7 +12,7 @@ from generator.validate import deployments
 from generator.validate.context import Context
 from generator.validate.evidence import CERTAIN
 from generator.validate.probe import AbsentError
-from generator.validate.prometheus import Scraped
+from generator.validate.prometheus import ActiveTarget
 from generator.validate.verdict import Finding, Verdict, empty, ok, pending, warning, wrong
 
 #: What a target label is called elsewhere, by what it is called in `labels:` of bundle.yaml.
@@ -53,7 +53,7 @@ class Target:
         job: The job that found it.
         up: It answered the last scrape.
         error: Why it did not.
-        scraped: Unix seconds of the last scrape; 0 for never.
+        last_scrape: Unix seconds of the last scrape; 0 for never.
 
     """
 
@@ -63,7 +63,7 @@ class Target:
     job: str
     up: bool
     error: str
-    scraped: float
+    last_scrape: float
 
 
 def targets(context: Context) -> Iterator[Verdict]:
@@ -77,7 +77,7 @@ def targets(context: Context) -> Iterator[Verdict]:
         return
     found = list(_ours(context, listed))
     here = {target.system for target in found}
-    pushed = [name for name in context.systems if name not in here and context.evidence.reached[name].scraped]
+    pushed = [name for name in context.systems if name not in here and context.evidence.processes[name].scraped]
     if pushed:
         name = context.prometheus.probe.name
         yield _judged(f"{name} scrapes no {', '.join(pushed)}, and has their series from elsewhere")
@@ -103,14 +103,14 @@ def targets(context: Context) -> Iterator[Verdict]:
     yield from deployments.mixed(context)
 
 
-def _ours(context: Context, listed: list[Scraped]) -> Iterator[Target]:
+def _ours(context: Context, listed: list[ActiveTarget]) -> Iterator[Target]:
     """Yield the targets of the enabled systems: by what tells them, and those that lack the system label by their job."""
     jobs, site = _jobs(context), context.site
     for one in listed:
         system = next((name for name in context.systems if site.finds(name, one.labels)), "")
         system = system or ("" if one.labels.get(site.labels.system) else jobs.get(one.pool, ""))
         if system in context.systems:
-            yield Target(system, one.labels, one.url, one.pool, one.health == "up", one.error, one.scraped)
+            yield Target(system, one.labels, one.url, one.pool, one.health == "up", one.error, one.last_scrape)
 
 
 def _jobs(context: Context) -> Mapping[str, str]:
@@ -128,9 +128,9 @@ def _jobs(context: Context) -> Mapping[str, str]:
 def judge(context: Context, target: Target) -> Finding:  # noqa: PLR0911 - one per reason
     """Say how one target is."""
     labels = context.site.labels
-    if not target.up and target.scraped:
+    if not target.up and target.last_scrape:
         return _down(target)
-    if not target.scraped:
+    if not target.last_scrape:
         return pending("it has not been scraped yet")
     wanted = [labels.deployment, labels.instance, *(m.label for m in context.site.target_matchers(target.system))]
     system = context.site.catalogue.systems[target.system]
@@ -150,7 +150,7 @@ def judge(context: Context, target: Target) -> Finding:  # noqa: PLR0911 - one p
         return warning(
             f"its {labels.cluster} is {target.labels[labels.cluster]!r}, not {context.site.config.cluster!r}"
         )
-    late = context.now - target.scraped
+    late = context.now - target.last_scrape
     if late > STUCK_INTERVALS * context.scrape_seconds:
         return warning(
             f"its last scrape is {late:.0f} s ago, and one every {context.scrape_seconds:g} s is configured",
@@ -191,10 +191,10 @@ def _unlabelled(target: Target, lacking: list[str], kinds: Mapping[str, str]) ->
     }
     if not meant:
         return wrong(why, f"take the job from scrape/{target.system}.*.yml")
-    told = ", ".join(f'{other}="{target.labels[other]}"' for other in meant.values())
+    found = ", ".join(f'{other}="{target.labels[other]}"' for other in meant.values())
     said = ", ".join(f"{kind}: {other}" for kind, other in meant.items())
     return wrong(
-        f"{why}, and has {told}",
+        f"{why}, and has {found}",
         f"if that is what it is called here, say so in bundle.yaml: labels: {{{said}}}; or take the job from scrape/{target.system}.*.yml",
     )
 
@@ -212,7 +212,7 @@ def _roles(context: Context, names: Iterable[str], found: list[Target]) -> Itera
             if role in here:
                 yield ok().of("targets", f"{name} role {role}")
             elif role in promised:
-                yield context.evidence.lacking(
+                yield context.evidence.absence(
                     "it is configured, and no target has it", "see whether its discovery finds anything"
                 ).of("targets", f"{name} role {role}")
             else:
@@ -222,8 +222,8 @@ def _roles(context: Context, names: Iterable[str], found: list[Target]) -> Itera
 def _absent(context: Context, name: str, *, others: bool) -> Finding:
     """Say of a system that none of it is found. One that only the defaults enable may be missing beside others."""
     demanded = context.chosen or name in _systems(context)
-    if context.evidence.young:
-        return context.evidence.lacking("no target of the system is found yet")
+    if context.evidence.too_early:
+        return context.evidence.absence("no target of the system is found yet")
     strangers = _strangers(context, name)
     if strangers:
         held = ", ".join(map(str, context.site.target_matchers(name)))
@@ -301,7 +301,7 @@ def _judged(why: str) -> Verdict:
 def _by_up(context: Context, names: Iterable[str]) -> Iterator[Verdict]:
     """Judge systems by the series `up`: who scrapes them is another's business."""
     for name in names:
-        reached = context.evidence.reached[name]
+        reached = context.evidence.processes[name]
         if not reached.scraped:
             yield _absent(context, name, others=bool(context.present)).of("targets", name)
         for role, count in sorted(reached.scraped.items()):

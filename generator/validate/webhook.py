@@ -55,7 +55,7 @@ class Webhook:
 
         """
         self._deliveries: list[Delivery] = []
-        self._told = threading.Condition()
+        self._arrival = threading.Condition()
         webhook = self
 
         class Handler(BaseHTTPRequestHandler):
@@ -107,17 +107,17 @@ class Webhook:
             ]
         except (ValueError, RecursionError):
             return False
-        with self._told:
+        with self._arrival:
             self._deliveries += made
-            self._told.notify_all()
+            self._arrival.notify_all()
         return True
 
     def since(self, arrived: float) -> list[Delivery]:
         """Return what was delivered since a time, in unix seconds."""
-        with self._told:
+        with self._arrival:
             return [d for d in self._deliveries if d.arrived >= arrived]
 
     def wait(self, seconds: float) -> None:
         """Wait for the next notification, so long at most."""
-        with self._told:
-            self._told.wait(max(0.0, seconds))
+        with self._arrival:
+            self._arrival.wait(max(0.0, seconds))

@@ -13,7 +13,7 @@ from urllib.parse import urlencode
 
 from generator.validate.access import Access
 from generator.validate.probe import Probe, ProbeError
-from generator.validate.prometheus import Alert, Loaded, Prometheus, Scraped
+from generator.validate.prometheus import ActiveTarget, Alert, Prometheus, RuleGroup
 from testbed.servers.loopback import ANSWER_SECONDS, OK, ServerError, ask
 from testbed.servers.remote_write import History, write_request
 
@@ -66,7 +66,7 @@ def query_range(port: int, expr: str, start: float, end: float, step: float, **f
     return [Series(one["metric"], {float(at): float(value) for at, value in one["values"]}) for one in data["result"]]
 
 
-def targets(port: int) -> list[Scraped]:
+def targets(port: int) -> list[ActiveTarget]:
     """Return the active targets.
 
     Raises:
@@ -75,7 +75,7 @@ def targets(port: int) -> list[Scraped]:
     return _by_client(port, Prometheus.targets)
 
 
-def groups(port: int) -> list[Loaded]:
+def groups(port: int) -> list[RuleGroup]:
     """Return the loaded rule groups in their order, with each rule's health and last error.
 
     Raises:

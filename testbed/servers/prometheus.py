@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from generator.validate.prometheus import Alert, Loaded, Scraped
+from generator.validate.prometheus import ActiveTarget, Alert, RuleGroup
 from testbed.servers import api
 from testbed.servers.api import Sample, Series
 from testbed.servers.loopback import OK, ask, text_of
@@ -108,14 +108,14 @@ class Prometheus(Started):
         """
         api.push(self.port, series, times)
 
-    def targets(self) -> list[Scraped]:
+    def targets(self) -> list[ActiveTarget]:
         """Active scrape targets.
 
         A server hands new targets over five seconds after its start or reload: wait for them.
         """
         return api.targets(self.port)
 
-    def groups(self) -> list[Loaded]:
+    def groups(self) -> list[RuleGroup]:
         """Rule groups in their order, with each rule's health and last error."""
         return api.groups(self.port)
 

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
-from generator.validate.prometheus import Alert, Loaded, Scraped
+from generator.validate.prometheus import ActiveTarget, Alert, RuleGroup
 from testbed.servers import api
 from testbed.servers.api import Sample, Series
 from testbed.servers.loopback import OK, ask, text_of
@@ -76,7 +76,7 @@ class Victoria(Started):
         api.push(self.port, series, times)
         text_of(*ask(self.port, "GET", "/internal/force_flush"))
 
-    def targets(self) -> list[Scraped]:
+    def targets(self) -> list[ActiveTarget]:
         """Active scrape targets."""
         return api.targets(self.port)
 
@@ -181,7 +181,7 @@ class Vmalert(Started):
         """Say whether it is ready, and ours."""
         return str(self.folder) in text_of(*ask(self.port, "GET", "/flags"))
 
-    def groups(self) -> list[Loaded]:
+    def groups(self) -> list[RuleGroup]:
         """Rule groups in their order, with each rule's health and last error."""
         return api.groups(self.port)
 

@@ -17,7 +17,7 @@ from itertools import cycle
 from pathlib import Path
 
 from generator.errors import GeneratorError, Problem
-from generator.validate.prometheus import Loaded
+from generator.validate.prometheus import RuleGroup
 from reference_server.scenarios import library as scenarios
 from testbed.servers import ServerError, Webhook, free_port, wait_until
 from testbed.servers.cache import REPOSITORY
@@ -130,9 +130,9 @@ class Stack:
         follow(self.processes, self.folder)
 
 
-def evaluated(group: Loaded, since: float) -> bool:
+def evaluated(group: RuleGroup, since: float) -> bool:
     """Say whether a rule group had its turn at least an interval after a time, in unix seconds."""
-    return group.evaluated >= since + group.interval
+    return group.last_evaluation >= since + group.interval
 
 
 @contextmanager

@@ -69,6 +69,13 @@ DELIVERIES = (
         "tests/test_collector_format.py::test_it_scrapes_what_the_scrape_files_do",
         "make test",
     ),
+    Delivery(
+        "mixin",
+        "Jsonnet",
+        "the library evaluates to the plain files; each option changes what it says and nothing else",
+        "tests/test_mixin.py::test_without_options_it_is_the_plain_files",
+        "make test",
+    ),
 )
 
 

@@ -72,5 +72,10 @@ FORMATS: Mapping[str, Format] = {
             "An OpenTelemetry Collector that scrapes all systems, and the Prometheus that it writes to.",
             "OpenTelemetry Collector 0.158 with its contributed components; Prometheus 2.42, or 3.6 for OTLP; or later",
         ),
+        Format(
+            "mixin",
+            "Boards, alerts and recording rules as one Jsonnet library, for kube-prometheus, Tanka and mixtool.",
+            "Jsonnet 0.18 or later",
+        ),
     )
 }

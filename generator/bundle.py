@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import traceback
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal, TypeVar
 
 from generator import config
-from generator.boards.layout import Board, LeftOut, why
+from generator.boards.layout import Board, LeftOut, left
 from generator.catalogue import Catalogue
 from generator.config.settings import Config
 from generator.config.site import Site
@@ -100,7 +100,9 @@ def build(
         raise ConfigError(wrong)
     empty = [name for name, board in made.items() if not board.panels]
     left_out = [out for out in left_out if out.where not in {f"dashboards/{name}.json" for name in empty}]
-    left_out += [LeftOut(f"dashboards/{name}.json", "the whole board", made[name].left_out[0].why) for name in empty]
+    left_out += [
+        replace(made[name].left_out[0], where=f"dashboards/{name}.json", what="the whole board") for name in empty
+    ]
     sources = {part.stem: _written(part.source) for part in topics}
     sources |= {part.stem: _written(part.source) for part in recorded}
     found = "discovery" in kinds
@@ -153,10 +155,10 @@ def _possible(site: Site, name: str, group: Group, left_out: list[LeftOut]) -> G
     for record in group.records:
         if record.query.missing:
             left_out.append(
-                LeftOut(
+                left(
                     where,
                     record.name + "".join(f"{{{k}={v}}}" for k, v in record.labels.items()),
-                    why(record.query.missing),
+                    record.query.missing,
                 )
             )
         else:
@@ -164,7 +166,7 @@ def _possible(site: Site, name: str, group: Group, left_out: list[LeftOut]) -> G
     for alert in group.alerts:
         scope = here(site, site.timing.over(alert.over))
         if missing := within_retention(alert.query, scope, site.timing.retention).missing:
-            left_out.append(LeftOut(where, alert.name, why(missing)))
+            left_out.append(left(where, alert.name, missing))
         elif alert.name in site.config.disabled:
             left_out.append(LeftOut(where, alert.name, "disabled by the configuration"))
         elif alert.off and alert.name not in site.config.enabled:

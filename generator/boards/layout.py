@@ -49,12 +49,20 @@ class LeftOut:
         where: The file in which it would be.
         what: The board, panel or rule.
         why: The reasons, each after the series that it holds for.
+        missing: Series without which it is impossible, each with its reason.
 
     """
 
     where: str
     what: str
     why: str
+    missing: tuple[tuple[str, str], ...] = ()
+
+
+def left(where: str, what: str, missing: Iterable[tuple[str, str]]) -> LeftOut:
+    """Return what is impossible because series are missing, each of them with its reason."""
+    pairs = tuple(dict.fromkeys(missing))
+    return LeftOut(where, what, why(pairs), pairs)
 
 
 def why(missing: Iterable[tuple[str, str]]) -> str:
@@ -128,7 +136,7 @@ def board(
     where = f"dashboards/{stem}.json"
     rows = [replace(r, panels=tuple(_kept(site, p, scope) for p in r.panels)) for r in rows]
     left_out = [
-        LeftOut(where, shown.title, why(m for q in shown.queries for m in q.missing))
+        left(where, shown.title, (m for q in shown.queries for m in q.missing))
         for r in rows
         for shown in r.panels
         if shown.queries and not shown.possible

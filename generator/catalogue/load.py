@@ -247,6 +247,7 @@ def _labels(raw: Mapping[str, Any]) -> dict[str, Label]:
             entry.get("since", ""),
             entry.get("values_since", {}),
             until=entry.get("until", ""),
+            version=entry.get("version", False),
         )
         for name, entry in raw.items()
     }

@@ -44,6 +44,7 @@ class Label:
         values_since: First version of values that not all versions have.
         missing: Why no server of the site has it; empty when one may. Set by the site.
         missing_values: The same by value.
+        version: Its value is the version of the server.
 
     """
 
@@ -58,6 +59,7 @@ class Label:
     missing: str = ""
     missing_values: Mapping[str, str] = field(default_factory=dict)
     until: str = ""
+    version: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,10 +24,19 @@ SELECTED = "selector of the configuration"
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Site:
-    """A catalogue and a configuration; what boards and alerts are built from. Two are the same only when they are one."""
+    """A catalogue and a configuration; what boards and alerts are built from. Two are the same only when they are one.
+
+    Attributes:
+        catalogue: The catalogue, with the systems that the configuration brings.
+        config: The configuration.
+        absent: Why metrics are not there that the configuration allows: by the system on whose targets they would be, and the
+            full name under the catalogue's prefix.
+
+    """
 
     catalogue: Catalogue
     config: Config
+    absent: Mapping[tuple[str, str], str] = field(default_factory=dict, repr=False)
     _found: dict[tuple[str, str, str], Metric] = field(default_factory=dict, init=False, repr=False)
 
     def __post_init__(self) -> None:
@@ -203,7 +212,7 @@ class View:
             labels=own,
             constant_labels=constant,
             target_matchers=matchers,
-            missing=self._why_missing(metric),
+            missing=self._why_missing(metric) or self.site.absent.get((on, metric.full_name), ""),
         )
 
     def _selected(self, metric: Metric) -> Iterable[str]:

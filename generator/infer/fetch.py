@@ -22,36 +22,37 @@ WITHIN = 30.0
 _ACCEPT = "application/openmetrics-text;version=1.0.0;q=0.9,text/plain;version=0.0.4;q=0.5,*/*;q=0.1"
 
 
-def page(source: str, bearer_token_file: Path | None = None) -> str:
+def page(source: str, bearer_token_file: Path | None = None, largest: int = LARGEST) -> str:
     """Return the text of a page.
 
     Args:
         source: An address that begins with http:// or https://, a file, or `-` for the standard input.
         bearer_token_file: Where the token is that the address wants.
+        largest: Bytes that it may have at most.
 
     Raises:
         GeneratorError: It cannot be read, or is too large.
 
     """
     if source.startswith(("http://", "https://")):
-        raw = _asked(source, bearer_token_file)
+        raw = _asked(source, bearer_token_file, largest)
     elif source == "-":
-        raw = sys.stdin.buffer.read(LARGEST + 1)
+        raw = sys.stdin.buffer.read(largest + 1)
     else:
         try:
             with Path(source).open("rb") as file:
-                raw = file.read(LARGEST + 1)
+                raw = file.read(largest + 1)
         except OSError as error:
             raise _problem(source, f"cannot be read: {error.strerror}", "name a file, an address or -") from error
-    if len(raw) > LARGEST:
-        raise _problem(source, f"has more than {LARGEST:,} bytes", "name a metrics page")
+    if len(raw) > largest:
+        raise _problem(source, f"has more than {largest:,} bytes", "name a metrics page")
     try:
         return raw.decode("utf-8")
     except UnicodeDecodeError as error:
         raise _problem(source, "is no UTF-8 text", "name a metrics page") from error
 
 
-def _asked(url: str, bearer_token_file: Path | None) -> bytes:
+def _asked(url: str, bearer_token_file: Path | None, largest: int) -> bytes:
     import requests
 
     from generator.validate.http import Exchange, LateError, session
@@ -71,7 +72,7 @@ def _asked(url: str, bearer_token_file: Path | None) -> bytes:
             for part in answer.iter_content(1 << 16):
                 parts.append(part)
                 size += len(part)
-                if size > LARGEST or exchange.over:
+                if size > largest or exchange.over:
                     break
             return answer.status_code, b"".join(parts)
 

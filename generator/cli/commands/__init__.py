@@ -5,13 +5,14 @@ pays for what is imported here.
 """
 
 from generator.cli.command import Command
-from generator.cli.commands import check, generate, infer, lint, listing, runbook, schema, validate
+from generator.cli.commands import check, doctor, generate, infer, lint, listing, runbook, schema, validate
 
 COMMANDS: tuple[Command, ...] = (
     generate.COMMAND,
     check.COMMAND,
     lint.COMMAND,
     listing.COMMAND,
+    doctor.COMMAND,
     infer.COMMAND,
     schema.COMMAND,
     runbook.COMMAND,

@@ -1,0 +1,8 @@
+"""What a metrics page is, and why boards are blank with it: by the catalogue alone, without a change anywhere."""
+
+from generator.doctor.diagnosis import Diagnosis, diagnose
+from generator.doctor.page import Page, read
+from generator.doctor.report import FORMATS
+from generator.doctor.written import written
+
+__all__ = ["FORMATS", "Diagnosis", "Page", "diagnose", "read", "written"]

@@ -1,0 +1,152 @@
+"""The configuration that fits several pages of one deployment: of each system what the pages tell, and nothing that is the default."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from generator.catalogue import System, Versions, version_key
+from generator.doctor.told import Told
+from generator.doctor.worlds import UI, World, numbered
+
+Json = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Fit:
+    """What the pages of one system tell together.
+
+    Attributes:
+        system: The system.
+        pages: What each page tells.
+        keys: What stands below `systems: NAME` in bundle.yaml so that it fits.
+        conflicts: What pages of one deployment should not differ in, a sentence each.
+
+    """
+
+    system: System
+    pages: tuple[Told, ...]
+    keys: Mapping[str, Any]
+    conflicts: tuple[str, ...]
+
+    @property
+    def worlds(self) -> tuple[World, ...]:
+        """Every way in which some process of it may be installed."""
+        return tuple(world for told in self.pages for world in told.fits)
+
+    @property
+    def seen(self) -> frozenset[str]:
+        """Full names, under the system's own prefix, of the metrics that some page has."""
+        return frozenset(name for told in self.pages for name in told.seen)
+
+
+def fit(pages: Sequence[Told]) -> Fit:
+    """Return what pages of one system tell together; there is at least one."""
+    system = pages[0].worlds.system
+    prefixes = sorted({told.prefix for told in pages})
+    conflicts = []
+    if len(prefixes) > 1:
+        conflicts.append(
+            f"names begin with {' and with '.join(prefixes)}: METRIC_PREFIX differs, and one bundle can read one"
+        )
+    shown = {told.trait("exposure").values for told in pages if told.trait("exposure")}  # type: ignore[union-attr]  # asked for
+    if {(UI,), ("internal",)} <= shown:
+        conflicts.append("some processes show internal metrics and others do not: set the variable on all of them")
+    runtimes = {trait.values for told in pages if (trait := told.trait("runtime")) and len(trait.values) == 1}
+    if len(runtimes) > 1:
+        conflicts.append(
+            f"the runtimes differ: {' and '.join(sorted(r for (r,) in runtimes))}; are these one deployment?"
+        )
+    return Fit(system, tuple(pages), dict(_keys(system, pages, prefixes)), tuple(conflicts))
+
+
+def _keys(system: System, pages: Sequence[Told], prefixes: Sequence[str]) -> Iterator[tuple[str, Any]]:
+    if versions := versions_of(system, pages):
+        yield "versions", versions
+    prefix = max(prefixes, key=lambda p: sum(told.prefix == p for told in pages))
+    if prefix != system.prefix:
+        yield "prefix", prefix
+    exposed = [trait.values for told in pages if (trait := told.trait("exposure"))]
+    internal = ("internal",) in exposed
+    if exposed and not internal:
+        yield "exposure", UI
+    tiers = [v for told in pages if (trait := told.trait("tier")) for v in trait.values]
+    if internal and tiers and int(max(tiers, key=int)) < max(system.tiers):
+        yield "tier", int(max(tiers, key=int))
+    for key, name, known in (("runtimes", "runtime", system.runtimes), ("roles", "role", _ordinary(system))):
+        found = _values(pages, name)
+        if found and found != list(known):
+            yield key, found
+    off = [s for s in system.switches if (values := _values(pages, f"switch {s}")) and values == ["off"]]
+    if off:
+        yield "switches", [s for s in system.switches if s not in off]
+
+
+def _ordinary(system: System) -> list[str]:
+    """Return the roles that are scraped where nothing else is said."""
+    off = {role for roles in system.parts.values() for role in roles}
+    return [role for role in system.roles if role not in off]
+
+
+def _values(pages: Sequence[Told], name: str) -> list[str]:
+    """Return every value of a trait that some page may have, in the catalogue's order; a runtime is one for all pages where it can be."""
+    found = [trait.values for told in pages if (trait := told.trait(name))]
+    every = list(dict.fromkeys(v for values in found for v in values))
+    common = [v for v in every if all(v in values for values in found)]
+    chosen = common if name == "runtime" and common else every
+    order = pages[0].worlds.system.roles if name == "role" else pages[0].worlds.system.runtimes
+    return sorted(chosen, key=list(order).index) if order and name in ("role", "runtime") else chosen
+
+
+def versions_of(system: System, pages: Sequence[Told]) -> str:
+    """Return the versions of some pages as `versions:` takes them; empty where the system's are not told apart."""
+    eras = {w.era for told in pages for w in told.fits}
+    if len(system.eras) == 1:
+        return ""
+    if not any(numbered(system, era) for era in eras):
+        return next(iter(eras))
+    firsts, lasts = [], []
+    for told in pages:
+        if told.version:
+            firsts.append(told.version)
+            lasts.append(told.version)
+        else:
+            firsts.append(told.spans[0].first)
+            lasts.append(before(told.spans[-1].before))
+    first = min(firsts, key=version_key)
+    last = "" if "" in lasts else max(lasts, key=version_key)
+    return str(Versions(first, last)) if first or last else ""
+
+
+def before(version: str) -> str:
+    """Return the newest line of versions before one, as `versions:` takes it: 0.13 before 0.14.0, which has every 0.13.x."""
+    parts = list(version_key(version))
+    while parts and parts[-1] == 0:
+        parts.pop()
+    if not parts:
+        return ""
+    return ".".join(map(str, (*parts[:-1], parts[-1] - 1)))
+
+
+def document(fits: Sequence[Fit], known: Sequence[str], base: Mapping[str, Any] | None = None) -> Json:
+    """Return bundle.yaml for what was found: every other system is off, as none of its pages was named.
+
+    Args:
+        fits: What was found.
+        known: Ids of all target systems.
+        base: The operator's own file, whose other keys stay.
+
+    """
+    given = dict(base or {})
+    systems = {name: dict(own or {}) for name, own in given.get("systems", {}).items()}
+    told = {"versions", "prefix", "exposure", "tier", "runtimes", "roles", "parts", "switches", "enabled"}
+    for one in fits:
+        kept = {k: v for k, v in systems.get(one.system.name, {}).items() if k not in told}
+        systems[one.system.name] = {**one.keys, **kept}
+    found = {one.system.name for one in fits}
+    for name in known:
+        if name not in found:
+            systems[name] = {**systems.get(name, {}), "enabled": False}
+    ordered = {name: systems[name] for name in sorted(systems, key=lambda n: n not in found)}
+    return {**given, "systems": ordered}

@@ -1,0 +1,155 @@
+"""The two forms of a diagnosis: text and JSON."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from typing import Any
+
+from generator.doctor.blank import Blank
+from generator.doctor.diagnosis import Diagnosis, Examined
+from generator.doctor.reasons import Reason
+from generator.doctor.told import Told
+from generator.doctor.traits import Trait
+
+Json = dict[str, Any]
+
+#: Columns of the name of what is told.
+_WIDTH = 10
+
+
+def text(diagnosis: Diagnosis) -> str:
+    """Return the diagnosis for people: each page, what stays blank by reason, what may still come."""
+    lines = [line for one in diagnosis.pages for line in (*_page(one), "")]
+    for fit in diagnosis.fits:
+        lines += [f"{fit.system.title}: {conflict}" for conflict in fit.conflicts]
+    lines += [f"bundle.yaml: {mismatch}" for mismatch in diagnosis.mismatches]
+    if diagnosis.fits:
+        lines += _listed("Blank", diagnosis.blank)
+        lines += _listed("Not yet, or not for certain", diagnosis.later)
+    return "\n".join(lines).rstrip("\n") + "\n"
+
+
+def _page(one: Examined) -> Iterator[str]:
+    told, source = one.told, "the standard input" if one.page.source == "-" else one.page.source
+    if told is None:
+        names = sorted(one.page.series)
+        yield f"{source}: none of the systems that the catalogue knows"
+        yield f"  it has {len(names)} names of series, such as {', '.join(names[:3])}; for a board of its own: agentobs infer"
+        return
+    system = told.worlds.system
+    yield f"{source}: {system.title}, {told.count} of its {len(system.metrics)} metrics"
+    yield from _line("version", version(told), told.evidence)
+    if told.prefix != system.prefix:
+        yield from _line("prefix", told.prefix, [f"the names of its metrics begin with it instead of {system.prefix}"])
+    for trait in told.traits:
+        if trait.name != "era" or not version(told):
+            yield from _line(trait.name.removeprefix("switch "), _values(trait), trait.evidence)
+    for misfit in told.misfits:
+        yield f"  {'odd':{_WIDTH}}{misfit}"
+    for drift in one.drift:
+        yield f"  {'drift':{_WIDTH}}{drift}"
+    for label in one.added:
+        yield f"  {'added':{_WIDTH}}label {label.name}, {label.counted}, on {len(label.metrics)} metrics: who it was, if a server's configuration adds it"
+
+
+def _line(name: str, value: str, evidence: Sequence[str]) -> Iterator[str]:
+    if value:
+        yield f"  {name:{max(_WIDTH, len(name) + 1)}}{value}"
+        yield from (f"  {'':{_WIDTH}}  {sentence}" for sentence in evidence)
+
+
+def version(told: Told) -> str:
+    """Return the version of a process in words; empty where the system's are not told apart."""
+    if told.version:
+        return told.version
+    spans = [s for s in told.spans if s.first or s.before]
+    words = [
+        " ".join(w for w in (s.first and f"{s.first} or later", s.before and f"before {s.before}") if w) for s in spans
+    ]
+    return " or ".join(w.replace("or later before", "or later, before") for w in words)
+
+
+def _values(trait: Trait) -> str:
+    if len(trait.values) == 1:
+        return trait.values[0]
+    return f"cannot tell: {', '.join(trait.values[:-1])} and {trait.values[-1]} explain the page alike"
+
+
+def _listed(title: str, found: Sequence[Blank]) -> Iterator[str]:
+    if not found:
+        yield f"{title}: nothing"
+        return
+    yield f"{title}: {_counted(found)}"
+    for reason, those in _by_reason(found).items():
+        yield f"  {reason.text}" + (f" -> {reason.remedy}" if reason.remedy else "")
+        for where, names in _by_place(those).items():
+            yield f"    {where}" + (f": {', '.join(names)}" if names else "")
+
+
+def _counted(found: Iterable[Blank]) -> str:
+    kinds = [b.kind for b in found]
+    return ", ".join(
+        f"{n} {kind}{'s' if n > 1 else ''}" for kind in ("board", "panel", "alert") if (n := kinds.count(kind))
+    )
+
+
+def _by_reason(found: Iterable[Blank]) -> Mapping[Reason, list[Blank]]:
+    out: dict[Reason, list[Blank]] = {}
+    for one in found:
+        out.setdefault(one.reason, []).append(one)
+    return dict(sorted(out.items(), key=lambda pair: (not pair[0].mendable, -len(pair[1]), pair[0].text)))
+
+
+def _by_place(found: Iterable[Blank]) -> Mapping[str, list[str]]:
+    out: dict[str, list[str]] = {}
+    for one in found:
+        place = (
+            "alerts" if one.kind == "alert" else f"the whole board {one.where}" if one.kind == "board" else one.where
+        )
+        out.setdefault(place, []).extend([one.what] if one.what else [])
+    return out
+
+
+def as_json(diagnosis: Diagnosis) -> str:
+    """Return the diagnosis as a JSON object."""
+    out: Json = {
+        "pages": [_page_json(one) for one in diagnosis.pages],
+        "conflicts": {f.system.name: list(f.conflicts) for f in diagnosis.fits if f.conflicts},
+        "mismatches": list(diagnosis.mismatches),
+        "blank": [_blank_json(b) for b in diagnosis.blank],
+        "later": [_blank_json(b) for b in diagnosis.later],
+        "bundle": diagnosis.document if diagnosis.fits else None,
+        "ok": not diagnosis.failed,
+    }
+    return json.dumps(out, indent=2) + "\n"
+
+
+def _page_json(one: Examined) -> Json:
+    told = one.told
+    if told is None:
+        return {"source": one.page.source, "system": None}
+    return {
+        "source": one.page.source, "system": told.system, "prefix": told.prefix, "metrics": told.count,
+        "version": {
+            "exact": told.version or None, "ranges": [{"from": s.first or None, "before": s.before or None} for s in told.spans],
+            "evidence": list(told.evidence),
+        },
+        "traits": {t.name: {"values": list(t.values), "told": len(t.values) == 1, "evidence": list(t.evidence)} for t in told.traits},
+        "odd": list(told.misfits), "drift": list(one.drift),
+        "added_labels": [{"label": a.name, "values": a.values, "metrics": list(a.metrics)} for a in one.added],
+    }  # fmt: skip
+
+
+def _blank_json(blank: Blank) -> Json:
+    def of(reason: Reason) -> Json:
+        return {"kind": reason.kind, "text": reason.text, "remedy": reason.remedy, "mendable": reason.mendable}
+
+    return {
+        "kind": blank.kind, "file": blank.file, "where": blank.where, "what": blank.what, "system": blank.system,
+        "reason": of(blank.reason), "series": list(blank.series), "reasons": [of(r) for r in blank.reasons],
+    }  # fmt: skip
+
+
+#: What `--format` takes.
+FORMATS: Mapping[str, Callable[[Diagnosis], str]] = {"text": text, "json": as_json}

@@ -17,9 +17,9 @@ from generator.rules.rule import Record
 from generator.source import parse
 from generator.units import seconds
 from generator.validate.evidence import Evidence
-from generator.validate.explain import Evaluated
 from generator.validate.probe import Probe
 from generator.validate.prometheus import Prometheus
+from generator.validate.recorded import Evaluated
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,7 +15,7 @@ from generator.validate.context import Context
 from generator.validate.panels import explainer, window
 from generator.validate.prepare import Options
 from generator.validate.prometheus import ActiveTarget
-from generator.validate.targets import _ours
+from generator.validate.targets import own_targets
 from generator.validate.variables import choices
 from generator.validate.verdict import State
 from testbed.servers import Prometheus, find, missing
@@ -78,4 +78,7 @@ def test_what_an_operator_says_tells_a_system_is_what_is_asked_for(context: Cont
     for expr, state, why in EXPLAINED:
         got = explained.nothing(expr)
         assert (got.state, why in got.why) == (state, True), (expr, got.why)
-    assert [(t.system, t.job) for t in _ours(context, listed)] == [("agent_server", "agents"), ("langsight", "ls")]
+    assert [(t.system, t.job) for t in own_targets(context, listed)] == [
+        ("agent_server", "agents"),
+        ("langsight", "ls"),
+    ]

@@ -21,7 +21,7 @@ from generator.validate.context import Context, documents
 from generator.validate.gather import gather
 from generator.validate.panels import Judge, Shot, explainer
 from generator.validate.prepare import Options
-from generator.validate.targets import Target, judge
+from generator.validate.target import Target, judge
 from generator.validate.verdict import State, Verdict, failed, pending
 from testbed.servers import Prometheus, find, missing, wait_until
 from testbed.servers.fake import FakeServer, always

@@ -119,9 +119,9 @@ def part(path: Path) -> str:
             "promql_parser",
             {
                 "generator/config/checks/matchers.py",
+                "generator/lint/evaluation.py",
                 "generator/lint/expression.py",
-                "generator/lint/held.py",
-                "generator/lint/queries.py",
+                "generator/lint/ownership.py",
                 "generator/outputs/ruler/splitting.py",
                 "generator/outputs/timescale/expressions.py",
                 "generator/validate/explain.py",

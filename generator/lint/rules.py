@@ -182,8 +182,8 @@ def _record_name(document: Document, place: Place, name: str, text: str) -> Iter
         yield _at(document, place, "rule/names", f"record {name!r}", fix)
         return
     back = max((s.back for s in _selectors(text)), default=0.0)
-    told = re.search(r"_((?:\d+[smhdwy])+)$", name)
-    if (seconds(told[1]) if told else 0.0) != back:
+    window = re.search(r"_((?:\d+[smhdwy])+)$", name)
+    if (seconds(window[1]) if window else 0.0) != back:
         what = f"record {name!r} looks back for {back:g} s" if back else f"record {name!r} looks at this moment only"
         fix = "end its name in that window, such as _5m" if back else "leave the window out of its name"
         yield _at(document, place, "rule/names", what, fix)
@@ -242,7 +242,7 @@ def boards(files: Files, site: Site) -> Iterator[Finding]:
     del site
 
 
-def kept(files: Files, site: Site) -> Iterator[Finding]:
+def identity(files: Files, site: Site) -> Iterator[Finding]:
     """An alert keeps the labels that name a deployment; one about the monitoring itself says so: `about: monitoring`."""
     for document, place, rule in _alerts(files):
         if rule.get("labels", {}).get("about") == "monitoring":

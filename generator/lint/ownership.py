@@ -1,4 +1,4 @@
-"""Whose series a query reads: a selector that anybody's series may fit is a page for a stranger.
+"""Whose series a query reads: an alert on a selector that anybody's series may fit pages for somebody else's servers.
 
 Ours is what carries the matchers of a system's targets, what we record ourselves, an alert or a rule group by its name, and
 what an `and on (…)` keeps for targets that one of these has shown to be ours.
@@ -27,15 +27,15 @@ _ALERTS = frozenset({"ALERTS", "ALERTS_FOR_STATE"})
 _SIGNS = {"=": "Equal", "!=": "NotEqual", "=~": "Re", "!~": "NotRe"}
 
 
-#: An installation, and what its targets are held by.
-Ours = tuple[Site, list[list[Matcher]]]
+#: An installation, and the matchers that the targets of each of its systems carry.
+Scope = tuple[Site, list[list[Matcher]]]
 
 
-def ours(files: Files, site: Site) -> Iterator[Finding]:
+def ownership(files: Files, site: Site) -> Iterator[Finding]:
     """Every selector is held to our own targets, records, alerts or rule groups: strangers share the server."""
-    here = (site, [*_holds(site)])
+    scope = (site, [*_target_matchers(site)])
     for text, tree in trees(files):
-        for selector in dict.fromkeys(_strange(tree, here)):
+        for selector in dict.fromkeys(_foreign(tree, scope)):
             matchers = ", ".join(f"{m.label} {m.op} {m.value!r}" for m in selector.matchers)
             yield text.finding(
                 "rule/held",
@@ -44,20 +44,20 @@ def ours(files: Files, site: Site) -> Iterator[Finding]:
             )
 
 
-def _strange(node: Any, ours: Ours) -> Iterator[Selector]:
+def _foreign(node: Any, scope: Scope) -> Iterator[Selector]:
     """Yield the selectors of an expression that may read what is not ours."""
     match node:
         case pp.VectorSelector() | pp.MatrixSelector():
-            yield from (s for s in expression.selectors(node) if not _is_ours(s, *ours))
+            yield from (s for s in expression.selectors(node) if not _is_own(s, *scope))
         case pp.SubqueryExpr() | pp.AggregateExpr() | pp.ParenExpr() | pp.UnaryExpr():
-            yield from _strange(node.expr, ours)
+            yield from _foreign(node.expr, scope)
         case pp.Call():
             for argument in node.args:
-                yield from _strange(argument, ours)
+                yield from _foreign(argument, scope)
         case pp.BinaryExpr():
-            right = [*_strange(node.rhs, ours)]
+            right = [*_foreign(node.rhs, scope)]
             if right or not _filters(node):
-                yield from _strange(node.lhs, ours)
+                yield from _foreign(node.lhs, scope)
             yield from right
 
 
@@ -68,32 +68,32 @@ def _filters(node: Any) -> bool:
     return str(node.op) == "and" and "instance" in by and bool(expression.selectors(node.rhs))
 
 
-def _is_ours(selector: Selector, site: Site, holds: Iterable[list[Matcher]]) -> bool:
+def _is_own(selector: Selector, site: Site, targets: Iterable[list[Matcher]]) -> bool:
     if selector.name.startswith(RECORD_PREFIX):
         return True
     if selector.name in _ALERTS:
         return any(m.label == "alertname" and _named(m, site) for m in selector.matchers)
     if any(m.label in _GROUPS and m.op in ("Equal", "Re") and _grouped(m.value) for m in selector.matchers):
         return True
-    return any(_carries(selector, hold) for hold in holds) or _one_of_several(selector, site)
+    return any(_carries(selector, matchers) for matchers in targets) or _one_of_several(selector, site)
 
 
-def _holds(site: Site) -> Iterator[list[Matcher]]:
+def _target_matchers(site: Site) -> Iterator[list[Matcher]]:
     """Yield what stands for each enabled system, and for the Alertmanager."""
-    held = [site.target_matchers(name) for name, config in site.config.systems.items() if config.enabled]
-    for matchers in (*held, site.alertmanager):
+    of_systems = [site.target_matchers(name) for name, config in site.config.systems.items() if config.enabled]
+    for matchers in (*of_systems, site.alertmanager):
         yield [Matcher(m.label, _SIGNS[m.op], m.value) for m in matchers]
 
 
-def _carries(selector: Selector, hold: list[Matcher]) -> bool:
-    return set(hold) <= set(selector.matchers)
+def _carries(selector: Selector, matchers: list[Matcher]) -> bool:
+    return set(matchers) <= set(selector.matchers)
 
 
 def _one_of_several(selector: Selector, site: Site) -> bool:
     """Say whether it reads several of our systems at once: `system=~"a|b"`."""
-    told = {name for name, config in site.config.systems.items() if config.enabled and not config.match}
+    labelled = {name for name, config in site.config.systems.items() if config.enabled and not config.match}
     return any(
-        m.label == site.labels.system and m.op in ("Re", "Equal") and set(m.value.split("|")) <= (told or {""})
+        m.label == site.labels.system and m.op in ("Re", "Equal") and set(m.value.split("|")) <= (labelled or {""})
         for m in selector.matchers
     )
 

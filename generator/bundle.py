@@ -15,7 +15,8 @@ from generator.config.settings import Config
 from generator.config.site import Site
 from generator.discovery import collector, probes, scrape
 from generator.errors import BundleError, ConfigError, Problem, QueryError, nearest
-from generator.promql.query import here, within_retention
+from generator.promql.query import site_scope
+from generator.promql.retention import within_retention
 from generator.rules import inhibition
 from generator.rules.rule import Alert, Group
 from generator.source import short, shown
@@ -164,7 +165,7 @@ def _possible(site: Site, name: str, group: Group, left_out: list[LeftOut]) -> G
         else:
             records.append(record)
     for alert in group.alerts:
-        scope = here(site, site.timing.over(alert.over))
+        scope = site_scope(site, site.timing.over(alert.over))
         if missing := within_retention(alert.query, scope, site.timing.retention).missing:
             left_out.append(left(where, alert.name, missing))
         elif alert.name in site.config.disabled:

@@ -12,7 +12,7 @@ from generator.catalogue import Catalogue
 from generator.catalogue import load as load_catalogue
 from generator.cli.main import main
 from generator.config.checks import CHECKS
-from generator.config.checks.addresses import told, url
+from generator.config.checks.addresses import display, url
 from generator.config.reading import read
 from generator.errors import ConfigError
 from generator.outputs import FORMATS
@@ -155,7 +155,7 @@ def test_a_url_is_one_that_a_client_can_ask(text: str, wrong: bool) -> None:  # 
 
 def test_a_password_is_left_out_of_what_is_shown() -> None:
     """Up to the last @ of the host: a password may have one, too."""
-    assert told("https://a:b@c@host/x@y") == "'https://...@host/x@y'"
+    assert display("https://a:b@c@host/x@y") == "'https://...@host/x@y'"
 
 
 def test_a_slash_at_the_end_of_a_link_is_no_second_one(

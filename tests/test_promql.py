@@ -48,7 +48,8 @@ from generator.promql import (
     volume,
     within,
 )
-from generator.promql.query import Query, Scope, within_retention
+from generator.promql.query import Query, Scope
+from generator.promql.retention import within_retention
 from generator.rules.rule import record, recorded
 
 from .conftest import MIXED

@@ -15,7 +15,8 @@ from generator.boards.shown import Shown
 from generator.catalogue import Matcher, Metric
 from generator.config.site import Site
 from generator.promql import select
-from generator.promql.query import Scope, here, within_retention
+from generator.promql.query import Scope, site_scope
+from generator.promql.retention import within_retention
 from generator.promql.several import ups
 from generator.rules.rule import board_uid
 from generator.units import period, seconds
@@ -132,7 +133,7 @@ def board(
     """
     uid = board_uid(site, stem)
     variables = [name for name in variables if name != "role" or (system and site.catalogue.systems[system].roles)]
-    scope = here(site, RATE_INTERVAL, *_matchers(site, variables))
+    scope = site_scope(site, RATE_INTERVAL, *_matchers(site, variables))
     where = f"dashboards/{stem}.json"
     rows = [replace(r, panels=tuple(_kept(site, p, scope) for p in r.panels)) for r in rows]
     left_out = [
@@ -208,7 +209,7 @@ def _variables(site: Site, system: str, names: Sequence[str], *, fleet: bool) ->
     roles = site.config.systems[system].roles if system else ()
     about = {**_ABOUT, "role": f"Process roles: {', '.join(roles)}."}
     for number, name in enumerate(names):
-        chain = here(site, "", *_matchers(site, names[:number]))
+        chain = site_scope(site, "", *_matchers(site, names[:number]))
         label, regex = getattr(site.labels, name), ""
         query = f"label_values({select(found[0], chain)}, {label})"
         if len(found) > 1:  # label_values() takes one selector
@@ -227,7 +228,7 @@ def _variables(site: Site, system: str, names: Sequence[str], *, fleet: bool) ->
 def _annotations(site: Site, system: str, variables: Sequence[str]) -> Iterator[object]:
     alerts = site.firing(*([system] if system else []))
     wide = [v for v in variables if v in WIDE]
-    scope = here(site, "", *_matchers(site, wide))
+    scope = site_scope(site, "", *_matchers(site, wide))
     tags = ",".join(("alertname", "severity", *site.identity))
     for severity, color in (("critical", "red"), ("warning", "orange")):
         yield grafana.alert_annotation(

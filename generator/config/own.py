@@ -54,18 +54,20 @@ def extended(
         if wrong := misnamed(name, catalogue):
             problems.append((("systems", name), document.problem(("systems", name), *wrong)))
             continue
-        told: list[Problem] = []
+        own_problems: list[Problem] = []
         if not file:
             continue  # which the schema refuses
         path = folder / file
         if not path.is_file():
             what = f"no file {short(file)}, seen from {folder}"
-            told.append(document.problem(("systems", name, "catalogue"), what, "name a file in the catalogue's format"))
+            own_problems.append(
+                document.problem(("systems", name, "catalogue"), what, "name a file in the catalogue's format")
+            )
         elif not (texts := [*_unfit_texts(path)]):
-            found |= read({name: path}, told)
+            found |= read({name: path}, own_problems)
         else:
-            told += texts
-        problems += [(("systems", name), problem) for problem in told]
+            own_problems += texts
+        problems += [(("systems", name), problem) for problem in own_problems]
     sound = {name: system for name, system in found.items() if not any(p[1] == name for p, _ in problems)}
     for name, system in sound.items():
         place = ("systems", name, "catalogue")

@@ -43,7 +43,7 @@ def _module(system: System, page: JsonPage) -> Json:
     }
 
 
-def here(system: System, own: SystemConfig) -> tuple[JsonPage, ...]:
+def pages(system: System, own: SystemConfig) -> tuple[JsonPage, ...]:
     """Return the pages that this installation has."""
     return tuple(p for p in system.endpoint.json if p.role in own.roles and (not p.needs or p.needs in own.roles))
 
@@ -56,7 +56,7 @@ def addresses(system: System, own: SystemConfig) -> list[str]:
     return [
         f"http://{fullname(system, kubernetes)}-{endpoint.services[p.role]}.{kubernetes.namespaces[0]}.svc.cluster.local"
         f":{endpoint.port_of(p.role)}{p.path}"
-        for p in here(system, own)
+        for p in pages(system, own)
     ]
 
 

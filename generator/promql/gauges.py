@@ -8,8 +8,8 @@ from dataclasses import replace
 from generator.catalogue import Kind, Metric
 from generator.errors import QueryError
 from generator.promql.query import Query, Scope, indented
-from generator.promql.series import aggregate, both, known, legend, need, query, select, target_labels
-from generator.promql.wording import said
+from generator.promql.series import aggregate, both, legend, need, query, require_labels, select, target_labels
+from generator.promql.wording import sentence
 
 GAUGES = (Kind.GAUGE, Kind.INFO)
 
@@ -156,7 +156,7 @@ def age(start_time: Metric, *, by: Sequence[str] = ()) -> Query:
     return replace(
         query(start_time, by, "seconds", build),
         compound=True,
-        reading=said("Time since the youngest process started.").grouped(by),
+        reading=sentence("Time since the youngest process started.").grouped(by),
     )
 
 
@@ -197,7 +197,7 @@ def distinct(metric: Metric | Query, label: str, *, by: Sequence[str] = ()) -> Q
     """
     if isinstance(metric, Query):
         return replace(_put_together(_put_together(metric, (*by, label), "count"), by, "count"), unit="series")
-    known(metric, (label,))
+    require_labels(metric, (label,))
     suffix = "_count" if "_count" in metric.parts else ""
 
     def build(scope: Scope) -> str:
@@ -215,7 +215,7 @@ def restarts(start_time: Metric, *, by: Sequence[str] = ()) -> Query:
 
     return replace(
         query(start_time, by, "restarts", build),
-        reading=said("Restarts of processes at an unchanged address, within the window").grouped(by),
+        reading=sentence("Restarts of processes at an unchanged address, within the window").grouped(by),
     )
 
 
@@ -245,7 +245,7 @@ def _extreme(metric: Metric | Query, by: Sequence[str], function: str) -> Query:
 
 def _put_together(made: Query, by: Sequence[str], function: str) -> Query:
     text, source = made.build, made.metrics[0]
-    known(source, by)
+    require_labels(source, by)
 
     def build(scope: Scope) -> str:
         inner = text(scope)

@@ -6,7 +6,6 @@ matchers that every selector gets. One query so serves a panel and an alert, and
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
@@ -14,11 +13,8 @@ from generator.catalogue import Limit, Matcher, Metric
 from generator.config.site import Site
 from generator.errors import QueryError
 from generator.promql.last import Last
-from generator.promql.wording import Reading, said
+from generator.promql.wording import Reading, sentence
 from generator.units import number, seconds
-
-_RANGE = re.compile(r"\[((?:\d+(?:ms|[smhdw]))+)")
-_OFFSET = re.compile(r" offset ((?:\d+(?:ms|[smhdw]))+)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,8 +45,8 @@ class Scope:
         return replace(self, window=window if fixed else max(window, self.shortest, key=seconds))
 
 
-def here(site: Site, window: str = "", *matchers: Matcher) -> Scope:
-    """Return where a query of this installation runs, with its selectors.
+def site_scope(site: Site, window: str = "", *matchers: Matcher) -> Scope:
+    """Return the scope in which a query of this installation runs, with its selectors.
 
     Args:
         site: The installation.
@@ -77,7 +73,6 @@ class Query:
         edges: Bucket edges, in `unit`, where the result is a quantile.
         compound: It is a binary expression, so an operand of another one needs parentheses.
         recorded: It reads recorded series, which have identity labels only.
-        steady: Labels are those of the raw series; it must be aggregated before it is combined with others.
 
     """
 
@@ -108,7 +103,7 @@ class Query:
 
     def about(self, text: str) -> Query:
         """Return the query with another sentence about what it means."""
-        return replace(self, reading=said(text).grouped(self.reading.by))
+        return replace(self, reading=sentence(text).grouped(self.reading.by))
 
     def as_unit(self, unit: str) -> Query:
         """Return the query in another unit of the same size: a busy slot is a run."""
@@ -343,22 +338,6 @@ class Query:
             raise QueryError(what, f"use one of {edges}")
         text = self.operand
         return replace(self, build=lambda scope: f"{text(scope)} {op} {number(value)}", compound=True, edges=())
-
-
-def within_retention(query: Query, scope: Scope, retention: str) -> Query:
-    """Return the query, as impossible where one of its ranges or offsets is longer than Prometheus keeps samples."""
-    longest = looks_back(query, scope)
-    if query.missing or not longest or seconds(longest) <= seconds(retention):
-        return query
-    reason = f"a window of {longest} is longer than samples are kept (evaluation: retention: {retention})"
-    return replace(query, missing=((query.metrics[0].full_name, reason),))
-
-
-def looks_back(query: Query, scope: Scope) -> str:
-    """Return the longest range or offset of the query, as it is written; empty where it reads this moment only."""
-    text = query.build(scope)
-    found = [*_RANGE.findall(text), *(_OFFSET.findall(text) if " offset " in text else ())]
-    return max(found, key=seconds, default="")
 
 
 def _topk(most: int, inner: str) -> str:

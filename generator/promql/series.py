@@ -152,7 +152,7 @@ def query(
     `measure` says in words what it computes, with `{}` for the metric.
     """
     if check:
-        known(metric, by)
+        require_labels(metric, by)
     alive = [m for m in (metric, metric.before) if m is not None and not m.missing]
     return Query(
         build=build,
@@ -166,7 +166,7 @@ def query(
     )
 
 
-def known(metric: Metric, by: Sequence[str]) -> None:
+def require_labels(metric: Metric, by: Sequence[str]) -> None:
     """Refuse a grouping label that the metric lacks; `le` belongs to every histogram."""
     for label in by:
         if label != "le" or metric.kind is not Kind.HISTOGRAM:

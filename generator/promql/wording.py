@@ -84,7 +84,7 @@ class Reading:
         return Reading("{}", form.format(self.what, other.what), by=self.by, tail=self.tail)
 
 
-def said(text: str) -> Reading:
+def sentence(text: str) -> Reading:
     """Return a reading that is a sentence of its own."""
     return Reading("{}", text.removesuffix("."))
 

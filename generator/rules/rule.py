@@ -10,7 +10,8 @@ from generator.catalogue import Kind, Label, Matcher, Metric, Source
 from generator.config.site import SELECTED, Site
 from generator.config.timing import RECENT
 from generator.errors import QueryError
-from generator.promql.query import Query, Scope, here, looks_back, within_retention
+from generator.promql.query import Query, Scope, site_scope
+from generator.promql.retention import looks_back, within_retention
 
 Severity = Literal["critical", "warning", "info"]
 
@@ -47,7 +48,7 @@ class Record:
 
     def to_rule(self, site: Site) -> dict[str, Any]:
         """Return the rule as Prometheus reads it."""
-        rule: dict[str, Any] = {"record": self.name, "expr": self.query.build(here(site, self.window))}
+        rule: dict[str, Any] = {"record": self.name, "expr": self.query.build(site_scope(site, self.window))}
         labels = {**site.installation, **self.labels}
         return rule | ({"labels": labels} if labels else {})
 
@@ -71,8 +72,8 @@ def record(
     `aggregate` says how boards may put several of its series together.
     """
     over = site.timing.over(window)
-    query = within_retention(query, here(site, over), site.timing.retention)
-    longest = looks_back(query, here(site, over))
+    query = within_retention(query, site_scope(site, over), site.timing.retention)
+    longest = looks_back(query, site_scope(site, over))
     name = f"{RECORD_PREFIX}{name}" + (f"_{longest}" if longest else "")
     if "le" in query.labels:
         kind, parts = Kind.HISTOGRAM, ("",)
@@ -228,7 +229,10 @@ class Alert:
     def to_rule(self, site: Site) -> dict[str, Any]:
         """Return the rule as Prometheus 2.42 and later reads it."""
         config = site.config
-        rule: dict[str, Any] = {"alert": self.name, "expr": self.query.build(here(site, site.timing.over(self.over)))}
+        rule: dict[str, Any] = {
+            "alert": self.name,
+            "expr": self.query.build(site_scope(site, site.timing.over(self.over))),
+        }
         if self.hold != "0s":
             rule["for"] = site.timing.hold(self.hold)
         if self.keep:

@@ -116,7 +116,7 @@ def _read(path: str, text: str, problems: list[Problem]) -> Document:
         loader = _Loader(text)
         try:
             node = loader.get_single_node()
-            data = None if node is None else _Reader(loader, path, lines, problems, 2 * len(text) + 1000).whole(node)
+            data = None if node is None else _Reader(loader, path, lines, problems, 2 * len(text) + 1000).root(node)
         finally:
             loader.dispose()
     except yaml.MarkedYAMLError as error:
@@ -158,7 +158,7 @@ class _Reader:
     problems: list[Problem]
     left: int
 
-    def whole(self, node: yaml.Node) -> Any:
+    def root(self, node: yaml.Node) -> Any:
         """Return the value of the whole text, or None where its aliases never end."""
         try:
             return self._value(node, (), ())

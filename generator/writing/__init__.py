@@ -2,6 +2,6 @@
 
 from generator.writing.exchange import Exchange
 from generator.writing.leftovers import OWNED, mend
-from generator.writing.places import differences, strangers
+from generator.writing.places import differences, stale
 
-__all__ = ["OWNED", "Exchange", "differences", "mend", "strangers"]
+__all__ = ["OWNED", "Exchange", "differences", "mend", "stale"]

@@ -15,7 +15,7 @@ from pathlib import Path, PurePosixPath
 
 from generator.cli import interruption
 from generator.errors import GeneratorError, Problem
-from generator.writing.leftovers import decided, locked, staged, telling
+from generator.writing.leftovers import as_problem, decided, locked, staged
 from generator.writing.places import content, refused
 
 #: What a file may be read and written by whom, where it is new. Prometheus and Grafana have users of their own.
@@ -72,7 +72,7 @@ class Exchange:
                     continue
             self._folder(place.parent)
             self._changed.append(place)  # first, so that it goes whatever comes
-            with telling(place):
+            with as_problem(place):
                 self._stage(place, text)
 
     def _stage(self, place: Path, text: str) -> None:
@@ -100,7 +100,7 @@ class Exchange:
             self.state = "every file is as it is made now"
             return
         mark = decided(self._changed[0].parent, self._run)
-        with telling(mark.parent):
+        with as_problem(mark.parent):
             mark.touch(exist_ok=False)
         swapped: list[Path] = []
         for place in self._changed:
@@ -129,7 +129,7 @@ class Exchange:
             self.state = "files of two runs stand beside each other; the next `agentobs generate` mends it"
             what = f"cannot be written: {error.strerror}, nor brought back: {second.strerror}"
             raise GeneratorError([Problem(str(place), 1, what, self.state)]) from error
-        with telling(place):
+        with as_problem(place):
             raise error
 
     def _clean(self) -> None:
@@ -150,5 +150,5 @@ class Exchange:
         missing = [f for f in (folder, *folder.parents) if not f.exists()]
         for one in reversed(missing):
             self._folders.append(one)
-            with telling(one):
+            with as_problem(one):
                 one.mkdir(exist_ok=True)

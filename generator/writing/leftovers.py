@@ -81,7 +81,7 @@ def mend(root: Path, tell: Callable[[str], None]) -> None:
     """
     if not (root.is_dir() and _found(root)):
         return
-    with locked(root), interruption.postponed(), telling(root):
+    with locked(root), interruption.postponed(), as_problem(root):
         found = _found(root)
         finished = {one.run for one in found if one.kind == "decided"}
         torn = [one for one in found if one.run in finished]
@@ -112,7 +112,7 @@ def _put(one: Leftover) -> bool:
     return True
 
 
-def left(root: Path) -> list[Problem]:
+def remains(root: Path) -> list[Problem]:
     """Return what a killed run left below `root`, or that another run is just writing there."""
     found = _found(root)
     if not found:
@@ -151,7 +151,7 @@ def locked(root: Path, patience: float = _PATIENCE) -> Iterator[None]:
         GeneratorError: Another run is still there.
 
     """
-    with telling(root):
+    with as_problem(root):
         folder = os.open(root, os.O_RDONLY | os.O_DIRECTORY)
     try:
         end = time.monotonic() + patience
@@ -177,7 +177,7 @@ def _lock(folder: int) -> bool:
 
 
 @contextlib.contextmanager
-def telling(place: Path) -> Iterator[None]:
+def as_problem(place: Path) -> Iterator[None]:
     """Tell an OSError as a problem at `place`.
 
     Raises:

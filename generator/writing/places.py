@@ -13,7 +13,7 @@ from pathlib import Path, PurePosixPath
 from generator import version
 from generator.errors import Problem
 from generator.outputs import stamp
-from generator.writing.leftovers import OWNED, PLAIN, left, walked
+from generator.writing.leftovers import OWNED, PLAIN, remains, walked
 
 _KINDS = {
     stat.S_IFLNK: "a symbolic link",
@@ -84,9 +84,9 @@ def differences(
             line = _first_difference(found, text)
             problems.append(Problem(str(path), line, *_why(path, found, fix)))
     problems += [
-        Problem(str(path), 1, "the generator does not make it", "delete it") for path in strangers(every or texts, root)
+        Problem(str(path), 1, "the generator does not make it", "delete it") for path in stale(every or texts, root)
     ]
-    return problems + left(root)
+    return problems + remains(root)
 
 
 def _why(path: Path, begins: bytes, fix: str) -> tuple[str, str]:
@@ -120,7 +120,7 @@ def _first_difference(found: bytes, text: str) -> int:
     return next((n for n, (a, b) in enumerate(zip(here, there, strict=False), 1) if a != b), 1)
 
 
-def strangers(texts: Mapping[PurePosixPath, str], root: Path) -> list[Path]:
+def stale(texts: Mapping[PurePosixPath, str], root: Path) -> list[Path]:
     """Return what stands in the generator's own folders and is not of its making.
 
     The folder of a format is looked at where some of the texts belong there.

@@ -48,7 +48,7 @@ def _run(args: argparse.Namespace) -> int:
         terminal.line(f"left out: {out.where}: {out.what}: {out.why}")
     for name, fix in _unnamed(scaled).items() if _PROMETHEUS in texts else ():
         terminal.line(f"not scraped: {name}: {fix}")
-    for path in writing.strangers(every, root):
+    for path in writing.stale(every, root):
         terminal.say(f"stale: {path}: the generator does not make it; delete it")
     boards = sum(path.parts[0] == "dashboards" and path.suffix == ".json" for path in texts)
     counted = f"{boards} dashboards, {len(texts) - boards} other files" if boards else f"{len(texts)} files"

@@ -58,10 +58,10 @@ def _groups(document: Document, where: Place, scrape: Mapping[str, Any], endpoin
                 elif kind == "static":
                     yield from _checked(document, place, address, port, HTTPS if "/" in address else "")
                 elif why := _name(address):
-                    yield document.problem(place, f"{told(address)} {why}", "write a name that DNS knows")
+                    yield document.problem(place, f"{display(address)} {why}", "write a name that DNS knows")
                 seen = asked.setdefault((address.lower(), port if key == "names" else 0), place)
                 if seen != place:
-                    what = f"{told(address)} stands at line {document.line(*seen)} already, and would be asked twice"
+                    what = f"{display(address)} stands at line {document.line(*seen)} already, and would be asked twice"
                     yield document.problem(place, what, "keep one of the two")
 
 
@@ -69,7 +69,7 @@ def _page(document: Document, place: Place, address: str, endpoint: Endpoint) ->
     """Yield an address that is no JSON page."""
     if why := url(address, query=True):
         yield document.problem(
-            place, f"{told(address)} {why}", "write the address of a JSON page, http://host:port/path"
+            place, f"{display(address)} {why}", "write the address of a JSON page, http://host:port/path"
         )
     elif endpoint.page_at(address) is None:
         known = ", ".join(page.path for page in endpoint.json)
@@ -78,7 +78,7 @@ def _page(document: Document, place: Place, address: str, endpoint: Endpoint) ->
 
 def _checked(document: Document, place: Place, address: str, port: int, more: str = "") -> Iterator[Problem]:
     if why := _wrong(address):
-        yield document.problem(place, f"{told(address)} {why}", _LOOK.format(port=port or 8080) + more)
+        yield document.problem(place, f"{display(address)} {why}", _LOOK.format(port=port or 8080) + more)
 
 
 def _wrong(address: str) -> str:
@@ -131,7 +131,7 @@ def _name(name: str) -> str:
     return "is an address, which nobody looks up: put it under static" if name.rpartition(".")[2].isdigit() else ""
 
 
-def told(address: str) -> str:
+def display(address: str) -> str:
     """Return an address as a message shows it, without the password or the token that may stand in it."""
     return short(re.sub(r"(?<=[?&=])[^?&=#]{8,}", "...", re.sub(r"(^|//)[^/]*@", r"\1...@", address)))
 

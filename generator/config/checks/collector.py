@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from generator.catalogue import Catalogue
-from generator.config.checks.addresses import told, url
+from generator.config.checks.addresses import display, url
 from generator.errors import Problem
 from generator.source import Document
 
@@ -24,5 +24,5 @@ def collector(document: Document, catalogue: Catalogue) -> Iterator[Problem]:  #
         fix = "use prometheus_remote_write or otlp_http, which leave names and labels as they are"
         yield document.problem((*where, "exporter"), what, fix)
     if (endpoint := own.get("endpoint")) and (why := url(endpoint, query=True)):
-        what = f"'endpoint' is {told(endpoint)}, which {why}"
+        what = f"'endpoint' is {display(endpoint)}, which {why}"
         yield document.problem((*where, "endpoint"), what, "write a URL, such as http://prometheus:9090/api/v1/write")

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from generator.catalogue import Catalogue
-from generator.config.checks.addresses import told, url
+from generator.config.checks.addresses import display, url
 from generator.errors import Problem
 from generator.source import Document, Place, short
 
@@ -20,10 +20,10 @@ def links(document: Document, catalogue: Catalogue) -> Iterator[Problem]:  # noq
     alerts, alertmanager = document.data.get("alerts", {}), document.data.get("alertmanager", {})
     if (grafana := alerts.get("grafana_url")) and (why := url(grafana)):
         fix = "write where Grafana answers, such as https://grafana.example.com"
-        yield document.problem(("alerts", "grafana_url"), f"'grafana_url' is {told(grafana)}, which {why}", fix)
+        yield document.problem(("alerts", "grafana_url"), f"'grafana_url' is {display(grafana)}, which {why}", fix)
     runbooks = alerts.get("runbook_base_url", "docs")
     if not (_RELATIVE.fullmatch(runbooks) and "//" not in runbooks) and (why := url(runbooks)):
-        what = f"'runbook_base_url' is {told(runbooks)}, which {why}"
+        what = f"'runbook_base_url' is {display(runbooks)}, which {why}"
         fix = "write a URL to which /NAME.md can be added, or a folder such as docs/runbooks"
         yield document.problem(("alerts", "runbook_base_url"), what, fix)
     yield from _webhook(document, alertmanager)
@@ -40,7 +40,7 @@ def _webhook(document: Document, alertmanager: Mapping[str, Any]) -> Iterator[Pr
         fix = "write where notifications are posted, such as http://pager:9095/"
         if "password" in why:
             fix = "take it out and write webhook_basic_auth: {username: NAME, password_file: FILE}"
-        yield document.problem(where, f"'webhook_url' is {told(address)}, which {why}", fix)
+        yield document.problem(where, f"'webhook_url' is {display(address)}, which {why}", fix)
     for key in ("webhook_basic_auth", "webhook_bearer_token_file"):
         if alertmanager.get(key) and not address and not document.dropped(*where):
             yield document.problem(

@@ -18,9 +18,9 @@ _YOUNGER = re.compile(r"(?<!\\)(?:\\\\)*(?P<part>\\C|\(\?<|\\[pP]\{\^?\w{3,})")
 
 def matchers(document: Document, catalogue: Catalogue) -> Iterator[Problem]:  # noqa: ARG001 - a check's signature
     """Yield matchers that no server reads as they were meant, and pairs that ask for one label twice."""
-    for place, value in given(document):
-        if told := _wrong(str(place[-1]), value):
-            yield document.problem(place, *told)
+    for place, value in operators_matchers(document):
+        if problem := _wrong(str(place[-1]), value):
+            yield document.problem(place, *problem)
     selectors = document.data.get("selectors", {})
     for name, system in document.data.get("systems", {}).items():
         yield from _sleeping(document, name, system.get("scale_to_zero", ()))
@@ -62,7 +62,7 @@ def _sleeping(document: Document, name: str, patterns: Sequence[str]) -> Iterato
             yield document.problem(place, what, "write the names of deployments, or what RE2 reads")
 
 
-def given(document: Document) -> Iterator[tuple[Place, str]]:
+def operators_matchers(document: Document) -> Iterator[tuple[Place, str]]:
     """Yield the place and the value of every matcher of a bundle.yaml."""
     for label, value in document.data.get("selectors", {}).items():
         yield ("selectors", label), value
@@ -82,8 +82,8 @@ def unreadable(pattern: str) -> str:
     try:
         re2.compile(pattern, _options())
     except re2.error as error:
-        told = error.args[0]
-        return str(told.decode("utf-8", "replace") if isinstance(told, bytes) else told)
+        message = error.args[0]
+        return str(message.decode("utf-8", "replace") if isinstance(message, bytes) else message)
     if younger := _YOUNGER.search(pattern):
         return f"Prometheus 2.42 does not know {younger['part']}"
     return _unparsed(pattern)

@@ -22,12 +22,17 @@ def pages(document: Document, catalogue: Catalogue) -> Iterator[Problem]:
     for threshold in (threshold for threshold in catalogue.limits.values() if threshold.samples):
         name, system, each = threshold.name, threshold.system, threshold.samples
         scrape = document.data.get("systems", {}).get(system, {}).get("scrape", {})
-        told: Any = document.data.get("thresholds", {}).get(name, threshold.value)
+        limit_value: Any = document.data.get("thresholds", {}).get(name, threshold.value)
         limit = scrape.get("sample_limit", catalogue.systems[system].endpoint.sample_limit)
-        if not limit or isinstance(told, bool) or not isinstance(told, (int, float)) or told * each < limit:
+        if (
+            not limit
+            or isinstance(limit_value, bool)
+            or not isinstance(limit_value, (int, float))
+            or limit_value * each < limit
+        ):
             continue
         what = (
-            f"the threshold {name!r} tells of a page of {number(told * each)} samples, which Prometheus has refused as a whole "
+            f"the threshold {name!r} tells of a page of {number(limit_value * each)} samples, which Prometheus has refused as a whole "
             f"by then: 'sample_limit' is {number(limit)}"
         )
         if "sample_limit" in scrape:
@@ -35,7 +40,7 @@ def pages(document: Document, catalogue: Catalogue) -> Iterator[Problem]:
         else:
             place = ("thresholds", name)
         yield document.problem(
-            place, what, f"set sample_limit above {number(told * each)}, or to 0, or lower the threshold"
+            place, what, f"set sample_limit above {number(limit_value * each)}, or to 0, or lower the threshold"
         )
 
 

@@ -115,7 +115,7 @@ def _exposure(site: Site) -> list[Alert]:
     created = lg["http_requests_total"].where(method="POST").matching(path=".*/runs(/wait|/stream|/batch)?")
     runs = increase(created, by=by).above(0)
     prefix = lg["workers_max"].prefix
-    strangers = count_matching(
+    prefixed = count_matching(
         lg["http_requests_total"],
         by,
         Matcher("__name__", "=~", f".*({'|'.join(lg[name].name for name in TELLING)})"),
@@ -125,7 +125,7 @@ def _exposure(site: Site) -> list[Alert]:
     out = [
         Alert(
             name="AgentServerMetricPrefixMismatch",
-            query=strangers.above(0),
+            query=prefixed.above(0),
             hold="15m",
             severity="warning",
             summary=f"{name}: series such as num_pending_runs have another prefix than {prefix}.",

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from generator.config.site import Site, View
 from generator.promql import count, lowest, rate, rename_label
 from generator.promql.query import Query
-from generator.promql.wording import said
+from generator.promql.wording import sentence
 from generator.rules.rule import GROUP_PREFIX, Alert, Route
 
 #: These are about no deployment, so they carry none of its labels.
@@ -32,7 +32,7 @@ def alerts(site: Site) -> list[Alert]:
     """Return the alerts."""
     servers = site.system("prometheus")
     failures = servers["prometheus_rule_evaluation_failures_total"]
-    always = Query(lambda _: "vector(1)", "none", (), said("Always 1."), (failures,))
+    always = Query(lambda _: "vector(1)", "none", (), sentence("Always 1."), (failures,))
     return [
         Alert(
             name="ObservabilityWatchdog",

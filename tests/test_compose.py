@@ -17,6 +17,7 @@ from generator import version
 from generator.config.site import Site
 from reference_server.langsight.settings import TOKEN_FILE
 from testbed.compose import Engine, EngineError, Stack, compose_file, found, own, profiles, running, stand_ins
+from testbed.compose.engine import stored
 from testbed.servers import wait_until
 from testbed.servers.loopback import ServerError
 
@@ -329,6 +330,20 @@ def test_a_stand_in_never_hides_a_real_image() -> None:
     """In someone's own engine the names mean the real images."""
     with pytest.raises(ValueError, match="would hide the real images"):
         stand_ins.make(Engine({}, ours=False), {})
+
+
+def test_images_are_kept_from_a_run_that_came_to_its_end_for_one_that_is_alone(tmp_path: Path) -> None:
+    """Who comes second meanwhile has a folder of its own, which goes; what a broken run left is thrown away."""
+    with stored(tmp_path) as first:
+        (first / "image").touch()
+        with stored(tmp_path) as second:
+            assert second != first
+    with stored(tmp_path) as again:
+        assert ((again / "image").exists(), second.exists()) == (True, False)
+    with pytest.raises(EngineError), stored(tmp_path):
+        raise EngineError("a container is left")
+    with stored(tmp_path) as anew:
+        assert (anew, (anew / "image").exists()) == (first, False)
 
 
 @pytest.fixture(scope="module")

@@ -1,11 +1,15 @@
 """A Docker engine for tests: one of our own that nobody else sees, or the one that answers already.
 
 Our own is Debian's, with a socket, a store and namespaces of its own: whatever ends the tests ends it and everything in
-it. It touches neither the machine's firewall nor another engine. It needs root.
+it. It touches neither the machine's firewall nor another engine. It needs root. Images and the layers of builds are kept
+for the next run, which so makes anew only what has changed.
 """
 
+import contextlib
+import fcntl
 import os
 import shutil
+import signal
 import subprocess
 import tempfile
 from collections.abc import Iterator, Mapping
@@ -15,10 +19,17 @@ from pathlib import Path
 
 from testbed.servers.cache import cache_root
 from testbed.servers.debian import find, missing
+from testbed.servers.loopback import wait_until
 from testbed.servers.started import Started
 
 #: Programs of our own engine, and the Debian packages that have them.
 PROGRAMS = {"dockerd": "docker.io", "docker": "docker.io", "debootstrap": "debootstrap", "unshare": "util-linux"}
+
+#: Closing its databases takes dockerd a second or two.
+STOP_SECONDS = 60
+
+#: How much of earlier builds is kept: the packages of the image, and some versions of our own code.
+KEPT = "3gb"
 
 #: Containers find each other on their bridge and ports are published by a process, so nothing has to be forwarded,
 #: and the machine's firewall stays as it is.
@@ -85,28 +96,23 @@ def own() -> Iterator[Engine]:
         missing(reason)
     store = cache_root() / "compose"
     store.mkdir(parents=True, exist_ok=True)
-    with _Daemon() as daemon:
-        yield Engine(daemon.settings(), ours=True, folder=daemon.folder)
+    with stored(store) as large, _Daemon(large) as daemon:
+        engine = Engine(daemon.settings(), ours=True, folder=daemon.folder)
+        yield engine
+        _stop(engine, daemon)
 
 
 class _Daemon(Started):
     """Dockerd, as the first process of a process namespace: when it ends, the system ends all that it started."""
 
-    def __init__(self) -> None:
+    def __init__(self, store: Path) -> None:
         # A socket's path may have 107 characters; what containers write needs more room than there is.
         super().__init__("docker", inside=Path("/run"))
-        store = cache_root() / "compose"
-        store.mkdir(parents=True, exist_ok=True)
-        self._store = tempfile.TemporaryDirectory(prefix="engine-", dir=store)
+        self._store = store
         with self.starting():
             (self.folder / "config").mkdir()
             self.write("daemon.json", "{}\n")  # not the machine's own settings
             self.start()
-
-    def close(self) -> None:
-        """Kill it and everything in it, and remove its folders."""
-        super().close()
-        self._store.cleanup()
 
     def settings(self) -> Mapping[str, str]:
         """Return the environment with which Docker's commands reach it."""
@@ -123,7 +129,7 @@ class _Daemon(Started):
             f"--host=unix://{self.folder / 'docker.sock'}",
             f"--exec-root={self.folder / 'exec'}",
             f"--pidfile={self.folder / 'pid'}",
-            f"--data-root={self._store.name}/data",
+            f"--data-root={self._store / 'data'}",
             *FLAGS,
         ]
 
@@ -134,6 +140,48 @@ class _Daemon(Started):
         except EngineError:
             return False
         return True
+
+
+@contextmanager
+def stored(parent: Path) -> Iterator[Path]:
+    """Yield the folder with what earlier runs made; another one, which goes, where a run that is not over has that.
+
+    What a run leaves behind that did not come to its end is thrown away.
+    """
+    with (parent / "engine.lock").open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            with tempfile.TemporaryDirectory(prefix="engine-", dir=parent) as own:
+                yield Path(own)
+            return
+        folder = parent / "engine"
+        mark = folder / "in-use"
+        if mark.exists():
+            shutil.rmtree(folder)
+        folder.mkdir(exist_ok=True)
+        mark.touch()
+        yield folder
+        mark.unlink()
+
+
+def _stop(engine: Engine, daemon: Started) -> None:
+    """Remove what no later run needs, and let dockerd close what it has open.
+
+    Raises:
+        EngineError: A container is left, or dockerd does not end.
+
+    """
+    left = engine.docker("ps", "--all", "--quiet").split()
+    if left:
+        raise EngineError(f"{len(left)} containers are left")
+    engine.docker("image", "prune", "--force")
+    engine.docker("builder", "prune", "--force", f"--keep-storage={KEPT}")
+    # It is the only child of the command that made its namespaces.
+    number = Path(f"/proc/{daemon.pid}/task/{daemon.pid}/children").read_text(encoding="utf-8")
+    with contextlib.suppress(ProcessLookupError):
+        os.kill(int(number), signal.SIGTERM)
+    wait_until(lambda: not daemon.alive(), what="dockerd to end", limit_seconds=STOP_SECONDS)
 
 
 def run(command: list[str], environment: Mapping[str, str], *, limit_seconds: float, folder: Path | None = None) -> str:

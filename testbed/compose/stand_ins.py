@@ -3,15 +3,16 @@
 For an engine of our own only: in anybody else's, these names mean the real images.
 """
 
+import hashlib
 import re
 import shutil
 import subprocess
 import tempfile
 from pathlib import Path
 
-from testbed.compose.engine import Engine, run
+from testbed.compose.engine import Engine, EngineError, run
 from testbed.servers.cache import REPOSITORY, cache_root, locked
-from testbed.servers.debian import TEMPLATES, Archive, find, machine_archives
+from testbed.servers.debian import TEMPLATES, Archive, Program, find, machine_archives
 
 #: Suite of the base image, in whose name it stands.
 SUITE = "trixie"
@@ -27,6 +28,9 @@ BOOTSTRAP_SECONDS = 900
 
 FOLDER = Path(__file__).parent
 
+#: What stand-ins are made of, besides the base.
+PROGRAMS: tuple[Program, ...] = ("prometheus", "alertmanager")
+
 
 def python_tag() -> str:
     """Name and version of the Dockerfile's base image; every stage has the same one."""
@@ -39,8 +43,14 @@ def undigested(image: str) -> str:
     return image.partition("@")[0]
 
 
+#: A label of what is made here: a digest of all that it is made of.
+MADE_OF = "agentobs.made-of"
+
+
 def make(engine: Engine, images: dict[str, str]) -> None:
     """Make the base image, and those of `images`: program (`prometheus`, `alertmanager`) to name and version.
+
+    What the engine has from an earlier run stays as it is.
 
     Raises:
         ValueError: The engine is not ours.
@@ -50,28 +60,43 @@ def make(engine: Engine, images: dict[str, str]) -> None:
     if not engine.ours:
         message = "stand-ins would hide the real images of someone's engine"
         raise ValueError(message)
-    base = python_tag()
-    engine.docker("import", "--change", 'CMD ["python"]', _base_archive(), base)
+    base, archive = python_tag(), _base_archive()
+    with archive.open("rb") as file:
+        digest = hashlib.file_digest(file, "sha256")
+    if not _has(engine, base, digest.hexdigest()):
+        label = f"LABEL {MADE_OF}={digest.hexdigest()}"
+        engine.docker("import", "--change", 'CMD ["python"]', "--change", label, archive, base)
+    programs = {program: find(program, "newest").path for program in PROGRAMS}
+    recipe = FOLDER / "stand-ins.Dockerfile"
+    for path in (recipe, *programs.values(), *sorted(TEMPLATES.parent.glob("*.tmpl"))):
+        assert path
+        digest.update(path.read_bytes())
+    missing = {program: tag for program, tag in images.items() if not _has(engine, undigested(tag), digest.hexdigest())}
+    if not missing:
+        return
     with tempfile.TemporaryDirectory(dir=cache_root() / "compose") as temporary:
         context = Path(temporary)
-        for program in ("prometheus", "alertmanager"):
-            path = find(program, "newest").path
+        for name, path in programs.items():
             assert path
-            shutil.copy(path, context / program)
+            shutil.copy(path, context / name)
         (context / "templates").mkdir()
         for template in TEMPLATES.parent.glob("*.tmpl"):
             shutil.copy(template, context / "templates")
-        words = (
-            "build",
-            "--quiet",
-            "--network=none",
-            f"--build-arg=BASE={base}",
-            f"--file={FOLDER / 'stand-ins.Dockerfile'}",
-        )
+        words = ("build", "--quiet", "--network=none", f"--build-arg=BASE={base}", f"--file={recipe}")
         environment = {**engine.environment, "DOCKER_BUILDKIT": "0"}  # the client may lack its plugin
-        for program, tag in images.items():
-            command = ["docker", *words, f"--target={program}", f"--tag={undigested(tag)}", str(context)]
+        for program, tag in missing.items():
+            label = f"--label={MADE_OF}={digest.hexdigest()}"
+            command = ["docker", *words, label, f"--target={program}", f"--tag={undigested(tag)}", str(context)]
             run(command, environment, limit_seconds=300)
+
+
+def _has(engine: Engine, tag: str, digest: str) -> bool:
+    """Say whether the engine has an image of that name, made of what has this digest."""
+    try:
+        found = engine.docker("image", "inspect", "--format", f'{{{{index .Config.Labels "{MADE_OF}"}}}}', tag)
+    except EngineError:
+        return False
+    return found.strip() == digest
 
 
 def _base_archive() -> Path:

@@ -76,6 +76,7 @@ def test_the_defaults_scrape_nothing_that_nobody_named(site: Site) -> None:
     ]
 
 
+@pytest.mark.long
 def test_only_what_is_asked_for_is_written(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """And compared; a name that nothing has is a mistake."""
     where = ["--out", str(tmp_path)]
@@ -110,6 +111,7 @@ print(hashlib.sha256(repr(sorted(texts.items())).encode()).hexdigest())
 """
 
 
+@pytest.mark.long
 def test_two_processes_make_the_same_bytes() -> None:
     """Output does not depend on hashing or on anything else of one process."""
 

@@ -112,6 +112,7 @@ def test_the_alert_is_among_the_rules(tree: Path) -> None:
     assert rule["for"] == "10m"
 
 
+@pytest.mark.long
 def test_the_result_passes_the_checks(tree: Path) -> None:
     assert "nothing found" in run(tree, "-m", "generator", "lint")
     assert "langsight_spans_refused_total" in run(tree, "-m", "generator", "list", "metrics")

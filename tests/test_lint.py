@@ -212,7 +212,8 @@ def test_a_metric_without_a_board_is_found(
     def found(metric: Any) -> list[tuple[int, str]]:
         systems = {**catalogue.systems, "agent_server": replace(system, metrics=(*system.metrics, metric))}
         here = replace(site, catalogue=replace(catalogue, systems=systems))
-        return [(f.line, f.what) for f in run(here, tmp_path) if f.check == "coverage/shown"]
+        found = run(here, tmp_path, [c for c in CHECKS if c.name == "coverage/shown"])
+        return [(f.line, f.what) for f in found]
 
     written(tmp_path, files)
     assert found(forgotten) == [(4242, "no board shows lg_api_forgotten_total")]
@@ -239,7 +240,7 @@ def test_a_record_carries_our_prefix_and_its_window(
     document = yaml.safe_load(files[RECORDS])
     document["groups"][0]["rules"][0] |= {"record": name, "expr": text}
     written(tmp_path, {**files, RECORDS: yaml.safe_dump(document, sort_keys=False)})
-    assert [f.what for f in run(site, tmp_path) if f.check == "rule/names"] == told
+    assert [f.what for f in run(site, tmp_path, [c for c in CHECKS if c.name == "rule/names"])] == told
 
 
 @pytest.mark.parametrize("name", ["WorkersSaturated", "LangSightWorkersSaturated", "AgentServer"])
@@ -286,6 +287,7 @@ def test_a_text_says_the_durations_of_its_expression_and_no_others(
     assert mine == ([("alert/durations", what, fix)] if told else [])
 
 
+@pytest.mark.long
 def test_a_demanded_selector_that_is_not_there_is_found(
     tmp_path: Path, files: dict[str, str], configured: Callable[[str], Site]
 ) -> None:

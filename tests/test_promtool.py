@@ -105,6 +105,7 @@ def test_runs_are_short_and_exponents_are_not_there(values: list[Value], text: s
     assert written(values) == text
 
 
+@pytest.mark.long
 def test_every_case_is_exported_or_left_out_by_name() -> None:
     """Nothing is lost on the way: a case is a test, or stands in the README with the reason."""
     names = [test["name"] for _, test in every_test()]
@@ -116,6 +117,7 @@ def test_every_case_is_exported_or_left_out_by_name() -> None:
         assert f"- {name}\n  {why}\n" in exported()["README.md"] + "\n"
 
 
+@pytest.mark.long
 def test_every_series_of_every_case_is_the_cases_own() -> None:
     """Labels and values are those that a server is given in the proof of the alerts."""
     known = dict(named(CASES))

@@ -342,6 +342,7 @@ def test_a_taken_port_ends_the_command_with_1() -> None:
         assert done.stderr.startswith("cannot serve: ")
 
 
+@pytest.mark.long
 def test_processes_that_join_share_one_queue() -> None:
     """An API and two queue processes: what one page says of the queue, the others' slots explain."""
     shown = SHOWN | {"BG_JOB_TIMEOUT_SECS": "3600"}
@@ -377,6 +378,7 @@ def total(url: str, name: str) -> float:
     return family.total() if family else -1
 
 
+@pytest.mark.long
 def test_a_process_that_joined_drains_while_its_page_is_there() -> None:
     """SIGTERM: the queue's page answers until the last run has ended, then the process ends with 0."""
     with (

@@ -269,6 +269,7 @@ signal.pause()
         wait_until(lambda: all(map(gone, pids)), what="the processes to end", limit_seconds=60)
 
 
+@pytest.mark.long
 def test_ctrl_c_is_tested_in_the_background_of_a_shell_as_well() -> None:
     """A shell starts such a process with SIGINT ignored, which every process below it would inherit."""
     tests = (

@@ -127,6 +127,7 @@ def test_the_metrics_are_the_books(
         assert retries == attempts - books.dequeued
 
 
+@pytest.mark.long
 @QUICK
 @given(WORKLOADS, TOPOLOGIES, st.lists(FAULTS | STOPS, max_size=6), st.integers(0, 9))
 def test_no_run_is_lost_and_no_slot_used_twice(
@@ -151,6 +152,7 @@ def test_no_run_is_lost_and_no_slot_used_twice(
         assert process.executes or not process.active
 
 
+@pytest.mark.long
 @QUICK
 @given(WORKLOADS, TOPOLOGIES, st.lists(FAULTS | STOPS, max_size=6), st.integers(0, 9))
 def test_counters_fall_only_at_a_restart(
@@ -180,6 +182,7 @@ def test_counters_fall_only_at_a_restart(
             before[process.instance_id] = process.started, now
 
 
+@pytest.mark.long
 @settings(QUICK, max_examples=12)
 @given(st.lists(FAULTS | STOPS, max_size=3), st.integers(0, 99))
 def test_the_same_seed_gives_the_same_bytes(changes: list[Mapping[str, Any]], seed: int) -> None:
@@ -215,6 +218,7 @@ def test_runs_of_one_thread_block_each_other() -> None:
     assert deployment.accounts.succeeded == 4
 
 
+@pytest.mark.long
 def test_a_submitted_run_can_be_followed_to_its_end() -> None:
     deployment = Deployment(Workload(runs_per_minute=0), metrics=METRICS)
     ends = {f: deployment.submit("chat", fails=f, seconds=4) for f in ("", "error", "recursion", "interrupted")}

@@ -135,6 +135,7 @@ SLOW = "scrape: {interval: 2m}\nevaluation: {interval: 2m, window: 12m}\nslo_per
 ALL_ON = "systems: {langsight: {enabled: true}, agentgateway: {enabled: true}, langsmith: {enabled: true}}\n"
 
 
+@pytest.mark.long
 def test_what_alerts_and_boards_say_follows_the_configuration(
     tmp_path: Path, configured: Callable[[str], Site]
 ) -> None:

@@ -126,6 +126,7 @@ def other(tmp_path: Path) -> Path:
     return path
 
 
+@pytest.mark.long
 def test_the_command_ends_and_its_last_words_are_true(tmp_path: Path, other: Path) -> None:
     """A supervisor's SIGTERM before the exchange changes nothing; a terminal that goes away within it comes too late."""
     out = tmp_path / "out"
@@ -139,6 +140,7 @@ def test_the_command_ends_and_its_last_words_are_true(tmp_path: Path, other: Pat
     assert leftovers(out) == []
 
 
+@pytest.mark.long
 def test_the_next_commands_tell_and_mend_what_a_killed_one_left(
     tmp_path: Path, other: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -3,6 +3,7 @@ calls off."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 
 import pytest
@@ -16,7 +17,19 @@ from testbed.stack.live import SCALE, Play, Theatre, disagreements
 #: Faults of different kinds (an objective burns, twice; a pool is full; the queue is stuck; nobody works; a counter is born;
 #: streams are lost; targets are down; a tier is not scraped), a rolling deploy, which must page nobody, and a fault of
 #: each other system.
-SAMPLE = ("F01", "F04", "F10", "F14", "F16", "F18", "F21", "F26", "F28", "B02", "L01", "G09", "S03")
+WHOLE = ("F01", "F04", "F10", "F14", "F16", "F18", "F21", "F26", "F28", "B02", "L01", "G09", "S03")
+
+#: One of each kind that shows within 40 virtual minutes, and the rolling deploy until its targets would have been missed.
+SOON = ("F01", "F10", "F16", "F18", "F21", "F28", "B02", "L01", "G01", "S09")
+
+#: When a benign scenario is given up watching there, in virtual seconds; its deploy begins in minute 20.
+SOON_SECONDS = 45 * 60.0
+
+#: Scenarios, how long benign ones are watched, how many alerts are demanded.
+PLAYED = (
+    pytest.param(SOON, SOON_SECONDS, 17, id="soon"),
+    pytest.param(WHOLE, math.inf, 24, id="whole", marks=pytest.mark.matrix),
+)
 
 #: Virtual seconds per second: slower than this no machine is.
 SLOWEST = 10.0
@@ -33,7 +46,10 @@ def virtual(ids: tuple[str, ...]) -> Mapping[str, Mapping[str, float]]:
 
 
 @pytest.mark.real
-def test_thirteen_scenarios_live_are_what_they_are_on_the_virtual_clock() -> None:
+@pytest.mark.parametrize(("ids", "watched", "count"), PLAYED)
+def test_scenarios_live_are_what_they_are_on_the_virtual_clock(
+    ids: tuple[str, ...], watched: float, count: int
+) -> None:
     """Twenty-five times as fast as life: every demanded alert fires in time, is delivered, and called off when the fault ends.
 
     Nothing fires that does not on the virtual clock; the benign one is silent.
@@ -41,23 +57,23 @@ def test_thirteen_scenarios_live_are_what_they_are_on_the_virtual_clock() -> Non
     programs = binaries()
     if isinstance(programs, str):
         missing(programs)
-    expected = virtual(SAMPLE)
+    expected = virtual(ids)
     found: dict[str, tuple[Play, list[str]]] = {}
-    todo: tuple[str, ...] = SAMPLE
+    todo = ids
     scale = SCALE
     while todo and scale >= SLOWEST:
-        with Theatre(todo, programs, scale) as theatre:
+        with Theatre(todo, programs, scale, watched) as theatre:
             plays = theatre.run()
         found |= {p.scenario.id: (p, disagreements(p, expected[p.scenario.id])) for p in plays}
         # A machine that was too slow for the scale has shown nothing; with fewer to play and more time it will.
         todo = tuple(name for name in todo if found[name][1] and found[name][0].late)
         scale /= 2
 
-    plays = [found[name][0] for name in SAMPLE]
-    assert {name: found[name][1] for name in SAMPLE} == {name: [] for name in SAMPLE}, (
+    plays = [found[name][0] for name in ids]
+    assert {name: found[name][1] for name in ids} == {name: [] for name in ids}, (
         f"virtual seconds per second: {[round(p.pace, 1) for p in plays]}"
     )
-    assert sum(len(p.demanded) for p in plays) == 24
+    assert sum(len(p.demanded) for p in plays) == count
     assert [p.fired for p in plays if p.scenario.id == "B02"] == [{}]
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import bisect
 import json
+import math
 import tempfile
 import time
 from collections.abc import Iterable, Mapping
@@ -136,11 +137,21 @@ def disagreements(play: Play, virtual: Mapping[str, float]) -> list[str]:
 
 
 class Theatre:
-    """Everything that runs for a sample of scenarios. A context manager."""
+    """Everything that runs for a sample of scenarios. A context manager.
 
-    def __init__(self, ids: Iterable[str], programs: tuple[Path, Path], scale: float = SCALE) -> None:
+    Args:
+        ids: Scenarios.
+        programs: Prometheus and Alertmanager.
+        scale: Virtual seconds per second.
+        watched: How long a scenario is watched that demands nothing, in virtual seconds; never beyond its end.
+
+    """
+
+    def __init__(
+        self, ids: Iterable[str], programs: tuple[Path, Path], scale: float = SCALE, watched: float = math.inf
+    ) -> None:
         self._open = ExitStack()
-        self._scale = scale
+        self._scale, self._watched = scale, watched
         try:
             found = [scenarios.find(name) for name in ids]
             self.plays = [Play(one, self._open.enter_context(_server(one, scale))) for one in found]
@@ -218,12 +229,11 @@ class Theatre:
                 play.server.switch("calm")
                 play.ended = time.time()
 
-    @staticmethod
-    def _over(play: Play, elapsed: float) -> bool:
+    def _over(self, play: Play, elapsed: float) -> bool:
         """Say whether a scenario has shown what it must, or will not show it any more."""
         wanted = play.demanded
         if not wanted:
-            return elapsed >= play.scenario.duration
+            return elapsed >= min(play.scenario.duration, self._watched)
         seen = play.told | play.muted | play.quiet
         latest = max(e.since + e.within for e in wanted.values())
         return wanted.keys() <= seen or elapsed > latest + TOLERANCE_SECONDS

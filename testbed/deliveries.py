@@ -76,6 +76,13 @@ DELIVERIES = (
         "tests/test_mixin.py::test_without_options_it_is_the_plain_files",
         "make test",
     ),
+    Delivery(
+        "grafana-v2",
+        "the types of `@grafana/schema`",
+        "every manifest fits them, and says all that the classic board says",
+        "tests/test_grafana_v2.py::test_nothing_of_a_classic_board_is_lost",
+        "make test",
+    ),
 )
 
 

@@ -96,13 +96,10 @@ def test_what_is_defined_is_used_and_names_stay(name: str, bundled: Callable[[st
 
 
 def test_labels_of_the_whole_are_on_every_series(bundled: Callable[[str], Bundle]) -> None:
-    """Remote write has them as an option; for OTLP a processor adds them."""
-    written, _ = read(bundled("own labels"))
-    otlp, _ = read(bundled("by otlp"))
-
-    assert written["exporters"]["prometheus_remote_write"]["external_labels"] == {"replica": "a"}
-    actions = [{"key": "replica", "value": "a", "action": "insert"}]
-    assert otlp["processors"]["attributes"] == {"actions": actions}
+    """The receiver puts them on, whoever hands the series on."""
+    for name in ("own labels", "by otlp"):
+        document, _ = read(bundled(name))
+        assert document["receivers"]["prometheus"]["config"]["global"]["external_labels"] == {"replica": "a"}
 
 
 def test_where_it_writes_is_said_or_a_variable(bundled: Callable[[str], Bundle], site: Site) -> None:

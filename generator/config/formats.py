@@ -51,11 +51,24 @@ class Collector:
 
 
 @dataclass(frozen=True, slots=True)
+class GrafanaV2:
+    """Options of `grafana-v2`.
+
+    Attributes:
+        layout: What the rows of a board become in the second schema: `rows` or `tabs`.
+
+    """
+
+    layout: str = "rows"
+
+
+@dataclass(frozen=True, slots=True)
 class Formats:
     """The options of each format that has some, under its name with underscores for hyphens."""
 
     kubernetes: KubernetesObjects = field(default_factory=KubernetesObjects)
     collector: Collector = field(default_factory=Collector)
+    grafana_v2: GrafanaV2 = field(default_factory=GrafanaV2)
 
 
 def formats(raw: Mapping[str, Mapping[str, Any]]) -> Formats:

@@ -77,5 +77,10 @@ FORMATS: Mapping[str, Format] = {
             "Boards, alerts and recording rules as one Jsonnet library, for kube-prometheus, Tanka and mixtool.",
             "Jsonnet 0.18 or later",
         ),
+        Format(
+            "grafana-v2",
+            "Boards as resources of Grafana's API: schema v2 with rows or tabs, and the classic JSON in an envelope for Git Sync.",
+            "Grafana 12.4 or later for schema v2, Grafana 12 or later for the envelope",
+        ),
     )
 }

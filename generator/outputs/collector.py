@@ -3,7 +3,7 @@
 The receiver is Prometheus' own scraping code with the jobs of the scrape files, so targets, labels, `up`, staleness and resets
 are those that Prometheus would have. The labels of a target stay labels of its series; `job` and `instance` travel as the
 attributes `service.name` and `service.instance.id` of the resource and come back. No processor adds attributes of
-Kubernetes: relabelling has asked Kubernetes already. The exporter leaves names as they are, and says nothing of its scope,
+Kubernetes: relabelling has asked it already. External labels are the receiver's, which puts them on every series. The exporter leaves names as they are, and says nothing of its scope,
 which would be two labels more that change with the Collector's version.
 
 Source: README.md, config.go and factory.go of the components at 0.165; names and keys are those since 0.158.
@@ -98,20 +98,19 @@ def _begun(site: Site) -> list[str]:
 
 def _collector(bundle: Bundle, jobs: list[Json]) -> Json:
     site = bundle.site
-    told = {"scrape_interval": site.timing.scrape, "scrape_timeout": site.timing.timeout}
+    told: Json = {"scrape_interval": site.timing.scrape, "scrape_timeout": site.timing.timeout}
+    if site.config.external_labels:
+        told["external_labels"] = dict(site.config.external_labels)
     scraped: Json = documents.on_its_clock(bundle, {"global": told, "scrape_configs": jobs})
     wait = _WAIT if bundle.time_scale == 1 else timescale.duration(_WAIT, bundle.time_scale)
-    options, processors = (
-        site.config.formats.collector,
-        {
-            # Refuses before anything is held; its limits are shares of the container's memory.
-            "memory_limiter": {"check_interval": "1s", "limit_percentage": 80, "spike_limit_percentage": 20},
-            "batch": {"timeout": wait, "send_batch_size": 8192},
-        },
-    )
+    options = site.config.formats.collector
+    processors = {
+        # Refuses before anything is held; its limits are shares of the container's memory.
+        "memory_limiter": {"check_interval": "1s", "limit_percentage": 80, "spike_limit_percentage": 20},
+        "batch": {"timeout": wait, "send_batch_size": 8192},
+    }
     endpoint = escaped(options.endpoint) or ENDPOINTS[options.exporter]
-    external = dict(site.config.external_labels)
-    exporter: Json
+    exporter: Json = {"endpoint": endpoint}
     if options.exporter == REMOTE_WRITE:
         exporter = {
             "http": {"endpoint": endpoint},
@@ -122,25 +121,13 @@ def _collector(bundle: Bundle, jobs: list[Json]) -> Json:
             # One request after the other: few servers take a sample that is older than one they have.
             "max_batch_request_parallelism": 1,
         }
-        if external:
-            exporter["external_labels"] = escaped(external)
-    else:
-        exporter = {"endpoint": endpoint}
-        if external:  # no option of this exporter; what a page says itself stays
-            actions = [{"key": key, "value": escaped(value), "action": "insert"} for key, value in external.items()]
-            processors["attributes"] = {"actions": actions}
-    pipeline = {"receivers": ["prometheus"], "processors": _ordered(processors), "exporters": [options.exporter]}
+    pipeline = {"receivers": ["prometheus"], "processors": list(processors), "exporters": [options.exporter]}
     return {
         "receivers": {"prometheus": {"config": escaped(scraped)}},
         "processors": processors,
         "exporters": {options.exporter: exporter},
         "service": {"pipelines": {"metrics": pipeline}},
     }
-
-
-def _ordered(processors: Mapping[str, Any]) -> list[str]:
-    """Return the names of processors in the order in which they work: what collects stands last."""
-    return [name for name in ("memory_limiter", "attributes", "batch") if name in processors]
 
 
 def _receiving(bundle: Bundle) -> Json:

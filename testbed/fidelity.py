@@ -35,8 +35,9 @@ from reference_server.core.scenario import SEVERITIES, Plan, Scenario
 from reference_server.scenarios import library as scenarios
 from reference_server.scenarios.history import collect
 from reference_server.scenarios.replay import before, play
-from testbed.replay import Firing, Replay, Restore, Rule, Server, restored
-from testbed.replay import load as load_rules
+from testbed.replay import Firing, Replay, Restore, Server, restored
+from testbed.rule_files import Rule
+from testbed.rule_files import load as load_rules
 from testbed.servers import Prometheus, find, missing
 from testbed.servers.remote_write import History
 from testbed.strangers import beside

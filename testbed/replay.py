@@ -11,16 +11,12 @@ Knows nothing of metrics, alerts or files of ours.
 from __future__ import annotations
 
 import math
-import re
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import Protocol
 
-import yaml
-
-from generator.lint.expression import parsed, selectors
-from generator.units import seconds
+from testbed.rule_files import Rule, lookback, needed
 from testbed.servers import STALE, Series, Value
 from testbed.servers.remote_write import History
 
@@ -35,9 +31,6 @@ STEPS = 10_000
 
 #: Restored after a restart are alerts that hold at least this long. Source: --rules.alert.for-grace-period
 GRACE = 600.0
-
-_DURATION = r"(?:\d+(?:ms|[smhdw]))+"
-_LOOKS = re.compile(rf"\[({_DURATION})|offset ({_DURATION})")
 
 Range = tuple[float, float]
 
@@ -58,90 +51,12 @@ class Server(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Rule:
-    """One rule of a file.
-
-    Attributes:
-        name: The alert, or the recorded series.
-        alert: It is an alert.
-        labels: What it adds.
-        hold, keep: `for` and `keep_firing_for`, in seconds.
-        interval: Seconds between two evaluations.
-        group: Number of its group over all files.
-
-    """
-
-    name: str
-    expr: str
-    alert: bool
-    labels: Mapping[str, str]
-    hold: float
-    keep: float
-    interval: float
-    group: int
-
-
-@dataclass(frozen=True, slots=True)
 class Firing:
     """One alert that fired: seconds since the start of the history; `until` is None while it still fires at the end."""
 
     start: float
     until: float | None
     labels: Labels = field(default=(), compare=False)
-
-
-def load(texts: Iterable[str], interval: float = 30.0) -> list[Rule]:
-    """Return the rules of files in the order of evaluation. `interval` is that of groups without their own."""
-    groups = [group for text in texts for group in yaml.safe_load(text)["groups"]]
-    return [
-        Rule(
-            name=rule.get("alert") or rule["record"],
-            expr=rule["expr"],
-            alert="alert" in rule,
-            labels=rule.get("labels", {}),
-            hold=seconds(rule.get("for", "0s")),
-            keep=seconds(rule.get("keep_firing_for", "0s")),
-            interval=seconds(group["interval"]) if "interval" in group else interval,
-            group=number,
-        )
-        for number, group in enumerate(groups)
-        for rule in group["rules"]
-    ]
-
-
-def needed(rules: Sequence[Rule], alerts: Collection[str]) -> list[Rule]:
-    """Return these alerts and every recording rule that they read, directly or not, in the order of evaluation.
-
-    Raises:
-        KeyError: There is no such alert.
-
-    """
-    found = [n for n, rule in enumerate(rules) if rule.alert and rule.name in alerts]
-    if lost := set(alerts) - {rules[n].name for n in found}:
-        raise KeyError(f"no alert {', '.join(sorted(lost))}")
-    wanted: set[int] = set()
-    while found:
-        number = found.pop()
-        wanted.add(number)
-        found += [n for n in _read(rules, rules[number]) if n not in wanted]
-    return [rules[n] for n in sorted(wanted)]
-
-
-def _read(rules: Sequence[Rule], reader: Rule) -> Iterator[int]:
-    for selector in selectors(parsed(reader.expr)):
-        fixed = {m.label: m.value for m in selector.matchers if m.op == "Equal"}
-        for number, rule in enumerate(rules):
-            if (
-                not rule.alert
-                and rule.name == selector.name
-                and rule.labels.items() <= {**rule.labels, **fixed}.items()
-            ):
-                yield number
-
-
-def lookback(rules: Iterable[Rule]) -> float:
-    """Return how far back an expression can look, in seconds: ranges and offsets added up, which is never too little."""
-    return max((sum(seconds(a or b) for a, b in _LOOKS.findall(rule.expr)) for rule in rules), default=0)
 
 
 def restored(since: float, down: float, up: float, hold: float) -> float | None:
@@ -253,21 +168,21 @@ class Replay:
         self.start = start = -(-(self._next + ago + 3600) // 3600) * 3600
         self._next = start + duration
         offsets = [*past, *(n * scrape for n in range(int(duration // scrape) + 1))]
-        lost = [n for n, offset in enumerate(offsets) if _within(offset, outages)]
+        missed = [n for n, offset in enumerate(offsets) if _within(offset, outages)]
         self._server.push(
-            ((labels, _blanked(values, lost)) for labels, values in history(start, offsets)),
+            ((labels, _without(values, missed)) for labels, values in history(start, offsets)),
             [start + offset for offset in offsets],
         )
         out: dict[str, list[Firing]] = {}
         for rule in rules:
             skew = self._skew(rule)
             ticks = [n * rule.interval + skew for n in range(int((duration - skew) // rule.interval) + 1)]
-            kept = [tick for tick in ticks if not _within(tick, outages)]
-            back = {b for a, b in pairwise(kept) if b - a > rule.interval}
+            evaluated = [tick for tick in ticks if not _within(tick, outages)]
+            back = {b for a, b in pairwise(evaluated) if b - a > rule.interval}
             if rule.alert:
-                out[rule.name] = self._alert(rule, start, kept, back)
+                out[rule.name] = self._alert(rule, start, evaluated, back)
             else:
-                self._record(rule, start, kept, back)
+                self._record(rule, start, evaluated, back)
         return out
 
     def _ask(self, rule: Rule, start: float, ticks: Sequence[float]) -> dict[Labels, dict[float, float]]:
@@ -315,10 +230,10 @@ def _within(offset: float, ranges: Collection[Range]) -> bool:
     return any(a <= offset < b for a, b in ranges)
 
 
-def _blanked(values: Sequence[Value], lost: Sequence[int]) -> Sequence[Value]:
-    if not lost:
+def _without(values: Sequence[Value], missed: Sequence[int]) -> Sequence[Value]:
+    if not missed:
         return values
     out = list(values)
-    for n in lost:
+    for n in missed:
         out[n] = None
     return out

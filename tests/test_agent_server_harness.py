@@ -5,8 +5,9 @@ from collections import Counter
 import pytest
 
 from testbed.agent_server import ERAS
+from testbed.agent_server.client import Request
 from testbed.agent_server.environments import Era
-from testbed.agent_server.traffic import Driven, Request
+from testbed.agent_server.traffic import Driven
 from testbed.exposition import Family, parse
 from tests.agent_servers import shown
 

@@ -13,8 +13,9 @@ import yaml
 from generator.config.site import Site
 from generator.systems import registry
 from generator.units import seconds
-from testbed.cases.case import FOLDER, Case
+from testbed.cases.case import Case
 from testbed.cases.proving import BROKEN, CASES, alerts, rules, told
+from testbed.cases.reading import FOLDER
 from testbed.replay import Replay
 from testbed.servers import Prometheus, find, missing
 from testbed.servers.remote_write import History

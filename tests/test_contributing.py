@@ -121,7 +121,7 @@ def test_the_result_passes_the_checks(tree: Path) -> None:
 def test_the_cases_are_about_the_alert(tree: Path) -> None:
     """They are read like all others, which says that every alert and metric in them is there."""
     script = (
-        "import sys; from generator.catalogue import load; from testbed.cases.case import load as cases\n"
+        "import sys; from generator.catalogue import load; from testbed.cases.reading import load as cases\n"
         "from testbed.cases.proving import PROVED\n"
         "found = cases(load(), [*sys.argv[1:], *PROVED])\n"
         "print(*(case.name for case in found if 'LangSightSpansRefused' in repr(case)), sep='\\n')"

@@ -27,8 +27,8 @@ from reference_server.agent_server import AGENT_SERVER
 from reference_server.scenarios import coverage
 from reference_server.scenarios import library as scenarios
 from reference_server.scenarios.systems import SERVICES
-from testbed.cases.case import load as load_cases
 from testbed.cases.proving import PROVED
+from testbed.cases.reading import load as load_cases
 
 from .conftest import ROOT
 

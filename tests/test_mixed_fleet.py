@@ -17,8 +17,8 @@ from typing import Any
 import pytest
 
 from testbed.agent_server import AgentServer, install, ordinary
+from testbed.agent_server.client import Request
 from testbed.agent_server.environments import Release, pinned
-from testbed.agent_server.traffic import Request
 from testbed.servers import Prometheus, Webhook, missing, wait_until
 from testbed.stack.monitoring import Monitoring, binaries
 

@@ -9,7 +9,8 @@ import pytest
 from generator.bundle import Bundle, build
 from generator.config.site import Site
 from generator.outputs import FORMATS
-from testbed.replay import Firing, Replay, load
+from testbed.replay import Firing, Replay
+from testbed.rule_files import load
 from testbed.servers import STALE, Prometheus, Value, find, missing
 from testbed.servers.remote_write import History
 

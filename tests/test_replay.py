@@ -13,10 +13,11 @@ import yaml
 from generator.catalogue import Catalogue
 from generator.units import seconds
 from testbed.cases.case import Case, CaseError
-from testbed.cases.case import load as load_cases
 from testbed.cases.notation import values
+from testbed.cases.reading import load as load_cases
 from testbed.cases.samples import le_text
-from testbed.replay import Firing, Replay, firing, load, lookback, needed
+from testbed.replay import Firing, Replay, firing
+from testbed.rule_files import load, lookback, needed
 from testbed.servers import STALE, Prometheus, find, missing
 
 TICKS = [float(t) for t in range(0, 1200, 30)]

@@ -26,7 +26,8 @@ from testbed.servers import (
     wait_until,
     write_request,
 )
-from testbed.servers.debian import Age, Archive, Program, archives, version
+from testbed.servers.apt import Archive, archives
+from testbed.servers.debian import Age, Program, version
 
 #: A Monday in 2024, in unix seconds: long past for every machine that runs this.
 PAST = 1_704_067_200
@@ -367,7 +368,7 @@ def test_unreachable_mirror_is_a_reason(monkeypatch: pytest.MonkeyPatch, tmp_pat
     monkeypatch.setenv("AGENTOBS_CACHE", str(tmp_path))
     # Nobody listens on port 1, and a proxy that the machine may have cannot reach it either.
     source = "deb http://127.0.0.1:1/debian bookworm main"
-    monkeypatch.setattr("testbed.servers.debian._source_texts", lambda: [source])
+    monkeypatch.setattr("testbed.servers.apt._source_texts", lambda: [source])
 
     found = find.__wrapped__("prometheus", "newest")
 

@@ -11,7 +11,8 @@ import pytest
 from generator.lint.expression import parsed, selectors
 from generator.rules.rule import RECORD_PREFIX
 from testbed.cases.proving import rules
-from testbed.replay import Replay, Rule, needed
+from testbed.replay import Replay
+from testbed.rule_files import Rule, needed
 from testbed.servers import Prometheus, find, missing
 from testbed.strangers import SYSTEMS, beside
 

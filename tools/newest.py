@@ -14,7 +14,8 @@ from lock import resolve
 
 from testbed.agent_server.environments import requirements
 from testbed.servers import pins
-from testbed.servers.debian import AGES, machine_archives, updated
+from testbed.servers.apt import machine_archives, updated
+from testbed.servers.debian import AGES
 
 #: The Agent Server with its in-memory runtime, which needs no database.
 AGENT_SERVER = ["langgraph-api", "langgraph-cli[inmem]"]

@@ -16,8 +16,9 @@ from generator.catalogue import load as load_catalogue
 from generator.config.site import Site, complete
 from generator.outputs import FORMATS
 from testbed.cases.case import Case, CaseError
-from testbed.cases.case import load as load_cases
-from testbed.replay import Firing, Rule, load
+from testbed.cases.reading import load as load_cases
+from testbed.replay import Firing
+from testbed.rule_files import Rule, load
 from testbed.servers.cache import REPOSITORY
 
 #: Alerts that are off by default, and whose cases are here.

@@ -16,8 +16,9 @@ import yaml
 
 from testbed.compose.engine import Engine, EngineError, run
 from testbed.compose.stand_ins import python_tag, undigested
+from testbed.servers.apt import fetch
 from testbed.servers.cache import REPOSITORY, cache_root, locked
-from testbed.servers.debian import fetch, missing
+from testbed.servers.debian import missing
 from testbed.servers.loopback import ask, free_port, text_of
 
 PROJECT = "agent-observability-test"

@@ -11,8 +11,9 @@ import tempfile
 from pathlib import Path
 
 from testbed.compose.engine import Engine, EngineError, run
+from testbed.servers.apt import Archive, machine_archives
 from testbed.servers.cache import REPOSITORY, cache_root, locked
-from testbed.servers.debian import TEMPLATES, Archive, Program, find, machine_archives
+from testbed.servers.debian import TEMPLATES, Program, find
 
 #: Suite of the base image, in whose name it stands.
 SUITE = "trixie"

@@ -13,7 +13,8 @@ from testbed.cases.proving import CASES, off, told
 from testbed.matrix import panels
 from testbed.matrix.differences import Place
 from testbed.matrix.engines import NEWEST, Engine, Stage, stage
-from testbed.replay import Replay, Restore, Server, load
+from testbed.replay import Replay, Restore, Server
+from testbed.rule_files import load
 
 #: What is on by default; and with what is off, which has cases nevertheless.
 RULES = load(panels.rule_texts())

@@ -13,7 +13,8 @@ from urllib.parse import urlencode
 
 from testbed.matrix import fleet
 from testbed.matrix.engines import Stage
-from testbed.replay import Firing, Replay, Rule
+from testbed.replay import Firing, Replay
+from testbed.rule_files import Rule
 from testbed.servers import Series
 from testbed.servers.cache import REPOSITORY
 

@@ -12,7 +12,7 @@ from testbed.cases.case import Case
 from testbed.cases.proving import off_groups
 from testbed.promtool.notation import written
 from testbed.promtool.outcome import EVALUATION, MAJOR, Check
-from testbed.replay import Rule, load, needed
+from testbed.rule_files import Rule, load, needed
 from testbed.servers.cache import REPOSITORY
 
 #: The rule file of alerts that are off by default and have cases.

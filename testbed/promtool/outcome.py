@@ -14,7 +14,8 @@ from dataclasses import dataclass, replace
 from testbed.cases.case import Case
 from testbed.cases.proving import told
 from testbed.promtool.template import expanded
-from testbed.replay import Firing, Replay, Rule, Server
+from testbed.replay import Firing, Replay, Server
+from testbed.rule_files import Rule
 
 #: Seconds between two evaluations.
 EVALUATION = 30.0

@@ -1,0 +1,93 @@
+"""The rules of rule files, as a replay evaluates them: in which order, and which of them an alert needs."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+import yaml
+
+from generator.lint.expression import parsed, selectors
+from generator.units import seconds
+
+_DURATION = r"(?:\d+(?:ms|[smhdw]))+"
+_LOOKS = re.compile(rf"\[({_DURATION})|offset ({_DURATION})")
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """One rule of a file.
+
+    Attributes:
+        name: The alert, or the recorded series.
+        alert: It is an alert.
+        labels: What it adds.
+        hold, keep: `for` and `keep_firing_for`, in seconds.
+        interval: Seconds between two evaluations.
+        group: Number of its group over all files.
+
+    """
+
+    name: str
+    expr: str
+    alert: bool
+    labels: Mapping[str, str]
+    hold: float
+    keep: float
+    interval: float
+    group: int
+
+
+def load(texts: Iterable[str], interval: float = 30.0) -> list[Rule]:
+    """Return the rules of files in the order of evaluation. `interval` is that of groups without their own."""
+    groups = [group for text in texts for group in yaml.safe_load(text)["groups"]]
+    return [
+        Rule(
+            name=rule.get("alert") or rule["record"],
+            expr=rule["expr"],
+            alert="alert" in rule,
+            labels=rule.get("labels", {}),
+            hold=seconds(rule.get("for", "0s")),
+            keep=seconds(rule.get("keep_firing_for", "0s")),
+            interval=seconds(group["interval"]) if "interval" in group else interval,
+            group=number,
+        )
+        for number, group in enumerate(groups)
+        for rule in group["rules"]
+    ]
+
+
+def needed(rules: Sequence[Rule], alerts: Collection[str]) -> list[Rule]:
+    """Return these alerts and every recording rule that they read, directly or not, in the order of evaluation.
+
+    Raises:
+        KeyError: There is no such alert.
+
+    """
+    found = [n for n, rule in enumerate(rules) if rule.alert and rule.name in alerts]
+    if lost := set(alerts) - {rules[n].name for n in found}:
+        raise KeyError(f"no alert {', '.join(sorted(lost))}")
+    wanted: set[int] = set()
+    while found:
+        number = found.pop()
+        wanted.add(number)
+        found += [n for n in _read(rules, rules[number]) if n not in wanted]
+    return [rules[n] for n in sorted(wanted)]
+
+
+def _read(rules: Sequence[Rule], reader: Rule) -> Iterator[int]:
+    for selector in selectors(parsed(reader.expr)):
+        fixed = {m.label: m.value for m in selector.matchers if m.op == "Equal"}
+        for number, rule in enumerate(rules):
+            if (
+                not rule.alert
+                and rule.name == selector.name
+                and rule.labels.items() <= {**rule.labels, **fixed}.items()
+            ):
+                yield number
+
+
+def lookback(rules: Iterable[Rule]) -> float:
+    """Return how far back an expression can look, in seconds: ranges and offsets added up, which is never too little."""
+    return max((sum(seconds(a or b) for a, b in _LOOKS.findall(rule.expr)) for rule in rules), default=0)

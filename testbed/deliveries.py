@@ -83,6 +83,13 @@ DELIVERIES = (
         "tests/test_grafana_v2.py::test_nothing_of_a_classic_board_is_lost",
         "make test",
     ),
+    Delivery(
+        "grafana-alerting",
+        "Grafana's foundation SDK",
+        "rules, contact points and policies are of its types, and the plain files' read back",
+        "tests/test_grafana_alerting.py::test_rules_and_policies_are_of_the_types_of_grafana_s_sdk",
+        "make test",
+    ),
 )
 
 

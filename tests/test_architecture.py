@@ -122,7 +122,7 @@ def part(path: Path) -> str:
                 "generator/lint/evaluation.py",
                 "generator/lint/expression.py",
                 "generator/lint/ownership.py",
-                "generator/outputs/ruler/splitting.py",
+                "generator/outputs/selectors.py",
                 "generator/outputs/timescale/expressions.py",
                 "generator/validate/explain.py",
                 "generator/validate/numberless.py",

@@ -63,12 +63,29 @@ class GrafanaV2:
 
 
 @dataclass(frozen=True, slots=True)
+class GrafanaAlerting:
+    """Options of `grafana-alerting`.
+
+    Attributes:
+        datasource_uid: The uid of the data source that rules ask.
+        target_datasource_uid: The uid of that into which recording rules write; empty for the same.
+        default_contact_point: The contact point of the organisation's alerts that are not ours.
+
+    """
+
+    datasource_uid: str = "prometheus"
+    target_datasource_uid: str = ""
+    default_contact_point: str = "grafana-default-email"
+
+
+@dataclass(frozen=True, slots=True)
 class Formats:
     """The options of each format that has some, under its name with underscores for hyphens."""
 
     kubernetes: KubernetesObjects = field(default_factory=KubernetesObjects)
     collector: Collector = field(default_factory=Collector)
     grafana_v2: GrafanaV2 = field(default_factory=GrafanaV2)
+    grafana_alerting: GrafanaAlerting = field(default_factory=GrafanaAlerting)
 
 
 def formats(raw: Mapping[str, Mapping[str, Any]]) -> Formats:

@@ -82,5 +82,10 @@ FORMATS: Mapping[str, Format] = {
             "Boards as resources of Grafana's API: schema v2 with rows or tabs, and the classic JSON in an envelope for Git Sync.",
             "Grafana 12.4 or later for schema v2, Grafana 12 or later for the envelope",
         ),
+        Format(
+            "grafana-alerting",
+            "Alert rules, recording rules, contact points and policies that Grafana itself manages.",
+            "Grafana 12.2 or later, with a data source that takes remote write for recording rules",
+        ),
     )
 }

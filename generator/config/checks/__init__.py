@@ -9,6 +9,7 @@ from generator.config.checks.addresses import addresses
 from generator.config.checks.collector import collector
 from generator.config.checks.durations import durations
 from generator.config.checks.files import files
+from generator.config.checks.grafana import grafana
 from generator.config.checks.kubernetes import kubernetes
 from generator.config.checks.labels import labels
 from generator.config.checks.links import links
@@ -32,6 +33,7 @@ CHECKS: tuple[Check, ...] = (
     addresses,
     kubernetes,
     collector,
+    grafana,
     files,
     labels,
     matchers,

@@ -12,7 +12,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-import promql_parser as pp
+from generator.outputs.selectors import selectors
 
 Json = dict[str, Any]
 
@@ -47,7 +47,7 @@ def _together(rules: Sequence[Json]) -> list[list[int]]:
     of = list(range(len(rules)))
     made = [tuple(_made(rule)) for rule in rules]
     for reader, rule in enumerate(rules):
-        reads = tuple(_reads(pp.parse(rule["expr"])))
+        reads = selectors(rule["expr"])
         for writer, series in enumerate(made):
             if any(_meets(matchers, labels) for matchers in reads for labels in series):
                 old, new = of[reader], of[writer]
@@ -62,21 +62,6 @@ def _made(rule: Json) -> Iterator[Mapping[str, str]]:
         yield {**labels, "__name__": rule["record"]}
     else:
         yield from ({**labels, "alertname": rule["alert"], "__name__": name} for name in _OF_ALERTS)
-
-
-def _reads(node: Any) -> Iterator[Sequence[tuple[str, str, str]]]:
-    """Yield the matchers of each selector of an expression as label, operator and value; the name is one of them."""
-    selectors: list[Any] = []
-
-    def visit(part: Any) -> bool:
-        if isinstance(part, pp.VectorSelector):
-            selectors.append(part)
-        return True
-
-    pp.walk(node, visit)
-    for selector in selectors:
-        own = [(m.name, str(m.op).rpartition(".")[2], m.value) for m in selector.matchers.matchers]
-        yield [("__name__", "Equal", selector.name), *own] if selector.name else own
 
 
 def _meets(matchers: Sequence[tuple[str, str, str]], labels: Mapping[str, str]) -> bool:

@@ -10,12 +10,8 @@ INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --co
 # A module of tests stays in one process, whose servers it shares; four at once want 4 GB.
 PYTEST := $(BIN)/python -m pytest --numprocesses=auto --maxprocesses=4 --dist=loadfile --no-loadscope-reorder
 
-# What runs on real Agent Servers of more versions than `make test` takes.
+# What runs on real Agent Servers of more versions than `make test` takes. The tests beside these that have the marker run too.
 SERVERS := tests/test_truth.py tests/test_conformance.py tests/test_mixed_fleet.py
-# Scenarios of versions that are not the newest. What reads the formats of a bundle is asked by the tests beside these that have the marker.
-OLDER := tests/test_fidelity.py::test_older_versions_are_told_of_as_the_newest_is
-# Live plays of what takes its time to show.
-SLOW := "tests/test_live.py::test_scenarios_live_are_what_they_are_on_the_virtual_clock[whole]"
 
 .DEFAULT_GOAL := help
 .PHONY: help dashboards check lint test configurations unit matrix types docs render reference truth fidelity promtool-tests validate demo up down compose lock newest bench dist clean
@@ -49,7 +45,7 @@ unit: $(VENV)/.dev ## the fast tests only, in a minute: no real servers, no floo
 	@$(PYTEST) -m "not real and not long and not matrix" $(ARGS)
 
 matrix: $(VENV)/.dev ## the whole proof on every Prometheus, Alertmanager, VictoriaMetrics and Agent Server (a quarter of an hour; MINUTES=10 watches the mixed fleet in real time)
-	@AGENTOBS_FLEET_MINUTES=$(or $(MINUTES),2) $(BIN)/python -m pytest tests/test_matrix.py $(SERVERS) $(OLDER) $(SLOW) -m "real or matrix" -p testbed.matrix.table $(ARGS)
+	@AGENTOBS_FLEET_MINUTES=$(or $(MINUTES),2) $(BIN)/python -m pytest tests/test_matrix.py $(SERVERS) -m "real or matrix" -p testbed.matrix.table $(ARGS)
 	@$(BIN)/python -m pytest tests -m matrix $(addprefix --ignore=,tests/test_matrix.py $(SERVERS)) $(ARGS)
 
 types: $(VENV)/.dev ## type check and style only

@@ -386,7 +386,18 @@ class Played:
     environment: Mapping[str, str] = field(default_factory=dict)
     nothing: Mapping[str, str] = field(default_factory=dict)
     lacking: tuple[str, ...] = ()
+    scrape: str = "500ms"
 
+
+#: Labels of the operator's own, budgets, and prices for an estimate.
+SPENDING = """\
+systems:
+  agentgateway:
+    versions: code
+    attribution: [team]
+    budgets: [{label: team, value: search, usd_per_day: 1}]
+    prices: [{model: gpt-4o, input: 2.5, output: 10}]
+"""
 
 PLAYED = {
     "langsight-documented": Played("langsight", "", LANGSIGHT_TROUBLE),
@@ -399,8 +410,10 @@ PLAYED = {
     ),
     "agentgateway-code": Played(
         "agentgateway",
-        "systems: {agentgateway: {versions: code}}\n",
+        SPENDING,
         GATEWAY_TROUBLE,
+        {"AGENT_REFERENCE_ATTRIBUTION": '{"team": {"search": 0.6, "unknown": 0.4}}'},
+        scrape="1s",  # twice the series
         nothing={
             "Request bytes": "the code does not measure them",
             "Open connections": "the code has no such gauge",
@@ -445,8 +458,8 @@ def test_panels_of_a_played_system_return_data(
         discovery = {"http_sd_configs": [{"url": f"{url}/targets", "refresh_interval": "5s"}]}
         job: dict[str, Any] = {
             "job_name": played.system,
-            "scrape_interval": "500ms",
-            "scrape_timeout": "500ms",
+            "scrape_interval": played.scrape,
+            "scrape_timeout": played.scrape,
             **discovery,
         }
         if token := played.environment.get(TOKEN):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import zlib
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from grafanalib import core as g
@@ -116,6 +116,7 @@ def board(
     rows: Sequence[Row],
     variables: Sequence[str] = DEEP,
     fleet: bool = False,
+    filters: Mapping[str, Metric] | None = None,
 ) -> Board:
     """Lay out a board.
 
@@ -129,11 +130,14 @@ def board(
         variables: Names of the variables, widest first; those at the end that no query uses are left out, and the
             role where the system has none.
         fleet: It opens with all deployments; others open with the first one.
+        filters: Labels of series that have variables too, each with a metric that has the label.
 
     """
+    filters = filters or {}
     uid = board_uid(site, stem)
     variables = [name for name in variables if name != "role" or (system and site.catalogue.systems[system].roles)]
-    scope = site_scope(site, RATE_INTERVAL, *_matchers(site, variables))
+    narrowed = [Matcher(label, "=~", f"${label}") for label in filters]
+    scope = site_scope(site, RATE_INTERVAL, *_matchers(site, variables), *narrowed)
     where = f"dashboards/{stem}.json"
     rows = [replace(r, panels=tuple(_kept(site, p, scope) for p in r.panels)) for r in rows]
     left_out = [
@@ -154,7 +158,13 @@ def board(
         editable=True,
         refresh=site.config.refresh,
         time=g.Time(site.config.time_from, "now"),
-        templating=g.Templating([grafana.datasource_variable(), *_variables(site, system, variables, fleet=fleet)]),
+        templating=g.Templating(
+            [
+                grafana.datasource_variable(),
+                *_variables(site, system, variables, fleet=fleet),
+                *_filters(site, variables, filters),
+            ]
+        ),
         annotations=g.Annotations(list(_annotations(site, system, variables))),
         links=list(_links(site, tags[-1] if system else tags[0])),
         panels=placed,
@@ -222,6 +232,19 @@ def _variables(site: Site, system: str, names: Sequence[str], *, fleet: bool) ->
             default_all=fleet or name != "deployment",
             description=about[name],
             regex=regex,
+        )
+
+
+def _filters(site: Site, variables: Sequence[str], filters: Mapping[str, Metric]) -> Iterator[grafana.Variable]:
+    """Yield the variables of labels that series have beside those of their targets."""
+    scope = site_scope(site, "", *_matchers(site, [name for name in variables if name in WIDE]))
+    for label, metric in filters.items():
+        yield grafana.label_variable(
+            label,
+            label,
+            f"label_values({select(metric, scope, metric.parts[-1])}, {label})",
+            default_all=True,
+            description=f"Values of {label}, which your configuration adds; All also means series without it.",
         )
 
 

@@ -138,6 +138,7 @@ def _system(document: Document, broken: set[Any]) -> System:
         runtimes=raw.get("runtimes", {}),
         roles=raw.get("roles", {}),
         parts={name: tuple(roles) for name, roles in raw.get("parts", {}).items()},
+        attributed=raw.get("attributed", ""),
         switches=raw.get("switches", {}),
         exposure=raw.get("exposure", {}),
         tiers={int(k): v for k, v in raw.get("tiers", {}).items()},

@@ -127,7 +127,11 @@ class Endpoint:
 
 @dataclass(frozen=True, slots=True)
 class System:
-    """One target system: what it is, how it is scraped, what it exposes. `parts` are roles that are off by default, by name."""
+    """One target system: what it is, how it is scraped, what it exposes.
+
+    `parts` are roles that are off by default, by name. `attributed` is the label of those metrics to which the servers'
+    configuration may add labels; empty where there is no such thing.
+    """
 
     name: str
     title: str
@@ -138,6 +142,7 @@ class System:
     runtimes: Mapping[str, str]
     roles: Mapping[str, str]
     parts: Mapping[str, tuple[str, ...]]
+    attributed: str
     switches: Mapping[str, str]
     exposure: Mapping[str, str]
     tiers: Mapping[int, str]

@@ -52,6 +52,8 @@ def _of(system: System, general: Json, *, own: bool) -> Json:
             keys[key]["items"] = {"enum": known}
     if not own:
         del keys["catalogue"]
+    if not system.attributed:
+        del keys["attribution"], keys["budgets"], keys["prices"]
     if "versions" in keys:
         eras = [
             f"{name}: {' and '.join(system.eras[era].title for era in held)}"

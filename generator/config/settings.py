@@ -83,6 +83,32 @@ class Discovery:
 
 
 @dataclass(frozen=True, slots=True)
+class Attribution:
+    """A label that the servers' own configuration adds to their metrics, and how many values it may have."""
+
+    label: str
+    values: int = 100
+
+
+@dataclass(frozen=True, slots=True)
+class Budget:
+    """What one value of an attribution label may spend within 24 hours, in USD."""
+
+    label: str
+    value: str
+    usd_per_day: float
+
+
+@dataclass(frozen=True, slots=True)
+class Price:
+    """What a million tokens of a model cost, in USD."""
+
+    model: str
+    input: float
+    output: float
+
+
+@dataclass(frozen=True, slots=True)
 class SystemConfig:
     """One target system as it is installed.
 
@@ -98,6 +124,9 @@ class SystemConfig:
         match: What its targets are known by, label to value or `~` and a regular expression; the system label when empty.
         discovery: How Prometheus finds its processes.
         scale_to_zero: Patterns of deployments that may have no process at all, whole names.
+        attribution: Labels that the servers' configuration adds, by which tokens and cost are told.
+        budgets: What values of these labels may spend.
+        prices: What tokens cost, where the servers tell no cost.
 
     """
 
@@ -113,6 +142,9 @@ class SystemConfig:
     discovery: Discovery
     match: Mapping[str, str] = field(default_factory=dict)
     scale_to_zero: tuple[str, ...] = ()
+    attribution: tuple[Attribution, ...] = ()
+    budgets: tuple[Budget, ...] = ()
+    prices: tuple[Price, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

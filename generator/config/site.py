@@ -8,7 +8,15 @@ from dataclasses import dataclass, field, replace
 from functools import cache
 
 from generator.catalogue import Catalogue, Label, Limit, Matcher, Metric, System
-from generator.config.settings import OBSERVABILITY, Config, Labels, Objective, SystemConfig
+from generator.config.settings import (
+    OBSERVABILITY,
+    Attribution,
+    Budget,
+    Config,
+    Labels,
+    Objective,
+    SystemConfig,
+)
 from generator.config.timing import Timing
 from generator.errors import QueryError, nearest
 
@@ -17,6 +25,9 @@ SERVERS = ("prometheus_", "vmalert_", "alertmanager_")
 
 #: And those of the Alertmanager, of which a site names its own.
 NOTIFIER = "alertmanager_"
+
+#: Spending is told by labels that only an operator knows; where all is shown that can be, it is told by this one.
+EXAMPLE, EXAMPLE_BUDGET = Attribution("team"), Budget("team", "search", 50)
 
 #: What bounds a label that a selector of the configuration asks for.
 SELECTED = "selector of the configuration"
@@ -140,6 +151,12 @@ def _bound(name: str, bound: str) -> Label:
     return Label(name, bound=bound)
 
 
+@cache
+def _attributed(found: Attribution) -> Label:
+    """Return a label that the servers' configuration adds; what came before the change lacks it."""
+    return Label(found.label, bound=f"at most {found.values} values, by the configuration", many=True, optional=True)
+
+
 def _matcher(label: str, value: str) -> Matcher:
     return Matcher(label, "=~", value[1:]) if value.startswith("~") else Matcher(label, "=", value)
 
@@ -203,6 +220,8 @@ class View:
         if not mixed:
             constant = {k: replace(label, blank="") if label.blank else label for k, label in constant.items()}
         own = {k: self._label(label) for k, label in metric.labels.items()}
+        if self.config and self.system.attributed in own:
+            own |= {one.label: _attributed(one) for one in self.config.attribution}
         if self.on:
             since = self.site.catalogue.systems[self.on].pages_since.get(self.system.name, "")
             metric = metric if metric.since == since else replace(metric, since=since)
@@ -280,9 +299,14 @@ def _emitted(metric: Metric, era: str, config: SystemConfig) -> bool:
 
 
 def complete(site: Site) -> Site:
-    """Return the installation with every role of every system: those of parts, which are off by default, included."""
+    """Return the installation with all that is off by default: every role of every system, and spending by team."""
     known = site.catalogue.systems
     systems = {name: replace(own, roles=tuple(known[name].roles)) for name, own in site.config.systems.items()}
+    systems |= {
+        name: replace(own, attribution=own.attribution or (EXAMPLE,), budgets=own.budgets or (EXAMPLE_BUDGET,))
+        for name, own in systems.items()
+        if known[name].attributed
+    }
     return replace(site, config=replace(site.config, systems=systems))
 
 

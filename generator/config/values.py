@@ -9,7 +9,18 @@ from typing import Any
 from generator.catalogue import Catalogue, System, Versions
 from generator.config.defaults import KINDS, discovery
 from generator.config.formats import formats
-from generator.config.settings import Access, Config, Discovery, Labels, Objective, Suppression, SystemConfig
+from generator.config.settings import (
+    Access,
+    Attribution,
+    Budget,
+    Config,
+    Discovery,
+    Labels,
+    Objective,
+    Price,
+    Suppression,
+    SystemConfig,
+)
 from generator.config.timing import LONGEST_INTERVAL, Timing
 from generator.config.versions import in_the_field
 from generator.source import Document
@@ -97,7 +108,15 @@ def _system(name: str, catalogue: Catalogue, raw: Mapping[str, Any]) -> SystemCo
         discovery=_discovery(discovery(system), raw.get("scrape", {})),
         match=raw.get("match", {}),
         scale_to_zero=tuple(raw.get("scale_to_zero", ())),
+        attribution=attribution(raw),
+        budgets=tuple(Budget(**one) for one in raw.get("budgets", ())),
+        prices=tuple(Price(**one) for one in raw.get("prices", ())),
     )
+
+
+def attribution(raw: Mapping[str, Any]) -> tuple[Attribution, ...]:
+    """Return the labels by which tokens and cost are told: each is a name, or a mapping with it."""
+    return tuple(Attribution(**({"label": one} if isinstance(one, str) else one)) for one in raw.get("attribution", ()))
 
 
 def roles(system: System, raw: Mapping[str, Any]) -> tuple[str, ...]:

@@ -47,6 +47,8 @@ def functions(files: Files, _: Site) -> Iterator[Finding]:
 def counters(files: Files, site: Site) -> Iterator[Finding]:
     """A counter is read through rate() or the like, and nothing but a counter is."""
     for text, selector, metric in readings(files, site):
+        if text.place[:1] == ("templating",):
+            continue  # a variable reads labels, no values
         cumulative = metric.kind in (Kind.COUNTER, Kind.HISTOGRAM, Kind.SUMMARY)
         inside = set(selector.calls)
         if not cumulative and inside & {"rate", "irate", "increase"}:

@@ -12,6 +12,7 @@ from generator.lint import expression
 from generator.lint.expression import Matcher, Selector
 from generator.lint.finding import Files, Finding
 from generator.lint.queries import catalogued, readings, recorded, selections, trees
+from generator.rules.rule import INSTALLATION_WIDE
 
 
 def series(files: Files, site: Site) -> Iterator[Finding]:
@@ -92,6 +93,8 @@ def board_identity(files: Files, site: Site) -> Iterator[Finding]:
         if not text.board or text.place[0] != "panels":
             continue
         for selector in expression.selectors(tree):
+            if selector.name.startswith(INSTALLATION_WIDE):
+                continue
             lacking = [label for label in site.identity if label not in {m.label for m in selector.matchers}]
             if lacking and (selector.name in known or ":" in selector.name):
                 yield text.finding(

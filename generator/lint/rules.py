@@ -245,7 +245,7 @@ def boards(files: Files, site: Site) -> Iterator[Finding]:
 def identity(files: Files, site: Site) -> Iterator[Finding]:
     """An alert keeps the labels that name a deployment; one about the monitoring itself says so: `about: monitoring`."""
     for document, place, rule in _alerts(files):
-        if rule.get("labels", {}).get("about") == "monitoring":
+        if rule.get("labels", {}).get("about") in ("monitoring", "spending"):
             continue
         there = result_labels(str(rule.get("expr", "")))
         lacking = [label for label in site.identity if there is not None and label not in there]

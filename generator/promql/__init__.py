@@ -40,6 +40,7 @@ from generator.promql.histograms import (
     volume,
     within,
 )
+from generator.promql.joins import constant, share_of, summed, worth
 from generator.promql.series import add_label, count_matching, rename_label, replace_label, select
 
 __all__ = [
@@ -50,6 +51,7 @@ __all__ = [
     "average",
     "buckets",
     "changes",
+    "constant",
     "count",
     "count_matching",
     "distinct",
@@ -81,13 +83,16 @@ __all__ = [
     "samples",
     "select",
     "share_above",
+    "share_of",
     "share_within",
     "spikes",
     "starts",
+    "summed",
     "surged",
     "tail",
     "total",
     "typical",
     "volume",
     "within",
+    "worth",
 ]

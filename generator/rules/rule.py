@@ -21,6 +21,9 @@ SEVERITIES: tuple[Severity, ...] = ("critical", "warning", "info")
 #: What every recorded series of ours begins with, so that none is taken for one that someone else records.
 RECORD_PREFIX = "agentobs_"
 
+#: What the names of recorded series begin with that are about the installation, and not about a deployment of it.
+INSTALLATION_WIDE = (f"{RECORD_PREFIX}attribution:", f"{RECORD_PREFIX}model:")
+
 #: And every rule group: what Prometheus says of its groups carries their names.
 GROUP_PREFIX = "agentobs."
 

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import functools
+import itertools
+import json
+import math
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 
 from generator.catalogue import Kind, Metric, Versions
@@ -21,10 +24,16 @@ ERA = "AGENT_REFERENCE_ERA"
 #: Which version the gateway is: its page lacks what came later.
 VERSION = "AGENT_REFERENCE_VERSION"
 
+#: Labels that the configuration adds, as JSON: {"team": {"search": 0.7, "unknown": 0.3}}.
+ATTRIBUTION = "AGENT_REFERENCE_ATTRIBUTION"
+
 #: The oldest version whose page is played: those before say no reasons.
 OLDEST = "0.10.1"
 
 THREADS = 4
+
+#: Combinations of added labels at most: each is traffic of its own.
+MOST = 500
 
 #: Edges of the documentation's histograms, of which it gives none: assumed, as those of the code's nearest metric.
 _ASSUMED = {"bytes": tuple(float(4**n) for n in range(14)), "seconds": tuple(0.01 * 2**n for n in range(14))}
@@ -93,9 +102,13 @@ def tick(process: ServiceProcess, work: GatewayWorkload, seconds: float, share: 
         process.instruments.set("build_info", 1, tag=work.version)
         traffic.age(process, work.version)
     process.state.update(era=work.era, version=work.version)
-    traffic.plain(process, work, seconds, share)
-    models.models(process, work, seconds, share)
-    traffic.mcp(process, work, seconds, share)
+    process.instruments.beside = "route"
+    for added, portion in _attributed(work.attribution):
+        process.instruments.added = added
+        traffic.plain(process, work, seconds, share * portion)
+        models.models(process, work, seconds, share * portion)
+        traffic.mcp(process, work, seconds, share * portion)
+    process.instruments.added = {}
     if work.era == CODE:
         _connected(process, work, seconds, share)
         _controlled(process, work, seconds, share)
@@ -105,6 +118,13 @@ def tick(process: ServiceProcess, work: GatewayWorkload, seconds: float, share: 
         process.instruments.add("connections_total", times(process, work.connections, seconds, share))
         process.instruments.set("connections_active", round(work.connections * share * 12))
         process.instruments.set("mcp_sessions_active", round(sum(work.mcp.values()) * share * 3))
+
+
+def _attributed(attribution: Mapping[str, Mapping[str, float]]) -> Iterator[tuple[dict[str, str], float]]:
+    """Yield every combination of the added labels with its share of the traffic; without any, all of it."""
+    for values in itertools.product(*(shares.items() for shares in attribution.values())):
+        labels = dict(zip(attribution, (value for value, _ in values), strict=True))
+        yield labels, math.prod(share for _, share in values)
 
 
 def _connected(process: ServiceProcess, work: GatewayWorkload, seconds: float, share: float) -> None:
@@ -194,9 +214,33 @@ def adapt(work: GatewayWorkload, environment: Mapping[str, str]) -> GatewayWorkl
     wrong = [] if era in (CODE, DOCUMENTED) else [f"{ERA} is {era!r}; wanted: {CODE} or {DOCUMENTED}"]
     if not re.fullmatch(r"\d+(\.\d+)+", version) or not Versions(version, version).has(OLDEST):
         wrong.append(f"{VERSION} is {version!r}; wanted: a version from {OLDEST} on, such as 1.4.1")
+    attribution = work.attribution
+    if text := environment.get(ATTRIBUTION, ""):
+        attribution, why = _shares(text)
+        wrong += [f"{ATTRIBUTION} is {text[:80]!r}: {why}"] if why else []
     if wrong:
         raise SettingsError(wrong)
-    return replace(work, era=era, version=version)
+    return replace(work, era=era, version=version, attribution=attribution)
+
+
+def _shares(text: str) -> tuple[Mapping[str, Mapping[str, float]], str]:
+    """Return the shares of each label's values, or why the text says none."""
+    wanted = 'wanted: JSON of labels with the shares of their values, such as {"team": {"search": 0.7, "unknown": 0.3}}'
+    try:
+        found = json.loads(text)
+        shares = {
+            str(label): {str(value): float(share) for value, share in values.items()} for label, values in found.items()
+        }
+    except (ValueError, TypeError, AttributeError, RecursionError):
+        return {}, wanted
+    for label, values in shares.items():
+        if not re.fullmatch("[a-zA-Z_][a-zA-Z0-9_]*", label):
+            return {}, f"{label[:40]!r} is no name of a label"
+        if not all(0 < share <= 1 for share in values.values()) or not math.isclose(sum(values.values()), 1):
+            return {}, f"the shares of {label} have to be above 0 and 1 together"
+    if math.prod(len(values) for values in shares.values()) > MOST:
+        return {}, f"at most {MOST} combinations are played"
+    return shares, ""
 
 
 MODEL = Model(

@@ -58,6 +58,8 @@ class GatewayWorkload:
         xds_reconnects: Connections that the control plane ends by itself, a second: nothing is wrong.
         xds_messages: Messages of the control plane a second.
         substrate: Requests a second that a Substrate actor serves.
+        attribution: Labels that the gateway's configuration adds to all that has a route, each with the shares of its
+            values; they are independent of each other. The text `unknown` is what the gateway says where there is none.
 
     """
 
@@ -107,3 +109,4 @@ class GatewayWorkload:
     xds_messages: float = 0.05
     xds_reconnects: float = 0.001
     substrate: float = 0.2
+    attribution: Mapping[str, Mapping[str, float]] = field(default_factory=dict)

@@ -28,6 +28,11 @@ class Instruments:
     """The metrics of one process. Names are the catalogue's, without prefix.
 
     Internal metrics are recorded whether the page shows them or not, unless their tier is above the ceiling.
+
+    Attributes:
+        added: Labels that the server's configuration adds to what is recorded from here on.
+        beside: The label of those metrics that get them.
+
     """
 
     def __init__(
@@ -57,6 +62,8 @@ class Instruments:
         self.tier = tier
         self.unemitted = unemitted
         self.limit = limit
+        self.added: dict[str, str] = {}
+        self.beside = ""
         self._metrics = {m.name: m for m in metrics}
         self._families: dict[str, Family] = {}
         self._cells: dict[object, tuple[Cell, Family] | None] = {}
@@ -186,6 +193,8 @@ class Instruments:
                 yield family
 
     def _find(self, name: str, labels: dict[str, str]) -> tuple[Cell, Family] | None:
+        if self.added and self.beside in labels:
+            labels = labels | self.added
         key: object = (name, *labels.items()) if labels else name
         try:
             return self._cells[key]
@@ -202,7 +211,7 @@ class Instruments:
             raise InstrumentError(f"no metric {name!r}; {fix}")
         if name in self.unemitted or (metric.exposure == "internal" and metric.tier > self.tier):
             return None
-        check(metric, labels)
+        check(metric, {name: value for name, value in labels.items() if name not in self.added})
         family = self._families.get(name)
         if family is None:
             base = metric.base if metric.prefix else metric.full_name

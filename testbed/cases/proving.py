@@ -15,6 +15,7 @@ from generator.bundle import build
 from generator.catalogue import load as load_catalogue
 from generator.config.site import Site, complete
 from generator.outputs import FORMATS
+from generator.rules.rule import INSTALLATION_WIDE
 from testbed.cases.case import Case, CaseError
 from testbed.cases.reading import load as load_cases
 from testbed.replay import Firing
@@ -25,12 +26,13 @@ from testbed.servers.cache import REPOSITORY
 PROVED = (
     "LangSightHealthCheckFailing", "LangSightHealthMetricMissing", "LangSightNotReady", "LangSmithSmithDBFlushFailures",
     "LangSmithSmithDBObjectStoreErrors", "LangSmithSmithDBCompactionFailures", "LangSmithSmithDBFanoutLimit",
+    "AgentgatewayBudgetSpent", "AgentgatewayAttributionValues",
     "LangSmithSandboxLeaseStale", "LangSmithSandboxLeaseLost", "LangSmithSandboxCpuCommitted", "LangSmithSandboxMemoryCommitted",
 )  # fmt: skip
 
 
-#: What the names of those begin with that come with a part, and need no more than its roles.
-PARTS = ("LangSmithSmithDB", "LangSmithSandbox")
+#: What the names of those begin with that come with a part, or with labels of the operator's own, and need no more.
+PARTS = ("LangSmithSmithDB", "LangSmithSandbox", "AgentgatewayBudget", "AgentgatewayAttribution")
 
 
 @cache
@@ -41,15 +43,23 @@ def rules() -> Sequence[Rule]:
 
 
 def off() -> list[Rule]:
-    """Alerts that are off by default and have cases nevertheless, as the generator makes them where they are on."""
-    return [rule for rule in load(_texts_with_off()) if rule.name in PROVED]
+    """Alerts that are off by default and have cases nevertheless, as the generator makes them where they are on.
+
+    What they read that is recorded there alone comes first.
+    """
+    return [rule for rule in load(_texts_with_off()) if _off(rule.name)]
+
+
+def _off(name: str) -> bool:
+    return name in PROVED or name.startswith(INSTALLATION_WIDE)
 
 
 def off_groups() -> list[dict[str, Any]]:
     """Return the same alerts as the groups of a rule file; the names of the groups are no other file's."""
     groups = [group for text in _texts_with_off() for group in yaml.safe_load(text)["groups"]]
     found = [
-        {**g, "name": f"{g['name']}_off", "rules": [r for r in g["rules"] if r.get("alert") in PROVED]} for g in groups
+        {**g, "name": f"{g['name']}_off", "rules": [r for r in g["rules"] if _off(r.get("alert") or r["record"])]}
+        for g in groups
     ]
     return [group for group in found if group["rules"]]
 

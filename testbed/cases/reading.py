@@ -41,6 +41,7 @@ from pathlib import Path
 from typing import Any
 
 from generator.catalogue import Catalogue, Kind, Metric, System
+from generator.config.site import EXAMPLE
 from generator.errors import Problem, nearest
 from generator.source import Document, Place, parse, shown, violations
 from generator.units import seconds
@@ -61,6 +62,9 @@ SERVERS = ("prometheus", "vmalert", "alertmanager")
 
 #: Labels that the catalogue does not have, because no series carries them unless something is wrong.
 UNCATALOGUED = ("otel_metric_overflow",)
+
+#: A label that an operator's configuration of a server adds, as the rules under test have it.
+ADDED = (EXAMPLE.label,)
 
 #: Labels on every series of a system's own pages.
 SCOPE_LABELS = {"agent_server": {"otel_scope_name": "lsd_langgraph_api"}}
@@ -209,7 +213,7 @@ class _Reader:
         labels = dict(re.findall(r'(\w+)="([^"]*)"', rest))
         for label, one in labels.items():
             known = metric.labels.get(label)
-            if known is None and label not in {*metric.constant_labels, *UNCATALOGUED}:
+            if known is None and label not in {*metric.constant_labels, *UNCATALOGUED, *ADDED}:
                 fix = nearest(label, list(metric.labels), otherwise=f"it has {', '.join(metric.labels) or 'none'}")
                 self.wrong(place, f"{name} has no label {label!r}", fix)
             elif known is not None and known.values and one not in known.values:

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable
 
 from generator.catalogue import Catalogue
 from generator.config.checks.addresses import addresses
+from generator.config.checks.attribution import attribution
 from generator.config.checks.collector import collector
 from generator.config.checks.durations import durations
 from generator.config.checks.files import files
@@ -36,6 +37,7 @@ CHECKS: tuple[Check, ...] = (
     grafana,
     files,
     labels,
+    attribution,
     matchers,
     replicas,
     texts,

@@ -34,7 +34,7 @@ def labels(document: Document, catalogue: Catalogue) -> Iterator[Problem]:
         place = ("labels", key)
         if names.every.count(value) > 1:
             yield document.problem(place, f"label {value!r} is used twice", "give each target label a name of its own")
-        if why := _wrong(value) or taken.get(value, ""):
+        if why := wrong(value) or taken.get(value, ""):
             yield document.problem(place, f"{key!r} is {short(value)}, which {why}", "choose another name")
     yield from _selectors(document, names, taken)
     yield from _matches(document, names, taken)
@@ -42,7 +42,7 @@ def labels(document: Document, catalogue: Catalogue) -> Iterator[Problem]:
     yield from _external(document, names)
 
 
-def _wrong(name: str) -> str:
+def wrong(name: str) -> str:
     """Return why Prometheus 2.42 takes no label of this name, or takes it for one of its own; nothing when it does."""
     if not _NAME.fullmatch(name):
         return "is no label name of Prometheus 2.42, in which there are letters, digits and _"
@@ -70,7 +70,7 @@ def _selectors(document: Document, names: Labels, taken: Mapping[str, str]) -> I
         if label in (*names.every, "instance"):
             what = f"the selector {label!r} is a target label, which boards ask for by a variable"
             yield document.problem(place, what, "leave it out, or set it on targets: scrape.cluster, or a group's key")
-        elif why := _wrong(label) or taken.get(label, ""):
+        elif why := wrong(label) or taken.get(label, ""):
             yield document.problem(place, f"the selector {short(label)} {why}", "choose another label")
 
 
@@ -86,10 +86,10 @@ def _matches(document: Document, names: Labels, taken: Mapping[str, str]) -> Ite
                 yield document.problem(
                     place, what, "match another label, or leave match out: the jobs set one that tells"
                 )
-            elif why := _wrong(label) or taken.get(label, ""):
+            elif why := wrong(label) or taken.get(label, ""):
                 yield document.problem(place, f"{short(label)} {why}", "choose another label")
     for label in document.data.get("alertmanager", {}).get("match", {}):
-        if why := _wrong(label):
+        if why := wrong(label):
             yield document.problem(("alertmanager", "match", label), f"{short(label)} {why}", "choose another label")
 
 
@@ -109,7 +109,7 @@ def _of_alerts(document: Document, names: Labels, taken: Mapping[str, str]) -> I
             yield document.problem(
                 place, f"the label {label!r} is a selector, too", "alerts have it already: leave it out"
             )
-        elif why := _wrong(label) or taken.get(label, ""):
+        elif why := wrong(label) or taken.get(label, ""):
             yield document.problem(place, f"the label {short(label)} {why}", "choose another name")
 
 
@@ -127,5 +127,5 @@ def _external(document: Document, names: Labels) -> Iterator[Problem]:
         elif label in selectors and not selectors[label].startswith("~") and selectors[label] != value:
             what = f"the external label {label} is {value!r}, and every query asks for {selectors[label]!r}"
             yield document.problem(place, what, "give both one value, or leave the external label out")
-        elif why := _wrong(label):
+        elif why := wrong(label):
             yield document.problem(place, f"the external label {short(label)} {why}", "choose another name")

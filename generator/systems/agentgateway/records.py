@@ -136,5 +136,8 @@ def records(site: Site) -> Mapping[str, Record]:
 
 
 def groups(site: Site) -> list[Group]:
-    """Return the rule group."""
-    return [Group("agentgateway.records", tuple(records(site).values()), interval=site.timing.evaluation)]
+    """Return the rule groups."""
+    from generator.systems.agentgateway import spending  # which reads tokens as they are read here
+
+    own = Group("agentgateway.records", tuple(records(site).values()), interval=site.timing.evaluation)
+    return [own, *spending.groups(site)]

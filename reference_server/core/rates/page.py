@@ -132,6 +132,7 @@ def _spelled(style: Style, name: str, metric: Metric, labels: Mapping[str, str])
     if style.alphabetical:
         return labelled(name, labels.items())
     names = ("le", *metric.labels) if style.edge_first else (*metric.labels, "le")
-    ordered = [(n, labels[n]) for n in names if n in labels]
+    added = (n for n in labels if n not in names)  # by the server's configuration
+    ordered = [(n, labels[n]) for n in (*names, *added) if n in labels]
     inside = ",".join(labelled("", (pair,))[1:-1] for pair in ordered)
     return f"{name}{{{inside}}}" if inside else name

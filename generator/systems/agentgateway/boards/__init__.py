@@ -1,5 +1,15 @@
 """Boards of agentgateway, one module each, in the order in which one walks down to the detail."""
 
-from generator.systems.agentgateway.boards import connections, control, guardrails, latency, llm, mcp, overview, traffic
+from generator.systems.agentgateway.boards import (
+    connections,
+    control,
+    guardrails,
+    latency,
+    llm,
+    mcp,
+    overview,
+    spend,
+    traffic,
+)
 
-BOARDS = (overview, traffic, latency, llm, mcp, guardrails, connections, control)
+BOARDS = (overview, traffic, latency, llm, spend, mcp, guardrails, connections, control)

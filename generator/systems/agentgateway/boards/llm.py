@@ -12,6 +12,7 @@ from generator.catalogue import Metric
 from generator.config.site import Site
 from generator.promql import buckets, increase, mean, observations, quantile, rate, volume
 from generator.promql.query import Query
+from generator.systems.agentgateway import spending
 from generator.systems.agentgateway.records import INPUT, NEW, OUTPUT, answered, llm_failed
 
 PROVIDER, MODEL = ("gen_ai_system",), ("gen_ai_system", "gen_ai_request_model")
@@ -29,7 +30,8 @@ def dashboard(site: Site) -> Board:
         "agentgateway / Language models",
         system="agentgateway",
         about=__doc__ or "",
-        rows=[_now(site), _requests(site), _speed(site), _tokens(site), _cost(site), _models(site)],
+        rows=[_now(site), _requests(site), _speed(site), _tokens(site), _cost(site), *_attributed(site), _models(site)],
+        filters=spending.filters(site),
     )
 
 
@@ -163,6 +165,22 @@ def _cost(site: Site) -> Row:
         .wide(24)
         .normal("No line.", "Add the model to the price catalogue.", alert="AgentgatewayUnpricedModels"),
     )
+
+
+def _attributed(site: Site) -> list[Row]:
+    """Return a row by the labels that the gateway's configuration adds; none where it adds none."""
+    usage = site.system("agentgateway")["gen_ai_client_token_usage"].matching(**NEW)
+    panels = [
+        panel
+        for label in spending.labels(site)
+        for panel in (
+            lines(f"Tokens by {label}", volume(usage, by=(label,))).normal("A steady mix."),
+            lines(f"Cost by {label}", (spending.cost(site, (label,)) * 3600).as_unit("USD"))
+            .with_note("USD an hour, at the pace of the moment.")
+            .normal("Within its budget.", "Open the board Who spends.", alert="AgentgatewayBudgetSpent"),
+        )
+    ]
+    return [row("Attribution", *panels)] if panels else []
 
 
 def _models(site: Site) -> Row:

@@ -75,6 +75,7 @@ def build(
         kinds: What is made; the rest of the bundle is empty.
 
     Raises:
+        ConfigError: The configuration has values that cannot work together.
         BundleError: Some module misuses the catalogue; carries one problem per such module, at its line.
 
     """

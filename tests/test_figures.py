@@ -177,7 +177,7 @@ def test_validation_fills_in_what_grafana_does(configured: Callable[[str], Site]
         for target in one["targets"]:
             for length in (HOUR, 6 * HOUR, 7 * 24 * HOUR):
                 _, known = macros(one, target, length, "")
-                window = Window(NOW, length, 15.0).asked(target["interval"], one.get("maxDataPoints", PIXELS))
+                window = Window(NOW, length, 15.0).for_query(target["interval"], one.get("maxDataPoints", PIXELS))
                 told = {name: seconds(window.macros[name]) for name in known}
                 assert told == known, one["title"]
 

@@ -111,7 +111,12 @@ def bars(title: str, *queries: Query, limit: Limit | None = None, bad: str = "ab
 
 
 def heat(title: str, buckets: Query) -> Shown:
-    """Draw how observations spread over a histogram's buckets, over time."""
+    """Draw how observations spread over a histogram's buckets, over time.
+
+    Raises:
+        QueryError: The query has no label `le`.
+
+    """
     if "le" not in buckets.labels:
         raise QueryError(f"heat map {title!r} of a query without 'le'", "use buckets()")
     unit = grafana_unit(buckets.unit.removesuffix("/s"))

@@ -35,21 +35,21 @@ class Ending:
     """
 
     def __init__(self) -> None:
-        self._came: int | None = None
-        self._at = 0.0
+        self._signal: int | None = None
+        self._time = 0.0
 
     def handle(self, number: int, _frame: FrameType | None) -> None:
         """Raise `Ended`, unless that has just been done: what is on its way out cleans up."""
         now = time.monotonic()
-        if self._came is not None and now - self._at < SAME_SECONDS:
+        if self._signal is not None and now - self._time < SAME_SECONDS:
             return
-        self._came, self._at = number, now
+        self._signal, self._time = number, now
         raise Ended(number)
 
     def check(self) -> None:
         """Raise `Ended` where a signal has come."""
-        if self._came is not None:
-            raise Ended(self._came)
+        if self._signal is not None:
+            raise Ended(self._signal)
 
 
 @contextlib.contextmanager
@@ -63,11 +63,11 @@ def ending() -> Iterator[Ending]:
 @contextlib.contextmanager
 def postponed() -> Iterator[None]:
     """Keep the signals back; the first that came is raised again at the end. For what is short and must be whole."""
-    came: list[int] = []
-    with _handled(lambda number, _: came.append(number)):
+    signals: list[int] = []
+    with _handled(lambda number, _: signals.append(number)):
         yield
-    if came:
-        signal.raise_signal(came[0])
+    if signals:
+        signal.raise_signal(signals[0])
 
 
 @contextlib.contextmanager

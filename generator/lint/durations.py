@@ -17,7 +17,7 @@ _NUMBERS = {"a": 1, "an": 1, "one": 1, "two": 2, "three": 3, "four": 4, "five": 
             "twenty": 20, "thirty": 30, "half an": 0.5, "half a": 0.5, "a quarter of an": 0.25}  # fmt: skip
 _UNITS = {"second": 1, "minute": 60, "hour": 3600, "day": 86_400, "week": 604_800}
 #: A duration after a word that makes it a stretch of time that is looked at; "a day by default" is something else.
-_SAID = re.compile(
+_DURATION = re.compile(
     rf"\b(?:over|within|in|for|during|last|past)\s+(?:the\s+(?:last|past)\s+)?"
     rf"(?:(?P<short>(?:\d+(?:ms|[smhdw]))+)|(?P<number>\d+|{'|'.join(_NUMBERS)})\s+(?P<unit>{'|'.join(_UNITS)})s?)\b",
     re.IGNORECASE,
@@ -35,9 +35,9 @@ def alerts(files: Files, _: Site) -> Iterator[Finding]:
             holds = {seconds(str(rule[key])) for key in ("for", "keep_firing_for") if key in rule}
             there = _windows([str(rule.get("expr", ""))]) | holds
             for key in ("summary", "description"):
-                for said in _others(str(rule.get("annotations", {}).get(key, "")), there):
+                for duration in _others(str(rule.get("annotations", {}).get(key, "")), there):
                     line = document.line(*place, "annotations", key)
-                    what = f"{key} of {rule['alert']} says {said!r}, and its expression does not look over that"
+                    what = f"{key} of {rule['alert']} says {duration!r}, and its expression does not look over that"
                     yield Finding(document.path, line, "alert/durations", what, _fix(there))
 
 
@@ -52,8 +52,8 @@ def shown(files: Files, site: Site) -> Iterator[Finding]:
         for place, panel in panels(board):
             there = _windows(str(target.get("expr", "")) for target in panel.get("targets", ()))
             for key in ("title", "description"):
-                for said in _others(str(panel.get(key, "")), there):
-                    what = f"{key} of {panel.get('title')!r} says {said!r}, and its queries do not look over that"
+                for duration in _others(str(panel.get(key, "")), there):
+                    what = f"{key} of {panel.get('title')!r} says {duration!r}, and its queries do not look over that"
                     line = board.line(*place, key)
                     yield Finding(board.path, line, "dashboard/durations", what, _fix(there))
 
@@ -65,16 +65,16 @@ def _fix(there: Iterable[float]) -> str:
 
 def _others(text: str, there: set[float]) -> Iterator[str]:
     """Yield what a text says of durations that are not there."""
-    for found in _SAID.finditer(_TEMPLATE.sub(" ", text)):
+    for found in _DURATION.finditer(_TEMPLATE.sub(" ", text)):
         if _length(found) not in there:
             yield found[0]
 
 
-def _length(said: re.Match[str]) -> float:
-    if said["short"]:
-        return seconds(said["short"].lower())
-    number = said["number"].lower()
-    return (_NUMBERS.get(number) or float(number)) * _UNITS[said["unit"].lower()]
+def _length(duration: re.Match[str]) -> float:
+    if duration["short"]:
+        return seconds(duration["short"].lower())
+    number = duration["number"].lower()
+    return (_NUMBERS.get(number) or float(number)) * _UNITS[duration["unit"].lower()]
 
 
 def _windows(texts: Iterable[str]) -> set[float]:

@@ -58,7 +58,7 @@ def counters(files: Files, site: Site) -> Iterator[Finding]:
                 "read a gauge as it is, or with delta()",
             )
         raw = cumulative and not selector.seconds and not inside & (_COUNTING | _PRESENCE)
-        if raw and not _born(text.text, selector):
+        if raw and not _is_birth_clause(text.text, selector):
             yield text.finding(
                 "promql/counters",
                 f"{selector.name} is a {metric.kind} and read raw",
@@ -66,7 +66,7 @@ def counters(files: Files, site: Site) -> Iterator[Finding]:
             )
 
 
-def _born(text: str, selector: Selector) -> bool:
+def _is_birth_clause(text: str, selector: Selector) -> bool:
     """The birth clause takes a new counter raw, one that was not there a window ago, beside a rate or increase of the same."""
     return f"unless {selector.name}" in text and any(f"{name}({selector.name}" in text for name in ("increase", "rate"))
 

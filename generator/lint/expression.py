@@ -71,10 +71,10 @@ def concrete(text: str) -> str:
 
 
 #: More than one installation has of queries and parts of them, and fewer than would fill a memory.
-_KEPT = 3000
+_CACHE_SIZE = 3000
 
 
-@lru_cache(maxsize=_KEPT)
+@lru_cache(maxsize=_CACHE_SIZE)
 def parsed(text: str) -> Any:
     """Return the syntax tree of a query.
 
@@ -85,7 +85,7 @@ def parsed(text: str) -> Any:
     return pp.parse(concrete(text))
 
 
-@lru_cache(maxsize=_KEPT)  # a tree is the same one only when it was parsed once: a dozen checks ask for the same
+@lru_cache(maxsize=_CACHE_SIZE)  # a tree is the same one only when it was parsed once: a dozen checks ask for the same
 def selectors(tree: Any) -> tuple[Selector, ...]:
     """Return every selector of an expression, in the order of the text."""
     return tuple(_walk(tree, (), (), 0.0, 0.0))
@@ -119,9 +119,9 @@ def _walk(
             yield from _walk(node.expr, (*calls, str(node.op)), (*grouping, *labels), seconds, back)
         case pp.BinaryExpr():
             labels = _matching(node)
-            kept = () if str(node.op) in _FILTERING else grouping
+            labels_kept = () if str(node.op) in _FILTERING else grouping
             yield from _walk(node.lhs, calls, (*grouping, *labels), seconds, back)
-            yield from _walk(node.rhs, calls, (*kept, *labels), seconds, back)
+            yield from _walk(node.rhs, calls, (*labels_kept, *labels), seconds, back)
         case pp.ParenExpr() | pp.UnaryExpr():
             yield from _walk(node.expr, calls, grouping, seconds, back)
         case _:
@@ -218,7 +218,7 @@ def has_condition(node: Any) -> bool:
     )
 
 
-@lru_cache(maxsize=_KEPT)
+@lru_cache(maxsize=_CACHE_SIZE)
 def _nodes(tree: Any) -> tuple[Any, ...]:
     """Return an expression and all that is inside of it, in the order of the text."""
     return tuple(_below(tree))

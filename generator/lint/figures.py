@@ -81,10 +81,10 @@ def greatest(files: Files, site: Site) -> Iterator[Finding]:
                 tree = expression.parsed(text)
             except ValueError:
                 continue
-            kept = expression.labels(tree)
+            labels = expression.labels(tree)
             read = [metrics[s.name] for s in expression.selectors(tree) if s.name in metrics]
             many = sorted(
-                {name for m in read for name, label in m.labels.items() if label.many and name in (kept or ())}
+                {name for m in read for name, label in m.labels.items() if label.many and name in (labels or ())}
             )
             if many and not ("topk(" in text and "@ end()" in text):
                 yield Finding(

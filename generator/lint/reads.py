@@ -95,10 +95,10 @@ def board_identity(files: Files, site: Site) -> Iterator[Finding]:
         for selector in expression.selectors(tree):
             if selector.name.startswith(INSTALLATION_WIDE):
                 continue
-            lacking = [label for label in site.identity if label not in {m.label for m in selector.matchers}]
-            if lacking and (selector.name in known or ":" in selector.name):
+            absent = [label for label in site.identity if label not in {m.label for m in selector.matchers}]
+            if absent and (selector.name in known or ":" in selector.name):
                 yield text.finding(
-                    "promql/held", f"{selector.name} is not held to {', '.join(lacking)}", "match the board's variables"
+                    "promql/held", f"{selector.name} is not held to {', '.join(absent)}", "match the board's variables"
                 )
 
 
@@ -108,10 +108,10 @@ def selectors(files: Files, site: Site) -> Iterator[Finding]:
         if selector.name.startswith(SERVERS):
             continue
         wanted = site.installation if selector.name.startswith("ALERTS") else site.config.selectors
-        lacking = [label for label in wanted if label not in {m.label for m in selector.matchers}]
-        if lacking:
+        absent = [label for label in wanted if label not in {m.label for m in selector.matchers}]
+        if absent:
             yield text.finding(
                 "promql/selectors",
-                f"{selector.name} lacks the matcher of {', '.join(lacking)}",
+                f"{selector.name} lacks the matcher of {', '.join(absent)}",
                 "run `agentobs generate` with your configuration",
             )

@@ -118,17 +118,17 @@ def severity(files: Files, _: Site) -> Iterator[Finding]:
 def templates(files: Files, _: Site) -> Iterator[Finding]:
     """Labels that a text reads survive the expression, and no label carries a value."""
     for document, place, rule in _alerts(files):
-        there = result_labels(str(rule.get("expr", "")))
+        labels_left = result_labels(str(rule.get("expr", "")))
         own = set(rule.get("labels", {}))
         for key, text in rule.get("annotations", {}).items():
             for name in sorted(set(_USED.findall(str(text))) - own):
-                if there is not None and name not in there:
+                if labels_left is not None and name not in labels_left:
                     yield _at(
                         document,
                         (*place, "annotations", key),
                         "alert/templates",
                         f"{key} of {rule['alert']} reads the label {name!r}, which the expression drops",
-                        f"it keeps {', '.join(sorted(there)) or 'none'}",
+                        f"it keeps {', '.join(sorted(labels_left)) or 'none'}",
                     )
         for key, text in rule.get("labels", {}).items():
             if re.search(r"\{\{[^}]*\$value", str(text)):
@@ -247,9 +247,9 @@ def identity(files: Files, site: Site) -> Iterator[Finding]:
     for document, place, rule in _alerts(files):
         if rule.get("labels", {}).get("about") in ("monitoring", "spending"):
             continue
-        there = result_labels(str(rule.get("expr", "")))
-        lacking = [label for label in site.identity if there is not None and label not in there]
-        if lacking:
+        labels_left = result_labels(str(rule.get("expr", "")))
+        absent = [label for label in site.identity if labels_left is not None and label not in labels_left]
+        if absent:
             yield _at(
-                document, (*place, "expr"), "alert/kept", f"{rule['alert']} drops {', '.join(lacking)}", "group by them"
+                document, (*place, "expr"), "alert/kept", f"{rule['alert']} drops {', '.join(absent)}", "group by them"
             )

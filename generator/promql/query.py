@@ -62,6 +62,9 @@ def site_scope(site: Site, window: str = "", *matchers: Matcher) -> Scope:
 class Query:
     """An expression to be.
 
+    Whatever combines or compares two of them raises a QueryError where their units or labels do not fit, or where a limit is
+    no bucket edge of a quantile.
+
     Attributes:
         build: Scope in, PromQL out.
         unit: Unit of the result: a catalogue unit, `x/s` for a rate, `ratio` for a share.
@@ -139,7 +142,12 @@ class Query:
         return replace(self, build=lambda scope: f"1 - {text(scope)}", compound=True, reading=left)
 
     def or_zero(self) -> Query:
-        """0 where there is no series at all; only for a query without labels, where that is the truth."""
+        """0 where there is no series at all; only for a query without labels, where that is the truth.
+
+        Raises:
+            QueryError: The query has labels.
+
+        """
         if self.labels:
             raise QueryError(
                 f"0 for a query by ({', '.join(self.labels)})",

@@ -174,7 +174,12 @@ def require_labels(metric: Metric, by: Sequence[str]) -> None:
 
 
 def need(metric: Metric, kinds: Sequence[Kind], function: str) -> None:
-    """Refuse a metric of another kind than the function is for."""
+    """Refuse a metric of another kind than the function is for.
+
+    Raises:
+        QueryError: It is of another kind.
+
+    """
     if metric.kind not in kinds:
         what = f"{function}() of {metric.full_name} ({metric.place}), a {metric.kind}"
         raise QueryError(what, f"{function}() needs a {' or '.join(kinds)}")

@@ -24,7 +24,7 @@ RELOAD = f"load {FILE}, and reload"
 DURATIONS = ("group_wait", "group_interval", "repeat_interval")
 
 #: Receiver that tells nobody, on purpose.
-NOBODY = "nobody"
+SILENT_RECEIVER = "nobody"
 
 
 def alertmanager(context: Context) -> Iterator[Verdict]:
@@ -148,7 +148,9 @@ def _receivers(wanted: Sequence[Mapping[str, Any]], loaded: Sequence[Answer]) ->
         match = next((r for r in loaded if r.get("name").word() == name), None)
         if match is None:
             finding = wrong("it is not loaded", RELOAD)
-        elif name != NOBODY and not any(k.endswith("_configs") and v.items() for k, v in match.fields().items()):
+        elif name != SILENT_RECEIVER and not any(
+            k.endswith("_configs") and v.items() for k, v in match.fields().items()
+        ):
             finding = wrong("it tells nobody", "give it a webhook, a channel or an address")
         else:
             finding = ok()

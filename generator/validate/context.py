@@ -123,8 +123,8 @@ class Context:
 
     def rule_files(self) -> Mapping[str, Sequence[Mapping[str, Any]]]:
         """Return the same by the stem of the file."""
-        ours = {p.removeprefix("alerts/"): d for p, d in self.files.items() if p.startswith("alerts/")}
-        return {p.removesuffix(".rules.yaml"): d["groups"] for p, d in ours.items() if p.endswith(".rules.yaml")}
+        alerts = {p.removeprefix("alerts/"): d for p, d in self.files.items() if p.startswith("alerts/")}
+        return {p.removesuffix(".rules.yaml"): d["groups"] for p, d in alerts.items() if p.endswith(".rules.yaml")}
 
 
 def documents(bundle: Bundle) -> Mapping[str, Any]:

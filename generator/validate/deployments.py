@@ -65,9 +65,9 @@ def _apart(metric: Metric, scope: Scope, by: str, scale: float) -> str:
     """Return a query for the deployments of which all readings of one process are below all of another's."""
     one, window = select(metric, scope), f"{LONG_SECONDS / scale * 1000:.0f}ms"
     # A process that began later, or ended, has not seen what the others have.
-    whole = f"and {one} and {one} offset {window}"
+    throughout = f"and {one} and {one} offset {window}"
     every = ", ".join((by, *metric.labels))
-    return f"min by ({every}) (max_over_time({one}[{window}]) {whole}) < max by ({every}) (min_over_time({one}[{window}]) {whole})"
+    return f"min by ({every}) (max_over_time({one}[{window}]) {throughout}) < max by ({every}) (min_over_time({one}[{window}]) {throughout})"
 
 
 def _named(site: Site, labels: Mapping[str, str]) -> str:

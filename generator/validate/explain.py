@@ -82,14 +82,14 @@ class Explainer:
 
         """
         try:
-            whole = tree(expr)
+            expression = tree(expr)
         except ValueError as error:
             return wrong(f"it is not PromQL: {error}", "correct the query")
-        found = self._why(whole, at) or UNEXPLAINED
+        found = self._why(expression, at) or UNEXPLAINED
         if found is UNEXPLAINED:
             found = self._evidence.absence(found.why, found.fix)
         if found.state is State.WRONG and self._drops_nan():
-            return self._numberless.why(whole, at) or found
+            return self._numberless.why(expression, at) or found
         return found
 
     def _drops_nan(self) -> bool:
@@ -150,14 +150,14 @@ class Explainer:
         if op == "or":
             found = [f for f in (self._why(left, at), self._why(right, at)) if f]
             return _worst(found) or UNEXPLAINED
-        found_left = self._why(left, at)
-        if found_left:
-            return found_left
+        left_reason = self._why(left, at)
+        if left_reason:
+            return left_reason
         if op == "unless":
             return empty(f"everything that it would show is left out by {selectors.names(right)}")
-        found_right = self._why(right, at)
-        if found_right:
-            return found_right
+        right_reason = self._why(right, at)
+        if right_reason:
+            return right_reason
         if op == "and":
             return empty("no series fulfils both of its conditions")
         if op in COMPARISONS:

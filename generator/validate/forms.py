@@ -117,13 +117,13 @@ def _stem(name: str) -> str:
 
 def _difference(metric: Metric, other: str) -> str:
     """Say what someone changed in a name."""
-    ours, theirs = _words(metric.full_name), _words(other)
+    words, other_words = _words(metric.full_name), _words(other)
     changes = []
-    unit, strange = _unit(ours), _unit(theirs)
-    if unit != strange:
-        changes.append("adds units" if not unit else "changes units" if strange else "takes units away")
-    if ("total" in theirs[-1:]) != ("total" in ours[-1:]):
-        changes.append("adds _total" if "total" in theirs[-1:] else "takes _total away")
+    unit, other_unit = _unit(words), _unit(other_words)
+    if unit != other_unit:
+        changes.append("adds units" if not unit else "changes units" if other_unit else "takes units away")
+    if ("total" in other_words[-1:]) != ("total" in words[-1:]):
+        changes.append("adds _total" if "total" in other_words[-1:] else "takes _total away")
     if _stem(other) != _stem(metric.full_name):
         longer = _stem(other).endswith(_stem(metric.full_name))
         changes.append("puts a prefix before names" if longer else "changes the prefix of names")

@@ -57,7 +57,7 @@ def grafana(context: Context) -> Iterator[Verdict]:
             "grafana", "data source"
         )
     else:
-        yield from _judged_source(context, probe, source)
+        yield from _source_verdicts(context, probe, source)
     listed = [
         Stored(d.get("uid").text(), d.get("title").text(), d.get("folderUid").text())
         for d in probe.get("/api/search", {"type": "dash-db", "limit": 5000}).items()
@@ -94,7 +94,7 @@ def _source(probe: Probe) -> Source | None:
     return min(fitting, key=lambda s: (not s.default, s.name.lower()), default=None)
 
 
-def _judged_source(context: Context, probe: Probe, source: Source) -> Iterator[Verdict]:
+def _source_verdicts(context: Context, probe: Probe, source: Source) -> Iterator[Verdict]:
     item = f"data source {source.name}"
     try:
         health = probe.get(f"/api/datasources/uid/{quote(source.uid, safe='')}/health")
@@ -164,8 +164,8 @@ def _different(wanted: Mapping[str, Any], stored: Answer) -> str:
             return f"{what} is missing"
         if here[what] != there[what]:
             return f"{what} is another"
-    strange = next((what for what in there if what not in here), "")
-    return f"{strange} was added" if strange else ""
+    added = next((what for what in there if what not in here), "")
+    return f"{added} was added" if added else ""
 
 
 def _content(board: Answer) -> Mapping[str, Any]:
@@ -174,11 +174,11 @@ def _content(board: Answer) -> Mapping[str, Any]:
     for panel in listed:
         kind = panel.get("type").text()
         if kind != "row":
-            asked = [
+            queries = [
                 (t.get("refId").text(), t.get("expr").text(), t.get("instant").flag())
                 for t in panel.get("targets").items()
             ]
-            out[f"panel {panel.get('title').text()!r}"] = (kind, asked)
+            out[f"panel {panel.get('title').text()!r}"] = (kind, queries)
     for variable in board.get("templating", "list").items():
         query = variable.get("query")
         text = query.get("query") if isinstance(query.value, dict) else query
@@ -201,11 +201,11 @@ def _panels(context: Context, probe: Probe, uid: str, there: set[str]) -> Iterat
         except (ProbeError, ValueError):
             continue  # told by the check of variables
         todo += [(shot, chosen) for shot in shots(board, data) if shot.category == "panels"]
-    yield from spread(lambda pair: _asked(context, probe, uid, judge, *pair), todo)
+    yield from spread(lambda pair: _verdict(context, probe, uid, judge, *pair), todo)
 
 
-def _asked(context: Context, probe: Probe, uid: str, judge: Judge, shot: Shot, chosen: list[Choice]) -> Verdict:
-    span = window(context).asked(shot.interval, shot.points)
+def _verdict(context: Context, probe: Probe, uid: str, judge: Judge, shot: Shot, chosen: list[Choice]) -> Verdict:
+    span = window(context).for_query(shot.interval, shot.points)
     # Grafana itself fills in $__rate_interval and the like; the board's variables are the browser's business.
     query = {
         "refId": "A", "datasource": {"type": "prometheus", "uid": uid}, "instant": shot.instant, "range": not shot.instant,

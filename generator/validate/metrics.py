@@ -38,7 +38,7 @@ RECENT = 300.0
 
 
 @dataclass(frozen=True, slots=True)
-class Known:
+class Index:
     """What is asked once for all metrics: types by family, and the labels that targets bring themselves."""
 
     types: Mapping[str, frozenset[str]]
@@ -55,14 +55,14 @@ def metrics(context: Context) -> Iterator[Verdict]:
         name = context.prometheus.probe.name
         yield empty(f"{name} keeps no types of metrics; types are not judged").of("metrics", "/api/v1/metadata")
     of_targets = frozenset(context.prometheus.label_names(["up"], context.now - RECENT))
-    known = Known(types, of_targets)
+    index = Index(types, of_targets)
     for name in context.present:
         todo = [m for m, _ in metrics_of(context.site, name)]
-        yield from spread(lambda m, name=name: _verdict(context, known, m, name), todo)  # type: ignore[misc]  # bound early on purpose
+        yield from spread(lambda m, name=name: _verdict(context, index, m, name), todo)  # type: ignore[misc]  # bound early on purpose
         yield from _contradictions(context, name)
 
 
-def _verdict(context: Context, known: Known, metric: Metric, system: str) -> Verdict:
+def _verdict(context: Context, index: Index, metric: Metric, system: str) -> Verdict:
     item = f"{system} {metric.full_name}"
     if not context.evidence.count(metric, system):
         return context.evidence.reason(metric, system).of("metrics", item)
@@ -74,8 +74,8 @@ def _verdict(context: Context, known: Known, metric: Metric, system: str) -> Ver
     try:
         finding = (
             context.evidence.forms.dropped(metric, system)
-            or _typed(known, metric)
-            or _labelled(context, known, metric)
+            or _typed(index, metric)
+            or _labelled(context, index, metric)
             or _edged(context, metric)
         )
     except GoneError:
@@ -86,34 +86,34 @@ def _verdict(context: Context, known: Known, metric: Metric, system: str) -> Ver
     return (finding or ok(f"{count} series")).of("metrics", item)
 
 
-def _typed(known: Known, metric: Metric) -> Finding | None:
+def _typed(index: Index, metric: Metric) -> Finding | None:
     """Compare the type. OpenMetrics names a counter's family without `_total`, and an info's without `_info`."""
     families = (metric.full_name, metric.full_name.removesuffix("_total"), metric.full_name.removesuffix("_info"))
-    types = next((known.types[f] for f in families if f in known.types), frozenset()) - UNTYPED
-    strange = sorted(types - TYPES[metric.kind])
-    if strange:
+    types = next((index.types[f] for f in families if f in index.types), frozenset()) - UNTYPED
+    unknown = sorted(types - TYPES[metric.kind])
+    if unknown:
         return wrong(
-            f"it is a {strange[0]}, and the catalogue says {metric.kind}",
+            f"it is a {unknown[0]}, and the catalogue says {metric.kind}",
             "see which server exposes it, and whether something on the way changes types",
         )
     return None
 
 
-def _labelled(context: Context, known: Known, metric: Metric) -> Finding | None:
+def _labelled(context: Context, index: Index, metric: Metric) -> Finding | None:
     suffix = "_bucket" if metric.kind is Kind.HISTOGRAM else metric.parts[0]
     series = select(metric, Scope("", context.site.selectors), suffix)
     since = context.now - RECENT
     names = context.prometheus.label_names([series], since)
-    lacking = sorted(n for n, label in metric.labels.items() if n not in names and required(metric, label))
-    if lacking:
+    absent = sorted(n for n, label in metric.labels.items() if n not in names and required(metric, label))
+    if absent:
         return wrong(
-            f"no series has the label {', '.join(lacking)}",
+            f"no series has the label {', '.join(absent)}",
             "see which server exposes it, and whether metric_relabel_configs of its scrape job drops the label",
         )
-    strange = sorted(names - {*metric.labels, *metric.constant_labels, *COMMON, *known.of_targets})
-    if strange:
+    unknown = sorted(names - {*metric.labels, *metric.constant_labels, *COMMON, *index.of_targets})
+    if unknown:
         return warning(
-            f"it has a label that the catalogue does not know: {', '.join(strange)}",
+            f"it has a label that the catalogue does not know: {', '.join(unknown)}",
             "see whether the server is newer than the catalogue",
         )
     for name in sorted(names & {n for n, label in metric.labels.items() if label.values}):
@@ -132,17 +132,17 @@ def _edged(context: Context, metric: Metric) -> Finding | None:
     if metric.kind is not Kind.HISTOGRAM or not metric.buckets:
         return None
     series = select(metric, Scope("", context.site.selectors), "_bucket")
-    found, strange = set(), []
+    found, unknown = set(), []
     for edge in context.prometheus.label_values("le", [series], context.now - RECENT):
         try:
             found.add(float(edge))
         except ValueError:
-            strange.append(edge)
-    if strange:
-        return wrong(f"it has a bucket edge that is no number: {strange[0]!r}", "see which target exposes it")
-    lacking = [e for e in metric.buckets if e not in found]
-    if lacking:
-        edges = ", ".join(f"{e:g}" for e in lacking[:5])
+            unknown.append(edge)
+    if unknown:
+        return wrong(f"it has a bucket edge that is no number: {unknown[0]!r}", "see which target exposes it")
+    absent = [e for e in metric.buckets if e not in found]
+    if absent:
+        edges = ", ".join(f"{e:g}" for e in absent[:5])
         others = sorted(e for e in found - {*metric.buckets} if math.isfinite(e))
         if others:
             listed = ", ".join(f"{e:g}" for e in others[:5])

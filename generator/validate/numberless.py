@@ -19,11 +19,11 @@ class Numberless:
     def __init__(self, existence: Existence, rules: Recorded) -> None:
         self._existence, self._rules = existence, rules
 
-    def why(self, whole: Tree, at: float | None, through: frozenset[str] = frozenset()) -> Finding | None:
+    def why(self, expression: Tree, at: float | None, through: frozenset[str] = frozenset()) -> Finding | None:
         """Say which division or quantile has nothing below it, if one has; also in what a rule recorded.
 
         Args:
-            whole: The expression.
+            expression: Its tree.
             at: Unix seconds; None means now.
             through: Expressions of rules that led here.
 
@@ -31,28 +31,28 @@ class Numberless:
             ProbeError: Prometheus does not answer.
 
         """
-        for node in nodes(whole.node):
+        for node in nodes(expression.node):
             if isinstance(node, pp.BinaryExpr) and str(node.op) == "/":
-                below = whole.of(node.rhs)
+                below = expression.of(node.rhs)
                 if below.selectors() and not self._existence.any(f"({below.text}) > 0 or ({below.text}) < 0", at):
                     found = self._recorded(below, at, through)
                     return found or empty(
                         f"nothing happened in the window: {selectors.names(below)} gives 0 to divide by"
                     )
             if isinstance(node, pp.Call) and node.func.name == "histogram_quantile":
-                buckets = whole.of(node.args[1])
+                buckets = expression.of(node.args[1])
                 if not self._existence.any(f"({buckets.text}) > 0", at):
                     return empty(f"nothing was observed in the window: {selectors.names(buckets)}")
-        return self._recorded(whole, at, through) or self._exposed(whole, at)
+        return self._recorded(expression, at, through) or self._exposed(expression, at)
 
-    def _exposed(self, whole: Tree, at: float | None) -> Finding | None:
+    def _exposed(self, expression: Tree, at: float | None) -> Finding | None:
         """Say which series has no number on its own page, if one has: an exporter that could not find it out."""
-        for node in nodes(whole.node):
+        for node in nodes(expression.node):
             inner = node.vector_selector if isinstance(node, pp.MatrixSelector) else node
             if isinstance(inner, pp.VectorSelector):
-                text = whole.of(inner).text
+                text = expression.of(inner).text
                 if self._existence.any(f"{text} != {text}", at):
-                    return empty(f"the page itself gives NaN: {selectors.names(whole.of(inner))}")
+                    return empty(f"the page itself gives NaN: {selectors.names(expression.of(inner))}")
         return None
 
     def _recorded(self, part: Tree, at: float | None, through: frozenset[str]) -> Finding | None:

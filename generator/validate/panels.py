@@ -90,7 +90,7 @@ def _variable(context: Context, choice: Choice) -> Finding:
     if choice.values:
         return ok(f"{len(choice.values)} to choose from")
     labels = context.site.labels
-    scraped = [name for name, reached in context.evidence.processes.items() if reached.scraped]
+    scraped = [name for name, processes in context.evidence.processes.items() if processes.scraped]
     if not scraped:
         return empty("no target of the bundle is scraped; see targets")
     if choice.label in (labels.cluster, labels.namespace):
@@ -105,7 +105,7 @@ def _variable(context: Context, choice: Choice) -> Finding:
 
 
 def _roles(context: Context) -> list[frozenset[str]]:
-    return [reached.roles for reached in context.evidence.processes.values() if reached.scraped]
+    return [processes.roles for processes in context.evidence.processes.values() if processes.scraped]
 
 
 def window(context: Context) -> Window:
@@ -176,7 +176,13 @@ class Judge:
         }
 
     def verdict(self, shot: Shot, chosen: Sequence[Choice]) -> Verdict:
-        """Execute one query and judge it."""
+        """Return the verdict on one query, which is executed.
+
+        Raises:
+            GoneError: The server stopped answering.
+            AbsentError: It has no such endpoint.
+
+        """
         try:
             return self._finding(shot, chosen).of(shot.category, shot.item)
         except GoneError:
@@ -210,7 +216,7 @@ class Judge:
         return max(1, math.floor(self._window.length * 1000 / POINTS)) / 1000
 
     def _over(self, shot: Shot) -> Window:
-        return self._window.asked(shot.interval, shot.points)
+        return self._window.for_query(shot.interval, shot.points)
 
     def _run(self, shot: Shot, expr: str) -> list[Series]:
         prometheus, end = self._context.prometheus, self._window.end
@@ -231,22 +237,24 @@ class Judge:
         numbers = [v for v in values if not math.isnan(v)]
         if any(math.isinf(v) for v in numbers):
             return wrong("it shows an infinite value", "look at what it divides by")
-        whole = tree(expr)
+        expression = tree(expr)
         low, high = min(numbers), max(numbers)
-        if low < -ROUNDING and shot.floor and not _signed(whole):
+        if low < -ROUNDING and shot.floor and not _signed(expression):
             return wrong(f"it shows {low:g}, and what it measures cannot be negative", "look at the query")
-        if shot.query and shot.query.unit == "ratio" and high > 1 + ROUNDING and self._share(whole):
+        if shot.query and shot.query.unit == "ratio" and high > 1 + ROUNDING and self._share(expression):
             return wrong(f"it shows a share of {high:g}, more than the whole", "look at both sides of the division")
         return None
 
-    def _share(self, whole: Tree) -> bool:
+    def _share(self, expression: Tree) -> bool:
         """Say whether a ratio is a share of a whole: both sides of its division have one unit, and nothing multiplies it."""
-        node = whole.bare().node
+        node = expression.bare().node
         if isinstance(node, pp.BinaryExpr) and str(node.op) in "*/" and _by_number(node):
             return False
         if not (isinstance(node, pp.BinaryExpr) and str(node.op) == "/"):
             return True
-        sides = [{self._units.get(s.name, "") for s in whole.of(side).selectors()} for side in (node.lhs, node.rhs)]
+        sides = [
+            {self._units.get(s.name, "") for s in expression.of(side).selectors()} for side in (node.lhs, node.rhs)
+        ]
         return bool(sides[0] & sides[1])
 
 
@@ -254,9 +262,9 @@ def _by_number(node: pp.BinaryExpr) -> bool:
     return isinstance(node.lhs, pp.NumberLiteral) or isinstance(node.rhs, pp.NumberLiteral)
 
 
-def _signed(whole: Tree) -> bool:
+def _signed(expression: Tree) -> bool:
     """Say whether an expression may be negative by what it is: a difference at its outermost, or a slope."""
-    node = whole.bare().node
+    node = expression.bare().node
     while isinstance(node, (pp.AggregateExpr, pp.ParenExpr)):
         node = node.expr
     if isinstance(node, pp.Call):

@@ -100,14 +100,14 @@ def prepared(bundle: Bundle, options: Options, report: Callable[[str], None]) ->
             ruler = Prometheus(probe("the ruler", options.rules, "--rules-url", options.access))
         report("reaching Prometheus")
         _reach(prometheus, options.wait, report)
-        settled = bool(options.wait) and settle(prometheus, ruler, options.wait, report)
-        if options.wait and not settled:
+        is_settled = bool(options.wait) and settle(prometheus, ruler, options.wait, report)
+        if options.wait and not is_settled:
             report("not settled in time; judging what is there")
         report("asking what is there")
         started, now = _started(prometheus), time.time()
         evidence = gather(
             bundle.site, prometheus, scale=options.scale, since=now - RECENT_SECONDS,
-            too_early="" if settled else _too_early(bundle.site.timing, options.scale, now - started),
+            too_early="" if is_settled else _too_early(bundle.site.timing, options.scale, now - started),
         )  # fmt: skip
         yield Context(
             bundle=bundle,

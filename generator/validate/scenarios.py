@@ -233,7 +233,7 @@ class Stage:
             if hit and self._state(alert) != "firing":
                 late = hit.arrived - over
                 return ok(f"delivered after {late:.0f} s" if late > 0 else "delivered while the scenario went on")
-            if not self._state(alert) and (not notifies or not self._known(alert, over)):
+            if not self._state(alert) and (not notifies or not self._was_delivered(alert, over)):
                 return ok("no longer firing; nobody had been told of it")
             if time.time() >= over + limit:
                 return wrong(
@@ -243,7 +243,7 @@ class Stage:
             self._context.report(f"waiting for the end of {alert}: {over + limit - time.time():.0f} s left at most")
             self._webhook.wait(LOOK_SECONDS)
 
-    def _known(self, alert: str, before: float) -> bool:
+    def _was_delivered(self, alert: str, before: float) -> bool:
         """Say whether someone was told that an alert fires."""
         return any(d.name == alert and d.firing and d.arrived < before for d in self._webhook.since(0))
 
@@ -272,5 +272,5 @@ def looks_back(context: Context, alert: str) -> float:
         return longest
 
     own = [rule for rule in rules if rule.get("alert") == alert]
-    kept = max((seconds(r["keep_firing_for"]) for r in own if "keep_firing_for" in r), default=0.0)
-    return kept + max((of(r["expr"], frozenset()) for r in own), default=0.0)
+    keep_firing = max((seconds(r["keep_firing_for"]) for r in own if "keep_firing_for" in r), default=0.0)
+    return keep_firing + max((of(r["expr"], frozenset()) for r in own), default=0.0)

@@ -78,17 +78,17 @@ def _forms(secret: str) -> Iterator[str]:
     yield coded.hex()
     for before in range(3):
         after = -(before + len(coded)) % 3
-        whole = base64.b64encode(bytes(before) + coded + bytes(after)).decode()
+        encoded = base64.b64encode(bytes(before) + coded + bytes(after)).decode()
         # What depends on the neighbours is left out.
-        own = whole[(0, 2, 3)[before] : len(whole) - (0, 2, 3)[after]]
+        own = encoded[(0, 2, 3)[before] : len(encoded) - (0, 2, 3)[after]]
         yield from (own, own.translate(_ADDRESS))
 
 
 def _bare(text: str) -> str:
-    return "".join(c for letter in text for c in letter.casefold() if not _left_out(c))
+    return "".join(c for letter in text for c in letter.casefold() if not _is_ignored(c))
 
 
-def _left_out(c: str) -> bool:
+def _is_ignored(c: str) -> bool:
     """Say whether a character may have been put in, or taken out, where a text was folded or escaped."""
     return c.isspace() or c in "+\\" or not c.isprintable()
 
@@ -110,14 +110,14 @@ def _read(placed: list[Placed]) -> list[Placed]:
     out: list[Placed] = []
     at = 0
     for found in _ESCAPED.finditer(text):
-        meant = _meant(found)
+        decoded = _decoded(found)
         out += placed[at : found.start()]
-        out += [(c, placed[found.start()][1], placed[found.end() - 1][2]) for c in meant]
+        out += [(c, placed[found.start()][1], placed[found.end() - 1][2]) for c in decoded]
         at = found.end()
     return out + placed[at:]
 
 
-def _meant(found: re.Match[str]) -> str:
+def _decoded(found: re.Match[str]) -> str:
     code = found["percent"] or found["unicode"] or found["byte"] or (found["hex"] or "")[1:]
     if code:
         return chr(int(code, 16))
@@ -126,16 +126,18 @@ def _meant(found: re.Match[str]) -> str:
 
 def _mark(marked: bytearray, placed: list[Placed], pieces: dict[tuple[int, bool], frozenset[str]]) -> None:
     """Mark where a piece stands. A secret that is short stands alone: in the middle of a word it may be anything."""
-    kept = [(b, start, end) for c, start, end in placed for b in c.casefold() if not _left_out(b)]
-    bare = "".join(c for c, _, _ in kept)
+    letters = [(b, start, end) for c, start, end in placed for b in c.casefold() if not _is_ignored(b)]
+    bare = "".join(c for c, _, _ in letters)
     for (length, alone), wanted in pieces.items():
         for n in range(len(bare) - length + 1):
-            if bare[n : n + length] in wanted and not (alone and _within(kept, n, n + length)):
-                marked[kept[n][1] : kept[n + length - 1][2]] = bytes([1]) * (kept[n + length - 1][2] - kept[n][1])
+            if bare[n : n + length] in wanted and not (alone and _within(letters, n, n + length)):
+                marked[letters[n][1] : letters[n + length - 1][2]] = bytes([1]) * (
+                    letters[n + length - 1][2] - letters[n][1]
+                )
 
 
-def _within(kept: list[Placed], first: int, after: int) -> bool:
+def _within(letters: list[Placed], first: int, after: int) -> bool:
     """Say whether letters or digits stand directly before or behind."""
-    before = first > 0 and kept[first - 1][2] == kept[first][1] and kept[first - 1][0].isalnum()
-    behind = after < len(kept) and kept[after][1] == kept[after - 1][2] and kept[after][0].isalnum()
+    before = first > 0 and letters[first - 1][2] == letters[first][1] and letters[first - 1][0].isalnum()
+    behind = after < len(letters) and letters[after][1] == letters[after - 1][2] and letters[after][0].isalnum()
     return before or behind

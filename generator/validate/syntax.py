@@ -93,8 +93,8 @@ def same(one: str, other: str) -> bool:
 
 def _canonical(expr: str) -> str:
     """Return the parser's own text, with the matchers of every selector in order. No literal has a brace or a comma then."""
-    whole = tree(expr)
-    plain = _TOKEN.sub(lambda m: f'"{whole.literal(m[1]).encode().hex()}"', str(whole.node))
+    expression = tree(expr)
+    plain = _TOKEN.sub(lambda m: f'"{expression.literal(m[1]).encode().hex()}"', str(expression.node))
     return _MATCHERS.sub(lambda m: "{" + ",".join(sorted(m[1].split(","))) + "}", plain)
 
 

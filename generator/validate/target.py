@@ -113,18 +113,18 @@ def _down(target: Target) -> Finding:
 def _unlabelled(target: Target, absent: list[str], kinds: Mapping[str, str]) -> Finding:
     """Say which labels a target lacks, and which of its own may be what they are called there."""
     why = f"it lacks the label {', '.join(absent)}"
-    meant = {
+    likely = {
         kinds[name]: other
         for name in absent
         if name in kinds
         for other in [next((c for c in CONVENTIONS[kinds[name]] if target.labels.get(c)), "")]
         if other
     }
-    if not meant:
+    if not likely:
         return wrong(why, f"take the job from scrape/{target.system}.*.yml")
-    found = ", ".join(f'{other}="{target.labels[other]}"' for other in meant.values())
-    said = ", ".join(f"{kind}: {other}" for kind, other in meant.items())
+    found = ", ".join(f'{other}="{target.labels[other]}"' for other in likely.values())
+    settings = ", ".join(f"{kind}: {other}" for kind, other in likely.items())
     return wrong(
         f"{why}, and has {found}",
-        f"if that is what it is called here, say so in bundle.yaml: labels: {{{said}}}; or take the job from scrape/{target.system}.*.yml",
+        f"if that is what it is called here, say so in bundle.yaml: labels: {{{settings}}}; or take the job from scrape/{target.system}.*.yml",
     )

@@ -49,8 +49,8 @@ class Window:
     scrape: float
     points: int = PIXELS
 
-    def asked(self, interval: str, points: int) -> Window:
-        """Return what a query is asked over that has an interval of its own, or none, and a panel with so many points."""
+    def for_query(self, interval: str, points: int) -> Window:
+        """Return the window of a query that has an interval of its own, or none, and a panel with so many points."""
         return replace(self, scrape=seconds(interval) if interval else self.scrape, points=points)
 
     @property
@@ -120,21 +120,21 @@ def _choice(variable: Mapping[str, Any], chosen: Mapping[str, str], prometheus: 
     regex = str(variable.get("regex") or "")
     listed: Sequence[str]
     if variable["type"] == "query" and (found := LABEL_VALUES.fullmatch(text)):
-        label, asked = found["label"], filled(found["selector"] or "", chosen, window)
-        listed = prometheus.label_values(label, [asked] if asked else [], window.end - window.length)
+        label, query = found["label"], filled(found["selector"] or "", chosen, window)
+        listed = prometheus.label_values(label, [query] if query else [], window.end - window.length)
     elif variable["type"] == "query" and (found := QUERY_RESULT.fullmatch(text)) and (taken := OF_LABEL.match(regex)):
-        label, asked = taken["label"], filled(found["expr"], chosen, window)
-        listed = sorted(_written(series) for series in prometheus.query(asked, window.end))
+        label, query = taken["label"], filled(found["expr"], chosen, window)
+        listed = sorted(_written(series) for series in prometheus.query(query, window.end))
     else:
         raise ValueError(f"the variable {name!r} is of a form that is not known here: {text}")
-    values = tuple(dict.fromkeys(_kept(listed, regex)))
+    values = tuple(dict.fromkeys(_matching(listed, regex)))
     every = str(variable.get("allValue") or "") or any_of(values)
     current = (variable.get("current") or {}).get("value")
     if current and "$__all" not in current:
         value = any_of(current if isinstance(current, list) else [current])
     else:
         value = every if current or not values else any_of(values[:1])
-    return Choice(name, filled(text, chosen, window), asked, label, values, value, every)
+    return Choice(name, filled(text, chosen, window), query, label, values, value, every)
 
 
 def _written(series: Series) -> str:
@@ -143,7 +143,7 @@ def _written(series: Series) -> str:
     return f"{series.labels.get('__name__', '')}{{{labels}}}"
 
 
-def _kept(values: Sequence[str], pattern: str) -> Iterator[str]:
+def _matching(values: Sequence[str], pattern: str) -> Iterator[str]:
     """Yield what a variable's regular expression leaves, as Grafana reads it: `/pattern/`, first group or all."""
     written = re.fullmatch(r"/(.*)/i?", pattern)
     for one in values:

@@ -93,6 +93,10 @@ def version(binary: Path) -> str:
     """First two numbers of a program's version, such as `2.42`.
 
     Debian's VictoriaMetrics does not know its own: the package's version is taken down when it is unpacked.
+
+    Raises:
+        ValueError: It does not say.
+
     """
     noted = binary.parent / "victoria-metrics.version"
     if noted.exists():

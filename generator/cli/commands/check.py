@@ -34,13 +34,13 @@ def _run(args: argparse.Namespace) -> int:
 
 def _stamps(paths: Sequence[Path]) -> int:
     """Say of each file which version made it; whatever makes the files is not asked."""
-    problems = [problem for path in paths if (problem := _told(path))]
+    problems = [problem for path in paths if (problem := _edited(path))]
     if problems:
         raise GeneratorError(problems)
     return 0
 
 
-def _told(path: Path) -> Problem | None:
+def _edited(path: Path) -> Problem | None:
     from generator.outputs import stamp
 
     try:

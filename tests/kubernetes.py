@@ -27,7 +27,7 @@ def discovered(pods: list[Json], wanted: Mapping[str, Any]) -> list[Json]:
 
     """
     names = wanted.get("namespaces", {}).get("names", ())
-    play = {"pod": _containers, "endpointslice": _endpoints}[wanted["role"]]
+    play = {"pod": _containers, "endpointslice": _slices, "endpoints": _endpoints}[wanted["role"]]
     out = []
     for number, pod in zip(count(1), pods, strict=False):
         if names and pod.get("namespace", "default") not in names:
@@ -46,22 +46,44 @@ def _containers(pod: Json, host: str) -> Iterator[Json]:
             yield _group(host, {**_pod(pod), "pod_container_name": container})
 
 
-def _endpoints(pod: Json, host: str) -> Iterator[Json]:
+def _slices(pod: Json, host: str) -> Iterator[Json]:
     """Yield a target for each port of each Service in front of a pod, and for the ports that are in no Service."""
+    for service, name, number, target in _behind(pod):
+        if not name:
+            yield _group(f"{host}:{number}", target)
+            continue
+        bound = {
+            "endpointslice_name": f"{service}-x7k2p",
+            "endpointslice_port_name": name,
+            "endpointslice_port": str(number),
+        }
+        for family, address in {"IPv4": host, **({"IPv6": "[::1]"} if pod.get("dual") else {})}.items():
+            slice_ = {**bound, "endpointslice_address_type": family, "pod_ip": host}
+            yield _group(f"{address}:{number}", {**target, **slice_, **_aimed("endpointslice", pod)})
+
+
+def _endpoints(pod: Json, host: str) -> Iterator[Json]:
+    """Yield the same as Endpoints have it, which know the first family alone."""
+    for service, name, number, target in _behind(pod):
+        bound = {"endpoints_name": service, "endpoint_port_name": name} if name else {}
+        yield _group(f"{host}:{number}", {**target, **bound, "pod_ip": host, **_aimed("endpoint", pod)})
+
+
+def _aimed(what: str, pod: Json) -> dict[str, str]:
+    return {f"{what}_address_target_kind": "Pod", f"{what}_address_target_name": pod["name"]}
+
+
+def _behind(pod: Json) -> Iterator[tuple[str, str, int, dict[str, str]]]:
+    """Yield Service, port's name, port and discovery labels of each target; without a name for a port that is in no Service."""
     held = {number: (container, name) for container, p in pod["containers"].items() for name, number in p.items()}
     for service, one in pod.get("services", {}).items():
-        known = {"service_name": service, "endpointslice_name": f"{service}-x7k2p"} | _labelled(
-            "service", one["labels"]
-        )
+        known = {"service_name": service, **_labelled("service", one["labels"])}
         for name, number in one["ports"].items():
-            bound = {"endpointslice_port_name": name, "endpointslice_port": str(number)}
             container = _port(*held[number], number) if number in held else {}
-            for family, address in {"IPv4": host, **({"IPv6": "[::1]"} if pod.get("dual") else {})}.items():
-                slice_ = {**bound, "endpointslice_address_type": family, "pod_ip": host}
-                yield _group(f"{address}:{number}", {**_pod(pod), **known, **slice_, **container})
+            yield service, name, number, {**_pod(pod), **known, **container}
         for number, (container_name, name) in held.items():
             if number not in one["ports"].values():
-                yield _group(f"{host}:{number}", {**_pod(pod), **known, **_port(container_name, name, number)})
+                yield service, "", number, {**_pod(pod), **known, **_port(container_name, name, number)}
 
 
 def _pod(pod: Json) -> dict[str, str]:

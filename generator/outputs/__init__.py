@@ -63,6 +63,11 @@ FORMATS: Mapping[str, Format] = {
             "Prometheus 2.42 or VictoriaMetrics, Alertmanager 0.25, Grafana 10, or later",
         ),
         Format(
+            "kubernetes",
+            "Kustomizations of rules, monitors, notifications and boards for prometheus-operator and Grafana in Kubernetes.",
+            "prometheus-operator, such as kube-prometheus-stack; Grafana's sidecar or grafana-operator",
+        ),
+        Format(
             "ruler",
             "Rule groups by namespace, and a tenant's Alertmanager configuration, for Mimir, Cortex and Thanos.",
             "a ruler of Mimir 2, Cortex 1.11 or Thanos 0.28, or later",

@@ -118,6 +118,27 @@ DELIVERIES = (
         "tests/test_grafana_alerting.py::test_rules_and_policies_are_of_the_types_of_grafana_s_sdk",
         "make test",
     ),
+    Delivery(
+        "datadog",
+        "Agent Server's push, as the reference server sends it",
+        "what monitors ask for arrives under that name, as counts, distributions and gauges",
+        "tests/test_datadog.py::test_what_monitors_ask_for_arrives_under_that_name_and_in_that_form",
+        "make test",
+    ),
+    Delivery(
+        "datadog",
+        "models of Datadog's API client",
+        "every monitor and dashboard has no key and no value that the API does not know",
+        "tests/test_datadog_format.py::test_the_api_knows_every_key_and_value",
+        "make matrix",
+    ),
+    Delivery(
+        "datadog",
+        "the Agent's OpenMetrics check",
+        "it collects of all four systems the names and kinds that monitors ask for",
+        "tests/test_datadog_format.py::test_the_agents_check_collects_the_names_that_monitors_ask_for",
+        "make matrix",
+    ),
 )
 
 

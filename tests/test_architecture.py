@@ -123,6 +123,7 @@ def part(path: Path) -> str:
                 "generator/lint/expression.py",
                 "generator/lint/ownership.py",
                 "generator/outputs/selectors.py",
+                "generator/outputs/datadog/translation.py",
                 "generator/outputs/timescale/expressions.py",
                 "generator/validate/explain.py",
                 "generator/validate/numberless.py",

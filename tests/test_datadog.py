@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -10,7 +11,10 @@ import pytest
 import requests
 from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportMetricsServiceRequest
 
-from generator.catalogue import Catalogue, Metric
+from generator.bundle import build, installation
+from generator.catalogue import Catalogue, Metric, load
+from generator.outputs.datadog import monitors
+from generator.outputs.datadog.condition import Asked
 from reference_server.agent_server import settings
 from reference_server.scenarios.live import start
 from testbed.exposition import Family, parse
@@ -189,6 +193,32 @@ def test_the_last_push_has_what_no_scrape_sees(receiver: Receiver) -> None:
         assert queue.ready().end() == 0
     assert len(receiver.bodies) == 1
     assert {"lg_api_server_requested_to_stop_counter", "lg_api_server_stopped_counter"} <= receiver.names()
+
+
+def test_what_monitors_ask_for_arrives_under_that_name_and_in_that_form(receiver: Receiver) -> None:
+    """A count is the delta of a monotonic sum, `count` of a distribution a histogram's delta, the rest gauges."""
+    found, _ = monitors.translated(build(installation(load())))
+    queries = [q.text for one in found for q in one.queries if isinstance(q, Asked)]
+    asked = {
+        name: {"sum": "sum", "count": "histogram"}.get(how.partition("(")[0], "gauge")
+        if ".as_count()" in text
+        else "gauge"
+        for text in queries
+        for how, name in re.findall(r"(count\(v: v<=\d+\)|sum|count|min|max):(lg_api_\w+)", text)
+    }
+    assert {"sum", "histogram", "gauge"} == set(asked.values())
+    env = environment(receiver, FF_ASYNC_PUBLISH_QUEUE="true", METRIC_MAX_EMITTING_TIER="4")
+    with start(settings.read({"runtime": "postgres", "scenario": "busy", "time_scale": "600"}, env)):
+        wait_until(lambda: len(receiver.names() & set(asked)) > len(asked) / 2, what="half of them", limit_seconds=60)
+
+    seen = {m.name: m for m in receiver.metrics()}
+    for name in set(asked) & set(seen):
+        data = getattr(seen[name], str(seen[name].WhichOneof("data")))
+        assert seen[name].WhichOneof("data") == asked[name], name
+        if asked[name] != "gauge":
+            assert data.aggregation_temporality == DELTA
+        if asked[name] == "sum":
+            assert data.is_monotonic
 
 
 def test_without_a_key_nothing_is_sent() -> None:

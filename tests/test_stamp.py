@@ -23,6 +23,8 @@ def bundle() -> Bundle:
 def test_every_file_of_every_format_tells_version_and_hash_and_an_edit_shows(bundle: Bundle) -> None:
     for one in FORMATS.values():
         for path, text in one.render(bundle).items():
+            if path.parent.as_posix() in {"mixin/rules", "mixin/alerts"} or path.name == "jsonnetfile.json":
+                continue  # their readers take no further key; the library beside them has a stamp
             assert stamp.read(path, text) == stamp.Stamp(generator.version(), fits=True), path
             assert stamp.read(path, text.replace("\n", "\r\n")) == stamp.Stamp(generator.version(), fits=True), path
             edited = stamp.read(

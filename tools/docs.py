@@ -64,6 +64,7 @@ def parts() -> dict[str, list[str]]:
             *(f"| `{one.name}` | {one.about} | {one.needs} |" for one in FORMATS.values()),
         ],
         "deliveries": deliveries.table(),
+        "datadog-left-out": _left_out(bundle),
         "alert-table": _told(bundle),
         "limits": [
             "| threshold | default | unit | why |",
@@ -134,6 +135,15 @@ def _told(bundle: Bundle) -> list[str]:
             head = ["| alert | severity | after | tells |", "| --- | --- | --- | --- |"]
             lines += [f"## {title}", "", *head, *rows, ""]
     return lines[:-1]
+
+
+def _left_out(bundle: Bundle) -> list[str]:
+    """Return the alerts that have no monitor in Datadog, by the reason, the commonest first."""
+    reasons: dict[str, list[str]] = {}
+    for one in FORMATS["datadog"].left_out(bundle):
+        reasons.setdefault(one.why.replace("|", "\\|"), []).append(f"`{one.what}`")
+    rows = sorted(reasons.items(), key=lambda row: (-len(row[1]), row[0]))
+    return ["| why | alerts |", "| --- | --- |", *(f"| {why} | {', '.join(names)} |" for why, names in rows)]
 
 
 def runbooks() -> dict[Path, str]:
@@ -213,7 +223,8 @@ def main() -> int:
     """Write, or check, every document."""
     made = parts()
     pages = runbooks()
-    pages_by_hand = [ROOT / "README.md", *(p for p in sorted((ROOT / "docs").glob("*.md")) if p.name not in WHOLE)]
+    found = [*sorted((ROOT / "docs").glob("*.md")), *sorted((ROOT / "docs" / "formats").glob("*.md"))]
+    pages_by_hand = [ROOT / "README.md", *(p for p in found if p.name not in WHOLE)]
     documents = {path: path.read_text(encoding="utf-8") for path in pages_by_hand}
     wrong = problems({path.relative_to(ROOT): text for path, text in documents.items()}, made)
     wrong += [

@@ -92,5 +92,10 @@ FORMATS: Mapping[str, Format] = {
             "Alert rules, recording rules, contact points and policies that Grafana itself manages.",
             "Grafana 12.2 or later, with a data source that takes remote write for recording rules",
         ),
+        Format(
+            "datadog",
+            "Monitors and dashboards for Datadog's API, and what its Agent scrapes by the OpenMetrics check.",
+            "Datadog, with an Agent 7 for what is scraped",
+        ),
     )
 }

@@ -2,9 +2,10 @@
 
 A stamp is one text, `agent-observability-bundle 0.1.0, sha256:0123456789abcdef`, in a place that the readers of the file keep:
 
-* a comment, where the format has comments: YAML, Jsonnet, Go templates, Markdown;
+* a comment, where the format has comments: YAML, Python, Jsonnet, Go templates, Markdown;
 * the description of a Grafana board. Grafana drops top-level keys that it does not know, and tags are what people filter
   boards by: one that no second board has would only be in the way;
+* the description of a dashboard of Datadog, and the message of its monitors, which have no other text;
 * an annotation of a Kubernetes object, the description of a Perses resource, the `$comment` of a JSON Schema.
 
 The hash is of the file alone, without the stamp, so a new version changes no hash, and a change elsewhere no file.
@@ -39,6 +40,7 @@ _COMMENTS = {
     ".yaml": "# {}",
     ".yml": "# {}",
     ".toml": "# {}",
+    ".py": "# {}",
     ".libsonnet": "// {}",
     ".jsonnet": "// {}",
     ".tpl": "{{{{- /* {} */ -}}}}",
@@ -150,6 +152,10 @@ def _place(document: Json) -> tuple[str, ...] | None:
         return ("spec", "display", "description")
     if document.keys() >= {"panels", "schemaVersion"}:
         return _BOARD
+    if document.keys() >= {"layout_type", "widgets"}:
+        return _BOARD
+    if document.keys() >= {"query", "message", "options"}:
+        return ("message",)
     return ("$comment",) if "$schema" in document else None
 
 

@@ -55,17 +55,29 @@ def install(release: Release) -> Found:
     The environment belongs to the pins and to the version of the Python that runs the tests. One
     call with the network away tries once; later calls give the same answer.
     """
-    pins = requirements(release)
+    subject = f"Agent Server {pinned(release, 'langgraph-api')}"
+    return environment(cache_root() / "agent_server" / release, requirements(release), subject)
+
+
+def environment(place: Path, pins: Path, subject: str) -> Found:
+    """Path of the Python that has what a file pins; installs it when it was never needed before.
+
+    Args:
+        place: Where the environment is; its name gets a mark of the pins and of this Python's version.
+        pins: File with every package, pinned exactly.
+        subject: What is in it, where it cannot be had.
+
+    """
     python = f"{sys.version_info.major}.{sys.version_info.minor}"
     mark = hashlib.sha256(pins.read_bytes() + python.encode()).hexdigest()[:12]
-    folder = cache_root() / "agent_server" / f"{release}-{mark}"
+    folder = place.with_name(f"{place.name}-{mark}")
     with locked(folder):
         if not (folder / COMPLETE).exists():
             # What an interrupted run left behind.
             shutil.rmtree(folder, ignore_errors=True)
             reason = _make(folder, pins)
             if reason:
-                return Found(None, f"no Agent Server {pinned(release, 'langgraph-api')}: {reason}")
+                return Found(None, f"no {subject}: {reason}")
             (folder / COMPLETE).touch()
     return Found(_python(folder))
 

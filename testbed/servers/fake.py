@@ -117,7 +117,7 @@ class FakeServer(Listener):
                 for piece in (text,) if isinstance(text, bytes) else text:
                     self.wfile.write(piece)
 
-            do_GET = do_POST = answer  # noqa: N815 - the base's names
+            do_GET = do_POST = do_PUT = answer  # noqa: N815 - the base's names
 
             def log_message(self, *_: object) -> None:
                 """Say nothing."""

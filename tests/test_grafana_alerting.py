@@ -6,25 +6,25 @@ import json
 import re
 import types
 import typing
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 from grafana_foundation_sdk.cog.encoder import JSONEncoder
 from grafana_foundation_sdk.cog.plugins import register_default_plugins
 from grafana_foundation_sdk.models import alerting
 
-from generator.bundle import Bundle, build
-from generator.config.site import Site
+from generator.bundle import Bundle
 from generator.errors import ConfigError
 from generator.outputs import FORMATS, documents, grafana_alerting
 from generator.outputs.grafana_alerting.rules import interval, uid
 from generator.outputs.grafana_alerting.templates import filled
 from generator.units import seconds
 
+from . import delivered
 from .test_artefacts import CONFIGURATIONS
 
 Json = dict[str, Any]
@@ -40,21 +40,24 @@ alertmanager: {webhook_url: "https://hook.invalid/%24x", replica_labels: [replic
 scrape: {cluster: eu, external_labels: {replica: a}}
 formats: {grafana-alerting: {datasource_uid: prom, target_datasource_uid: mimir, default_contact_point: Ops}}
 """
-NAMES = ("defaults", "mixed", "labels", "selectors", "own words")
 
 
-@pytest.fixture(scope="module")
-def default(site: Site) -> Bundle:
-    return build(site)
+TEXTS = {name: CONFIGURATIONS[name] for name in ("defaults", "mixed", "labels", "selectors")} | {"own words": OWN}
 
 
-def read(bundle: Bundle) -> dict[str, Json]:
+@pytest.fixture
+def default() -> Bundle:
+    return delivered.bundle()
+
+
+@cache
+def read(text: str = "") -> dict[str, Json]:
     """Read the files back by their stem."""
-    return {path.stem: yaml.safe_load(text) for path, text in FORMATS["grafana-alerting"].render(bundle).items()}
+    return {path.stem: delivered.parsed(one) for path, one in delivered.files("grafana-alerting", text).items()}
 
 
-def groups(bundle: Bundle) -> list[Json]:
-    return [group for one in read(bundle).values() for group in one.get("groups", ())]
+def groups(text: str = "") -> list[Json]:
+    return [group for one in read(text).values() for group in one.get("groups", ())]
 
 
 def provisioned(text: str) -> str:
@@ -81,13 +84,13 @@ def back(rule: Json) -> Json:
     }
 
 
-@pytest.mark.parametrize("name", NAMES)
-def test_rules_are_those_of_the_plain_files(name: str, configured: Callable[[str], Site]) -> None:
+@pytest.mark.parametrize("text", TEXTS.values(), ids=TEXTS)
+def test_rules_are_those_of_the_plain_files(text: str) -> None:
     """Expressions, holds, labels and texts, group by group; the interval is in steps that Grafana has."""
-    bundle = build(configured((CONFIGURATIONS | {"own words": OWN})[name]))
+    bundle = delivered.bundle(text)
     plain = [group for document in documents.rules(bundle).values() for group in document["groups"]]
 
-    made = groups(bundle)
+    made = groups(text)
 
     assert {group["name"]: [back(rule) for rule in group["rules"]] for group in made} == {
         group["name"]: group["rules"] for group in plain
@@ -97,22 +100,21 @@ def test_rules_are_those_of_the_plain_files(name: str, configured: Callable[[str
     }
 
 
-@pytest.mark.parametrize("name", ["defaults", "own words"])
-def test_both_ways_into_grafana_hold_the_same(name: str, configured: Callable[[str], Site]) -> None:
+@pytest.mark.parametrize("text", ["", OWN], ids=["defaults", "own words"])
+def test_both_ways_into_grafana_hold_the_same(text: str) -> None:
     """What its converter is given, the groups of `ruler`, and what is provisioned: expressions, names, intervals, holds."""
-    bundle = build(configured({"defaults": "", "own words": OWN}[name]))
-    given = FORMATS["ruler"].render(bundle)
+    given = delivered.files("ruler", text)
     converted = [
         (group["name"], group["interval"], rule.get("alert") or rule["record"], rule["expr"], rule.get("for", "0s"))
-        for path, text in given.items()
+        for path, one in given.items()
         if path.parent.name == "rules"
-        for group in yaml.safe_load(text)["groups"]
+        for group in delivered.parsed(one)["groups"]
         for rule in group["rules"]
     ]
 
     provided = [
         (group["name"], group["interval"], one.get("alert") or one["record"], one["expr"], one.get("for", "0s"))
-        for group in groups(bundle)
+        for group in groups(text)
         for one in map(back, group["rules"])
     ]
 
@@ -120,18 +122,18 @@ def test_both_ways_into_grafana_hold_the_same(name: str, configured: Callable[[s
     assert provided
 
 
-@pytest.mark.parametrize("name", NAMES)
-def test_names_are_ones_that_grafana_takes(name: str, configured: Callable[[str], Site]) -> None:
+@pytest.mark.parametrize("text", TEXTS.values(), ids=TEXTS)
+def test_names_are_ones_that_grafana_takes(text: str) -> None:
     """Uids unique and of at most forty characters, titles unique in the folder, a panel only beside its board."""
-    bundle = build(configured((CONFIGURATIONS | {"own words": OWN})[name]))
-    rules = [rule for group in groups(bundle) for rule in group["rules"]]
+    bundle = delivered.bundle(text)
+    rules = [rule for group in groups(text) for rule in group["rules"]]
     boards = {board.uid: board.dashboard.to_json_data() for board in bundle.boards.values()}
 
     assert [rule["uid"] for rule in rules if not re.fullmatch(r"[a-z0-9][a-z0-9-]{0,39}", rule["uid"])] == []
     for key in ("uid", "title"):
         assert len({rule[key] for rule in rules}) == len(rules), key
     assert max(len(rule["title"]) for rule in rules) <= 190
-    assert {provisioned(group["folder"]) for group in groups(bundle)} == {bundle.site.config.folder}
+    assert {provisioned(group["folder"]) for group in groups(text)} == {bundle.site.config.folder}
     linked = [rule for rule in rules if "panelId" in rule]
     for rule in linked:
         assert rule["annotations"]["__dashboardUid__"] == rule["dashboardUid"]
@@ -155,9 +157,9 @@ def test_a_long_name_has_a_hash_and_a_short_one_none() -> None:
     assert uid("", "a:b") != uid("", "a-b")
 
 
-def test_states_have_their_reasons(default: Bundle) -> None:
+def test_states_have_their_reasons() -> None:
     """Empty means well, a query that fails changes nothing; the watchdog alone tells that nothing can be asked."""
-    rules = [rule for group in groups(default) for rule in group["rules"] if "condition" in rule]
+    rules = [rule for group in groups() for rule in group["rules"] if "condition" in rule]
 
     assert [r["title"] for r in rules if (r["noDataState"], r["execErrState"]) != ("OK", "KeepLast")] == [
         "ObservabilityWatchdog"
@@ -166,9 +168,9 @@ def test_states_have_their_reasons(default: Bundle) -> None:
     assert (watchdog["noDataState"], watchdog["execErrState"]) == ("NoData", "Error")
 
 
-def test_what_is_kept_firing_is_kept_when_its_series_is_gone(default: Bundle) -> None:
+def test_what_is_kept_firing_is_kept_when_its_series_is_gone() -> None:
     """Rounds without the series add up to `keepFiringFor`, and one resolves where nothing is kept."""
-    for group in groups(default):
+    for group in groups():
         for rule in (rule for rule in group["rules"] if "condition" in rule):
             rounds = rule["missing_series_evals_to_resolve"] - 1
             assert rounds * seconds(group["interval"]) == seconds(rule.get("keepFiringFor", "0s")), rule["title"]
@@ -187,12 +189,12 @@ def test_the_value_has_another_name(text: str, expected: str) -> None:
     assert filled(text) == expected
 
 
-def test_texts_use_only_functions_that_grafana_has(default: Bundle) -> None:
+def test_texts_use_only_functions_that_grafana_has() -> None:
     """Source: "Alert rule template reference" of Grafana's documentation, and what Go's templates have themselves."""
     known = {"humanize", "humanize1024", "humanizeDuration", "humanizePercentage", "humanizeTimestamp", "title", "toUpper",
              "toLower", "match", "reReplaceAll", "graphLink", "tableLink", "args", "externalURL", "pathPrefix",
              "printf", "urlquery", "index", "len", "if", "else", "end", "and", "or", "not", "eq", "ne", "lt", "gt"}  # fmt: skip
-    texts = [t for group in groups(default) for rule in group["rules"] for t in rule.get("annotations", {}).values()]
+    texts = [t for group in groups() for rule in group["rules"] for t in rule.get("annotations", {}).values()]
     actions = " ".join(re.findall(r"\{\{(.*?)\}\}", " ".join(texts)))
     words = set(re.findall(r"(?<![\w.$\"])[a-zA-Z]\w*", re.sub(r'"[^"]*"', "", actions)))
 
@@ -200,14 +202,15 @@ def test_texts_use_only_functions_that_grafana_has(default: Bundle) -> None:
     assert "humanize" in words
 
 
-def test_intervals_are_steps_of_ten_seconds(configured: Callable[[str], Site]) -> None:
+def test_intervals_are_steps_of_ten_seconds() -> None:
     assert [interval(text) for text in ("15s", "30s", "1m", "95s", "1s")] == ["20s", "30s", "1m", "100s", "10s"]
-    bundle = build(configured("scrape: {interval: 15s}\nevaluation: {interval: 15s}\n"))
+    text = "scrape: {interval: 15s}\nevaluation: {interval: 15s}\n"
+    bundle = delivered.bundle(text)
 
     told = {one.what for one in grafana_alerting.left_out(bundle)}
 
     assert "the interval 15s of agentobs.observability" in told
-    assert {group["interval"] for group in groups(bundle) if "records" not in group["name"]} == {"20s"}
+    assert {group["interval"] for group in groups(text) if "records" not in group["name"]} == {"20s"}
 
 
 def test_a_fast_clock_is_refused(default: Bundle) -> None:
@@ -220,11 +223,11 @@ def test_a_fast_clock_is_refused(default: Bundle) -> None:
     ]
 
 
-def test_who_is_told_is_who_alertmanager_tells(configured: Callable[[str], Site]) -> None:
+def test_who_is_told_is_who_alertmanager_tells() -> None:
     """Routes with their matchers and times, below a root that is the organisation's; the silent ones are muted."""
-    bundle = build(configured(OWN))
+    bundle = delivered.bundle(OWN)
     plain = documents.alertmanager_yml(bundle)["route"]
-    files = read(bundle)
+    files = read(OWN)
 
     (root,) = files["agentobs-policies"]["policies"]
     (branch,) = root["routes"]
@@ -252,15 +255,15 @@ def test_who_is_told_is_who_alertmanager_tells(configured: Callable[[str], Site]
     }
 
 
-def test_what_is_left_out_is_named(default: Bundle, configured: Callable[[str], Site]) -> None:
+def test_what_is_left_out_is_named(default: Bundle) -> None:
     explained = [alert.name for alert in default.alerts if alert.explained_by]
     inhibition, nobody = grafana_alerting.left_out(default)
 
     assert inhibition.what == f"inhibition of {', '.join(explained)}"
     assert nobody.what == "contact points and notification policies"
-    assert {"agentobs-policies", "agentobs-contact-points"} & set(read(default)) == set()
+    assert {"agentobs-policies", "agentobs-contact-points"} & set(read()) == set()
     hook = "alertmanager: {webhook_url: https://h.invalid/, webhook_bearer_token_file: /x}\n"
-    told = grafana_alerting.left_out(build(configured(hook)))
+    told = grafana_alerting.left_out(delivered.bundle(hook))
     assert [one.what for one in told[1:]] == ["credentials of the webhook"]
 
 
@@ -318,16 +321,15 @@ def over_the_api(group: Json, rule: Json) -> Json:
     return made | {"orgID": group["orgId"], "folderUID": "f", "ruleGroup": group["name"]}
 
 
-@pytest.mark.parametrize("name", ["defaults", "own words"])
-def test_rules_and_policies_are_of_the_types_of_grafana_s_sdk(name: str, configured: Callable[[str], Site]) -> None:
+@pytest.mark.parametrize("text", ["", OWN], ids=["defaults", "own words"])
+def test_rules_and_policies_are_of_the_types_of_grafana_s_sdk(text: str) -> None:
     """No field is unknown to it, and every value is of the type that it names."""
     register_default_plugins()
-    bundle = build(configured({"defaults": "", "own words": OWN}[name]))
-    files = read(bundle)
+    files = read(text)
 
     wrong = [
         problem
-        for group in groups(bundle)
+        for group in groups(text)
         for rule in group["rules"]
         for problem in through(alerting.Rule, over_the_api(group, rule), rule["title"])
     ]
@@ -351,10 +353,10 @@ def test_rules_and_policies_are_of_the_types_of_grafana_s_sdk(name: str, configu
         ({"for": 5}, "for_val is 5"),
     ],
 )
-def test_a_mistake_is_one_to_the_sdk(change: Mapping[str, Any], told: str, default: Bundle) -> None:
+def test_a_mistake_is_one_to_the_sdk(change: Mapping[str, Any], told: str) -> None:
     """The comparison with its types can fail."""
     register_default_plugins()
-    group = groups(default)[-1]
+    group = groups()[-1]
     rule = over_the_api(group, group["rules"][0])
 
     assert through(alerting.Rule, rule, "x") == []

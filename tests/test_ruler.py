@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 
 from generator.bundle import Bundle, build
 from generator.config.site import Site
@@ -16,6 +15,7 @@ from generator.outputs import FORMATS, documents, ruler
 from generator.outputs.ruler.splitting import split
 from generator.units import seconds
 
+from . import delivered
 from .test_artefacts import CONFIGURATIONS
 
 Json = dict[str, Any]
@@ -24,18 +24,19 @@ Json = dict[str, Any]
 def rendered(bundle: Bundle) -> tuple[dict[str, list[Json]], Json, Json]:
     """Read the files back: groups by namespace, Alertmanager's configuration, and the request with the same inside."""
     texts = FORMATS["ruler"].render(bundle)
-    groups = {path.stem: yaml.safe_load(text)["groups"] for path, text in texts.items() if path.parent.name == "rules"}
-    return groups, yaml.safe_load(texts[ruler.ALERTMANAGER]), yaml.safe_load(texts[ruler.REQUEST])
+    found = {path: delivered.parsed(text) for path, text in texts.items()}
+    groups = {path.stem: one["groups"] for path, one in found.items() if path.parent.name == "rules"}
+    return groups, found[ruler.ALERTMANAGER], found[ruler.REQUEST]
 
 
 @pytest.mark.parametrize("name", ["mixed", "labels", "selectors", "slow scrapes", "high availability", "all alerts"])
-def test_rules_are_those_of_the_plain_files(name: str, configured: Callable[[str], Site]) -> None:
+def test_rules_are_those_of_the_plain_files(name: str) -> None:
     """Expressions, holds, labels and annotations, in their order; every group says how often, and is within the limits."""
     further = {
         "high availability": "alertmanager: {replica_labels: [replica]}\nscrape: {cluster: eu, external_labels: {replica: a}}\n",
         "all alerts": "alerts: {enable: [AgentServerHealthCheckFailing, LangSightNotReady], disable: [AgentServerNoWorkers], labels: {team: a}}\n",
     }
-    bundle = build(configured((CONFIGURATIONS | further)[name]))
+    bundle = delivered.bundle((CONFIGURATIONS | further)[name])
     plain = [group for document in documents.rules(bundle).values() for group in document["groups"]]
 
     found, _, _ = rendered(bundle)
@@ -51,9 +52,9 @@ def test_rules_are_those_of_the_plain_files(name: str, configured: Callable[[str
     assert ruler.left_out(bundle) == ()
 
 
-def test_namespaces_are_systems(site: Site) -> None:
+def test_namespaces_are_systems() -> None:
     """Five files that say by their names whom they are about."""
-    found, _, _ = rendered(build(site))
+    found, _, _ = rendered(delivered.bundle())
 
     assert list(found) == [
         "agentobs.agent_server",
@@ -64,8 +65,8 @@ def test_namespaces_are_systems(site: Site) -> None:
     ]
 
 
-def test_on_a_fast_clock_intervals_are_shorter(site: Site) -> None:
-    bundle = build(site)
+def test_on_a_fast_clock_intervals_are_shorter() -> None:
+    bundle = delivered.bundle()
 
     found, _, _ = rendered(replace(bundle, time_scale=10))
     usual, _, _ = rendered(bundle)
@@ -74,14 +75,14 @@ def test_on_a_fast_clock_intervals_are_shorter(site: Site) -> None:
         assert [seconds(g["interval"]) * 10 for g in found[name]] == [seconds(g["interval"]) for g in groups]
 
 
-def test_the_alertmanager_of_a_tenant_gets_what_the_plain_one_gets(site: Site) -> None:
-    bundle = build(site)
+def test_the_alertmanager_of_a_tenant_gets_what_the_plain_one_gets() -> None:
+    bundle = delivered.bundle()
 
     _, alone, request = rendered(bundle)
 
     assert alone == documents.alertmanager_yml(bundle)
     assert request["template_files"] == {}
-    assert yaml.safe_load(request["alertmanager_config"]) == alone
+    assert delivered.parsed(request["alertmanager_config"]) == alone
 
 
 def test_no_file_of_the_server_is_named(configured: Callable[[str], Site]) -> None:
@@ -179,10 +180,10 @@ def test_alerts_that_read_alerts_stay_with_them() -> None:
 
 @pytest.mark.parametrize("limit", [3, 4, 7, 12])
 def test_whatever_the_limit_no_rule_is_lost_and_none_is_before_what_it_reads(
-    site: Site, monkeypatch: pytest.MonkeyPatch, limit: int
+    monkeypatch: pytest.MonkeyPatch, limit: int
 ) -> None:
     """The shipped rules under lower limits: a reader of a group's own record comes behind it in the same group."""
-    bundle = build(site)
+    bundle = delivered.bundle()
     monkeypatch.setattr(ruler, "RULES", limit)
     plain = {g["name"]: g["rules"] for document in documents.rules(bundle).values() for g in document["groups"]}
 
@@ -211,9 +212,9 @@ def test_whatever_the_limit_no_rule_is_lost_and_none_is_before_what_it_reads(
     assert torn == []
 
 
-def test_what_cannot_be_within_the_limits_is_whole_and_told(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_cannot_be_within_the_limits_is_whole_and_told(monkeypatch: pytest.MonkeyPatch) -> None:
     """An objective records four series each time, of which the last read the first: three a group are too few."""
-    bundle = build(site)
+    bundle = delivered.bundle()
     monkeypatch.setattr(ruler, "RULES", 3)
     monkeypatch.setattr(ruler, "GROUPS", 30)
 
@@ -246,9 +247,9 @@ def test_an_own_system_has_a_namespace(tmp_path: Path, configured: Callable[[str
     }
 
 
-def test_the_page_has_the_numbers_and_the_namespaces(site: Site) -> None:
+def test_the_page_has_the_numbers_and_the_namespaces() -> None:
     text = " ".join((Path(__file__).parents[1] / "docs/formats/ruler.md").read_text(encoding="utf-8").split())
-    found, _, _ = rendered(build(site))
+    found, _, _ = rendered(delivered.bundle())
     sizes = [len(group["rules"]) for groups in found.values() for group in groups]
 
     assert f"Mimir takes {ruler.RULES} rules a group and {ruler.GROUPS} groups a tenant" in text

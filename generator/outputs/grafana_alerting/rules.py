@@ -65,14 +65,14 @@ def interval(wanted: str) -> str:
 
 def shown(bundle: Bundle) -> Mapping[str, int]:
     """Return the id of the panel that shows what an alert is about, on the alert's own board, by the alert's name."""
-    out: dict[str, int] = {}
-    for alert in bundle.alerts:
-        board = bundle.boards.get(alert.board)
-        titles = [panel.title for panel in board.panels if alert.name in panel.alerts] if board else []
-        if board and titles:
-            ids = _ids(board.dashboard.to_json_data()["panels"])
-            out[alert.name] = ids[titles[0]]
-    return out
+    ids = {stem: _ids(board.dashboard.to_json_data()["panels"]) for stem, board in bundle.boards.items()}
+    return {
+        alert.name: ids[alert.board][panel.title]
+        for alert in bundle.alerts
+        if alert.board in ids
+        for panel in reversed(bundle.boards[alert.board].panels)  # of several, the first on the board
+        if alert.name in panel.alerts
+    }
 
 
 def _ids(panels: Iterable[Json]) -> dict[str, int]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 from collections.abc import Callable
 from pathlib import Path
@@ -69,6 +70,12 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 def _together(module: str) -> str:
     """Return what stands for a module where work is shared out: the first of those that share servers."""
     return next((group[0] for group in (LIVE, AGENT_SERVERS) if module in group), module)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
+    """Return one process more than there are cores where real servers run: half of the time those are waited for."""
+    return (os.cpu_count() or 1) + ("not real" not in (config.option.markexpr or ""))
 
 
 @pytest.hookimpl(optionalhook=True)

@@ -169,15 +169,24 @@ def fast(bundle: Bundle) -> list[str]:
     return [re.sub(r"  interval: .*\n", "", text) for text in texts(bundle, "alerts", ".rules.yaml").values()]
 
 
-@pytest.mark.real
-def test_panels_that_the_real_server_can_fill_return_data(pair: list[Path], configured: Callable[[str], Site]) -> None:
-    """A driven server of the new era, in-memory: every panel that is not left out for it shows something, on either Prometheus."""
+@pytest.fixture(scope="module")
+def agent() -> Iterator[AgentServer]:
+    """A server of the new era, in-memory; more traffic disturbs none of its tests."""
     found = install("new")
     if not found.path:
         missing(found.reason)
+    with AgentServer("new") as server:
+        yield server
+
+
+@pytest.mark.real
+def test_panels_that_the_real_server_can_fill_return_data(
+    pair: list[Path], agent: AgentServer, configured: Callable[[str], Site]
+) -> None:
+    """A driven server of the new era, in-memory: every panel that is not left out for it shows something, on either Prometheus."""
     own = "systems: {agent_server: {runtimes: [inmem], roles: [combined], switches: []}}\nscrape: {interval: 5s, timeout: 5s}\n"
     bundle = build(configured(own))
-    with AgentServer("new") as agent, contextlib.ExitStack() as running:
+    with contextlib.ExitStack() as running:
         config = scrape_config({agent.url.removeprefix("http://"): "combined"})
         servers = [running.enter_context(Prometheus(binary, config, rules=fast(bundle))) for binary in pair]
         drive(agent.url)
@@ -208,25 +217,26 @@ def shows(server: Prometheus, expr: str) -> bool:
 
 
 @pytest.mark.real
-def test_a_mixed_fleet_reads_right_on_both_eras(pair: list[Path], configured: Callable[[str], Site]) -> None:
+def test_a_mixed_fleet_reads_right_on_both_eras(
+    pair: list[Path], agent: AgentServer, configured: Callable[[str], Site]
+) -> None:
     """One deployment with a server of each era: units, counts and identity are as if both were new."""
-    for era in ("new", "old"):
-        found = install(era)
-        if not found.path:
-            missing(found.reason)
+    found = install("old")
+    if not found.path:
+        missing(found.reason)
     site = configured(MIXED)
     bundle = build(site)
     lg, scope = site.system("agent_server"), Scope("1m")
     latency = quantile(0.95, lg["http_requests_latency"], by=("instance",)).build(scope)
     identity = 'count by (project_id) (label_replace(lg_api_workers_max, "project_id", "", "project_id", "None"))'
-    with AgentServer("new") as new, AgentServer("old") as old, contextlib.ExitStack() as running:
-        targets = {new.url.removeprefix("http://"): "combined", old.url.removeprefix("http://"): "combined"}
+    with AgentServer("old") as old, contextlib.ExitStack() as running:
+        targets = {agent.url.removeprefix("http://"): "combined", old.url.removeprefix("http://"): "combined"}
         config = scrape_config(targets)
         servers = [running.enter_context(Prometheus(binary, config, rules=fast(bundle))) for binary in pair]
         for server in servers:
             wait_until(partial(server.query, "sum(up) == 2"), what="both targets", limit_seconds=30)
         with ThreadPoolExecutor() as pool:
-            list(pool.map(drive, (new.url, old.url)))
+            list(pool.map(drive, (agent.url, old.url)))
         for server in servers:
             wait_until(partial(shows, server, latency), what="latencies", limit_seconds=30)
             means = server.query(mean(lg["http_requests_latency"], by=("instance",)).build(scope))

@@ -35,12 +35,12 @@ from reference_server.core.scenario import SEVERITIES, Plan, Scenario
 from reference_server.scenarios import library as scenarios
 from reference_server.scenarios.history import collect
 from reference_server.scenarios.replay import before, play
+from testbed.neighbours import beside
 from testbed.replay import Firing, Replay, Restore, Server, restored
 from testbed.rule_files import Rule
 from testbed.rule_files import load as load_rules
 from testbed.servers import Prometheus, find, missing
 from testbed.servers.remote_write import History
-from testbed.strangers import beside
 
 #: Off by default, because they need an exporter, a label or a count that nobody has seen; the histories here have them.
 WITH_EXPORTERS = (

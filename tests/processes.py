@@ -16,7 +16,7 @@ ENVIRONMENT = {**os.environ, "PYTHONPATH": str(REPOSITORY)}
 
 
 @dataclass(frozen=True)
-class Told:
+class Outcome:
     """How a validation ended."""
 
     code: int
@@ -58,6 +58,6 @@ def started(command: list[str], **more: Any) -> Iterator[subprocess.Popen[str]]:
         child.communicate()
 
 
-def told(child: subprocess.Popen[str], limit: float = 900) -> Told:
+def outcome(child: subprocess.Popen[str], limit: float = 900) -> Outcome:
     out, errors = child.communicate(timeout=limit)
-    return Told(child.returncode, out, errors)
+    return Outcome(child.returncode, out, errors)

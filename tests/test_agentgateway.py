@@ -342,20 +342,20 @@ def test_histograms_of_the_documentation_get_edges() -> None:
     )
 
 
-def told(service: Service) -> str:
+def pages(service: Service) -> str:
     """Return the pages of all processes."""
     return "".join(write(one).decode() for one in service.processes)
 
 
 def test_whole_answers_have_no_first_token_and_streamed_ones_no_checks() -> None:
     """Seen on the real 1.4.1."""
-    whole, streamed = played(streamed=0.0), played(streamed=1.0)
+    complete, streamed = played(streamed=0.0), played(streamed=1.0)
 
-    assert "gen_ai_server_time_to_first_token" not in told(whole)
-    assert "gen_ai_server_time_per_output_token" not in told(whole)
-    assert "gen_ai_client_token_usage" in told(whole)
-    assert 'phase="Response"' in told(whole)
-    assert 'phase="Response"' not in told(streamed)
+    assert "gen_ai_server_time_to_first_token" not in pages(complete)
+    assert "gen_ai_server_time_per_output_token" not in pages(complete)
+    assert "gen_ai_client_token_usage" in pages(complete)
+    assert 'phase="Response"' in pages(complete)
+    assert 'phase="Response"' not in pages(streamed)
 
 
 def test_each_guard_that_a_request_passes_is_a_check() -> None:

@@ -14,12 +14,12 @@ from generator.config.site import Site
 from generator.systems import registry
 from generator.units import seconds
 from testbed.cases.case import Case
-from testbed.cases.proving import BROKEN, CASES, alerts, rules, told
+from testbed.cases.proving import BROKEN, CASES, alerts, deviations, rules
 from testbed.cases.reading import FOLDER
+from testbed.neighbours import beside
 from testbed.replay import Replay
 from testbed.servers import Prometheus, find, missing
 from testbed.servers.remote_write import History
-from testbed.strangers import beside
 
 from .conftest import ROOT
 
@@ -64,7 +64,7 @@ def test_alerts_fire_when_they_must_and_not_otherwise(case: Case, replay: tuple[
         outages=case.outages,
     )
 
-    assert told(case, got) == "", f"{case.path}:{case.line}: {case.name}"
+    assert deviations(case, got) == "", f"{case.path}:{case.line}: {case.name}"
 
 
 def test_the_case_files_are_sound() -> None:

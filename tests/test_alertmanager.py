@@ -59,14 +59,14 @@ def test_a_second_page_of_one_deployment_is_a_notification_of_its_own(age: str, 
 
     with loaded(age, site) as server:
 
-        def told() -> list[dict[str, Any]]:
+        def nonempty_groups() -> list[dict[str, Any]]:
             found: list[dict[str, Any]] = server.get("/api/v2/alerts/groups")
             return [group for group in found if group["alerts"]]
 
         server.post([{**where, "alertname": name} for name in names])
         # Alerts are there before the groups that they are put into.
-        wait_until(lambda: len(told()) == len(names), what="a group of each alert", limit_seconds=30)
-        groups = told()
+        wait_until(lambda: len(nonempty_groups()) == len(names), what="a group of each alert", limit_seconds=30)
+        groups = nonempty_groups()
 
     assert sorted((g["receiver"]["name"], g["labels"]["alertname"]) for g in groups) == [
         ("pages", "AgentServerPgPoolErrors"),

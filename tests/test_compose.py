@@ -16,7 +16,17 @@ import yaml
 from generator import version
 from generator.config.site import Site
 from reference_server.langsight.settings import TOKEN_FILE
-from testbed.compose import Engine, EngineError, Stack, compose_file, found, own, profiles, running, stand_ins
+from testbed.compose import (
+    Engine,
+    EngineError,
+    Stack,
+    compose_file,
+    own_engine,
+    profiles,
+    running,
+    running_engine,
+    stand_ins,
+)
 from testbed.compose.engine import stored
 from testbed.servers import wait_until
 from testbed.servers.loopback import ServerError
@@ -352,11 +362,11 @@ def engine() -> Iterator[Engine]:
     if not os.environ.get("CI"):
         if not os.environ.get("AGENTOBS_COMPOSE"):
             pytest.skip("docker-compose.yml is run in CI, and here by `make compose`")
-        answering = found()
+        answering = running_engine()
         if answering:
             yield answering
             return
-    with own() as engine:
+    with own_engine() as engine:
         stand_ins.make(engine, {name: SERVICES[name]["image"] for name in ("prometheus", "alertmanager")})
         yield engine
 

@@ -17,7 +17,7 @@ FILES, PINNED, main = DIGESTS["FILES"], DIGESTS["PINNED"], DIGESTS["main"]
 OTHER = "sha256:" + "0" * 64
 
 
-def told() -> dict[str, str]:
+def pinned() -> dict[str, str]:
     """Every pinned image with its digest."""
     return dict(m.group("image", "digest") for n in FILES for m in PINNED.finditer((ROOT / n).read_text("utf-8")))
 
@@ -31,7 +31,7 @@ def folder(tmp_path: Path) -> Path:
 
 def test_each_image_of_somebody_else_is_asked_for() -> None:
     """Three services and the base of our own image."""
-    assert sorted(re.split("[:/]", image)[-2] for image in told()) == [
+    assert sorted(re.split("[:/]", image)[-2] for image in pinned()) == [
         "alertmanager",
         "grafana",
         "prometheus",
@@ -40,14 +40,14 @@ def test_each_image_of_somebody_else_is_asked_for() -> None:
 
 
 def test_what_agrees_is_left_alone(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert main([], folder, told().__getitem__) == 0
+    assert main([], folder, pinned().__getitem__) == 0
     assert capsys.readouterr().out == ""
 
 
 def test_what_differs_is_told_and_written_on_demand_only(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """One line each; after `--write` all agree."""
     assert main([], folder, lambda _: OTHER) == 1
-    assert len(capsys.readouterr().out.splitlines()) == len(told())
+    assert len(capsys.readouterr().out.splitlines()) == len(pinned())
     assert (folder / "Dockerfile").read_text("utf-8") == (ROOT / "Dockerfile").read_text("utf-8")
 
     assert main(["--write"], folder, lambda _: OTHER) == 0

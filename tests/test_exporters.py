@@ -272,11 +272,11 @@ def test_alerts_fire_on_what_the_real_exporters_say(configured: Callable[[str], 
             }
             batches = count(1)
 
-            def told() -> bool:
+            def fires_as_wanted() -> bool:
                 fill(cache, 1000 * next(batches))
                 return firing() == wanted
 
-            wait_until(told, what=f"{wanted} and no more", limit_seconds=90)
+            wait_until(fires_as_wanted, what=f"{wanted} and no more", limit_seconds=90)
             for one in (postgres, nginx, full):
                 one.stop()
             down = {

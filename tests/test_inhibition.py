@@ -93,7 +93,7 @@ def declared(site: Site, alerts: Sequence[Alert]) -> Iterator[Pair]:
                     yield Pair({**reason, label: "another"}, other, silenced=False)
 
 
-def told(pairs: Sequence[Pair]) -> list[tuple[dict[str, str], dict[str, str]]]:
+def labels_of_pairs(pairs: Sequence[Pair]) -> list[tuple[dict[str, str], dict[str, str]]]:
     """Labels of each pair, in namespaces of their own, so that no pair sees another."""
 
     def apart(labels: Mapping[str, str], number: int) -> dict[str, str]:
@@ -124,10 +124,10 @@ def test_an_alert_silences_what_it_explains_and_nothing_else(age: str, site: Sit
         return now if all(now.get(n, set()) >= names for n, names in wanted.items()) else None
 
     with loaded(age, site) as server:
-        server.post(labels for both in told(pairs) for labels in both)
+        server.post(labels for both in labels_of_pairs(pairs) for labels in both)
         got = wait_until(settled, what="everything that must be silenced", limit_seconds=LIMIT_SECONDS) or {}
 
-    assert {n: told(pairs)[int(n)] for n in wanted if got.get(n) != wanted[n]} == {}
+    assert {n: labels_of_pairs(pairs)[int(n)] for n in wanted if got.get(n) != wanted[n]} == {}
     assert len(got) == len(pairs)
 
 

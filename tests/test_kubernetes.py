@@ -67,7 +67,7 @@ def promised(site: Site, pods: list[Json]) -> list[dict[str, str]]:
     ]
 
 
-def told(site: Site, target: Json) -> dict[str, str]:
+def promised_labels(site: Site, target: Json) -> dict[str, str]:
     labels = {key: target["labels"].get(getattr(site.labels, key)) for key in PROMISED}
     address = target["discoveredLabels"]["__address__"].rpartition(":")[2]
     return {"address": address, **{key: value for key, value in labels.items() if value}}
@@ -92,7 +92,7 @@ def test_ours_are_found_with_the_right_labels_and_nobody_else(
     config, files = watched(site, cluster["pods"])
 
     with Prometheus(program.path, yaml.safe_dump(config), files=files) as server:
-        found = [told(site, target) for target in looked(server, files)]
+        found = [promised_labels(site, target) for target in looked(server, files)]
 
     assert sorted(found, key=order) == sorted(promised(site, cluster["pods"]), key=order)
 

@@ -22,7 +22,7 @@ SET = {"AGENT_REFERENCE_BEHAVIOUR": "code", "LANGSIGHT_METRICS_TOKEN": "secret"}
 BROKEN = {"postgres": "postgres_gone: true", "inserts": "insert_errors: 1.0", "memory": "rejected_ratio: 1.0"}
 
 
-def told(entry: dict[str, Any]) -> str:
+def title(entry: dict[str, Any]) -> str:
     return " ".join([entry["ask"], *(f"{n}={entry[n]}" for n in ("while", "times", "status", "set") if n in entry)])
 
 
@@ -35,7 +35,7 @@ def sent(entry: dict[str, Any]) -> dict[str, Any]:
     return {"data": text, "headers": {**headers, "Content-Type": "application/json"}} if text else {"headers": headers}
 
 
-@pytest.mark.parametrize("entry", TRANSCRIPT, ids=told)
+@pytest.mark.parametrize("entry", TRANSCRIPT, ids=title)
 def test_an_answer_is_that_of_the_real_server(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, entry: dict[str, Any]
 ) -> None:

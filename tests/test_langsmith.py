@@ -271,11 +271,11 @@ def test_only_the_target_that_was_named_is_told_where_langsmith_is_not_installed
         def evaluated() -> bool:
             return all(rule.last_evaluation > scraped for group in server.groups() for rule in group.rules)
 
-        def told() -> set[str]:
+        def fired_alerts() -> set[str]:
             fired = {alert.labels["alertname"] for alert in server.alerts()}
             return fired - {"LangSmithTargetsMissing"}  # before the first scrape
 
         wait_until(evaluated, what="an evaluation after the scrapes", limit_seconds=120)
-        wait_until(told, what="an alert", limit_seconds=60)
-        assert told() == {"LangSmithTargetDown"}
+        wait_until(fired_alerts, what="an alert", limit_seconds=60)
+        assert fired_alerts() == {"LangSmithTargetDown"}
         assert [(r.name, r.error) for g in server.groups() for r in g.rules if r.health == "err"] == []

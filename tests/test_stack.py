@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from testbed.servers import wait_until
-from tests.processes import started, told
+from tests.processes import outcome, started
 
 WHOLE = (sys.executable, "-m", "testbed.stack")
 
@@ -38,7 +38,7 @@ def wait_for(child: subprocess.Popen[str], folder: Path, part: str) -> None:
         what=part,
         limit_seconds=60,
     )
-    assert child.poll() is None, told(child)
+    assert child.poll() is None, outcome(child)
 
 
 def asks(number: int) -> bool:
@@ -66,7 +66,7 @@ def test_the_stack_can_be_ended_at_any_moment(
     with started([*WHOLE, "--scenario", "F18"], TMPDIR=str(tmp_path)) as child:
         wait_for(child, tmp_path, moment)
         child.send_signal(number)
-        found = told(child, 60)
+        found = outcome(child, 60)
 
     assert found.code == 130, found.errors
     assert "nothing is left running" in found.errors
@@ -84,7 +84,7 @@ def test_the_stack_proves_the_bundle_and_leaves_nothing(programs: tuple[Path, Pa
     assert programs
     command = [*WHOLE, "--scenario", "F18", "--time-scale", "30"]
     with started(command, TMPDIR=str(tmp_path)) as child:
-        found = told(child)
+        found = outcome(child)
 
     assert found.code == 0, found.text
     part = found.text.partition("scenarios:")[2].partition("\n\n")[0]
@@ -112,7 +112,7 @@ def test_a_server_of_the_stack_is_killed(programs: tuple[Path, Path], tmp_path: 
             n for n, command in relatives(tmp_path).items() if "storage.tsdb.path" in command and "sh -c" not in command
         ]
         os.kill(victim, signal.SIGKILL)
-        found = told(child, 120)
+        found = outcome(child, 120)
 
     assert found.code == 1
     assert "Prometheus ended; everything else is ended too" in found.errors

@@ -22,7 +22,7 @@ import pytest
 from reference_server.scenarios.systems import SERVICES
 from testbed.servers import Prometheus, free_port, wait_until
 from testbed.stack import Monitoring, Reference
-from tests.processes import Told, started, told
+from tests.processes import Outcome, outcome, started
 
 SCALE = 120
 
@@ -84,10 +84,10 @@ class Stack:
             "--reference", self.good.url, "--webhook", self.webhook, "--time-scale", str(SCALE), "--format", "json", *words,
         ]  # fmt: skip
 
-    def validate(self, *words: str) -> Told:
+    def validate(self, *words: str) -> Outcome:
         """Validate to the end."""
         with started(self.command(*words)) as child:
-            return told(child)
+            return outcome(child)
 
 
 @pytest.fixture(scope="module")
@@ -169,7 +169,7 @@ def test_prometheus_restarts_in_the_middle_and_the_alert_comes_all_the_same(stac
     with playing(stack, 5) as child:
         stack.monitoring.prometheus.stop()
         stack.monitoring.prometheus.start()
-        found = told(child)
+        found = outcome(child)
 
     assert found.clear()
     assert [state for state, _ in found.of("scenarios", "AgentServerSetStatusErrors")] == ["ok", "ok"], found.text[
@@ -184,7 +184,7 @@ def test_alertmanager_is_away_for_a_while(stack: Stack) -> None:
         stack.monitoring.alertmanager.stop()
         reached(stack, 10)
         stack.monitoring.alertmanager.start()
-        found = told(child)
+        found = outcome(child)
 
     assert found.clear()
     states = {state for state, _ in found.of("scenarios", "")}
@@ -199,7 +199,7 @@ def test_an_interrupted_validation_says_so_and_leaves_the_reference_server_calm(
     """Ctrl-C in the middle of a scenario: what was judged stands, exit code 130."""
     with playing(stack, 1) as child:
         child.send_signal(signal.SIGINT)
-        found = told(child, 60)
+        found = outcome(child, 60)
 
     assert (found.code, found.report["ended_early"]) == (130, "interrupted")
     assert found.of("targets", stack.good.address)[0][0] == "ok"

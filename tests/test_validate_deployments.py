@@ -37,7 +37,7 @@ def ticks(offset: int) -> list[float | None]:
 
 
 @pytest.fixture(scope="module")
-def told(catalogue: Catalogue) -> Iterator[dict[str, Verdict]]:
+def verdicts(catalogue: Catalogue) -> Iterator[dict[str, Verdict]]:
     """What is said of forty minutes of some deployments."""
     found = find("prometheus", "newest")
     if not found.path:
@@ -72,9 +72,9 @@ def told(catalogue: Catalogue) -> Iterator[dict[str, Verdict]]:
             yield {v.item: v for v in mixed(context)}
 
 
-def test_a_deployment_of_two_databases_is_told(told: dict[str, Verdict]) -> None:
+def test_a_deployment_of_two_databases_is_told(verdicts: dict[str, Verdict]) -> None:
     """One has a backlog that grows, the other is idle: together they look like one that copes."""
-    found = told["agent_server deployment merged in langsmith"]
+    found = verdicts["agent_server deployment merged in langsmith"]
 
     assert found.state == "warning"
     assert found.why == (
@@ -84,13 +84,13 @@ def test_a_deployment_of_two_databases_is_told(told: dict[str, Verdict]) -> None
     assert "deployment_label" in found.fix
 
 
-def test_a_deployment_of_two_projects_is_told(told: dict[str, Verdict]) -> None:
+def test_a_deployment_of_two_projects_is_told(verdicts: dict[str, Verdict]) -> None:
     """At once, where the servers know their project."""
-    found = told["agent_server deployment platform"]
+    found = verdicts["agent_server deployment platform"]
 
     assert found.why == "its processes have more than one project_id: several servers have this name"
 
 
-def test_processes_of_one_database_are_one_deployment(told: dict[str, Verdict]) -> None:
+def test_processes_of_one_database_are_one_deployment(verdicts: dict[str, Verdict]) -> None:
     """They read at different times; some are new, some are gone; of idle ones nothing can be said."""
-    assert set(told) == {"agent_server deployment merged in langsmith", "agent_server deployment platform"}
+    assert set(verdicts) == {"agent_server deployment merged in langsmith", "agent_server deployment platform"}

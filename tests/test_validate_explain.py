@@ -29,7 +29,7 @@ QUEUE = {"deployment": "other", "role": "queue", "instance": "b", "system": "age
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class Demo:
     """A Prometheus with a few series, and what explains expressions on it."""
 
     context: Context
@@ -37,7 +37,7 @@ class Asked:
 
 
 @pytest.fixture(scope="module")
-def asked(catalogue: Catalogue) -> Iterator[Asked]:
+def demo_prometheus(catalogue: Catalogue) -> Iterator[Demo]:
     """An API process of one deployment and a worker of another, ten minutes of both."""
     found = find("prometheus", "newest")
     if not found.path:
@@ -66,7 +66,7 @@ def asked(catalogue: Catalogue) -> Iterator[Asked]:
         bundle = build(Site(catalogue, read(catalogue)))
         with prepared(bundle, Options(server.url), lambda _: None) as fresh:
             context = settled(fresh)
-            yield Asked(context, explainer(context))
+            yield Demo(context, explainer(context))
 
 
 HTTP = "lg_api_http_requests_total"
@@ -121,13 +121,13 @@ CASES = [
 
 @pytest.mark.real
 @pytest.mark.parametrize(("expr", "state", "why"), CASES, ids=[c[0] for c in CASES])
-def test_the_reason_is_the_one_that_holds(asked: Asked, expr: str, state: State, why: str | None) -> None:
+def test_the_reason_is_the_one_that_holds(demo_prometheus: Demo, expr: str, state: State, why: str | None) -> None:
     """Wrong for what nobody could ever see; empty, with the reason, for what is right to be empty."""
     if why is None:
         # `unless` with the same labels leaves nothing: that is a reason, too, when both are there.
-        assert asked.explainer.nothing(expr).state in (State.EMPTY, State.WRONG)
+        assert demo_prometheus.explainer.nothing(expr).state in (State.EMPTY, State.WRONG)
         return
-    found = asked.explainer.nothing(expr)
+    found = demo_prometheus.explainer.nothing(expr)
 
     assert why in found.why
     assert found.state is state
@@ -143,28 +143,30 @@ NUMBERS = [
 
 @pytest.mark.real
 @pytest.mark.parametrize(("expr", "state", "why"), NUMBERS)
-def test_no_number_is_right_only_where_nothing_happened(asked: Asked, expr: str, state: State, why: str) -> None:
+def test_no_number_is_right_only_where_nothing_happened(
+    demo_prometheus: Demo, expr: str, state: State, why: str
+) -> None:
     """Nothing by nothing has no value; anything else that has none is broken."""
-    found = asked.explainer.no_number(expr)
+    found = demo_prometheus.explainer.no_number(expr)
 
     assert (found.state, found.why) == (state, why)
 
 
 @pytest.mark.real
-def test_everything_there_and_yet_nothing_is_unexplained(asked: Asked) -> None:
+def test_everything_there_and_yet_nothing_is_unexplained(demo_prometheus: Demo) -> None:
     """No blanket excuse."""
-    assert asked.explainer.nothing("topk(0, up)") == UNEXPLAINED
+    assert demo_prometheus.explainer.nothing("topk(0, up)") == UNEXPLAINED
 
 
 @pytest.mark.real
-def test_a_few_small_queries_tell_what_is_there(asked: Asked) -> None:
+def test_a_few_small_queries_tell_what_is_there(demo_prometheus: Demo) -> None:
     """Counts by metric, processes by role."""
-    evidence = asked.context.evidence
+    evidence = demo_prometheus.context.evidence
 
     assert evidence.processes["agent_server"] == Processes({"api": 1, "queue": 1}, {"api": 1, "queue": 1})
-    lg = asked.context.site.system("agent_server")
+    lg = demo_prometheus.context.site.system("agent_server")
     assert [evidence.count(lg[n]) for n in ("num_pending_runs", "http_requests_latency", "pg_pool_max")] == [1, 1, 0]
-    assert gather(asked.context.site, asked.context.prometheus, since=time.time() - 300) == evidence
+    assert gather(demo_prometheus.context.site, demo_prometheus.context.prometheus, since=time.time() - 300) == evidence
 
 
 @pytest.mark.real
@@ -176,11 +178,11 @@ def test_a_few_small_queries_tell_what_is_there(asked: Asked) -> None:
     ],
 )
 def test_what_was_written_while_its_rule_was_evaluated_is_no_miss(
-    asked: Asked, ago: float, interval: float, state: State, why: str
+    demo_prometheus: Demo, ago: float, interval: float, state: State, why: str
 ) -> None:
     """A sample may be there with a time before the evaluation that did not see it; one a whole interval older was there."""
-    evaluated = asked.context.now - ago, interval
-    found = explainer(replace(asked.context, evaluated=lambda _: evaluated)).nothing(
+    evaluated = demo_prometheus.context.now - ago, interval
+    found = explainer(replace(demo_prometheus.context, evaluated=lambda _: evaluated)).nothing(
         "agentobs_deployment:lg_api_http_requests_latency:p95_5m"
     )
 
@@ -189,14 +191,14 @@ def test_what_was_written_while_its_rule_was_evaluated_is_no_miss(
 
 
 @pytest.mark.real
-def test_what_is_recorded_seldom_is_looked_for_over_its_interval(asked: Asked) -> None:
+def test_what_is_recorded_seldom_is_looked_for_over_its_interval(demo_prometheus: Demo) -> None:
     """Ten minutes after its evaluation an instant query finds nothing of it, and nothing is wrong."""
-    seldom = explainer(replace(asked.context, evaluated=lambda _: (asked.context.now - 400, 600.0)))
-    record = next(iter(asked.context.records()))
+    seldom = explainer(replace(demo_prometheus.context, evaluated=lambda _: (demo_prometheus.context.now - 400, 600.0)))
+    record = next(iter(demo_prometheus.context.records()))
 
     assert seldom.lately(replace(record, name="lg_api_num_pending_runs", labels={})) == (1, 600.0)
     assert seldom.lately(replace(record, name="agentobs_nobody", labels={})) is None
-    often = explainer(replace(asked.context, evaluated=lambda _: (asked.context.now - 20, 30.0)))
+    often = explainer(replace(demo_prometheus.context, evaluated=lambda _: (demo_prometheus.context.now - 20, 30.0)))
     assert often.lately(replace(record, name="lg_api_num_pending_runs", labels={})) is None
 
 

@@ -66,7 +66,7 @@ JOBS: Mapping[str, tuple[str, dict[str, Any]]] = {
 
 
 @dataclass(frozen=True, slots=True)
-class World:
+class Jobs:
     """A Prometheus that scrapes one process per job, each in another way; `see` judges one job as if it were all."""
 
     server: Prometheus
@@ -75,7 +75,7 @@ class World:
 
 
 @pytest.fixture(scope="module")
-def world(catalogue: Catalogue, tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
+def jobs(catalogue: Catalogue, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Jobs]:
     """One Prometheus, scraped once a second."""
     found = find("prometheus", "newest")
     if not found.path:
@@ -122,12 +122,12 @@ def world(catalogue: Catalogue, tmp_path_factory: pytest.TempPathFactory) -> Ite
             evidence = gather(bundle.site, base.prometheus, since=time.time() - 300)
             return replace(base, bundle=bundle, evidence=evidence, now=time.time())
 
-        yield World(server, plain, see)
+        yield Jobs(server, plain, see)
 
 
-def test_a_metric_under_another_name_is_told_with_that_name(world: World) -> None:
+def test_a_metric_under_another_name_is_told_with_that_name(jobs: Jobs) -> None:
     """Another unit, suffix or prefix: it did happen, and it is not there as the boards ask for it."""
-    context = world.see("renamed")
+    context = jobs.see("renamed")
     found = judged(context, "metrics")
     says = explainer(context)
 
@@ -164,9 +164,9 @@ def test_a_metric_under_another_name_is_told_with_that_name(world: World) -> Non
     assert not any("catalogue/" in v.fix or "generator/" in v.fix for v in found.values())
 
 
-def test_native_histograms_without_buckets_are_told(world: World) -> None:
+def test_native_histograms_without_buckets_are_told(jobs: Jobs) -> None:
     """They are stored, and nothing that reads buckets sees them."""
-    context = world.see("native")
+    context = jobs.see("native")
 
     found = judged(context, "metrics")[f"agent_server {API}"]
 
@@ -177,13 +177,13 @@ def test_native_histograms_without_buckets_are_told(world: World) -> None:
     assert "always_scrape_classic_histograms" in found.fix
 
 
-def test_buckets_edges_and_labels_that_were_dropped_are_told(world: World) -> None:
+def test_buckets_edges_and_labels_that_were_dropped_are_told(jobs: Jobs) -> None:
     """With the place to look at, which is never a file of the package."""
     dropped, edges, labels = (
-        judged(world.see(job), "metrics")[f"agent_server {API}"] for job in ("dropped", "edges", "labels")
+        judged(jobs.see(job), "metrics")[f"agent_server {API}"] for job in ("dropped", "edges", "labels")
     )
-    query = explainer(world.see("dropped")).nothing(f'rate({API}_bucket{{job="dropped"}}[1m])')
-    chosen = explainer(world.see("labels")).nothing('lg_api_http_requests_total{job="labels", path="/x"}')
+    query = explainer(jobs.see("dropped")).nothing(f'rate({API}_bucket{{job="dropped"}}[1m])')
+    chosen = explainer(jobs.see("labels")).nothing('lg_api_http_requests_total{job="labels", path="/x"}')
 
     assert dropped.why == "its _sum and _count are there and its _bucket is not: something drops it"
     assert edges.why == "it has no bucket edge 10, 100, and others are there: something drops single ones"
@@ -196,23 +196,23 @@ def test_buckets_edges_and_labels_that_were_dropped_are_told(world: World) -> No
         assert "catalogue" not in verdict.fix
 
 
-def test_a_process_that_is_as_promised_has_nothing_wrong(world: World) -> None:
+def test_a_process_that_is_as_promised_has_nothing_wrong(jobs: Jobs) -> None:
     """The same page, scraped as it should be: nothing that is there is complained of."""
-    found = judged(world.see("plain"), "metrics")
+    found = judged(jobs.see("plain"), "metrics")
 
     for name in (API, "lg_api_num_pending_runs", "lg_api_workers_max", "lg_api_http_requests_total"):
         assert found[f"agent_server {name}"].state is State.OK
 
 
-def test_targets_with_labels_of_another_convention(world: World) -> None:
+def test_targets_with_labels_of_another_convention(jobs: Jobs) -> None:
     """The label that may be meant is named, and where to say so; targets that nothing holds for ours are found by what they have."""
-    base = world.see("plain")
+    base = jobs.see("plain")
     system = base.site.labels.system
     (listed,) = (t for t in base.prometheus.targets() if t.pool == "labels")
     ours = replace(listed, labels={**listed.labels, system: "agent_server"})
     absent = troubles(
         judged(
-            settled(replace(base, bundle=world.bundle, evidence=gather(world.bundle.site, base.prometheus))), "targets"
+            settled(replace(base, bundle=jobs.bundle, evidence=gather(jobs.bundle.site, base.prometheus))), "targets"
         )
     )
     found = judge(
@@ -226,9 +226,9 @@ def test_targets_with_labels_of_another_convention(world: World) -> None:
     )
 
 
-def test_a_page_of_a_type_that_prometheus_refuses(world: World) -> None:
+def test_a_page_of_a_type_that_prometheus_refuses(jobs: Jobs) -> None:
     """Not "down" alone: the process runs, and its page is not taken."""
-    base = world.see("typeless")
+    base = jobs.see("typeless")
     (listed,) = (t for t in base.prometheus.targets() if t.pool == "typeless")
     labels = {**listed.labels, base.site.labels.system: "agent_server"}
     found = judge(
@@ -248,13 +248,13 @@ def test_a_page_of_a_type_that_prometheus_refuses(world: World) -> None:
     assert "fallback_scrape_protocol" in found.fix
 
 
-def test_an_idle_server_has_objectives_without_a_value(world: World) -> None:
+def test_an_idle_server_has_objectives_without_a_value(jobs: Jobs) -> None:
     """0 of 0 requests is neither good nor bad: recorded as NaN, and no error of anybody."""
     now = time.time()
     times = [now - 600 + 15 * n for n in range(41)]
     own = {"slo": "http_availability", "deployment": "idle"}
     zero, none = [0.0] * 41, [math.nan] * 41
-    world.server.push(
+    jobs.server.push(
         [
             ({"__name__": "agentobs_deployment:slo_bad:rate_5m", **own}, zero),
             ({"__name__": "agentobs_deployment:slo_total:rate_5m", **own}, zero),
@@ -262,9 +262,9 @@ def test_an_idle_server_has_objectives_without_a_value(world: World) -> None:
         ],
         times,
     )
-    base = world.see("plain")
+    base = jobs.see("plain")
 
-    found = explainer(replace(base, bundle=world.bundle, files=documents(world.bundle))).no_number(
+    found = explainer(replace(base, bundle=jobs.bundle, files=documents(jobs.bundle))).no_number(
         'max(agentobs_deployment:slo_error:ratio_1h{slo="http_availability", deployment="idle"}) / 0.001'
     )
 
@@ -275,9 +275,9 @@ def test_an_idle_server_has_objectives_without_a_value(world: World) -> None:
     )
 
 
-def test_what_may_still_come_is_pending_after_a_start_and_decides_by_a_flag(world: World) -> None:
+def test_what_may_still_come_is_pending_after_a_start_and_decides_by_a_flag(jobs: Jobs) -> None:
     """Right after a start nothing is missed yet; later the same is wrong."""
-    base = world.see("plain")
+    base = jobs.see("plain")
     fresh = replace(base, evidence=replace(base.evidence, too_early="Prometheus started 3 s ago"))
     name = "agent_server lg_api_workers_active"
 
@@ -290,12 +290,12 @@ def test_what_may_still_come_is_pending_after_a_start_and_decides_by_a_flag(worl
     assert failed(verdicts, pending=True)
 
 
-def test_a_graph_is_judged_by_its_newest_value(world: World) -> None:
+def test_a_graph_is_judged_by_its_newest_value(jobs: Jobs) -> None:
     """What was there an hour ago and is gone is no data."""
     now = time.time()
     gone = {"__name__": "lg_api_num_running_runs", "system": "agent_server", "deployment": "gone", "role": "combined"}
-    world.server.push([(gone, [1.0] * 41)], [now - 3600 + 15 * n for n in range(41)])
-    base = replace(world.see("plain"), started=now - 86_400, now=now)
+    jobs.server.push([(gone, [1.0] * 41)], [now - 3600 + 15 * n for n in range(41)])
+    base = replace(jobs.see("plain"), started=now - 86_400, now=now)
     graph = Shot("panels", "x", 'lg_api_num_running_runs{deployment="gone"}', instant=False, query=None)
 
     found = Judge(base).verdict(graph, [])

@@ -89,7 +89,7 @@ def every_case() -> tuple[list[Case], str]:
 CASES, BROKEN = every_case()
 
 
-def told(case: Case, got: dict[str, list[Firing]]) -> str:
+def deviations(case: Case, got: dict[str, list[Firing]]) -> str:
     """Return what differs from what the case expects, one difference a line; empty when nothing does."""
     out = []
     for alert in case.quiet:

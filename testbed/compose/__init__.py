@@ -1,6 +1,6 @@
 """docker-compose.yml for real: an engine, stand-ins for images that cannot be pulled, and the stack itself."""
 
-from testbed.compose.engine import Engine, EngineError, found, own
+from testbed.compose.engine import Engine, EngineError, own_engine, running_engine
 from testbed.compose.stack import PROJECT, Stack, compose_command, compose_file, profiles, running
 
 __all__ = [
@@ -10,8 +10,8 @@ __all__ = [
     "Stack",
     "compose_command",
     "compose_file",
-    "found",
-    "own",
+    "own_engine",
     "profiles",
     "running",
+    "running_engine",
 ]

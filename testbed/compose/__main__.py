@@ -9,11 +9,11 @@ import sys
 
 import pytest
 
-from testbed.compose.engine import found, lacking
+from testbed.compose.engine import obstacle, running_engine
 
 sys.stdout.write("`make up` starts the stack to look at, `make down` ends it. This checks it.\n")
-if os.environ.get("CI") or not found():
-    reason = lacking()
+if os.environ.get("CI") or not running_engine():
+    reason = obstacle()
     sys.stdout.write(f"{reason or 'an engine of our own, stand-ins for the images, no Grafana'}\n")
     if reason:
         sys.exit(1)

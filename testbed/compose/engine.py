@@ -65,7 +65,7 @@ class EngineError(Exception):
     """A command of Docker failed. The text is its own."""
 
 
-def found() -> Engine | None:
+def running_engine() -> Engine | None:
     """The engine that answers on this machine, if one does."""
     if not shutil.which("docker"):
         return None
@@ -77,7 +77,7 @@ def found() -> Engine | None:
     return engine
 
 
-def lacking() -> str:
+def obstacle() -> str:
     """Why no engine of our own can be started here, or nothing."""
     absent = sorted({package for program, package in PROGRAMS.items() if not shutil.which(program)})
     if absent:
@@ -89,9 +89,9 @@ def lacking() -> str:
 
 
 @contextmanager
-def own() -> Iterator[Engine]:
+def own_engine() -> Iterator[Engine]:
     """Start an engine of our own, and end it with everything in it; skip the test (in CI: fail) where that cannot be."""
-    reason = lacking()
+    reason = obstacle()
     if reason:
         missing(reason)
     store = cache_root() / "compose"
@@ -152,8 +152,8 @@ def stored(parent: Path) -> Iterator[Path]:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            with tempfile.TemporaryDirectory(prefix="engine-", dir=parent) as own:
-                yield Path(own)
+            with tempfile.TemporaryDirectory(prefix="engine-", dir=parent) as other:
+                yield Path(other)
             return
         folder = parent / "engine"
         mark = folder / "in-use"

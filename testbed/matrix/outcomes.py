@@ -9,7 +9,7 @@ from pathlib import Path
 
 from reference_server.scenarios import library as scenarios
 from testbed import fidelity
-from testbed.cases.proving import CASES, off, told
+from testbed.cases.proving import CASES, deviations, off
 from testbed.matrix import panels
 from testbed.matrix.differences import Place
 from testbed.matrix.engines import NEWEST, Engine, Stage, stage
@@ -50,7 +50,7 @@ def cases(running: Stage) -> dict[Place, str]:
             scrape=case.scrape,
             outages=case.outages,
         )
-        if (what := told(case, got)) and not case.known_wrong:
+        if (what := deviations(case, got)) and not case.known_wrong:
             out[Path(case.path).stem, case.name] = what
     return out
 

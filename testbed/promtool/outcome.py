@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from testbed.cases.case import Case
-from testbed.cases.proving import told
+from testbed.cases.proving import deviations
 from testbed.promtool.template import expanded
 from testbed.replay import Firing, Replay, Server
 from testbed.rule_files import Rule
@@ -63,7 +63,7 @@ class Outcomes:
         got = self._replay.run(
             lambda start, offsets: case.history(start, offsets, MAJOR), case.duration, case.alerts, scrape=case.scrape
         )
-        if told(case, got):
+        if deviations(case, got):
             return "what it expects depends on evaluations that promtool does not do: seconds after a scrape, or more seldom"
         return tuple(
             Check(time, alert, tuple(self._expected(alert, got[alert], time)))

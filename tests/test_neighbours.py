@@ -1,4 +1,4 @@
-"""The strangers are strong enough: rules that are held to our targets by nothing do fire on them, and ours do not."""
+"""Series of other teams are strong enough: rules that no matcher restricts to our targets fire on them, and ours do not."""
 
 from __future__ import annotations
 
@@ -11,22 +11,22 @@ import pytest
 from generator.lint.expression import parsed, selectors
 from generator.rules.rule import RECORD_PREFIX
 from testbed.cases.proving import rules
+from testbed.neighbours import SYSTEMS, beside
 from testbed.replay import Replay
 from testbed.rule_files import Rule, needed
 from testbed.servers import Prometheus, find, missing
-from testbed.strangers import SYSTEMS, beside
 
 #: What holds a selector to our targets, to our rule groups or to our Alertmanager.
-HOLD = re.compile(r'\b(?:system|rule_group|group|job)=~?"[^"]*"(?:, )?')
+MATCHERS = re.compile(r'\b(?:system|rule_group|group|job)=~?"[^"]*"(?:, )?')
 
-#: Alerts that would not fire on strangers, and why.
+#: Alerts that would not fire on others, and why.
 EXCUSED = {
     "AgentServerMetricPrefixMismatch": "asks for the scope that only an Agent Server has",
     "LangSmithNginxTrafficZero": "compares with last week",
     "LangSightNotReady": "asks for a process that answers, and theirs do not",
 }
 
-#: Alerts that anybody's target would silence, where there is none of ours. Cases have them fire beside strangers.
+#: Alerts that anybody's target would silence, where there is none of ours. Cases have them fire beside others.
 MISSING = {f"{first}TargetsMissing" for first, _ in SYSTEMS.values()}
 
 #: They must have these names for the test to mean something.
@@ -38,9 +38,9 @@ OURS = [first for first, _ in SYSTEMS.values()]
 SECONDS = 3 * 3600
 
 
-def unheld(rule: Rule) -> Rule:
+def unrestricted(rule: Rule) -> Rule:
     """The rule as someone writes it who has Prometheus for himself."""
-    return replace(rule, expr=HOLD.sub("", rule.expr).replace(", }", "}"))
+    return replace(rule, expr=MATCHERS.sub("", rule.expr).replace(", }", "}"))
 
 
 def read_by(made: Sequence[Rule], alert: str) -> set[str]:
@@ -66,23 +66,23 @@ def fired(server: Prometheus, made: Sequence[Rule], alerts: Sequence[str]) -> se
 
 
 def candidates() -> list[str]:
-    """Alerts that read nothing but what strangers have."""
+    """Alerts that read nothing but what others have."""
     names = {labels["__name__"] for labels, _ in beside([], 0, [0], OURS)} | {""}
     return [r.name for r in rules() if r.alert and r.expr != "vector(1)" and read_by(rules(), r.name) <= names]
 
 
 @pytest.mark.real
-def test_a_rule_that_is_not_held_fires_on_strangers(server: Prometheus) -> None:
+def test_a_rule_without_its_matchers_fires_on_others(server: Prometheus) -> None:
     """Anyone who takes the matcher of the system away is told by the cases."""
     wanted = candidates()
     assert set().union(*(read_by(rules(), alert) for alert in wanted)) >= ANYBODYS
 
-    found = fired(server, [unheld(rule) for rule in rules()], wanted)
+    found = fired(server, [unrestricted(rule) for rule in rules()], wanted)
 
     assert set(wanted) - found == {*EXCUSED, *MISSING}
 
 
 @pytest.mark.real
-def test_our_rules_are_silent_where_there_are_only_strangers(server: Prometheus) -> None:
+def test_our_rules_are_silent_where_there_are_only_others(server: Prometheus) -> None:
     """Only that we have no target is told."""
     assert fired(server, rules(), candidates()) == MISSING

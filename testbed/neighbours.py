@@ -1,4 +1,4 @@
-"""A stranger in the room: series of others that stand beside every history, and must change no verdict.
+"""Series of other teams, which stand beside every history and must change no verdict.
 
 What an operator's Prometheus has beside our targets: applications, databases and monitoring of other teams, all of them in
 trouble, under the names of our deployments where labels let them; our own servers once more, as a job finds them by the
@@ -190,37 +190,39 @@ def beside(
         yield from _partly({k: v for k, v in zip(HOME, place, strict=False) if v}, offsets)
     for home in sorted({("", *home[1:]) for home in homes}):
         yield from _namesakes({k: v for k, v in zip(HOME, home, strict=True) if v}, watched, start, offsets)
-    yield from _made(MONITORING, {"job": "monitoring-of-checkout", "instance": "10.9.0.9:9090"}, offsets)
+    yield from _histories(MONITORING, {"job": "monitoring-of-checkout", "instance": "10.9.0.9:9090"}, offsets)
 
 
 def _annotated(labels: Mapping[str, str]) -> Mapping[str, str]:
     """The same page as a job finds it that keeps pods by their annotations: it has no system and no role."""
-    kept = {k: v for k, v in labels.items() if k not in ("system", "role")}
+    rest = {k: v for k, v in labels.items() if k not in ("system", "role")}
     return {
-        **kept,
+        **rest,
         "job": "kubernetes-pods",
         "pod": "-".join(labels.get(k, "") for k in ("system", "role", "instance")),
     }
 
 
 def _foreign(home: Mapping[str, str], start: float, offsets: Sequence[float]) -> Iterator[History]:
-    for who in FOREIGN:
-        yield from _made({**APPLICATION, "process_start_time_seconds": _restarts(start)}, {**home, **who}, offsets)
+    for application in FOREIGN:
+        yield from _histories(
+            {**APPLICATION, "process_start_time_seconds": _restarts(start)}, {**home, **application}, offsets
+        )
     for role, shapes in EXPORTERS.items():
-        yield from _made(
+        yield from _histories(
             shapes, {**home, "job": "checkout-exporters", "instance": f"{role}:9100", "role": role}, offsets
         )
-    yield from _made(RECORDED, home, offsets)
+    yield from _histories(RECORDED, home, offsets)
 
 
 def _partly(place: Mapping[str, str], offsets: Sequence[float]) -> Iterator[History]:
     """Deployments of someone else in one place: one is mostly down, one goes away."""
     half = {**place, "job": "checkout", "deployment": "checkout-half", "role": "backend"}
     for number in range(3):
-        yield from _made({"up": _is(number == 0)}, {**half, "instance": f"10.9.1.{number}:8000"}, offsets)
-    gone = {**place, "job": "checkout", "deployment": "checkout-old"}
+        yield from _histories({"up": _is(number == 0)}, {**half, "instance": f"10.9.1.{number}:8000"}, offsets)
+    old = {**place, "job": "checkout", "deployment": "checkout-old"}
     for role in ("api", "backend", "postgres"):
-        yield from _made({"up": _vanishes(VANISHES)}, {**gone, "instance": f"{role}:8000", "role": role}, offsets)
+        yield from _histories({"up": _vanishes(VANISHES)}, {**old, "instance": f"{role}:8000", "role": role}, offsets)
 
 
 def _down(home: Mapping[str, str], offsets: Sequence[float], alerts: Collection[str]) -> Iterator[History]:
@@ -228,7 +230,7 @@ def _down(home: Mapping[str, str], offsets: Sequence[float], alerts: Collection[
     for system, (first, role) in SYSTEMS.items():
         if not any(alert.startswith(first) for alert in alerts):
             place = {**home, "system": system, "instance": "10.8.0.1:8000"} | ({"role": role} if role else {})
-            yield from _made({"up": _is(0)}, place, offsets)
+            yield from _histories({"up": _is(0)}, place, offsets)
 
 
 def _namesakes(
@@ -242,14 +244,14 @@ def _namesakes(
             place |= {"role": role} if role else {}
             healthy = {"up": _is(1), "process_start_time_seconds": _is(start - 86_400)}
             healthy |= {COUNTED[system]: _grows(2)} if system in COUNTED else {}
-            yield from _made(healthy, place, offsets)
+            yield from _histories(healthy, place, offsets)
 
 
-def _made(shapes: Mapping[str, Shape], labels: Mapping[str, str], offsets: Sequence[float]) -> Iterator[History]:
+def _histories(shapes: Mapping[str, Shape], labels: Mapping[str, str], offsets: Sequence[float]) -> Iterator[History]:
     rounds = [int(offset // SPARSE) for offset in offsets]
-    kept = [n == 0 or rounds[n] != rounds[n - 1] for n in range(len(rounds))]
+    scraped = [n == 0 or rounds[n] != rounds[n - 1] for n in range(len(rounds))]
     for key, shape in shapes.items():
         name, _, rest = key.partition("{")
         own = dict(pair.split("=", 1) for pair in rest.rstrip("}").split(",")) if rest else {}
-        values = [shape(at) if k else None for at, k in zip(offsets, kept, strict=True)]
+        values = [shape(at) if k else None for at, k in zip(offsets, scraped, strict=True)]
         yield {**labels, **{k: v.strip('"') for k, v in own.items()}, "__name__": name}, values

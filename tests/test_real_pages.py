@@ -17,6 +17,9 @@ from typing import Any
 
 import pytest
 
+from generator.catalogue import load
+from generator.doctor import diagnose
+from generator.doctor.page import parsed
 from generator.validate import CHECKS, Options, Verdict, prepared, run
 from generator.validate.verdict import State
 from reference_server.agent_server.meta import CONTENT_TYPES
@@ -73,6 +76,20 @@ FITS = {
     ),
     "names of today": Fit({"agent_server": {"versions": "new"}, "agentgateway": {}}, ("agent_server_0.16.7", "agentgateway_1.4.1")),
 }  # fmt: skip
+
+
+#: Pages for which `agentobs doctor` finds the configuration.
+EXAMINED = ("agent_server_0.12.12", "agent_server_0.16.7", "agentgateway_1.4.1", "langsight_0.15.0")
+
+
+def by_doctor() -> Fit:
+    """The configuration that doctor writes for pages."""
+    pages = [parsed(name, page(name).decode()) for name in EXAMINED]
+    systems = diagnose(load(), pages).document["systems"]
+    return Fit({name: own for name, own in systems.items() if own.get("enabled", True)}, EXAMINED)
+
+
+FITS["by doctor"] = by_doctor()
 
 
 #: A gateway that is older than the configuration says.

@@ -11,6 +11,8 @@ from typing import NamedTuple
 import pytest
 
 from generator.catalogue import Catalogue, Kind, Label, Metric, Versions
+from generator.doctor import diagnose
+from generator.doctor.page import parsed
 from testbed.agent_server import ERAS, AgentServer, drive, install
 from testbed.agent_server.environments import BETWEEN, Release, pinned
 from testbed.exposition import Family, parse
@@ -148,6 +150,20 @@ def test_target_info_has_the_labels_of_its_version(catalogue: Catalogue, real: R
     assert {*sample.labels} == {name for name, label in labels.items() if real.has(label)}
     assert sample.labels["api_version"] == real.version
     assert sample.labels["telemetry_sdk_version"] == pinned(real.release, "opentelemetry-sdk")
+
+
+@pytest.mark.real
+def test_doctor_tells_it_back(catalogue: Catalogue, real: Real) -> None:
+    """Version, role and runtime of the real server, all of it exposed, nothing odd, and nothing that the catalogue does not know."""
+    found = diagnose(catalogue, [parsed("page", shown(real.release).driven.page)])
+    (one,) = found.pages
+    assert one.told
+    assert (one.told.misfits, one.drift, one.added) == ((), (), ())
+    assert found.fits[0].keys.items() >= {"runtimes": ["inmem"], "roles": ["combined"]}.items()
+    assert "exposure" not in found.fits[0].keys
+    if real.era == "new":
+        assert one.told.version == real.version
+    assert any(span.has(real.version) for span in one.told.spans)
 
 
 @pytest.mark.real

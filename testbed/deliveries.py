@@ -139,6 +139,13 @@ DELIVERIES = (
         "tests/test_datadog_format.py::test_the_agents_check_collects_the_names_that_monitors_ask_for",
         "make matrix",
     ),
+    Delivery(
+        "perses",
+        "the types of Perses and its plugins",
+        "every document fits them; panels and variables ask what the classic boards ask",
+        "tests/test_perses.py::test_it_asks_what_the_classic_boards_ask",
+        "make test",
+    ),
 )
 
 

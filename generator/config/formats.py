@@ -79,6 +79,20 @@ class GrafanaAlerting:
 
 
 @dataclass(frozen=True, slots=True)
+class Perses:
+    """Options of `perses`.
+
+    Attributes:
+        project: The project of the dashboards.
+        prometheus: The URL at which Perses' server asks Prometheus.
+
+    """
+
+    project: str = "agent-observability"
+    prometheus: str = "http://localhost:9090"
+
+
+@dataclass(frozen=True, slots=True)
 class Formats:
     """The options of each format that has some, under its name with underscores for hyphens."""
 
@@ -86,6 +100,7 @@ class Formats:
     collector: Collector = field(default_factory=Collector)
     grafana_v2: GrafanaV2 = field(default_factory=GrafanaV2)
     grafana_alerting: GrafanaAlerting = field(default_factory=GrafanaAlerting)
+    perses: Perses = field(default_factory=Perses)
 
 
 def formats(raw: Mapping[str, Mapping[str, Any]]) -> Formats:

@@ -97,5 +97,10 @@ FORMATS: Mapping[str, Format] = {
             "Monitors and dashboards for Datadog's API, and what its Agent scrapes by the OpenMetrics check.",
             "Datadog, with an Agent 7 for what is scraped",
         ),
+        Format(
+            "perses",
+            "Dashboards of Perses, with a project and a data source.",
+            "Perses 0.53 with its plugins, or later",
+        ),
     )
 }

@@ -16,6 +16,7 @@ from generator.config.checks.labels import labels
 from generator.config.checks.links import links
 from generator.config.checks.matchers import matchers
 from generator.config.checks.pages import pages
+from generator.config.checks.perses import perses
 from generator.config.checks.repeats import repeats
 from generator.config.checks.replicas import replicas
 from generator.config.checks.systems import systems
@@ -35,6 +36,7 @@ CHECKS: tuple[Check, ...] = (
     kubernetes,
     collector,
     grafana,
+    perses,
     files,
     labels,
     attribution,

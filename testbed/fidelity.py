@@ -23,8 +23,9 @@ from typing import Any
 from generator import config
 from generator.bundle import build
 from generator.catalogue import Catalogue, Versions, load
+from generator.config.completion import complete
 from generator.config.settings import OBSERVABILITY
-from generator.config.site import Site, complete
+from generator.config.site import Site
 from generator.config.versions import in_the_field
 from generator.outputs import FORMATS
 from reference_server.agent_server import versions

@@ -42,6 +42,7 @@ WITHIN = {
         "reading",
         "__init__",
         "site",
+        "completion",
     ),
     "rules": ("rule", "presence", "inhibition", "alertmanager"),
     "boards": ("grafana", "panels", "layout", "processes"),

@@ -11,7 +11,8 @@ import requests
 
 from generator.bundle import build
 from generator.catalogue import Kind, load
-from generator.config.site import Site, complete
+from generator.config.completion import complete
+from generator.config.site import Site
 from generator.errors import ConfigError
 from reference_server.core.rates import Service
 from reference_server.langsmith import MODEL

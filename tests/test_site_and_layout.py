@@ -6,11 +6,13 @@ from collections.abc import Callable
 
 import pytest
 
-from generator.boards.layout import WIDE, Board, board, row, why
+from generator.boards.layout import Board, board, row, why
 from generator.boards.panels import lines, stat, text
+from generator.boards.reasons import reasons
+from generator.boards.variables import WIDE
 from generator.bundle import build
 from generator.catalogue import Catalogue
-from generator.config.site import Site, reasons
+from generator.config.site import Site
 from generator.promql import quantile, rate, total
 
 EMPTY = "**Empty** when "

@@ -18,7 +18,8 @@ from generator.catalogue import load
 from generator.catalogue.lint import RULES, slug
 from generator.cli.commands.listing import boards
 from generator.config import read
-from generator.config.site import Site, complete
+from generator.config.completion import complete
+from generator.config.site import Site
 from generator.lint import CHECKS
 from generator.outputs import FORMATS
 from generator.outputs.metrics import page

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from generator.boards.reasons import reasons
 from generator.boards.shown import Shown
-from generator.config.site import Site, reasons
+from generator.config.site import Site
 from generator.promql.wording import sentences
 
 

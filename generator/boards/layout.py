@@ -12,25 +12,14 @@ from generator.boards import grafana
 from generator.boards.description import description
 from generator.boards.panels import RATE_INTERVAL
 from generator.boards.shown import Shown
+from generator.boards.variables import DEEP, WIDE, matchers, of_filters, of_labels, used
 from generator.catalogue import Matcher, Metric
 from generator.config.site import Site
 from generator.promql import select
 from generator.promql.query import Scope, site_scope
 from generator.promql.retention import within_retention
-from generator.promql.several import ups
 from generator.rules.rule import board_uid
 from generator.units import period, seconds
-
-#: Variables of a board about deployments, and those of one that goes down to processes.
-WIDE = ("cluster", "namespace", "deployment")
-DEEP = (*WIDE, "role", "instance")
-
-_ABOUT = {
-    "cluster": "Clusters; All also means those without the label.",
-    "namespace": "Namespaces of the chosen clusters.",
-    "deployment": "Deployments of the chosen namespaces.",
-    "instance": "Processes of the chosen deployments and roles.",
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,7 +126,7 @@ def board(
     uid = board_uid(site, stem)
     variables = [name for name in variables if name != "role" or (system and site.catalogue.systems[system].roles)]
     narrowed = [Matcher(label, "=~", f"${label}") for label in filters]
-    scope = site_scope(site, RATE_INTERVAL, *_matchers(site, variables), *narrowed)
+    scope = site_scope(site, RATE_INTERVAL, *matchers(site, variables), *narrowed)
     where = f"dashboards/{stem}.json"
     rows = [replace(r, panels=tuple(_kept(site, p, scope) for p in r.panels)) for r in rows]
     left_out = [
@@ -148,7 +137,7 @@ def board(
     ]
     kept = [(r, [p for p in r.panels if p.possible or not p.queries]) for r in rows]
     placed = _place(site, [(r, panels) for r, panels in kept if panels], scope, stem)
-    variables = _used(variables, scope, [p for _, panels in kept for p in panels])
+    variables = used(variables, scope, [p for _, panels in kept for p in panels])
     tags = [*site.config.tags, system.replace("_", "-") or "overview"]
     dashboard = grafana.Dashboard(
         title=title,
@@ -161,8 +150,8 @@ def board(
         templating=g.Templating(
             [
                 grafana.datasource_variable(),
-                *_variables(site, system, variables, fleet=fleet),
-                *_filters(site, variables, filters),
+                *of_labels(site, system, variables, fleet=fleet),
+                *of_filters(site, variables, filters),
             ]
         ),
         annotations=g.Annotations(list(_annotations(site, system, variables))),
@@ -177,13 +166,6 @@ def _kept(site: Site, shown: Shown, scope: Scope) -> Shown:
     queries = tuple(within_retention(q, scope, site.timing.retention) for q in shown.queries)
     same = all(kept is query for kept, query in zip(queries, shown.queries, strict=True))
     return shown if same else replace(shown, queries=queries)
-
-
-def _used(variables: Sequence[str], scope: Scope, panels: Sequence[Shown]) -> list[str]:
-    """Return the variables without the narrowest ones that no query is held to."""
-    text = " ".join(q.build(scope) for p in panels for q in p.possible)
-    last = max((n for n, name in enumerate(variables) if f'"${name}"' in text), default=-1)
-    return list(variables[: last + 1])
 
 
 def _links(site: Site, tag: str) -> Iterator[g.DashboardLink]:
@@ -208,50 +190,10 @@ def _links(site: Site, tag: str) -> Iterator[g.DashboardLink]:
         )
 
 
-def _matchers(site: Site, variables: Sequence[str]) -> Iterator[Matcher]:
-    for name in variables:
-        yield Matcher(getattr(site.labels, name), "=~", f"${name}")
-
-
-def _variables(site: Site, system: str, names: Sequence[str], *, fleet: bool) -> Iterator[grafana.Variable]:
-    systems = [system] if system else [n for n, known in site.config.systems.items() if known.enabled]
-    found = list(ups(site, systems).values())
-    roles = site.config.systems[system].roles if system else ()
-    about = {**_ABOUT, "role": f"Process roles: {', '.join(roles)}."}
-    for number, name in enumerate(names):
-        chain = site_scope(site, "", *_matchers(site, names[:number]))
-        label, regex = getattr(site.labels, name), ""
-        query = f"label_values({select(found[0], chain)}, {label})"
-        if len(found) > 1:  # label_values() takes one selector
-            seen = " or ".join(f"last_over_time({select(up, chain)}[$__range])" for up in found)
-            query, regex = f"query_result(count by ({label}) ({seen}))", f'/{label}="([^"]*)"/'
-        yield grafana.label_variable(
-            name,
-            name.capitalize(),
-            query,
-            default_all=fleet or name != "deployment",
-            description=about[name],
-            regex=regex,
-        )
-
-
-def _filters(site: Site, variables: Sequence[str], filters: Mapping[str, Metric]) -> Iterator[grafana.Variable]:
-    """Yield the variables of labels that series have beside those of their targets."""
-    scope = site_scope(site, "", *_matchers(site, [name for name in variables if name in WIDE]))
-    for label, metric in filters.items():
-        yield grafana.label_variable(
-            label,
-            label,
-            f"label_values({select(metric, scope, metric.parts[-1])}, {label})",
-            default_all=True,
-            description=f"Values of {label}, which your configuration adds; All also means series without it.",
-        )
-
-
 def _annotations(site: Site, system: str, variables: Sequence[str]) -> Iterator[object]:
     alerts = site.firing(*([system] if system else []))
     wide = [v for v in variables if v in WIDE]
-    scope = site_scope(site, "", *_matchers(site, wide))
+    scope = site_scope(site, "", *matchers(site, wide))
     tags = ",".join(("alertname", "severity", *site.identity))
     for severity, color in (("critical", "red"), ("warning", "orange")):
         yield grafana.alert_annotation(

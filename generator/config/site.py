@@ -11,7 +11,6 @@ from generator.catalogue import Catalogue, Label, Limit, Matcher, Metric, System
 from generator.config.settings import (
     OBSERVABILITY,
     Attribution,
-    Budget,
     Config,
     Labels,
     Objective,
@@ -25,9 +24,6 @@ SERVERS = ("prometheus_", "vmalert_", "alertmanager_")
 
 #: And those of the Alertmanager, of which a site names its own.
 NOTIFIER = "alertmanager_"
-
-#: Spending is told by labels that only an operator knows; where all is shown that can be, it is told by this one.
-EXAMPLE, EXAMPLE_BUDGET = Attribution("team"), Budget("team", "search", 50)
 
 #: What bounds a label that a selector of the configuration asks for.
 SELECTED = "selector of the configuration"
@@ -296,39 +292,3 @@ def _emitted(metric: Metric, era: str, config: SystemConfig) -> bool:
     roles = metric.emission[era].roles
     here = {role for runtime in (*config.runtimes, "any") for role in roles.get(runtime, ())} - {*metric.hidden_roles}
     return bool(here & {*config.roles, "any"}) or ("any" in roles and not config.roles)
-
-
-def complete(site: Site) -> Site:
-    """Return the installation with all that is off by default: every role of every system, and spending by team."""
-    known = site.catalogue.systems
-    systems = {name: replace(own, roles=tuple(known[name].roles)) for name, own in site.config.systems.items()}
-    systems |= {
-        name: replace(own, attribution=own.attribution or (EXAMPLE,), budgets=own.budgets or (EXAMPLE_BUDGET,))
-        for name, own in systems.items()
-        if known[name].attributed
-    }
-    return replace(site, config=replace(site.config, systems=systems))
-
-
-def reasons(metric: Metric, system: System) -> Iterator[str]:
-    """Yield why a panel of a healthy installation may show nothing for `metric`, most likely reason first."""
-    emission = metric.emission[next(iter(metric.emission))]
-    if metric.exposure == "internal":
-        yield "internal metrics are not exposed (EXPOSE_INTERNAL_METRICS_PROMETHEUS)"
-    if metric.tier > 2 and metric.exposure == "internal":  # noqa: PLR2004 - the server's default ceiling
-        yield f"METRIC_MAX_EMITTING_TIER is below {metric.tier}"
-    elif metric.tier == 2 and metric.exposure == "internal":  # noqa: PLR2004
-        yield "METRIC_MAX_EMITTING_TIER is 1, the default of dev deployments"
-    if metric.switch:
-        yield f"off without {system.switches[metric.switch]}"
-    absent = [r for r in system.runtimes if r not in emission.roles and "any" not in emission.roles]
-    if absent:
-        yield f"the runtime is {' or '.join(absent)}"
-    roles = sorted({role for group in emission.roles.values() for role in group} - {"any", *metric.hidden_roles})
-    lacking = [r for r in system.roles if r not in roles and roles]
-    if lacking:
-        yield f"no process of role {' or '.join(roles)} is scraped"
-    born = {"first_event": "nothing of the kind happened since the processes started", "shutdown": "no process is shutting down",
-            "never": "no known version increments it", "unknown": "when it first appears is not known"}  # fmt: skip
-    if emission.born in born:
-        yield born[emission.born]

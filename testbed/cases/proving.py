@@ -13,7 +13,8 @@ import yaml
 from generator import config
 from generator.bundle import build
 from generator.catalogue import load as load_catalogue
-from generator.config.site import Site, complete
+from generator.config.completion import complete
+from generator.config.site import Site
 from generator.outputs import FORMATS
 from generator.rules.rule import INSTALLATION_WIDE
 from testbed.cases.case import Case, CaseError

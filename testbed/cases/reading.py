@@ -41,7 +41,7 @@ from pathlib import Path
 from typing import Any
 
 from generator.catalogue import Catalogue, Kind, Metric, System
-from generator.config.site import EXAMPLE
+from generator.config.completion import EXAMPLE
 from generator.errors import Problem, nearest
 from generator.source import Document, Place, parse, shown, violations
 from generator.units import seconds

@@ -7,8 +7,9 @@ For the owner of the deployment, and for the on-call who came from the fleet. To
 from __future__ import annotations
 
 from generator.boards import processes as targets
-from generator.boards.layout import WIDE, Board, Row, board, row
+from generator.boards.layout import Board, Row, board, row
 from generator.boards.panels import lines, stat
+from generator.boards.variables import WIDE
 from generator.config.site import Site
 from generator.promql import quantile, rate
 from generator.systems.agent_server.records import RUN_HOLDING, flow, levels

@@ -7,9 +7,10 @@ series, so it stays fast with a thousand servers.
 from __future__ import annotations
 
 from generator.boards import processes as targets
-from generator.boards.layout import WIDE, Board, board, row
+from generator.boards.layout import Board, board, row
 from generator.boards.panels import lines, stat
 from generator.boards.tables import Column, table
+from generator.boards.variables import WIDE
 from generator.catalogue import Limit
 from generator.config.site import Site
 from generator.promql import count

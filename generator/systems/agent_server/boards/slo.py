@@ -6,9 +6,10 @@ recorded series only.
 
 from __future__ import annotations
 
-from generator.boards.layout import WIDE, Board, Row, board, row
+from generator.boards.layout import Board, Row, board, row
 from generator.boards.panels import lines, stat
 from generator.boards.tables import Column, table
+from generator.boards.variables import WIDE
 from generator.config.site import Site
 from generator.config.timing import words
 from generator.promql import peak

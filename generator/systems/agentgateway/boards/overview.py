@@ -6,9 +6,10 @@ For the on-call for all of them, or came from an alert. Reads recorded series, s
 from __future__ import annotations
 
 from generator.boards import processes as targets
-from generator.boards.layout import WIDE, Board, Row, board, row
+from generator.boards.layout import Board, Row, board, row
 from generator.boards.panels import lines, stat
 from generator.boards.tables import Column, table
+from generator.boards.variables import WIDE
 from generator.catalogue import Limit
 from generator.config.site import Site
 from generator.promql.query import Query

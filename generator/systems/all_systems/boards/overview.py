@@ -9,10 +9,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from generator.boards import processes
-from generator.boards.layout import WIDE, Board, Row, board, row
+from generator.boards.layout import Board, Row, board, row
 from generator.boards.panels import stat, text
 from generator.boards.shown import Shown
 from generator.boards.tables import table
+from generator.boards.variables import WIDE
 from generator.catalogue import Limit, Metric
 from generator.config.site import Site
 from generator.promql import count, distinct, several

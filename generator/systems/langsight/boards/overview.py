@@ -7,8 +7,9 @@ out, its processes.
 from __future__ import annotations
 
 from generator.boards import processes as targets
-from generator.boards.layout import DEEP, Board, Row, board, row
+from generator.boards.layout import Board, Row, board, row
 from generator.boards.panels import lines, stat
+from generator.boards.variables import DEEP
 from generator.catalogue import Limit
 from generator.config.site import Site
 from generator.promql import increase, peak, quantile, rate, total

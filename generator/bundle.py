@@ -15,8 +15,8 @@ from generator.config.settings import Config
 from generator.config.site import Site
 from generator.discovery import collector, probes, scrape
 from generator.errors import BundleError, ConfigError, Problem, QueryError, nearest
-from generator.promql.query import site_scope
 from generator.promql.retention import within_retention
+from generator.promql.scope import site_scope
 from generator.rules import inhibition
 from generator.rules.rule import Alert, Group
 from generator.source import short, shown

@@ -48,8 +48,9 @@ from generator.promql import (
     volume,
     within,
 )
-from generator.promql.query import Query, Scope
+from generator.promql.query import Query
 from generator.promql.retention import within_retention
+from generator.promql.scope import Scope
 from generator.rules.rule import record, recorded
 
 from .conftest import MIXED

@@ -22,7 +22,8 @@ from generator.catalogue import Catalogue
 from generator.config.site import Site
 from generator.outputs import FORMATS
 from generator.promql import mean, quantile, rate, share_above
-from generator.promql.query import Query, Scope
+from generator.promql.query import Query
+from generator.promql.scope import Scope
 from generator.validate import CHECKS, Options, Verdict, prepared, run
 from generator.validate.verdict import State
 from testbed.agent_server import AgentServer, drive, install

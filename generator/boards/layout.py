@@ -16,8 +16,8 @@ from generator.boards.variables import DEEP, WIDE, matchers, of_filters, of_labe
 from generator.catalogue import Matcher, Metric
 from generator.config.site import Site
 from generator.promql import select
-from generator.promql.query import Scope, site_scope
 from generator.promql.retention import within_retention
+from generator.promql.scope import Scope, site_scope
 from generator.rules.rule import board_uid
 from generator.units import period, seconds
 

@@ -9,7 +9,8 @@ from typing import Any
 from generator.boards import grafana
 from generator.catalogue import Limit
 from generator.errors import QueryError
-from generator.promql.query import Query, Scope
+from generator.promql.query import Query
+from generator.promql.scope import Scope
 
 Json = Any
 

@@ -10,7 +10,8 @@ from generator.boards import grafana
 from generator.boards.shown import POINTS, Shown, steps, targets, unit_of
 from generator.catalogue import Limit
 from generator.errors import QueryError
-from generator.promql.query import Query, Scope
+from generator.promql.query import Query
+from generator.promql.scope import Scope
 from generator.units import grafana_unit
 
 Json = Any

@@ -9,7 +9,7 @@ from generator.boards.shown import Shown
 from generator.catalogue import Matcher, Metric
 from generator.config.site import Site
 from generator.promql import select
-from generator.promql.query import Scope, site_scope
+from generator.promql.scope import Scope, site_scope
 from generator.promql.several import ups
 
 #: Variables of a board about deployments, and those of one that goes down to processes.

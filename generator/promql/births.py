@@ -10,7 +10,8 @@ from collections.abc import Sequence
 
 from generator.catalogue import Kind, Metric
 from generator.promql.histograms import OBSERVING, at_edge
-from generator.promql.query import Query, Scope, indented
+from generator.promql.query import Query, indented
+from generator.promql.scope import Scope
 from generator.promql.series import aggregate, both, need, plain, query, select, target_labels
 from generator.promql.wording import limited
 from generator.units import number, seconds

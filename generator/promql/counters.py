@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from generator.catalogue import Kind, Metric
-from generator.promql.query import Query, Scope, indented
+from generator.promql.query import Query, indented
+from generator.promql.scope import Scope
 from generator.promql.series import added, aggregate, both, need, plain, query, select, target_labels
 from generator.units import number, period, seconds
 

@@ -7,7 +7,8 @@ from dataclasses import replace
 
 from generator.catalogue import Kind, Metric
 from generator.errors import QueryError
-from generator.promql.query import Query, Scope, indented
+from generator.promql.query import Query, indented
+from generator.promql.scope import Scope
 from generator.promql.series import aggregate, both, legend, need, query, require_labels, select, target_labels
 from generator.promql.wording import sentence
 

@@ -8,7 +8,8 @@ from decimal import Decimal
 
 from generator.catalogue import Kind, Limit, Matcher, Metric
 from generator.errors import QueryError
-from generator.promql.query import Query, Scope
+from generator.promql.query import Query
+from generator.promql.scope import Scope
 from generator.promql.series import added, aggregate, both, legend, need, query, select
 from generator.promql.wording import limited, percentile
 from generator.units import number

@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from generator.errors import QueryError
-from generator.promql.query import Query, Scope, indented
+from generator.promql.query import Query, indented
+from generator.promql.scope import Scope
 from generator.promql.series import legend
 from generator.promql.wording import sentence
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 from dataclasses import replace
 
-from generator.promql.query import Query, Scope
+from generator.promql.query import Query
+from generator.promql.scope import Scope
 from generator.units import seconds
 
 _RANGE = re.compile(r"\[((?:\d+(?:ms|[smhdw]))+)")

@@ -11,7 +11,8 @@ from dataclasses import replace
 
 from generator.catalogue import Kind, Matcher, Metric
 from generator.errors import QueryError
-from generator.promql.query import Query, Scope
+from generator.promql.query import Query
+from generator.promql.scope import Scope
 from generator.promql.wording import of_metric
 from generator.units import number
 

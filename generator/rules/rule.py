@@ -10,8 +10,9 @@ from generator.catalogue import Kind, Label, Matcher, Metric, Source
 from generator.config.site import SELECTED, Site
 from generator.config.timing import RECENT
 from generator.errors import QueryError
-from generator.promql.query import Query, Scope, site_scope
+from generator.promql.query import Query
 from generator.promql.retention import looks_back, within_retention
+from generator.promql.scope import Scope, site_scope
 
 Severity = Literal["critical", "warning", "info"]
 

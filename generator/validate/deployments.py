@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping
 from generator.catalogue import Matcher, Metric
 from generator.config.site import Site
 from generator.promql import select
-from generator.promql.query import Scope
+from generator.promql.scope import Scope
 from generator.validate.context import Context
 from generator.validate.verdict import Verdict, warning
 

@@ -8,7 +8,7 @@ from dataclasses import replace
 from generator.catalogue import Matcher, Metric
 from generator.config.site import Site
 from generator.promql import select
-from generator.promql.query import Scope
+from generator.promql.scope import Scope
 from generator.units import seconds
 from generator.validate.evidence import Evidence, Processes
 from generator.validate.forms import Forms

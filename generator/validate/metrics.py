@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from generator.catalogue import Kind, Metric
 from generator.promql import select
-from generator.promql.query import Scope
+from generator.promql.scope import Scope
 from generator.validate.context import Context
 from generator.validate.evidence import required
 from generator.validate.forms import DROPPED

@@ -12,7 +12,7 @@ from generator.bundle import Bundle
 from generator.outputs.datadog import naming
 from generator.outputs.datadog.monitors import translator
 from generator.outputs.datadog.translation import UntranslatableError, Value
-from generator.promql.query import site_scope
+from generator.promql.scope import site_scope
 
 Json = dict[str, Any]
 

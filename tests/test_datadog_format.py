@@ -22,7 +22,8 @@ from generator.outputs import FORMATS
 from generator.outputs.datadog import monitors, naming
 from generator.outputs.datadog.condition import Asked, asked
 from generator.outputs.datadog.openmetrics import collected
-from generator.outputs.datadog.translation import Translator, UntranslatableError
+from generator.outputs.datadog.translation import Translator
+from generator.outputs.datadog.value import UntranslatableError
 from generator.units import number, seconds
 from testbed import datadog
 from testbed.servers import missing, wait_until
@@ -66,9 +67,9 @@ def test_every_alert_is_a_monitor_or_left_out_with_a_reason(bundle: Bundle, file
     assert not whole & set(out)
     assert all(out.values())
     # Nothing that is left out today for another reason slips in unseen, nor is anything lost in silence.
-    assert len(whole) >= 58
+    assert len(whole) >= 70
     internal = {a.name for a in bundle.alerts if {m.exposure for m in a.query.metrics} == {"internal"}}
-    assert {name: out[name] for name in internal & set(out) if "RunSuccessBurn" not in name} == {
+    assert {name: out[name] for name in internal & set(out)} == {
         "AgentServerEmittingTierTooLow": "Datadog has no count() of series",
         "AgentServerRunsAbandonedHigh": "there is no sum_over_time() over a grouped value",
     }
@@ -99,7 +100,10 @@ def test_limits_and_windows_are_the_alerts_own(bundle: Bundle, files: Mapping[st
                 query
             )
             if query.over == "sum":
-                assert f"[{query.window}]" in rule["expr"]
+                assert any(
+                    text in rule["expr"]
+                    for text in (f"[{query.window}]", f"rate_{query.window}", f"ratio_{query.window}")
+                )
             else:
                 assert window == max(seconds(rule.get("for", "0s")), 300)
     for body in bodies(files).values():
@@ -181,7 +185,9 @@ REFUSED = {
 @pytest.fixture(scope="module")
 def translator(bundle: Bundle) -> Callable[[str], Translator]:
     known = naming.known(bundle.site)
-    return lambda text: monitors.translator(bundle, known, "agent_server", push="run_" in text or "stream" in text)
+    return lambda text: Translator(
+        monitors.values(bundle, known, "agent_server", push="run_" in text or "stream" in text)
+    )
 
 
 @pytest.mark.parametrize("text", TRANSLATED)
@@ -199,7 +205,7 @@ def test_first_events_are_part_of_the_sum_and_something_like_it_is_not_taken_for
     """What the generator writes for a counter born at its first event is one sum where what was added is sent."""
     alert = next(a for a in bundle.alerts if a.name == "AgentServerSetStatusErrors")
     expr = alert.to_rule(bundle.site)["expr"]
-    by = monitors.translator(bundle, naming.known(bundle.site), "agent_server", push=True)
+    by = Translator(monitors.values(bundle, naming.known(bundle.site), "agent_server", push=True))
     wanted = "sum(last_15m):sum:lg_api_run_set_status_error_counter{*} by {kube_deployment}.as_count() > 0"
 
     assert str(by.condition(expr, "0s")) == wanted
@@ -207,6 +213,23 @@ def test_first_events_are_part_of_the_sum_and_something_like_it_is_not_taken_for
         by.condition(
             expr.replace("lg_api_run_set_status_error_counter_total", "lg_api_run_success_counter_total", 1), "0s"
         )
+
+
+@pytest.mark.parametrize(
+    "config", ["", "evaluation: {interval: 1m}\n", "scrape: {interval: 1m}\nevaluation: {interval: 1m}\n"]
+)
+def test_a_recorded_series_is_what_it_records_however_often(configured: Callable[[str], Site], config: str) -> None:
+    """Its sum over a time counts an event as often as it is recorded within the window; in Datadog each counts once."""
+    found = bodies(read(build(configured(config))))
+    bad = "sum:lg_api_run_failed_after_retry_counter{*} by {kube_deployment}.as_count()"
+    good = "sum:lg_api_run_success_counter{*} by {kube_deployment}.as_count()"
+    share = f"({bad} / (default_zero({good}) + default_zero({bad})))"
+
+    assert [found[f"AgentServerRunSuccessBurn1d.{n}"]["query"] for n in (1, 2, 3)] == [
+        f"sum(last_1d):{share} > 0.03",
+        f"sum(last_2h):{share} > 0.03",
+        f"sum(last_1d):{bad} >= 5",
+    ]
 
 
 @pytest.mark.parametrize(

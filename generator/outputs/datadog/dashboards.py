@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 from typing import Any
 
 from generator.boards.layout import Board
 from generator.boards.panels import RANGE
 from generator.bundle import Bundle
 from generator.outputs.datadog import naming
-from generator.outputs.datadog.monitors import translator
-from generator.outputs.datadog.translation import UntranslatableError, Value
+from generator.outputs.datadog.monitors import values as translated
+from generator.outputs.datadog.value import UntranslatableError, Value
 from generator.promql.scope import site_scope
 
 Json = dict[str, Any]
@@ -55,9 +54,9 @@ def _group(bundle: Bundle, system: str, board: Board) -> Json | None:
         if shown.instant or not shown.possible:
             continue
         push = any(naming.pushed(metric) for query in shown.possible for metric in query.metrics)
-        by = replace(translator(bundle, known, system, push=push), scope=f"${VARIABLE}")
+        by = translated(bundle, known, system, push=push, scope=f"${VARIABLE}")
         try:
-            values = [by.series(query.build(scope).replace(RANGE, "1h")) for query in shown.possible]
+            values = [by.graph(query.build(scope).replace(RANGE, "1h")) for query in shown.possible]
         except UntranslatableError:
             continue
         widgets.append(_graph(shown.title, values))

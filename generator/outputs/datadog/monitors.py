@@ -10,7 +10,10 @@ from typing import Any
 from generator.bundle import Bundle
 from generator.outputs.datadog import naming
 from generator.outputs.datadog.condition import Asked, Condition, Single, asked, composed
-from generator.outputs.datadog.translation import Translator, UntranslatableError
+from generator.outputs.datadog.tags import Tags
+from generator.outputs.datadog.translation import Translator
+from generator.outputs.datadog.value import UntranslatableError
+from generator.outputs.datadog.values import Recorded, Values
 from generator.rules.rule import Alert
 from generator.units import seconds
 
@@ -67,9 +70,6 @@ def translated(bundle: Bundle) -> tuple[Sequence[Translated], Mapping[str, str]]
             if not system:
                 refused[alert.name] = "it is about Prometheus and Alertmanager"
                 continue
-            if alert.query.recorded:
-                refused[alert.name] = "it reads recorded series, which Prometheus alone has"
-                continue
             try:
                 found.append(_translated(bundle, known, system, alert))
             except UntranslatableError as error:
@@ -77,22 +77,36 @@ def translated(bundle: Bundle) -> tuple[Sequence[Translated], Mapping[str, str]]
     return found, refused
 
 
-def translator(bundle: Bundle, known: Mapping[str, naming.Series], system: str, *, push: bool) -> Translator:
+def values(bundle: Bundle, known: Mapping[str, naming.Series], system: str, *, push: bool, scope: str = "") -> Values:
     """Return what translates the expressions of one system; `push` where some of what they read is pushed."""
     held = [(m.label, m.value) for m in bundle.site.target_matchers(system) if m.op == "="]
-    known = {
-        name: one
-        for name, one in known.items()
-        if one.metric.system in (system, *bundle.site.catalogue.systems[system].pages)
+    own = (system, *bundle.site.catalogue.systems[system].pages)
+    known = {name: one for name, one in known.items() if one.metric.system in own}
+    called = naming.tags(bundle.site, push=push)
+    return Values(known, system, Tags(called, bundle.site.labels.instance, held, scope), recorded(bundle, system))
+
+
+def recorded(bundle: Bundle, system: str) -> Mapping[Recorded, tuple[str, float]]:
+    """Return what the recorded series of a system record, and how often, by name and own labels."""
+    scope = bundle.site
+    return {
+        (record.name, frozenset(record.labels.items())): (
+            record.to_rule(scope)["expr"],
+            seconds(group.interval or scope.config.timing.evaluation),
+        )
+        for stem, groups in bundle.rules.items()
+        if scope.system_of(stem) == system
+        for group in groups
+        for record in group.records
     }
-    return Translator(known, system, naming.tags(bundle.site, push=push), bundle.site.labels.instance, held)
 
 
 def _translated(bundle: Bundle, known: Mapping[str, naming.Series], system: str, alert: Alert) -> Translated:
     rule = alert.to_rule(bundle.site)
     push = any(naming.pushed(metric) for metric in alert.query.metrics)
-    by = translator(bundle, known, system, push=push)
-    one = Translated(alert, system, by.condition(rule["expr"], rule.get("for", "0s")), by.tags)
+    by = values(bundle, known, system, push=push)
+    asks = Translator(by).condition(rule["expr"], rule.get("for", "0s"))
+    one = Translated(alert, system, asks, by.tags.names)
     windows = [seconds(query.window) for query in one.queries if isinstance(query, Asked)]
     if any(window > seconds(LONGEST) or window % 60 for window in windows):
         raise UntranslatableError(f"a monitor's window is whole minutes, up to {LONGEST}")

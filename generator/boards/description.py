@@ -4,36 +4,36 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from generator.boards.panel import Panel
 from generator.boards.reasons import reasons
-from generator.boards.shown import Shown
 from generator.config.site import Site
 from generator.promql.wording import sentences
 
 
-def description(site: Site, shown: Shown) -> str:
+def description(site: Site, panel: Panel) -> str:
     """Return the description of a panel at a site, a paragraph for each question that a reader has."""
-    return "\n\n".join(part for part in (*_what(shown), *_judged(site, shown), *_empty(site, shown)) if part)
+    return "\n\n".join(part for part in (*_what(panel), *_advice(site, panel), *_empty(site, panel)) if part)
 
 
-def _what(shown: Shown) -> Iterator[str]:
+def _what(panel: Panel) -> Iterator[str]:
     """Yield what is shown, by the queries themselves, and what one must know beyond that."""
-    if shown.columns:
-        kept = [(name, q) for name, q in zip(shown.columns, shown.queries, strict=True) if not q.missing]
-        yield "\n".join(f"- **{name}**: {q.help}" for name, q in kept)
+    if panel.columns:
+        possible = [(name, q) for name, q in zip(panel.columns, panel.queries, strict=True) if not q.missing]
+        yield "\n".join(f"- **{name}**: {q.help}" for name, q in possible)
     else:
-        text = sentences(q.reading for q in shown.possible)
-        yield f"Now: {text[:1].lower() if text[1:2].islower() else text[:1]}{text[1:]}" if shown.instant else text
-    yield shown.note
+        text = sentences(q.reading for q in panel.possible)
+        yield f"Now: {text[:1].lower() if text[1:2].islower() else text[:1]}{text[1:]}" if panel.instant else text
+    yield panel.note
 
 
-def _judged(site: Site, shown: Shown) -> Iterator[str]:
+def _advice(site: Site, panel: Panel) -> Iterator[str]:
     """Yield what is normal, what to do otherwise, and the alerts that watch it, with their runbooks."""
-    if shown.usual:
-        yield f"**Normal:** {shown.usual}"
-    alerts = [name for name in shown.alerts if name not in site.config.disabled]
+    if panel.usual:
+        yield f"**Normal:** {panel.usual}"
+    alerts = [name for name in panel.alerts if name not in site.config.disabled]
     watched = f"Alert: {', '.join(_runbook(site, name) for name in alerts)}." if alerts else ""
-    if shown.action or watched:
-        yield f"**Otherwise:** {' '.join(part for part in (shown.action, watched) if part)}"
+    if panel.action or watched:
+        yield f"**Otherwise:** {' '.join(part for part in (panel.action, watched) if part)}"
 
 
 def _runbook(site: Site, alert: str) -> str:
@@ -41,11 +41,11 @@ def _runbook(site: Site, alert: str) -> str:
     return f"[{alert}]({base}/{alert}.md)" if "://" in base else alert
 
 
-def _empty(site: Site, shown: Shown) -> Iterator[str]:
+def _empty(site: Site, panel: Panel) -> Iterator[str]:
     """Yield why it may be empty, and the series that it reads."""
-    metrics = list(dict.fromkeys(m for q in shown.possible for m in q.metrics))
+    metrics = list(dict.fromkeys(m for q in panel.possible for m in q.metrics))
     why = dict.fromkeys(r for m in metrics for r in reasons(m, site.catalogue.systems[m.system]))
-    if any(q.recorded for q in shown.possible):
+    if any(q.recorded for q in panel.possible):
         why = {"the recording rules are not loaded": None, **why}
     if why:
         yield "**Empty** when " + "; or ".join(why) + "."

@@ -10,8 +10,8 @@ from grafanalib import core as g
 
 from generator.boards import grafana
 from generator.boards.description import description
+from generator.boards.panel import Panel
 from generator.boards.panels import RATE_INTERVAL
-from generator.boards.shown import Shown
 from generator.boards.variables import DEEP, WIDE, matchers, of_filters, of_labels, used
 from generator.catalogue import Matcher, Metric
 from generator.config.site import Site
@@ -27,7 +27,7 @@ class Row:
     """A titled row of panels. A collapsed one runs no query until it is opened."""
 
     title: str
-    panels: tuple[Shown, ...]
+    panels: tuple[Panel, ...]
     collapsed: bool = False
 
 
@@ -81,16 +81,16 @@ class Board:
     uid: str
     title: str
     dashboard: grafana.Dashboard
-    panels: tuple[Shown, ...]
+    panels: tuple[Panel, ...]
     left_out: tuple[LeftOut, ...]
 
     @property
     def metrics(self) -> tuple[Metric, ...]:
         """Every catalogue metric that some panel reads."""
-        return tuple(m for shown in self.panels for q in shown.possible for m in q.metrics)
+        return tuple(m for panel in self.panels for q in panel.possible for m in q.metrics)
 
 
-def row(title: str, *panels: Shown, collapsed: bool = False) -> Row:
+def row(title: str, *panels: Panel, collapsed: bool = False) -> Row:
     """Return a row of `panels`."""
     return Row(title, panels, collapsed)
 
@@ -128,12 +128,12 @@ def board(
     narrowed = [Matcher(label, "=~", f"${label}") for label in filters]
     scope = site_scope(site, RATE_INTERVAL, *matchers(site, variables), *narrowed)
     where = f"dashboards/{stem}.json"
-    rows = [replace(r, panels=tuple(_kept(site, p, scope) for p in r.panels)) for r in rows]
+    rows = [replace(r, panels=tuple(_within_retention(site, p, scope) for p in r.panels)) for r in rows]
     left_out = [
-        left(where, shown.title, (m for q in shown.queries for m in q.missing))
+        left(where, panel.title, (m for q in panel.queries for m in q.missing))
         for r in rows
-        for shown in r.panels
-        if shown.queries and not shown.possible
+        for panel in r.panels
+        if panel.queries and not panel.possible
     ]
     kept = [(r, [p for p in r.panels if p.possible or not p.queries]) for r in rows]
     placed = _place(site, [(r, panels) for r, panels in kept if panels], scope, stem)
@@ -161,11 +161,11 @@ def board(
     return Board(stem, uid, title, dashboard, tuple(p for _, panels in kept for p in panels), tuple(left_out))
 
 
-def _kept(site: Site, shown: Shown, scope: Scope) -> Shown:
+def _within_retention(site: Site, panel: Panel, scope: Scope) -> Panel:
     """Return a panel whose queries that look back beyond the retention are impossible."""
-    queries = tuple(within_retention(q, scope, site.timing.retention) for q in shown.queries)
-    same = all(kept is query for kept, query in zip(queries, shown.queries, strict=True))
-    return shown if same else replace(shown, queries=queries)
+    queries = tuple(within_retention(q, scope, site.timing.retention) for q in panel.queries)
+    same = all(new is query for new, query in zip(queries, panel.queries, strict=True))
+    return panel if same else replace(panel, queries=queries)
 
 
 def _links(site: Site, tag: str) -> Iterator[g.DashboardLink]:
@@ -201,7 +201,7 @@ def _annotations(site: Site, system: str, variables: Sequence[str]) -> Iterator[
         )
 
 
-def _place(site: Site, rows: Sequence[tuple[Row, list[Shown]]], scope: Scope, stem: str) -> list[object]:
+def _place(site: Site, rows: Sequence[tuple[Row, list[Panel]]], scope: Scope, stem: str) -> list[object]:
     """Rows and panels, left to right. All panels of a line get the line's height: Grafana would pull the next line up.
 
     A panel that has the half of a line to itself gets the whole.
@@ -222,27 +222,27 @@ def _place(site: Site, rows: Sequence[tuple[Row, list[Shown]]], scope: Scope, st
     return out
 
 
-def _lines(site: Site, panels: Sequence[Shown], scope: Scope, stem: str, top: int) -> tuple[list[object], int]:
-    lines: list[list[Shown]] = []
+def _lines(site: Site, panels: Sequence[Panel], scope: Scope, stem: str, top: int) -> tuple[list[object], int]:
+    lines: list[list[Panel]] = []
     used = grafana.WIDTH
-    for shown in panels:
-        if used + shown.size[0] > grafana.WIDTH:
+    for panel in panels:
+        if used + panel.size[0] > grafana.WIDTH:
             lines.append([])
             used = 0
-        lines[-1].append(shown)
-        used += shown.size[0]
+        lines[-1].append(panel)
+        used += panel.size[0]
     out: list[object] = []
     interval = period(seconds(site.timing.scrape))  # Grafana reads neither 1.5s nor 1m30s
     for line in lines:
         if len(line) == 1 and line[0].size[0] == grafana.WIDTH // 2:
             line[0] = line[0].wide(grafana.WIDTH)
-        height = max(shown.size[1] for shown in line)
+        height = max(panel.size[1] for panel in line)
         x = 0
-        for shown in line:
-            made = grafana.every(shown.make(shown.possible, scope, description(site, shown)), interval)
-            made.id, made.gridPos = _id(stem, shown.title), g.GridPos(h=height, w=shown.size[0], x=x, y=top)
+        for panel in line:
+            made = grafana.every(panel.make(panel.possible, scope, description(site, panel)), interval)
+            made.id, made.gridPos = _id(stem, panel.title), g.GridPos(h=height, w=panel.size[0], x=x, y=top)
             out.append(made)
-            x += shown.size[0]
+            x += panel.size[0]
         top += height
     return out, top
 

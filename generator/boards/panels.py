@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from generator.boards import grafana
-from generator.boards.shown import POINTS, Shown, steps, targets, unit_of
+from generator.boards.panel import POINTS, Panel, steps, targets, unit_of
 from generator.catalogue import Limit
 from generator.errors import QueryError
 from generator.promql.query import Query
@@ -28,7 +28,7 @@ GREATEST = 10
 
 def lines(
     title: str, *queries: Query, limit: Limit | None = None, stack: bool = False, bad: str = "above", floor: bool = True
-) -> Shown:
+) -> Panel:
     """Draw queries over time. They share one unit; `limit` is drawn as a dashed line, `bad` says on which side it is red.
 
     The axis begins at 0 unless `floor` is off, which a query that can be negative needs. A query by labels of many values
@@ -58,10 +58,10 @@ def lines(
             description=description,
         )
 
-    return Shown(title, queries, make, (12, 9))
+    return Panel(title, queries, make, (12, 9))
 
 
-def stat(title: str, *queries: Query, limit: Limit | None = None, bad: str = "above") -> Shown:
+def stat(title: str, *queries: Query, limit: Limit | None = None, bad: str = "above") -> Panel:
     """Show the value that each query has now: green, and red on the `bad` side of `limit`; without one, blue.
 
     It has no graph: a figure of this moment is an instant query, which has no past. The rows below have that.
@@ -84,10 +84,10 @@ def stat(title: str, *queries: Query, limit: Limit | None = None, bad: str = "ab
             description=description,
         )
 
-    return Shown(title, queries, make, (4, 4), instant=True)
+    return Panel(title, queries, make, (4, 4), instant=True)
 
 
-def bars(title: str, *queries: Query, limit: Limit | None = None, bad: str = "above") -> Shown:
+def bars(title: str, *queries: Query, limit: Limit | None = None, bad: str = "above") -> Panel:
     """Show the value that each series has now as a horizontal bar."""
     unit = unit_of(title, queries, limit)
 
@@ -108,10 +108,10 @@ def bars(title: str, *queries: Query, limit: Limit | None = None, bad: str = "ab
             description=description,
         )
 
-    return Shown(title, queries, make, (8, 8), instant=True)
+    return Panel(title, queries, make, (8, 8), instant=True)
 
 
-def heat(title: str, buckets: Query) -> Shown:
+def heat(title: str, buckets: Query) -> Panel:
     """Draw how observations spread over a histogram's buckets, over time.
 
     Raises:
@@ -139,10 +139,10 @@ def heat(title: str, buckets: Query) -> Shown:
             "heatmap", title, [target], options=options, defaults={"custom": custom}, description=description
         )
 
-    return Shown(title, (buckets,), make, (12, 9))
+    return Panel(title, (buckets,), make, (12, 9))
 
 
-def state(title: str, query: Query, words: Mapping[str, tuple[str, str]]) -> Shown:
+def state(title: str, query: Query, words: Mapping[str, tuple[str, str]]) -> Panel:
     """Show the state of each series over time; `words` gives each value a text and a colour."""
 
     def make(possible: Sequence[Query], scope: Scope, description: str) -> grafana.Panel:
@@ -165,10 +165,10 @@ def state(title: str, query: Query, words: Mapping[str, tuple[str, str]]) -> Sho
             description=description,
         )
 
-    return Shown(title, (query,), make, (24, 8))
+    return Panel(title, (query,), make, (24, 8))
 
 
-def text(title: str, content: str) -> Shown:
+def text(title: str, content: str) -> Panel:
     """Show Markdown."""
 
     def make(_: Sequence[Query], __: Scope, description: str) -> grafana.Panel:
@@ -182,7 +182,7 @@ def text(title: str, content: str) -> Shown:
             description=description,
         )
 
-    return Shown(title, (), make, (24, 4), note=f"{title}.")
+    return Panel(title, (), make, (24, 4), note=f"{title}.")
 
 
 def over_range(query: Query) -> Query:

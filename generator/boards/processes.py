@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from generator.boards.layout import Row, row
+from generator.boards.panel import Panel
 from generator.boards.panels import lines, stat, state
-from generator.boards.shown import Shown
 from generator.boards.tables import Column, table
 from generator.catalogue import Limit, Metric
 from generator.config.site import Site
@@ -36,7 +36,7 @@ def shared_addresses(site: Site, system: str) -> Query:
     return falls(started, by=(*site.identity, site.labels.instance)).above(0)
 
 
-def target_counts(site: Site, system: str) -> tuple[Shown, ...]:
+def target_counts(site: Site, system: str) -> tuple[Panel, ...]:
     """Panels: how many targets there are, and how many answer."""
     up = site.system("prometheus", on=system)["up"]
     return (
@@ -51,7 +51,7 @@ def target_counts(site: Site, system: str) -> tuple[Shown, ...]:
     )
 
 
-def uptime(site: Site, system: str) -> Shown:
+def uptime(site: Site, system: str) -> Panel:
     """Panel: which target answered when; where several have one address, whether all did."""
     up = site.system("prometheus", on=system)["up"]
     answered = lowest(up, by=each(site, system)).about("Whether every scrape of a target was answered.")
@@ -62,7 +62,7 @@ def uptime(site: Site, system: str) -> Shown:
     )
 
 
-def restart_panels(site: Site, system: str) -> tuple[Shown, ...]:
+def restart_panels(site: Site, system: str) -> tuple[Panel, ...]:
     """Panels: restarts and start times."""
     proc, by = site.system("process", on=system), each(site, system)
     started = proc["process_start_time_seconds"]
@@ -81,7 +81,7 @@ def restart_panels(site: Site, system: str) -> tuple[Shown, ...]:
     )
 
 
-def resource_panels(site: Site, system: str, *, process: bool = True) -> tuple[Shown, ...]:
+def resource_panels(site: Site, system: str, *, process: bool = True) -> tuple[Panel, ...]:
     """Panels: series of the pages, and processor, memory and files of the processes where they tell of these."""
     up, proc, by = site.system("prometheus", on=system), site.system("process", on=system), each(site, system)
     used = peak(proc["process_open_fds"], by=by) / peak(proc["process_max_fds"], by=by)
@@ -148,7 +148,7 @@ def target_columns(site: Site, system: str) -> list[Column]:
     ]
 
 
-def firing_alerts(site: Site, *systems: str, link: Mapping[str, str] | None = None) -> Shown:
+def firing_alerts(site: Site, *systems: str, link: Mapping[str, str] | None = None) -> Panel:
     """Panel: a table of the alerts that fire, of some systems; without any, of all. `link` is label to URL, as in a table."""
     firing = count(site.firing(*systems), by=("severity", "alertname", *site.identity))
     column = Column("Series", firing.about("One row per firing alert."))

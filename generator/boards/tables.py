@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from generator.boards import grafana
-from generator.boards.shown import POINTS, Shown, steps, targets, unit_of
+from generator.boards.panel import POINTS, Panel, steps, targets, unit_of
 from generator.catalogue import Limit
 from generator.errors import QueryError
 from generator.promql.query import Query
@@ -30,7 +30,7 @@ class Column:
     bad: str = "above"
 
 
-def table(title: str, columns: Sequence[Column], *, sort: str = "", link: Mapping[str, str] | None = None) -> Shown:
+def table(title: str, columns: Sequence[Column], *, sort: str = "", link: Mapping[str, str] | None = None) -> Panel:
     """Show one row per label set, one column per label and per query; all queries have the same labels.
 
     Args:
@@ -97,7 +97,7 @@ def table(title: str, columns: Sequence[Column], *, sort: str = "", link: Mappin
             description=description,
         )
 
-    return Shown(title, tuple(c.query for c in columns), make, (24, 8), columns=tuple(c.header for c in columns))
+    return Panel(title, tuple(c.query for c in columns), make, (24, 8), columns=tuple(c.header for c in columns))
 
 
 def _width(column: Column) -> int:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 
 from generator.boards import grafana
-from generator.boards.shown import Shown
+from generator.boards.panel import Panel
 from generator.catalogue import Matcher, Metric
 from generator.config.site import Site
 from generator.promql import select
@@ -24,7 +24,7 @@ _ABOUT = {
 }
 
 
-def used(variables: Sequence[str], scope: Scope, panels: Sequence[Shown]) -> list[str]:
+def used(variables: Sequence[str], scope: Scope, panels: Sequence[Panel]) -> list[str]:
     """Return the variables without the narrowest ones that no query matches."""
     text = " ".join(q.build(scope) for p in panels for q in p.possible)
     last = max((n for n, name in enumerate(variables) if f'"${name}"' in text), default=-1)

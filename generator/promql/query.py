@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 
 from generator.catalogue import Limit, Metric
 from generator.errors import QueryError
-from generator.promql.last import Last
+from generator.promql.memo import Memo
 from generator.promql.scope import Scope
 from generator.promql.wording import Reading, sentence
 from generator.units import number
@@ -51,8 +51,8 @@ class Query:
 
     def __post_init__(self) -> None:
         """Build the text once where several ask for it in one scope."""
-        if not isinstance(self.build, Last):
-            object.__setattr__(self, "build", Last(self.build))
+        if not isinstance(self.build, Memo):
+            object.__setattr__(self, "build", Memo(self.build))
 
     def named(self, legend: str) -> Query:
         """Return the query with another legend."""

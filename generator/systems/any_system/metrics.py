@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from generator.boards.layout import Board, board, row
+from generator.boards.panel import Panel
 from generator.boards.panels import heat, lines
-from generator.boards.shown import Shown
 from generator.boards.tables import Column, table
 from generator.catalogue import Kind, Metric, System
 from generator.config.site import Site
@@ -71,7 +71,7 @@ def grouped(metrics: list[Metric]) -> Iterator[tuple[str, list[Metric]]]:
         yield ("Other metrics" if len(small) < len(metrics) else "Metrics"), small
 
 
-def panels(site: Site, metric: Metric) -> Iterator[Shown]:
+def panels(site: Site, metric: Metric) -> Iterator[Panel]:
     """Yield the panels of a metric."""
     by, name = closed(metric), metric.full_name
     match metric.kind:

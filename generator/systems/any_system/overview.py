@@ -6,8 +6,8 @@ from collections.abc import Iterator
 
 from generator.boards import processes
 from generator.boards.layout import Board, Row, board, row
+from generator.boards.panel import Panel
 from generator.boards.panels import heat, lines, stat
-from generator.boards.shown import Shown
 from generator.catalogue.signals import limit_name
 from generator.config.site import Site
 from generator.promql import buckets, quantile, rate, share_above
@@ -43,7 +43,7 @@ def dashboard(site: Site, system: str) -> Board:
     )
 
 
-def _now(site: Site, system: str) -> Iterator[Shown]:
+def _now(site: Site, system: str) -> Iterator[Panel]:
     found = site.catalogue.systems[system].signals
     for request in found.requests:
         yield stat(s.called(request, "Requests per second"), rate(s.metric(site, system, request.metric))).normal(
@@ -66,7 +66,7 @@ def _now(site: Site, system: str) -> Iterator[Shown]:
 
 
 def _requests(site: Site, system: str) -> Row:
-    def shown() -> Iterator[Shown]:
+    def shown() -> Iterator[Panel]:
         for request in site.catalogue.systems[system].signals.requests:
             metric = s.metric(site, system, request.metric)
             yield lines(s.called(request, "Request rate"), rate(metric, by=closed(metric))).normal(
@@ -83,7 +83,7 @@ def _requests(site: Site, system: str) -> Row:
 
 
 def _latency(site: Site, system: str) -> Row:
-    def shown() -> Iterator[Shown]:
+    def shown() -> Iterator[Panel]:
         for wait in site.catalogue.systems[system].signals.latency:
             metric = s.metric(site, system, wait.metric)
             yield lines(s.called(wait, "Latency quantiles"), *(quantile(q, metric) for q in (0.5, 0.95, 0.99))).normal(
@@ -104,7 +104,7 @@ def _latency(site: Site, system: str) -> Row:
 
 
 def _saturation(site: Site, system: str) -> Row:
-    def shown() -> Iterator[Shown]:
+    def shown() -> Iterator[Panel]:
         found = site.catalogue.systems[system].signals
         for pool in found.pools:
             limit = site.limit(limit_name(system, pool, "pool_used"))

@@ -8,8 +8,8 @@ from __future__ import annotations
 from dataclasses import replace
 
 from generator.boards.layout import Board, Row, board, row
+from generator.boards.panel import Panel
 from generator.boards.panels import bars, lines, over_range, stat
-from generator.boards.shown import Shown
 from generator.boards.tables import Column, table
 from generator.config.site import Site
 from generator.promql import distinct, observations, share_of, volume
@@ -64,7 +64,7 @@ def _now(site: Site) -> Row:
     return row("Status", *kept)
 
 
-def _untold(panel: Shown) -> Shown:
+def _untold(panel: Panel) -> Panel:
     return replace(panel, queries=tuple(spending.untold(query) for query in panel.queries))
 
 

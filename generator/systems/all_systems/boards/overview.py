@@ -10,8 +10,8 @@ from collections.abc import Sequence
 
 from generator.boards import processes
 from generator.boards.layout import Board, Row, board, row
+from generator.boards.panel import Panel
 from generator.boards.panels import stat, text
-from generator.boards.shown import Shown
 from generator.boards.tables import table
 from generator.boards.variables import WIDE
 from generator.catalogue import Limit, Metric
@@ -103,7 +103,7 @@ def _alerts(limit: Limit) -> Limit:
     return Limit(limit.name, limit.value, "alerts", limit.why)
 
 
-def _link(site: Site, part: Declared, title: str, absent: str) -> Shown:
+def _link(site: Site, part: Declared, title: str, absent: str) -> Panel:
     """Say where to look next."""
     url = f"/d/{board_uid(site, part.first)}?var-datasource=${{datasource}}&${{__url_time_range}}"
     return text(f"{title}: where to look next", f"### [Open {title}]({url})\n\n{absent}")

@@ -6,9 +6,9 @@ For readers who see an empty panel and want to know why, and for those who pay f
 from __future__ import annotations
 
 from generator.boards.layout import Board, Row, board, row
+from generator.boards.panel import Panel
 from generator.boards.panels import lines, stat
 from generator.boards.processes import resource_panels, restart_panels, target_counts, uptime
-from generator.boards.shown import Shown
 from generator.config.site import Site
 from generator.promql import count, distinct, falls, present
 
@@ -67,7 +67,7 @@ def _paths(site: Site) -> Row:
     )
 
 
-def _turns(site: Site) -> Shown:
+def _turns(site: Site) -> Panel:
     started = site.system("process", on="langsight")["process_start_time_seconds"]
     return (
         lines(

@@ -6,8 +6,8 @@ For the on-call who is paged for a backlog. A trace goes from platform-backend t
 from __future__ import annotations
 
 from generator.boards.layout import Board, Row, board, row
+from generator.boards.panel import Panel
 from generator.boards.panels import lines, stat
-from generator.boards.shown import Shown
 from generator.config.site import Site
 from generator.promql import add_label, growth, increase, level, mean, observations, peak, quantile, rate, total, volume
 from generator.promql.query import Query
@@ -51,7 +51,7 @@ def _queues(site: Site) -> Row:
     )  # fmt: skip
 
 
-def _on_purpose(site: Site) -> tuple[Shown, ...]:
+def _on_purpose(site: Site) -> tuple[Panel, ...]:
     """Panel: the queue that nobody empties, where the configuration says so."""
     if "adhoc_drained" in site.config.systems["langsmith"].switches:
         return ()
@@ -60,7 +60,7 @@ def _on_purpose(site: Site) -> tuple[Shown, ...]:
     return (shown.with_note("GO_ADHOC_QUEUE_PRIORITY is 0.").normal("Grows: it is switched off."),)
 
 
-def _workers(site: Site, waiting: Query) -> tuple[Shown, ...]:
+def _workers(site: Site, waiting: Query) -> tuple[Panel, ...]:
     """Panels: how many workers there are, and how much waits for each of them; KEDA adds some by that figure."""
     up = site.system("prometheus", on="langsmith")["up"].where(**{site.labels.role: "ingest-queue"})
     workers = total(up)

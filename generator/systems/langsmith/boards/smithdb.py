@@ -7,8 +7,8 @@ migration from ClickHouse. A part that is off by default; nobody here has seen i
 from __future__ import annotations
 
 from generator.boards.layout import Board, Row, board, row
+from generator.boards.panel import Panel
 from generator.boards.panels import lines
-from generator.boards.shown import Shown
 from generator.config.site import Site
 from generator.promql import increase, level, lowest, observations, observed, peak, quantile, rate, total
 from generator.promql.query import Query
@@ -33,7 +33,7 @@ def _red(site: Site) -> Row:
     flushed, compacted = ls["ingest_flush_count"], ls["compaction_job_completion"]
     store = ls["object_store_op_duration"]
 
-    def counted(title: str, failed: Query, limit: str, action: str, alert: str) -> Shown:
+    def counted(title: str, failed: Query, limit: str, action: str, alert: str) -> Panel:
         shown = lines(title, failed.over("15m"), limit=site.limit(limit))
         return shown.normal("0.", action, alert=f"LangSmithSmithDB{alert}")
 

@@ -9,7 +9,7 @@ A = TypeVar("A")
 B = TypeVar("B")
 
 
-class Last(Generic[A, B]):
+class Memo(Generic[A, B]):
     """A pure function of one frozen value. It computes anew when it is called with another value than the time before."""
 
     __slots__ = ("_function", "_last")

@@ -20,7 +20,7 @@ POINTS = 11_000
 
 
 @dataclass(frozen=True, slots=True)
-class Shown:
+class Panel:
     """A panel to be.
 
     Attributes:
@@ -53,15 +53,15 @@ class Shown:
         """The queries that the configuration allows."""
         return tuple(q for q in self.queries if not q.missing)
 
-    def wide(self, width: int, height: int = 0) -> Shown:
+    def wide(self, width: int, height: int = 0) -> Panel:
         """Return the panel at another size."""
         return replace(self, size=(width, height or self.size[1]))
 
-    def with_note(self, note: str) -> Shown:
+    def with_note(self, note: str) -> Panel:
         """Return the panel with a note in its description."""
         return replace(self, note=note)
 
-    def normal(self, usual: str, action: str = "", *, alert: str | tuple[str, ...] = ()) -> Shown:
+    def normal(self, usual: str, action: str = "", *, alert: str | tuple[str, ...] = ()) -> Panel:
         """Return the panel with what is normal, what to do otherwise, and the alerts that watch it."""
         return replace(self, usual=usual, action=action, alerts=(alert,) if isinstance(alert, str) else alert)
 

@@ -84,6 +84,13 @@ DELIVERIES = (
         "make test",
     ),
     Delivery(
+        "victoriametrics-operator",
+        "reading back",
+        "rules, relabelling and routes equal the plain files; every key is one of the published types. No operator runs",
+        "tests/test_format_victoriametrics_operator.py::test_every_key_is_one_that_the_operator_has",
+        "make test",
+    ),
+    Delivery(
         "ruler",
         "PyYAML",
         "the rules are the plain files', within the limits, and none is parted from what it reads",

@@ -68,6 +68,11 @@ FORMATS: Mapping[str, Format] = {
             "prometheus-operator, such as kube-prometheus-stack; Grafana's sidecar or grafana-operator",
         ),
         Format(
+            "victoriametrics-operator",
+            "Kustomizations of rules, scrapes, notifications and boards for VictoriaMetrics' operator.",
+            "VictoriaMetrics' operator 0.39 or later; Grafana's sidecar or grafana-operator",
+        ),
+        Format(
             "ruler",
             "Rule groups by namespace, and a tenant's Alertmanager configuration, for Mimir, Cortex and Thanos.",
             "a ruler of Mimir 2, Cortex 1.11 or Thanos 0.28, or later",

@@ -71,23 +71,18 @@ def _objects(bundle: Bundle, system: str, job: Json) -> Iterator[Json]:
 
 def _pod_monitor(bundle: Bundle, system: str, job: Json, discovered: Json) -> Json:
     """Return a PodMonitor. Its selector is empty: its pods are known by their containers, in relabelling."""
-    known = port_of(job)
-    port = {"port": known} if known and not known.isdigit() else {"portNumber": int(known)} if known else {}
-    endpoint = {**port, **_asked(bundle, system, job), "relabelings": relabelling(job)}
-    spec = {"namespaceSelector": _namespaces(discovered), "selector": {}, **_limits(job)}
+    number = port_of(job)
+    port = named_port(job) or ({"portNumber": int(number)} if number else {})
+    endpoint = {**port, **asked(bundle, system, job), "relabelings": relabelling(job)}
+    spec = {"namespaceSelector": namespaces(discovered), "selector": {}, **_limits(job)}
     return _made(bundle, "PodMonitor", job, {**spec, "podMetricsEndpoints": [endpoint | _metric(job)]})
 
 
 def _service_monitor(bundle: Bundle, system: str, job: Json, discovered: Json) -> Json:
     """Return a ServiceMonitor. The port is its own key, since Endpoints and EndpointSlices call it differently in relabelling."""
-    (port,) = [rule["regex"] for rule in job["relabel_configs"] if rule.get("source_labels") == [_PORT]]
-    rules = [rule for rule in job["relabel_configs"] if rule.get("source_labels") != [_PORT]]
-    endpoint = {
-        "port": port,
-        **_asked(bundle, system, job),
-        "relabelings": relabelling({**job, "relabel_configs": rules}),
-    }
-    spec = {"namespaceSelector": _namespaces(discovered), "selector": {}, **_limits(job)}
+    port, rest = without_port(job)
+    endpoint = {"port": port, **asked(bundle, system, job), "relabelings": relabelling(rest)}
+    spec = {"namespaceSelector": namespaces(discovered), "selector": {}, **_limits(job)}
     return _made(bundle, "ServiceMonitor", job, {**spec, "endpoints": [endpoint | _metric(job)]})
 
 
@@ -129,13 +124,13 @@ def probed(job: Json, group: Json) -> list[Json]:
     """Return the relabelling of a Probe: without what turns an address into a question, which stands in `__param_target` by then."""
     written = ("__param_target", "__param_module", "__address__")
     rules = [rule for rule in job["relabel_configs"] if rule.get("target_label") not in written]
-    asked = [
+    turned = [
         {**rule, "source_labels": ["__param_target" if one == "__address__" else one for one in rule["source_labels"]]}
         if "source_labels" in rule
         else rule
         for rule in rules
     ]
-    return relabelling({**job, "relabel_configs": asked}, tuple(group["labels"]))
+    return relabelling({**job, "relabel_configs": turned}, tuple(group["labels"]))
 
 
 def _scrape_config(bundle: Bundle, system: str, job: Json) -> Json:
@@ -150,12 +145,12 @@ def _scrape_config(bundle: Bundle, system: str, job: Json) -> Json:
         "params": job.get("params"),
     }
     labelled = tuple(label for group in job.get("static_configs", ()) for label in group.get("labels", ()))
-    asked = _asked(bundle, system, job)
-    asked.pop("path", None)
-    times = {"scrapeInterval": asked.pop("interval"), "scrapeTimeout": asked.pop("scrapeTimeout")}
-    if "scheme" in asked:
-        asked["scheme"] = asked["scheme"].upper()
-    spec = {**{key: value for key, value in found.items() if value}, **times, **asked, **_limits(job)}
+    how = asked(bundle, system, job)
+    how.pop("path", None)
+    times = {"scrapeInterval": how.pop("interval"), "scrapeTimeout": how.pop("scrapeTimeout")}
+    if "scheme" in how:
+        how["scheme"] = how["scheme"].upper()
+    spec = {**{key: value for key, value in found.items() if value}, **times, **how, **_limits(job)}
     return _made(bundle, "ScrapeConfig", job, {**spec, "relabelings": relabelling(job, labelled), **_metric(job)})
 
 
@@ -180,6 +175,19 @@ def camel(rule: Mapping[str, Any]) -> Json:
     return {"action": "replace"} | {_CAMEL.get(key, key): value for key, value in rule.items()}
 
 
+def without_port(job: Json) -> tuple[str, Json]:
+    """Return the name of a Service's port, and the job without the rule that keeps it."""
+    (port,) = [rule["regex"] for rule in job["relabel_configs"] if rule.get("source_labels") == [_PORT]]
+    rules = [rule for rule in job["relabel_configs"] if rule.get("source_labels") != [_PORT]]
+    return port, {**job, "relabel_configs": rules}
+
+
+def named_port(job: Json) -> Json:
+    """Return the key that names the port of pods, where all of a job have one of that name; relabelling knows the rest."""
+    port = port_of(job)
+    return {"port": port} if port and not port.isdigit() else {}
+
+
 def port_of(job: Json) -> str:
     """Return the name of the port that all pods of a job have, or else its number; nothing where they are known otherwise."""
     for label in ("__meta_kubernetes_pod_container_port_name", "__meta_kubernetes_pod_container_port_number"):
@@ -195,26 +203,23 @@ def _made(bundle: Bundle, kind: str, job: Json, spec: Json, more: str = "") -> J
     return made(bundle, version, kind, job["job_name"] + more, "scrape", spec, annotations=KEPT)
 
 
-def _namespaces(discovered: Json) -> Json:
+def namespaces(discovered: Json) -> Json:
+    """Return the selector of the namespaces in which something is looked for."""
     names = discovered.get("namespaces", {}).get("names")
     return {"matchNames": names} if names else {"any": True}
 
 
-def _asked(bundle: Bundle, system: str, job: Json) -> Json:
+def asked(bundle: Bundle, system: str, job: Json) -> Json:
     """Return how a page is asked."""
     path = {"path": job["metrics_path"]} if "metrics_path" in job else {}
     scheme = {"scheme": job["scheme"]} if "scheme" in job else {}
     return {**_times(bundle), **path, **scheme, **_authorization(system, job)}
 
 
-def times(bundle: Bundle) -> Json:
-    """Return interval and time-out of scrapes, which the server of an operator has others for."""
-    timing = bundle.site.timing
-    return documents.on_its_clock(bundle, {"scrape_interval": timing.scrape, "scrape_timeout": timing.timeout})
-
-
 def _times(bundle: Bundle) -> Json:
-    known = times(bundle)
+    """Return interval and time-out of scrapes, which an operator's server has others for."""
+    timing = bundle.site.timing
+    known = documents.on_its_clock(bundle, {"scrape_interval": timing.scrape, "scrape_timeout": timing.timeout})
     return {"interval": known["scrape_interval"], "scrapeTimeout": known["scrape_timeout"]}
 
 

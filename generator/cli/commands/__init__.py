@@ -5,7 +5,7 @@ pays for what is imported here.
 """
 
 from generator.cli.command import Command
-from generator.cli.commands import check, doctor, generate, infer, lint, listing, runbook, schema, validate
+from generator.cli.commands import backtest, check, doctor, generate, infer, lint, listing, runbook, schema, validate
 
 COMMANDS: tuple[Command, ...] = (
     generate.COMMAND,
@@ -17,6 +17,7 @@ COMMANDS: tuple[Command, ...] = (
     schema.COMMAND,
     runbook.COMMAND,
     validate.COMMAND,
+    backtest.COMMAND,
 )
 
 __all__ = ["COMMANDS"]

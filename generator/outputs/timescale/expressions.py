@@ -62,7 +62,7 @@ def expression(text: str, scale: float) -> str:
         ValueError: It is not PromQL.
 
     """
-    return _Printer(scale).text(pp.parse(text))
+    return Printer(scale).text(pp.parse(text))
 
 
 def _duration(length: float, scale: float) -> str:
@@ -84,7 +84,7 @@ def _is_clock(node: Any) -> bool:
     return isinstance(node, pp.Call) and node.func.name in CLOCKS
 
 
-class _Printer:
+class Printer:
     """Writes a syntax tree; one method per kind of node."""
 
     def __init__(self, scale: float) -> None:
@@ -98,6 +98,12 @@ class _Printer:
         }  # fmt: skip
 
     def text(self, node: Any) -> str:
+        """Return a part of an expression as text.
+
+        Raises:
+            QueryError: It has no scaled form.
+
+        """
         return self._kinds[type(node)](node)
 
     def _vector(self, node: Any) -> str:

@@ -1,0 +1,9 @@
+"""Alerts over the operator's own past: when each would have been pending and firing. Only asks a Prometheus."""
+
+from generator.backtest.asking import Asked, Report, backtest
+from generator.backtest.page import page
+from generator.backtest.report import FORMATS
+from generator.backtest.run import Interval, Trial
+from generator.backtest.server import BudgetError
+
+__all__ = ["FORMATS", "Asked", "BudgetError", "Interval", "Report", "Trial", "backtest", "page"]

@@ -230,7 +230,7 @@ def _phases(prometheus: Prometheus) -> Mapping[str, float]:
         groups = prometheus.groups()
     except ProbeError:
         return {}
-    return {g.name: math.fmod(g.evaluated, g.interval) for g in groups if g.evaluated and g.interval}
+    return {g.name: math.fmod(g.last_evaluation, g.interval) for g in groups if g.last_evaluation and g.interval}
 
 
 def _born(bundle: Bundle) -> Mapping[str, str]:

@@ -170,7 +170,7 @@ class History:
             self.queries += 1
         form = {"query": expr, "start": f"{start:.3f}", "end": f"{end:.3f}", "step": f"{step:.3f}", "stats": "true"}
         answer = self.prometheus.data("query_range", form)
-        read = answer.told.get("stats") if isinstance(answer.told, dict) else None
+        read = answer.value.get("stats") if isinstance(answer.value, dict) else None
         samples = read.get("samples") if isinstance(read, dict) else None
         total = samples.get("totalQueryableSamples") if isinstance(samples, dict) else None
         if isinstance(total, (int, float)):
@@ -180,7 +180,7 @@ class History:
         try:
             return [
                 (_labels(one["metric"]), one.get("values") or one.get("histograms") or [])
-                for one in answer.get("result").told or ()
+                for one in answer.get("result").value or ()
             ]
         except (AttributeError, KeyError, TypeError, ValueError, IndexError):
             raise self.prometheus.probe.odd("/api/v1/query_range", "the result is no list of series") from None

@@ -84,6 +84,20 @@ DELIVERIES = (
         "make test",
     ),
     Delivery(
+        "helm",
+        "Helm",
+        "the chart is without a complaint, and what it renders is the kustomization, object by object, also with another cluster's values",
+        "tests/test_format_helm.py::test_the_chart_is_the_kustomization_object_by_object",
+        "make matrix",
+    ),
+    Delivery(
+        "helm",
+        "JSON Schema",
+        "the values fit their schema; no text of a rule is taken for a template; a release fits into its Secret",
+        "tests/test_format_helm.py::test_values_fit_their_schema_which_refuses_a_misspelt_one",
+        "make test",
+    ),
+    Delivery(
         "victoriametrics-operator",
         "reading back",
         "rules, relabelling and routes equal the plain files; every key is one of the published types. No operator runs",

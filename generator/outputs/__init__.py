@@ -68,6 +68,11 @@ FORMATS: Mapping[str, Format] = {
             "prometheus-operator, such as kube-prometheus-stack; Grafana's sidecar or grafana-operator",
         ),
         Format(
+            "helm",
+            "A chart with the objects of `kubernetes`, and values for what differs between clusters.",
+            "Helm 3, and what `kubernetes` needs",
+        ),
+        Format(
             "victoriametrics-operator",
             "Kustomizations of rules, scrapes, notifications and boards for VictoriaMetrics' operator.",
             "VictoriaMetrics' operator 0.39 or later; Grafana's sidecar or grafana-operator",

@@ -90,9 +90,12 @@ def test_what_is_defined_is_used_and_names_stay(name: str, bundled: Callable[[st
     for kind in ("receivers", "processors", "exporters"):
         assert sorted(pipeline[kind]) == sorted(document[kind])
     assert (pipeline["processors"][0], pipeline["processors"][-1]) == ("memory_limiter", "batch")
-    strategy = receiving["otlp"] if name == "by otlp" else exporter
-    assert strategy["translation_strategy"] == "UnderscoreEscapingWithoutSuffixes"
-    assert name == "by otlp" or exporter["disable_scope_info"] is True
+    if name == "by otlp":
+        assert receiving["otlp"] == {"translation_strategy": "NoTranslation"}
+    else:
+        assert exporter["translation_strategy"] == "UnderscoreEscapingWithoutSuffixes"
+        assert exporter["disable_scope_info"] is True
+        assert "otlp" not in receiving
 
 
 def test_labels_of_the_whole_are_on_every_series(bundled: Callable[[str], Bundle]) -> None:

@@ -85,7 +85,7 @@ FORMATS: Mapping[str, Format] = {
         Format(
             "collector",
             "An OpenTelemetry Collector that scrapes all systems, and the Prometheus that it writes to.",
-            "OpenTelemetry Collector 0.158 with its contributed components; Prometheus 2.42, or 3.6 for OTLP; or later",
+            "OpenTelemetry Collector 0.158 with its contributed components; Prometheus 2.42, or 3.5 for OTLP; or later",
         ),
         Format(
             "mixin",

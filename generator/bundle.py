@@ -97,7 +97,7 @@ def build(
         rules[name] = tuple(_possible(site, name, g, left_out) for g in groups)
     for name, listed in alerts.items():
         rules[name] = (_possible(site, name, Group(name.replace("_", "-"), alerts=tuple(listed)), left_out),)
-    kept = {name: tuple(g for g in groups if g.records or g.alerts) for name, groups in rules.items()}
+    nonempty = {name: tuple(g for g in groups if g.records or g.alerts) for name, groups in rules.items()}
     if topics and (wrong := [*_unknown(site, (a for listed in alerts.values() for a in listed))]):
         raise ConfigError(wrong)
     empty = [name for name, board in made.items() if not board.panels]
@@ -111,7 +111,7 @@ def build(
     return Bundle(
         site,
         {name: board for name, board in made.items() if board.panels},
-        {n: g for n, g in kept.items() if g},
+        {n: g for n, g in nonempty.items() if g},
         scrape.prometheus_yml(site) if found else {},
         scrape.fragments(site) if found else {},
         collector.configurations(site) if found else {},

@@ -135,9 +135,9 @@ def board(
         for panel in r.panels
         if panel.queries and not panel.possible
     ]
-    kept = [(r, [p for p in r.panels if p.possible or not p.queries]) for r in rows]
-    placed = _place(site, [(r, panels) for r, panels in kept if panels], scope, stem)
-    variables = used(variables, scope, [p for _, panels in kept for p in panels])
+    laid_out = [(r, [p for p in r.panels if p.possible or not p.queries]) for r in rows]
+    placed = _place(site, [(r, panels) for r, panels in laid_out if panels], scope, stem)
+    variables = used(variables, scope, [p for _, panels in laid_out for p in panels])
     tags = [*site.config.tags, system.replace("_", "-") or "overview"]
     dashboard = grafana.Dashboard(
         title=title,
@@ -158,7 +158,7 @@ def board(
         links=list(_links(site, tags[-1] if system else tags[0])),
         panels=placed,
     )
-    return Board(stem, uid, title, dashboard, tuple(p for _, panels in kept for p in panels), tuple(left_out))
+    return Board(stem, uid, title, dashboard, tuple(p for _, panels in laid_out for p in panels), tuple(left_out))
 
 
 def _within_retention(site: Site, panel: Panel, scope: Scope) -> Panel:

@@ -23,14 +23,14 @@ def schema(catalogue: Catalogue, own: frozenset[str] = frozenset()) -> Json:
         own: Those that the configuration brings.
 
     """
-    whole: Json = json.loads(SCHEMA.read_text(encoding="utf-8"))
-    general: Json = whole.pop("$defs")["system"]
-    systems = whole["properties"]["systems"]
+    schema: Json = json.loads(SCHEMA.read_text(encoding="utf-8"))
+    general: Json = schema.pop("$defs")["system"]
+    systems = schema["properties"]["systems"]
     systems["additionalProperties"] = False
     systems["properties"] = {
         name: _of(catalogue.systems[name], deepcopy(general), own=name in own) for name in catalogue.targets
     }
-    return whole
+    return schema
 
 
 def _of(system: System, general: Json, *, own: bool) -> Json:
@@ -56,8 +56,8 @@ def _of(system: System, general: Json, *, own: bool) -> Json:
         del keys["attribution"], keys["budgets"], keys["prices"]
     if "versions" in keys:
         eras = [
-            f"{name}: {' and '.join(system.eras[era].title for era in held)}"
-            for name, (held, _) in named(system).items()
+            f"{name}: {' and '.join(system.eras[era].title for era in names)}"
+            for name, (names, _) in named(system).items()
         ]
         keys["versions"]["description"] = "; ".join(
             (*eras, keys["versions"]["description"].partition(": ")[2].partition(", ")[2])

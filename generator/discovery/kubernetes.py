@@ -90,18 +90,18 @@ def _chart_s(system: System, kubernetes: Kubernetes, service: str) -> str:
     With a known fullname the name is proof, and a Service that someone made by hand has no label; a release that is
     another one's is not ours. Without a fullname only the chart's label tells its Services from others of such a name.
     """
-    whole = fullname(system, kubernetes)
-    if not whole:
+    name_prefix = fullname(system, kubernetes)
+    if not name_prefix:
         return f".+-{service};{literal(system.endpoint.chart)};.+"
     release = literal(kubernetes.release) if kubernetes.release else ".+"
-    return f"{literal(whole)}-{service};[^;]*;(?:{release})?"
+    return f"{literal(name_prefix)}-{service};[^;]*;(?:{release})?"
 
 
 def _by_pod(site: Site, system: System, own: SystemConfig, role: str, pods: Pods) -> Json:
     """A job that finds pods, because a role without a Service must be found too."""
     kubernetes = own.discovery.kubernetes
     rules = [
-        *_ours(system, kubernetes, pods),
+        *_own_pods(system, kubernetes, pods),
         {"source_labels": ["__meta_kubernetes_pod_phase"], "regex": "Pending|Succeeded|Failed", "action": "drop"},
         *_of_release(kubernetes),
         {"source_labels": ["__meta_kubernetes_namespace"], "target_label": site.labels.namespace},
@@ -122,17 +122,17 @@ def _by_pod(site: Site, system: System, own: SystemConfig, role: str, pods: Pods
     )
 
 
-def _ours(system: System, kubernetes: Kubernetes, pods: Pods) -> Iterator[Json]:
+def _own_pods(system: System, kubernetes: Kubernetes, pods: Pods) -> Iterator[Json]:
     """Yield what keeps the containers that are ours, and drops those that only look like them."""
-    told = {
+    metadata = {
         "container_name": literal(pods.container) if pods.container else "",
         "container_port_name": literal(pods.port_name) if pods.port_name else "",
         "container_port_number": str(pods.port) if pods.port else "",
     }
-    known = {f"__meta_kubernetes_pod_{name}": regex for name, regex in told.items() if regex}
+    known = {f"__meta_kubernetes_pod_{name}": regex for name, regex in metadata.items() if regex}
     known |= {pod_label(name): regex for name, regex in pods.labels.items()}
-    if pods.component and (whole := fullname(system, kubernetes)):
-        known[pod_label(COMPONENT)] = f"{literal(whole)}-{pods.component}"
+    if pods.component and (name_prefix := fullname(system, kubernetes)):
+        known[pod_label(COMPONENT)] = f"{literal(name_prefix)}-{pods.component}"
     elif pods.component:  # any release: only the chart's label tells its pods from others of such a name
         known |= {pod_label(NAME): literal(system.endpoint.chart), pod_label(COMPONENT): f".+-{pods.component}"}
     yield _keep(list(known), ";".join(known.values()))

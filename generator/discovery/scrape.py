@@ -61,9 +61,9 @@ def _replicas(config: Config) -> Json:
 def _alertmanagers(config: Config) -> list[Json]:
     """Return who is told of alerts: all of them alike, or nobody."""
     access = config.alertmanager_access
-    asked = _scheme(access) | ({"path_prefix": access.path_prefix} if access.path_prefix else {})
+    connection = _scheme(access) | ({"path_prefix": access.path_prefix} if access.path_prefix else {})
     groups = {"static_configs": [{"targets": list(config.alertmanagers)}]}
-    return [{**asked, **access.credentials, **groups}] if config.alertmanagers else []
+    return [{**connection, **access.credentials, **groups}] if config.alertmanagers else []
 
 
 def _monitoring(config: Config) -> list[Json]:
@@ -75,11 +75,11 @@ def _monitoring(config: Config) -> list[Json]:
         access = config.alertmanager_access
         path = {"metrics_path": f"{access.path_prefix}/metrics"} if access.path_prefix else {}
         group: Json = {"targets": list(config.alertmanagers)}
-        told = {label: value for label, value in config.alertmanager_match.items() if not value.startswith("~")}
-        if told != {"job": "alertmanager"}:
-            group["labels"] = told
-        asked = {**path, **_scheme(access), **access.credentials}
-        out.append({"job_name": "alertmanager", **asked, "static_configs": [group]})
+        fixed = {label: value for label, value in config.alertmanager_match.items() if not value.startswith("~")}
+        if fixed != {"job": "alertmanager"}:
+            group["labels"] = fixed
+        connection = {**path, **_scheme(access), **access.credentials}
+        out.append({"job_name": "alertmanager", **connection, "static_configs": [group]})
     return out
 
 
@@ -165,7 +165,9 @@ def _static(site: Site, system: System, own: SystemConfig) -> list[Json]:
             if _probed(system, g.get("role", "")) is probed
         ]
         if groups:
-            out.append(_asked(site, system, own, {"job_name": _title(system), "static_configs": groups}, probed=probed))
+            out.append(
+                _probe_job(site, system, own, {"job_name": _title(system), "static_configs": groups}, probed=probed)
+            )
     return out
 
 
@@ -174,7 +176,7 @@ def _probed(system: System, role: str) -> bool:
     return bool(role) and role == system.endpoint.prober
 
 
-def _asked(site: Site, system: System, own: SystemConfig, job: Json, *, probed: bool) -> Json:
+def _probe_job(site: Site, system: System, own: SystemConfig, job: Json, *, probed: bool) -> Json:
     """Return a job as it is, or as one that asks the json_exporter for its targets."""
     if not probed:
         return job
@@ -202,7 +204,7 @@ def _names(system: System, groups: Sequence[Mapping[str, Any]]) -> list[str]:
     """Return a name for the job of each group: deployment and role; where others have the same, cluster and namespace too."""
     parts = ("deployment", "role"), ("cluster", "namespace", "deployment", "role")
     short, long = (["-".join(str(g[key]) for key in keys if g.get(key)) for g in groups] for keys in parts)
-    names = [name if short.count(name) == 1 else whole for name, whole in zip(short, long, strict=True)]
+    names = [name if short.count(name) == 1 else full for name, full in zip(short, long, strict=True)]
     return [f"{_title(system)}-dns-{name}" for name in names]
 
 
@@ -257,7 +259,7 @@ def _file(site: Site, system: System, own: SystemConfig) -> list[Json]:
         if prober:  # both jobs read the same files
             sort = {"source_labels": [site.labels.role], "regex": prober, "action": "keep" if probed else "drop"}
             job["relabel_configs"] = [sort]
-        out.append(_asked(site, system, own, job, probed=probed))
+        out.append(_probe_job(site, system, own, job, probed=probed))
     return out
 
 
@@ -270,7 +272,7 @@ def _kubernetes(site: Site, system: System, own: SystemConfig) -> list[Json]:
         group = {"deployment": found.release, "role": endpoint.prober, "namespace": found.namespaces[0]}
         targets = [{"targets": pages, "labels": _labels(site.config, group)}]
         job = {"job_name": f"{_title(system)}-kubernetes", "static_configs": targets}
-        out.append(_asked(site, system, own, job, probed=True))
+        out.append(_probe_job(site, system, own, job, probed=True))
     return out
 
 

@@ -39,7 +39,7 @@ WORDS = 2
 UNSURE = frozenset({"python_gc_objects_uncollectable_total"})
 
 #: Labels that Prometheus gives every target of ours: a page's own ones of these names get another.
-OURS = ("job", "instance", "system", "deployment", "cluster", "namespace")
+TARGET_LABELS = ("job", "instance", "system", "deployment", "cluster", "namespace")
 
 #: Those of them that not every target has; without it, the page's own label keeps its name.
 UNSURE_OURS = ("cluster", "namespace")
@@ -216,17 +216,17 @@ def _labels(samples: Sequence[Sample], unknown: list[str]) -> Iterator[tuple[str
             entry["many"] = True
         if label in UNSURE_OURS or any(not sample.labels.get(label) for sample in samples):
             entry["optional"] = True
-        if label in OURS:
+        if label in TARGET_LABELS:
             unknown.append(f"The label {label}: targets have one, so Prometheus calls this one exported_{label}.")
-        yield f"exported_{label}" if label in OURS else label, entry
+        yield f"exported_{label}" if label in TARGET_LABELS else label, entry
 
 
 def _buckets(family: Family) -> Json:
     edges = sorted({float(s.labels["le"]) for s in family.samples if "le" in s.labels and _edge(s.labels["le"])})
     if not edges:
         return {"buckets_unknown": "the page shows no edge but the last one"}
-    whole = 10**15  # up to here a float has every digit
-    return {"buckets": [int(edge) if edge == int(edge) and abs(edge) < whole else edge for edge in edges]}
+    exact = 10**15  # up to here a float has every digit
+    return {"buckets": [int(edge) if edge == int(edge) and abs(edge) < exact else edge for edge in edges]}
 
 
 def _edge(text: str) -> bool:

@@ -35,7 +35,7 @@ def page(source: str, bearer_token_file: Path | None = None, largest: int = LARG
 
     """
     if source.startswith(("http://", "https://")):
-        raw = _asked(source, bearer_token_file, largest)
+        raw = _fetched(source, bearer_token_file, largest)
     elif source == "-":
         raw = sys.stdin.buffer.read(largest + 1)
     else:
@@ -52,7 +52,7 @@ def page(source: str, bearer_token_file: Path | None = None, largest: int = LARG
         raise _problem(source, "is no UTF-8 text", "name a metrics page") from error
 
 
-def _asked(url: str, bearer_token_file: Path | None, largest: int) -> bytes:
+def _fetched(url: str, bearer_token_file: Path | None, largest: int) -> bytes:
     import requests
 
     from generator.validate.http import Exchange, LateError, session

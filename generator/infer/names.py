@@ -50,7 +50,7 @@ FAILED: Mapping[str, str] = {"status": "5..", "status_code": "5..", "code": "5..
 OUTCOMES = ("error", "errors", "failed", "failure", "timeout")
 
 #: Words that stand before `requests` where a server counts what it was asked, and nothing of its own.
-ASKED = frozenset(
+REQUEST_WORDS = frozenset(
     {"http", "https", "grpc", "rpc", "api", "server", "frontend", "backend", "inbound", "handled", "total"}
 )
 
@@ -60,12 +60,12 @@ _WAITING = re.compile(
 )
 
 #: Words of things that can run out.
-_HELD = frozenset({
+_RESOURCES = frozenset({
     "connections", "connection", "conns", "pool", "workers", "threads", "slots", "sessions", "fds", "clients", "memory",
     "entries", "files", "sockets", "jobs",
 })  # fmt: skip
 
-#: Words of what is set, timed or kept apart: neither held nor waiting.
+#: Words of what is set, timed or kept apart: neither in use nor waiting.
 _SET = frozenset({
     "idle", "free", "available", "variables", "settings", "setting", "config", "time", "seconds", "average", "limit", "max",
     "min", "offset", "active", "enabled", "timeout", "rate", "buffers",
@@ -75,7 +75,7 @@ _SET = frozenset({
 def holds(name: str) -> bool:
     """Say whether a gauge is of something that can run out."""
     words = {*name.split("_")}
-    return bool(words & _HELD) and not words & _SET - {"active"}
+    return bool(words & _RESOURCES) and not words & _SET - {"active"}
 
 
 def waits(name: str, kind_unit: str) -> bool:
@@ -90,7 +90,7 @@ def waits(name: str, kind_unit: str) -> bool:
 def asks(name: str) -> bool:
     """Say whether a counter is of requests that were answered."""
     before, found, after = name.removesuffix("_total").rpartition("requests")
-    return bool(found) and not after and {*before.strip("_").split("_")} - {""} <= ASKED
+    return bool(found) and not after and {*before.strip("_").split("_")} - {""} <= REQUEST_WORDS
 
 
 #: What the most of something is called, as an end or a beginning of its name.

@@ -108,10 +108,10 @@ def occurrences(metric: Metric, *, by: Sequence[str] = (), clock: bool = True) -
         up = plain("up", part, scope)
         start = plain("process_start_time_seconds", part, scope)
         on = f"on ({', '.join(target_labels(part))})"
-        young = f"or\n{series} > 0 and {on} (time() - {start} < {number(seconds(window))})\n" if clock else ""
+        newborn = f"or\n{series} > 0 and {on} (time() - {start} < {number(seconds(window))})\n" if clock else ""
         return (
             f"({series} > 0 unless {series} offset {window}) and {on} ({up} offset {window} == 1)\n"
-            f"{young}or\nincrease({series}[{window}]) > 0 and rate({series}[{window}]) > 0"
+            f"{newborn}or\nincrease({series}[{window}]) > 0 and rate({series}[{window}]) > 0"
         )
 
     def build(scope: Scope) -> str:

@@ -239,23 +239,23 @@ class Query:
         reading = replace(self.reading, tail=f"The greatest {most}.")
         return replace(self, build=lambda scope: _topk(most, text(scope)), compound=False, reading=reading)
 
-    def greatest(self, most: int, whole: str) -> Query:
+    def greatest(self, most: int, range_: str) -> Query:
         """Keep the `most` series that are greatest over the range of a graph, so that none comes and goes with its rank.
 
         Args:
             most: How many.
-            whole: Duration of the graph's range.
+            range_: Duration of the graph's range.
 
         Raises:
             QueryError: It has no range window, so its value over the whole range is not known.
 
         """
         left, text = self.operand, self.build
-        if whole not in text(Scope(whole)):
+        if range_ not in text(Scope(range_)):
             raise QueryError("the greatest of a query without a range window", "use a rate, or a mean over the window")
 
         def build(scope: Scope) -> str:
-            ranked = _topk(most, text(replace(scope, window=whole, at="@ end()")))
+            ranked = _topk(most, text(replace(scope, window=range_, at="@ end()")))
             return f"{left(scope)}\nand\n{ranked}"
 
         reading = replace(self.reading, tail=f"The greatest {most} over the range of the board.")

@@ -14,13 +14,13 @@ from generator.promql.query import Query
 
 def ups(site: Site, systems: Sequence[str]) -> Mapping[str, Metric]:
     """Return `up` of the targets of some systems: those that the system label tells under "", each other by its name."""
-    told = [name for name in systems if not site.config.systems[name].match]
+    labelled = [name for name in systems if not site.config.systems[name].match]
     out: dict[str, Metric] = {}
-    if told or not systems:
-        op = "=~" if len(told) > 1 else "="
+    if labelled or not systems:
+        op = "=~" if len(labelled) > 1 else "="
         one = site.system("prometheus")["up"]
-        out[""] = replace(one, target_matchers=(Matcher(site.labels.system, op, "|".join(told)),))
-    return out | {name: site.system("prometheus", on=name)["up"] for name in systems if name not in told}
+        out[""] = replace(one, target_matchers=(Matcher(site.labels.system, op, "|".join(labelled)),))
+    return out | {name: site.system("prometheus", on=name)["up"] for name in systems if name not in labelled}
 
 
 def up(site: Site, systems: Sequence[str]) -> Query:

@@ -81,5 +81,5 @@ def _webhook(site: Site) -> dict[str, Any]:
     url, credentials = site.config.webhook_url, site.config.webhook_access.credentials
     if not url:
         return {}
-    asked = {"http_config": dict(credentials)} if credentials else {}
-    return {"webhook_configs": [{"url": url, "send_resolved": True, **asked}]}
+    settings = {"http_config": dict(credentials)} if credentials else {}
+    return {"webhook_configs": [{"url": url, "send_resolved": True, **settings}]}

@@ -92,13 +92,13 @@ def levels(site: Site, *, by: tuple[str, ...] = ()) -> Mapping[str, Query]:
     lg, up = site.system("agent_server"), site.system("prometheus", on="agent_server")["up"]
     pg_used = (each(lg["pg_pool_size"]) - each(lg["pg_pool_available"])) / each(lg["pg_pool_max"]).above(0)
     redis_used = each(lg["redis_pool_size"]) / each(lg["redis_pool_max"]).above(0)
-    whole = by if set(by) >= set(site.identity) else site.identity
-    pending, running = (level(lg[name], by=whole) for name in ("num_pending_runs", "num_running_runs"))
+    identity = by if set(by) >= set(site.identity) else site.identity
+    pending, running = (level(lg[name], by=identity) for name in ("num_pending_runs", "num_running_runs"))
     return {
         "targets": count(up, by=by).about("Processes that are scraped."),
         "targets_up": total(up, by=by).as_unit("instances").about("Processes that answered the last scrape."),
-        "pending": pending if by == whole else total(pending, by=by),
-        "running": running if by == whole else total(running, by=by),
+        "pending": pending if by == identity else total(pending, by=by),
+        "running": running if by == identity else total(running, by=by),
         "slots": total(lg["workers_max"], by=by).about("Job slots of all processes."),
         "slots_busy": total(lg["workers_active"], by=by).about("Job slots that execute a run."),
         "slots_free": total(lg["workers_available"], by=by).about("Job slots that are free."),
@@ -139,13 +139,13 @@ def drawn(site: Site) -> tuple[str, ...]:
 
 
 def _quantiles(site: Site) -> dict[str, Record]:
-    lg, kept = site.system("agent_server"), site.record_labels
+    lg, by = site.system("agent_server"), site.record_labels
     latency, wait = lg["http_requests_latency"].not_matching(path=RUN_HOLDING), lg["run_queue_wait_time_1st_attempt"]
     return {
         key: record(
             site,
             f"deployment:{metric.prefix}{metric.name}:p95",
-            quantile(0.95, metric, by=kept),
+            quantile(0.95, metric, by=by),
             aggregate="max",
         )
         for key, metric in zip(QUANTILES, (latency, wait), strict=True)
@@ -161,18 +161,18 @@ def _drawn_levels(site: Site) -> dict[str, Record]:
 
 
 def _objectives(site: Site) -> dict[str, Record]:
-    lg, kept = site.system("agent_server"), site.record_labels
+    lg, by = site.system("agent_server"), site.record_labels
     http = served(lg["http_requests_total"])
-    requests = events(http, by=kept)
-    errors = events(http.matching(status="5.."), by=kept)
+    requests = events(http, by=by)
+    errors = events(http.matching(status="5.."), by=by)
     good, bad = (
-        events(lg["run_success_counter"], by=kept),
-        events(lg["run_failed_after_retry_counter"], by=kept),
+        events(lg["run_success_counter"], by=by),
+        events(lg["run_failed_after_retry_counter"], by=by),
     )
     ended = good.plus(bad)
     wait, edge = lg["run_queue_wait_time_1st_attempt"], site.objective("queue_wait").within
-    waited = events(wait, by=kept, unit="runs")
-    in_time = events(wait, by=kept, unit="runs", within=edge)
+    waited = events(wait, by=by, unit="runs")
+    in_time = events(wait, by=by, unit="runs", within=edge)
     out: dict[str, Record] = {}
     for slo, failed, everything in (
         ("http_availability", lambda _: errors, requests),
@@ -183,7 +183,7 @@ def _objectives(site: Site) -> dict[str, Record]:
     return out
 
 
-def _windows(site: Site, slo: str, bad: Callable[[Query], Query], whole: Query) -> Mapping[str, Record]:
+def _windows(site: Site, slo: str, bad: Callable[[Query], Query], everything: Query) -> Mapping[str, Record]:
     """Return total and bad rates of one objective, their tallies, and its share of bad events over longer windows.
 
     Where there are events and no bad one yet, there are 0 bad ones: the total is recorded first, and read for that. `bad`
@@ -193,11 +193,11 @@ def _windows(site: Site, slo: str, bad: Callable[[Query], Query], whole: Query) 
     out: dict[str, Record] = {}
 
     def keep(what: str, query: Query) -> Query:
-        told = query.about(f"{OBJECTIVES[slo]}: {what} events.")
-        out[f"{slo} {what}"] = record(site, f"deployment:slo_{what}:rate", told, labels=labels)
+        described = query.about(f"{OBJECTIVES[slo]}: {what} events.")
+        out[f"{slo} {what}"] = record(site, f"deployment:slo_{what}:rate", described, labels=labels)
         return recorded(out[f"{slo} {what}"], by=site.record_labels)
 
-    total = keep("total", whole)
+    total = keep("total", everything)
     keep("bad", bad(total).filled(total))
     for what in ("bad", "total"):
         counted = _rounds(site, out[f"{slo} {what}"], by=site.record_labels)

@@ -25,11 +25,11 @@ def declare(system: System) -> Declared:
     listed = [
         part(metrics.stem("", number), partial(metrics.dashboard, number=number)) for number in metrics.numbers(system)
     ]
-    told = [part("_signals", alerts.signals)] if system.signals else []
+    signals = [part("_signals", alerts.signals)] if system.signals else []
     return Declared(
         system.name,
         (*watched, *listed, part("_telemetry", telemetry.dashboard)),
-        (part("_telemetry", alerts.telemetry), *told),
+        (part("_telemetry", alerts.telemetry), *signals),
         (part(".records", alerts.records),),
         f"{system.name}_{'overview' if watched else 'metrics'}",
         partial(row.columns, system=system.name),

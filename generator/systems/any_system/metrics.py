@@ -17,7 +17,7 @@ from generator.promql.query import Query
 LINES = 20
 
 #: Labels that tell more than others.
-TELLING = ("status", "code", "status_code", "state", "result", "outcome", "reason", "type", "mode", "method")
+BREAKDOWNS = ("status", "code", "status_code", "state", "result", "outcome", "reason", "type", "mode", "method")
 
 #: Metrics of a row at least; what begins with a word that few begin with stands in the last row.
 FEW = 3
@@ -43,8 +43,8 @@ def dashboard(site: Site, system: str, number: int = 1) -> Board:
     """Build the board with this number."""
     title, own = site.catalogue.systems[system].title, _shown([*site.system(system)])
     named = [
-        row(name, *(panel for metric in held for panel in panels(site, metric)), collapsed=place >= OPEN)
-        for place, (name, held) in enumerate(grouped(own[(number - 1) * MOST : number * MOST]))
+        row(name, *(panel for metric in group for panel in panels(site, metric)), collapsed=place >= OPEN)
+        for place, (name, group) in enumerate(grouped(own[(number - 1) * MOST : number * MOST]))
     ]
     return board(
         site,
@@ -65,8 +65,8 @@ def grouped(metrics: list[Metric]) -> Iterator[tuple[str, list[Metric]]]:
     groups: dict[str, list[Metric]] = {}
     for metric in metrics:
         groups.setdefault(metric.base.partition("_")[0], []).append(metric)
-    small = [metric for held in groups.values() if len(held) < FEW for metric in held]
-    yield from ((name.capitalize(), held) for name, held in groups.items() if len(held) >= FEW)
+    small = [metric for group in groups.values() if len(group) < FEW for metric in group]
+    yield from ((name.capitalize(), group) for name, group in groups.items() if len(group) >= FEW)
     if small:
         yield ("Other metrics" if len(small) < len(metrics) else "Metrics"), small
 
@@ -110,4 +110,4 @@ def closed(metric: Metric) -> tuple[str, ...]:
             drawn *= len(label.values)
             out.append(label.name)
     others = [label.name for label in metric.labels.values() if not label.values and not label.many]
-    return tuple(out) or tuple(sorted(others, key=lambda name: name not in TELLING)[:1])
+    return tuple(out) or tuple(sorted(others, key=lambda name: name not in BREAKDOWNS)[:1])

@@ -106,7 +106,7 @@ def _tiers(site: Site) -> list[Alert]:
 
 
 #: Gauges of every version, one of which is on the page of every process from the start, and that nobody else calls so.
-TELLING = ("workers_max", "num_pending_runs")
+PREFIXED = ("workers_max", "num_pending_runs")
 
 
 def _exposure(site: Site) -> list[Alert]:
@@ -118,7 +118,7 @@ def _exposure(site: Site) -> list[Alert]:
     prefixed = count_matching(
         lg["http_requests_total"],
         by,
-        Matcher("__name__", "=~", f".*({'|'.join(lg[name].name for name in TELLING)})"),
+        Matcher("__name__", "=~", f".*({'|'.join(lg[name].name for name in PREFIXED)})"),
         Matcher("__name__", "!~", f"{prefix}.*"),
     )
     legacy = lg.even_if_missing("http_requests_latency_seconds")

@@ -22,7 +22,7 @@ from generator.systems.agent_server.records import error_share, flow, levels, re
 def dashboard(site: Site) -> Board:
     """Build the board."""
     by = site.identity
-    now, kept = levels(site), records(site)
+    now, series = levels(site), records(site)
     errors, requests = (flow(site, "http_availability", what) for what in ("bad", "total"))
     failed, ended = (flow(site, "run_success", what) for what in ("bad", "total"))
     firing = site.firing("agent_server")
@@ -81,10 +81,10 @@ def dashboard(site: Site) -> Board:
                     error_share(site, "http_availability", site.timing.window),
                     limit=site.limit("http_error_ratio"),
                 ).normal("Below 1 %.", "Open the deployment.", alert="AgentServerAvailabilityBurn1h"),
-                lines("Queue depth over time", recorded(kept["pending"], by=by)).normal(
+                lines("Queue depth over time", recorded(series["pending"], by=by)).normal(
                     "Peaks that drain within minutes.", alert="AgentServerBacklogNotDraining"
                 ),
-                lines("Free job slots", recorded(kept["slots_free"], by=by)).normal(
+                lines("Free job slots", recorded(series["slots_free"], by=by)).normal(
                     "Above 0.", "Add workers to that deployment.", alert="AgentServerWorkersSaturated"
                 ),
                 lines("Failed runs by deployment", flow(site, "run_success", "bad", by=by)).normal(
@@ -92,7 +92,7 @@ def dashboard(site: Site) -> Board:
                 ),
                 lines(
                     "Postgres pool usage",
-                    recorded(kept["pg_used"], by=by),
+                    recorded(series["pg_used"], by=by),
                     limit=site.limit("pg_pool_used"),
                 ).normal(
                     "Below 70 %.", "Open the board Postgres and Redis pools.", alert="AgentServerPgPoolNearlyFull"

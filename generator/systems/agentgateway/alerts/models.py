@@ -52,7 +52,7 @@ def alerts(site: Site) -> list[Alert]:
 def _spending(site: Site) -> list[Alert]:
     gw, by = site.system("agentgateway"), site.identity
     name = f"{{{{ $labels.{site.labels.deployment} }}}}"
-    gateway, asked = (*by, "gateway"), (*by, "gen_ai_request_model")
+    gateway, by_model = (*by, "gateway"), (*by, "gen_ai_request_model")
     model = (*gateway, "gen_ai_request_model")
     tokens = gw["gen_ai_client_token_usage"].matching(**NEW)
     unpriced = gw["cost_catalog_lookups_total"].matching(status="Unpriced|Missing")
@@ -83,9 +83,9 @@ def _spending(site: Site) -> list[Alert]:
         ),
         Alert(
             name="AgentgatewayUnpricedModels",
-            query=increments(unpriced, by=asked)
+            query=increments(unpriced, by=by_model)
             .above(site.limit("gateway_unpriced_lookups"))
-            .both(observed(gw["gen_ai_client_token_usage"], by=asked, unit="requests").above(0)),
+            .both(observed(gw["gen_ai_client_token_usage"], by=by_model, unit="requests").above(0)),
             over="6h",
             hold="0s",
             severity="info",

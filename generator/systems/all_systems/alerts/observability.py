@@ -18,8 +18,8 @@ from generator.rules.rule import GROUP_PREFIX, Alert, Route
 ABOUT = {"about": "monitoring"}
 
 #: Our rule groups among everybody's: by their names in vmalert, behind the name of their file in Prometheus.
-OURS = f"{GROUP_PREFIX.rstrip('.')}[.].*"
-OURS_BEHIND_FILE = f".*;{OURS}"
+OWN_GROUPS = f"{GROUP_PREFIX.rstrip('.')}[.].*"
+OURS_BEHIND_FILE = f".*;{OWN_GROUPS}"
 
 #: What counts alerts that were not handed over, by the server that sends them.
 SENT = {"prometheus": "prometheus_notifications_dropped_total", "vmalert": "vmalert_alerts_send_errors_total"}
@@ -124,7 +124,7 @@ def _counted(servers: View, of_prometheus: str, *of_vmalert: str) -> Query:
     """Return our rule groups for which one of these counters moves."""
     found = rate(servers[of_prometheus].matching(rule_group=OURS_BEHIND_FILE), by=("rule_group",)).above(0)
     for series in of_vmalert:
-        counted = rate(servers[series].matching(group=OURS), by=("group",))
+        counted = rate(servers[series].matching(group=OWN_GROUPS), by=("group",))
         found = found.either(rename_label(counted, "group", "rule_group").above(0))
     return found
 
@@ -133,7 +133,7 @@ def _of_ours(servers: View, found: Callable[[str], Query]) -> Query:
     """Return what `found` gives for "prometheus" and for "vmalert", of those servers that evaluate our rule groups."""
     groups = {
         "prometheus": servers["prometheus_rule_group_rules"].matching(rule_group=OURS_BEHIND_FILE),
-        "vmalert": servers["vmalert_iteration_interval_seconds"].matching(group=OURS),
+        "vmalert": servers["vmalert_iteration_interval_seconds"].matching(group=OWN_GROUPS),
     }
     one, other = (found(name).among(count(series, by=SERVER)) for name, series in groups.items())
     return one.either(other)

@@ -56,8 +56,8 @@ def alerts(site: Site) -> list[Alert]:
 def _each_queue(site: Site, made: Callable[[Metric, tuple[str, ...]], Query]) -> Query:
     """Return a query of a queue's depth for each queue: that of ingestion by either of its two gauges, which agree."""
     own = site.system("langsmith", on="langsmith")["langsmith_asynq_ingestion_queue_pending"]
-    told = add_label(made(own, site.identity), "queue", "ingestion")
-    return told.otherwise(made(drained(site), (*site.identity, "queue")))
+    pending = add_label(made(own, site.identity), "queue", "ingestion")
+    return pending.otherwise(made(drained(site), (*site.identity, "queue")))
 
 
 def _stalled(site: Site, pending: Metric, by: tuple[str, ...]) -> Query:
@@ -74,14 +74,14 @@ def _stalled(site: Site, pending: Metric, by: tuple[str, ...]) -> Query:
 
 
 def _late(site: Site) -> Alert:
-    whole = site.system("langsmith", on="langsmith")["langsmith_ingestion_e2e_latency_seconds"]
+    latency = site.system("langsmith", on="langsmith")["langsmith_ingestion_e2e_latency_seconds"]
     by, limit = (*site.identity, "store"), site.limit("langsmith_ingest_delay")
     return Alert(
         name="LangSmithIngestLate",
-        query=quantile(0.95, whole, by=by)
+        query=quantile(0.95, latency, by=by)
         .above(limit)
-        .otherwise(mean(whole, by=by).above(limit))
-        .both(observed(whole, by=by, unit="runs").at_least(site.limit("langsmith_ingest_floor"))),
+        .otherwise(mean(latency, by=by).above(limit))
+        .both(observed(latency, by=by, unit="runs").at_least(site.limit("langsmith_ingest_floor"))),
         hold="10m",
         severity="warning",
         summary=f"{{{{ $labels.{site.labels.deployment} }}}}: runs are in {{{{ $labels.store }}}} {{{{ $value | humanizeDuration }}}} after they came in.",

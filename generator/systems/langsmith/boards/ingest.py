@@ -28,10 +28,10 @@ def dashboard(site: Site) -> Board:
 
 def _queues(site: Site) -> Row:
     ls, limit = site.system("langsmith", on="langsmith"), site.limit("langsmith_queue_pending")
-    told, read = ls["langsmith_asynq_ingestion_queue_pending"], drained(site)
+    pending, read = ls["langsmith_asynq_ingestion_queue_pending"], drained(site)
     each, queued = level(read, by=("queue",)), ls["langsmith_queue_queued"]
-    waiting = add_label(level(told), "queue", "ingestion").otherwise(each)
-    growing = add_label(growth(told), "queue", "ingestion").otherwise(growth(read, by=("queue",)))
+    waiting = add_label(level(pending), "queue", "ingestion").otherwise(each)
+    growing = add_label(growth(pending), "queue", "ingestion").otherwise(growth(read, by=("queue",)))
     note = "By platform-backend itself for ingestion, and by a json_exporter that reads its JSON page for the other queues."
     return row(
         "Ingest queue",
@@ -79,22 +79,22 @@ def _workers(site: Site, waiting: Query) -> tuple[Panel, ...]:
 
 def _delay(site: Site) -> Row:
     ls, by, limit = site.system("langsmith", on="langsmith"), ("store",), site.limit("langsmith_ingest_delay")
-    whole = ls["langsmith_ingestion_e2e_latency_seconds"]
+    latency = ls["langsmith_ingestion_e2e_latency_seconds"]
     waits = ls["langsmith_ingestion_api_to_worker_latency_seconds"]
     stores = ls["langsmith_ingestion_worker_to_store_latency_seconds"]
     return row(
         "Ingest latency",
-        lines("Ingest latency p95", quantile(0.95, whole, by=by), limit=limit)
+        lines("Ingest latency p95", quantile(0.95, latency, by=by), limit=limit)
         .with_note("By store; told by ingest-queue. Never above the last bucket edge, and nobody has seen the edges.")
         .normal("Some seconds.", "Waiting: add workers. Storing: ClickHouse.", alert="LangSmithIngestLate"),
-        lines("Ingest latency mean", mean(whole, by=by), limit=limit).normal(
+        lines("Ingest latency mean", mean(latency, by=by), limit=limit).normal(
             "Some seconds.", "Waiting: add workers. Storing: ClickHouse.", alert="LangSmithIngestLate"
         ),
         lines("Queue wait p95", quantile(0.95, waits, by=by)).normal("Below some seconds.", "Add workers."),
         lines("Store latency p95", quantile(0.95, stores, by=by)).normal(
             "Below some seconds.", "ClickHouse is slow: open its board."
         ),
-        lines("Runs stored", observations(whole, by=by, unit="runs")).normal("As many as are ingested."),
+        lines("Runs stored", observations(latency, by=by, unit="runs")).normal("As many as are ingested."),
     )
 
 

@@ -16,7 +16,7 @@ class Case:
 
     kind: str
     text: str
-    told: tuple[str, ...] = ()
+    problems: tuple[str, ...] = ()
 
 
 def refused() -> list[Case]:
@@ -42,7 +42,7 @@ def markdown() -> list[str]:
         "| --- | --- | --- |",
         *(
             f"| {kind} | {' '.join(f'`{_cell(line.strip())}`' for line in case.text.splitlines())} "
-            f"| {_cell(case.told[0].partition(': ')[2]).replace('`', chr(39)).replace('<', '&lt;')} |"
+            f"| {_cell(case.problems[0].partition(': ')[2]).replace('`', chr(39)).replace('<', '&lt;')} |"
             for kind, case in rows.items()
         ),
     ]

@@ -82,14 +82,14 @@ def parse(text: str) -> dict[str, Family]:
             twice or after its samples.
     """
     families: dict[str, Family] = {}
-    told: set[tuple[str, str]] = set()
+    described: set[tuple[str, str]] = set()
     seen: set[tuple[str, frozenset[tuple[str, str]]]] = set()
     for number, line in enumerate(text.split("\n"), start=1):
         if comment := COMMENT.fullmatch(line):
             kind, name, rest = comment.groups()
-            if (kind, name) in told or (name in families and families[name].samples):
+            if (kind, name) in described or (name in families and families[name].samples):
                 raise _refused(number, line, f"{kind} of {name} comes twice or too late")
-            told.add((kind, name))
+            described.add((kind, name))
             families[name] = _announced(families.get(name, Family(name)), kind, rest or "")
             if families[name].type not in SUFFIXES:
                 raise _refused(number, line, "unknown type")

@@ -41,9 +41,9 @@ def test_it_is_refused_and_everything_is_said(
     case: Case, catalogue: Catalogue, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Each by the whole text that its author reads, and by that alone."""
-    assert case.told
+    assert case.problems
 
-    assert problems(catalogue, written(case.text, tmp_path, monkeypatch)) == list(case.told)
+    assert problems(catalogue, written(case.text, tmp_path, monkeypatch)) == list(case.problems)
 
 
 @pytest.mark.parametrize("case", accepted(), ids=lambda case: case.kind)

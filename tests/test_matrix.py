@@ -356,13 +356,13 @@ def test_shifted_range_queries_are_what_vmalert_asks(engine: Engine) -> None:
     """`AsVmalert` gives at every step what an instant query with vmalert's own parameters gives."""
     alert = next(rule for rule in RULES if rule.name == "AgentServerFetchRunsFailing")
     with stage(engine) as running:
-        assert isinstance(running.asked, Victoria)
+        assert isinstance(running.queried, Victoria)
         start, _ = panels.fill(running, RULES)
         first, last = start + 1205, start + 3005
         shifted = running.evaluated.query_range(alert.expr, first, last, 30)
         one_by_one: dict[tuple[tuple[str, str], ...], dict[float, float]] = {}
         for number in range(int((last - first) // 30) + 1):
-            for sample in running.asked.query(alert.expr, first + number * 30, step="5m"):
+            for sample in running.queried.query(alert.expr, first + number * 30, step="5m"):
                 labels = tuple(sorted(sample.labels.items()))
                 one_by_one.setdefault(labels, {})[first + number * 30] = sample.value
 

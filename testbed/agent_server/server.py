@@ -82,8 +82,8 @@ class AgentServer(Started):
 
     def info(self) -> dict[str, Any]:
         """What the server says about itself, its version among it."""
-        told: dict[str, Any] = json.loads(text_of(*ask(self.port, "GET", "/info")))
-        return told
+        info: dict[str, Any] = json.loads(text_of(*ask(self.port, "GET", "/info")))
+        return info
 
     def command(self) -> Sequence[str | Path]:
         """Return the program with its flags."""

@@ -75,8 +75,8 @@ def _cut(made: Sequence[Value], keep: Sequence[bool]) -> list[Value]:
     """Drop values that no scrape gets; the series ends at the first of them."""
     out: list[Value] = []
     alive = False
-    for value, kept in zip(made, keep, strict=True):
-        if kept:
+    for value, inside in zip(made, keep, strict=True):
+        if inside:
             out.append(value)
             alive = value is not None and value != STALE
         else:

@@ -160,12 +160,12 @@ def _write_images(folder: Path) -> Path:
 
 def _write_secrets(folder: Path) -> None:
     """Write what pip knows on this machine for the build: where packages are, and whose certificates count."""
-    told = subprocess.run(
+    settings = subprocess.run(
         [sys.executable, "-m", "pip", "config", "list"], capture_output=True, text=True, check=True, timeout=60
     ).stdout
     # Lines are `global.index-url='...'`; the environment comes as `:env:` and wins over files.
-    given = dict(re.findall(r"^(?!:env:)[\w-]+\.([\w-]+)='(.*)'$", told, re.MULTILINE))
-    given |= dict(re.findall(r"^:env:\.([\w-]+)='(.*)'$", told, re.MULTILINE))
+    given = dict(re.findall(r"^(?!:env:)[\w-]+\.([\w-]+)='(.*)'$", settings, re.MULTILINE))
+    given |= dict(re.findall(r"^:env:\.([\w-]+)='(.*)'$", settings, re.MULTILINE))
     lines = [f"{name} = {given[name]}\n" for name in PIP_SETTINGS if name in given]
     bundle = given.get("cert") or os.environ.get("SSL_CERT_FILE") or ssl.get_default_verify_paths().cafile
     target = folder / "ca_bundle"

@@ -48,14 +48,14 @@ class Stage:
     """A running server that takes any past.
 
     Attributes:
-        asked: Answers as Grafana gets them.
+        queried: Answers as Grafana gets them.
         evaluated: Answers as rules get them.
         restore: What becomes of an alert's state in a restart of what evaluates rules.
         major: How scraped histograms spell `le`: as this major version of Prometheus. VictoriaMetrics keeps it, as 2 does.
 
     """
 
-    asked: Prometheus | Victoria
+    queried: Prometheus | Victoria
     evaluated: Server
     restore: Restore
     major: int

@@ -109,7 +109,7 @@ def variables(stage: Stage, board: Mapping[str, Any], start: float) -> dict[str,
         assert found, variable["query"]
         chosen = {name: re.escape(values[0]) if values else "" for name, values in out.items()}
         form = {"match[]": filled(found[1], chosen), "start": start, "end": start + fleet.DURATION}
-        out[variable["name"]] = stage.asked.get(f"/api/v1/label/{found[2]}/values?{urlencode(form)}")
+        out[variable["name"]] = stage.queried.get(f"/api/v1/label/{found[2]}/values?{urlencode(form)}")
     return out
 
 
@@ -143,21 +143,21 @@ def answer(stage: Stage, query: Shown, start: float, chosen: Mapping[str, str] |
     """Return what a query shows over the history, without points that are no numbers, by labels and time."""
     expr, end = filled(query.expr, chosen or {}), start + fleet.DURATION - STEP + SKEW
     if query.instant:
-        series = [Series(s.labels, {end: s.value}) for s in stage.asked.query(expr, end)]
+        series = [Series(s.labels, {end: s.value}) for s in stage.queried.query(expr, end)]
     else:
-        series = stage.asked.query_range(expr, start + BEGIN + SKEW, end, STEP)
-    kept = {
+        series = stage.queried.query_range(expr, start + BEGIN + SKEW, end, STEP)
+    numbers = {
         tuple(sorted(one.labels.items())): {at: v for at, v in one.values.items() if not math.isnan(v)}
         for one in series
     }
-    return {labels: values for labels, values in kept.items() if values}
+    return {labels: values for labels, values in numbers.items() if values}
 
 
 def differs(one: Values, other: Values) -> str:
     """Return how the answers of two servers differ; empty when they say the same."""
     if one.keys() != other.keys():
         return f"series {sorted(one.keys() ^ other.keys())[:2]} are on one side only"
-    told = ""
+    difference = ""
     for labels, a in one.items():
         b = other[labels]
         common = a.keys() & b.keys()
@@ -167,8 +167,10 @@ def differs(one: Values, other: Values) -> str:
         means = [sum(values[at] for at in common) / len(common) for values in (a, b)]
         top = max(map(abs, means))
         if top > NOISE and abs(means[0] - means[1]) / top > LEVEL:
-            told = told or f"{dict(labels)} is {means[1]:.4g} on average, where the other has {means[0]:.4g}"
-    return told
+            difference = (
+                difference or f"{dict(labels)} is {means[1]:.4g} on average, where the other has {means[0]:.4g}"
+            )
+    return difference
 
 
 def rule_texts(folder: Path = REPOSITORY / "alerts") -> list[str]:

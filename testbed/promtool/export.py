@@ -71,13 +71,13 @@ def export(cases: Sequence[Case], find: Find, files: Mapping[str, Any]) -> dict[
 
     """
     found = [(name, case, find(case)) for name, case in named(cases)]
-    kept = [(name, case, checks) for name, case, checks in found if not isinstance(checks, str)]
+    exported = [(name, case, checks) for name, case, checks in found if not isinstance(checks, str)]
     out = {name: _text(data) for name, data in files.items()}
     rules = rules_of(files)
-    for stem in dict.fromkeys(Path(case.path).stem for _, case, _ in kept):
-        own = [one for one in kept if Path(one[1].path).stem == stem]
+    for stem in dict.fromkeys(Path(case.path).stem for _, case, _ in exported):
+        own = [one for one in exported if Path(one[1].path).stem == stem]
         out[f"{stem}.test.yaml"] = _text(_tests(own, files, rules))
-    out["README.md"] = _readme([(name, why) for name, _, why in found if isinstance(why, str)], len(kept))
+    out["README.md"] = _readme([(name, why) for name, _, why in found if isinstance(why, str)], len(exported))
     return out
 
 

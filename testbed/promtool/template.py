@@ -80,8 +80,8 @@ def duration(value: float) -> str:
         return _four(value)
     if value == 0 or abs(value) < 1:
         return f"{humanize(value)}s"
-    sign, whole = "-" if value < 0 else "", int(abs(value))
-    days, hours, minutes, seconds = whole // 86_400, whole // 3_600 % 24, whole // 60 % 60, whole % 60
+    sign, integer = "-" if value < 0 else "", int(abs(value))
+    days, hours, minutes, seconds = integer // 86_400, integer // 3_600 % 24, integer // 60 % 60, integer % 60
     if days:
         return f"{sign}{days}d {hours}h {minutes}m {seconds}s"
     if hours:

@@ -125,9 +125,9 @@ class AsVmalert:
         shift = math.gcd(int(step), int(LOOKBACK))
         for first in (start + n * shift for n in range(int(LOOKBACK) // shift)):
             for one in self._server.query_range(expr, first, end, LOOKBACK) if first <= end else ():
-                kept = {at: value for at, value in one.values.items() if (at - start) % step == 0}
-                if kept:
-                    found.setdefault(tuple(sorted(one.labels.items())), {}).update(kept)
+                on_step = {at: value for at, value in one.values.items() if (at - start) % step == 0}
+                if on_step:
+                    found.setdefault(tuple(sorted(one.labels.items())), {}).update(on_step)
         return [Series(dict(labels), dict(sorted(values.items()))) for labels, values in sorted(found.items())]
 
 

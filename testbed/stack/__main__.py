@@ -224,7 +224,7 @@ def _keep(names: Sequence[str], scale: float) -> int:
                 f"{process.deployed.name:13} {process.server.url}{where}  ({process.role or process.deployed.system})"
             )
         print(f"\n{scale:g} times as fast as life. Ctrl-C stops everything.\n")
-        told = 0
+        shown = 0
         for name in cycle(names):
             scenario = scenarios.find(name)
             player = players(stack.processes)[scenario.system]
@@ -233,15 +233,15 @@ def _keep(names: Sequence[str], scale: float) -> int:
             end = time.monotonic() + scenario.duration / scale
             while time.monotonic() < end:
                 stack.look()
-                told = _tell(webhook, told)
+                shown = _show_notices(webhook, shown)
                 time.sleep(LOOK_SECONDS)
             player.server.switch("calm")
     return 0
 
 
-def _tell(webhook: Webhook, told: int) -> int:
+def _show_notices(webhook: Webhook, shown: int) -> int:
     """Print what Alertmanager delivered beyond the first `told` notices; return how many there are."""
-    notices = webhook.notices[told:]
+    notices = webhook.notices[shown:]
     for notice in notices:
         if notice.labels["alertname"] != "ObservabilityWatchdog":
             at = time.strftime("%H:%M:%S", time.localtime(notice.at))
@@ -249,7 +249,7 @@ def _tell(webhook: Webhook, told: int) -> int:
                 notice.labels.get(name, "") for name in ("severity", "alertname", "deployment", "instance")
             )
             print(f"  {at} {notice.status:8} {labels}", flush=True)
-    return told + len(notices)
+    return shown + len(notices)
 
 
 if __name__ == "__main__":

@@ -103,12 +103,12 @@ class Monitoring:
         self._open.close()
 
     def _generate(self, scale: float) -> None:
-        told = io.StringIO()
+        output = io.StringIO()
         arguments = ["--config", str(self.config), "--time-scale", f"{scale:g}", "--out", str(self.folder / "out")]
-        with contextlib.redirect_stdout(told), contextlib.redirect_stderr(told):
+        with contextlib.redirect_stdout(output), contextlib.redirect_stderr(output):
             code = main(["generate", *arguments])
         if code:
-            raise ValueError(told.getvalue())
+            raise ValueError(output.getvalue())
 
     def _text(self, name: str) -> str:
         return (self.folder / "out" / name).read_text(encoding="utf-8")

@@ -62,11 +62,13 @@ def _alerts(verdicts: Sequence[Mapping[str, str]]) -> list[str]:
     for verdict in verdicts:
         found = _ALERT.fullmatch(verdict["item"]) if verdict["category"] == "scenarios" else None
         if found:
-            said = verdict["why"] if verdict["verdict"] == "ok" else f"**{verdict['verdict']}**: {verdict['why']}"
-            rows.setdefault((found[1], found[2]), {})[found[3]] = said
+            verdict_text = (
+                verdict["why"] if verdict["verdict"] == "ok" else f"**{verdict['verdict']}**: {verdict['why']}"
+            )
+            rows.setdefault((found[1], found[2]), {})[found[3]] = verdict_text
     lines = [
-        f"| {scenario} | {alert} | {told.get('fires', '')} | {told.get('resolves', '')} |"
-        for (scenario, alert), told in rows.items()
+        f"| {scenario} | {alert} | {times.get('fires', '')} | {times.get('resolves', '')} |"
+        for (scenario, alert), times in rows.items()
     ]
     return ["| scenario | alert | firing | resolved |", "| --- | --- | --- | --- |", *lines]
 

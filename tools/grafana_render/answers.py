@@ -67,7 +67,7 @@ def answer(running: Stage, target: Mapping[str, Any], start: float, chosen: Mapp
     else:
         form = {"query": expr, "start": start + panels.BEGIN + panels.SKEW, "end": end, "step": panels.STEP}
         path = "query_range"
-    data: dict[str, Any] = running.asked.get(f"/api/v1/{path}?{urlencode(form)}")
+    data: dict[str, Any] = running.queried.get(f"/api/v1/{path}?{urlencode(form)}")
     return {"expr": expr, **data}
 
 

@@ -54,9 +54,6 @@ TROUBLE = {
     "LangSmithClickHouseRejectedInserts",
 }
 
-#: What is chosen on the boards of each system.
-CHOSEN = {system: fleet.name_of(ids[0]) for system, ids in fleet.SCENARIOS.items()}
-
 #: The alert whose way is followed: a page, made by two rules, that silences others.
 FOLLOWED = "AgentServerAllTargetsDown"
 
@@ -165,30 +162,21 @@ def test_rules_load_and_evaluate_over_data(engine: Engine, cell: Cell) -> None:
 def test_boards_show_the_same_everywhere(engine: Engine, cell: Cell) -> None:
     """Every query of every board, at All and for a chosen deployment, is answered, and as by the newest Prometheus."""
     count = cell(engine, "boards")
-    asked = panels.queries()
-    with stage(engine) as running:
-        start, _ = panels.fill(running, RULES)
-        found = {query: panels.answer(running, query, start) for query in asked}
-        offered = {stem: panels.variables(running, board, start) for stem, board in panels.boards().items()}
-        narrow = {
-            query: panels.answer(running, query, start, {"deployment": CHOSEN[panels.systems(query.board)[0]]})
-            for query in asked
-        }
-        marks = [bool(panels.answer(running, query, start)) for query in panels.marks()]
+    screen = outcomes.screen(engine)
 
-    for stem, values in offered.items():
+    for stem, values in screen.offered.items():
         assert values["deployment"] == fleet.deployments(panels.systems(stem)), stem
         assert values["cluster"] == values["namespace"] == [], stem
-    assert marks
-    assert all(marks)
-    assert {(query.board, query.panel) for query, shown in found.items() if not shown} == panels.EMPTY.keys()
-    for query, shown in narrow.items():
-        one = CHOSEN[panels.systems(query.board)[0]]
+    assert screen.marks
+    assert all(screen.marks)
+    assert {(query.board, query.panel) for query, shown in screen.whole.items() if not shown} == panels.EMPTY.keys()
+    for query, shown in screen.narrow.items():
+        one = outcomes.CHOSEN[panels.systems(query.board)[0]]
         assert {dict(labels).get("deployment", one) for labels in shown} <= {one}, query
 
-    different = outcomes.boards(found)
+    different = outcomes.boards(screen.whole)
     held(engine, different, {place for one in KNOWN for place in one.panels})
-    count(f"{len(asked)} queries" + (f", {len(different)} panels differ" if different else ""))
+    count(f"{len(screen.whole)} queries" + (f", {len(different)} panels differ" if different else ""))
 
 
 def test_a_difference_is_seen() -> None:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from functools import cache, partial
 from pathlib import Path
 
 from reference_server.scenarios import library as scenarios
 from testbed import fidelity
 from testbed.cases.proving import CASES, deviations, off
-from testbed.matrix import panels
+from testbed.matrix import fleet, panels
 from testbed.matrix.differences import Place
 from testbed.matrix.engines import NEWEST, Engine, Stage, stage
 from testbed.replay import Replay, Restore, Server
@@ -21,20 +22,52 @@ RULES = load(panels.rule_texts())
 PROVED = [*RULES, *off()]
 
 
+#: What is chosen on the boards of each system.
+CHOSEN = {system: fleet.name_of(ids[0]) for system, ids in fleet.SCENARIOS.items()}
+
+
+@dataclass(frozen=True, slots=True)
+class Screen:
+    """What all boards show on one engine.
+
+    Attributes:
+        whole: The answer to each query with every variable at All.
+        narrow: The same with one deployment chosen.
+        offered: The values of each variable, by board.
+        marks: Whether the query of each mark over the graphs has an answer.
+
+    """
+
+    whole: dict[panels.Shown, panels.Values]
+    narrow: dict[panels.Shown, panels.Values]
+    offered: dict[str, dict[str, list[str]]]
+    marks: list[bool]
+
+
 @cache
-def reference() -> dict[panels.Shown, panels.Values]:
-    """Return what the newest Prometheus shows."""
-    with stage(NEWEST) as running:
+def screen(engine: Engine) -> Screen:
+    """Return what boards show on an engine that has the fleet's history and what the rules make of it; asked once."""
+    asked = panels.queries()
+    with stage(engine) as running:
         start, _ = panels.fill(running, RULES)
-        return {query: panels.answer(running, query, start) for query in panels.queries()}
+        return Screen(
+            {query: panels.answer(running, query, start) for query in asked},
+            {
+                query: panels.answer(running, query, start, {"deployment": CHOSEN[panels.systems(query.board)[0]]})
+                for query in asked
+            },
+            {stem: panels.variables(running, board, start) for stem, board in panels.boards().items()},
+            [bool(panels.answer(running, query, start)) for query in panels.marks()],
+        )
 
 
 def boards(found: dict[panels.Shown, panels.Values]) -> dict[Place, str]:
     """Return how panels differ from those on the newest Prometheus, by board and title; the last query's words count."""
+    newest = screen(NEWEST).whole
     return {
         (query.board, query.panel): what
         for query, shown in found.items()
-        if (what := panels.differs(reference()[query], shown))
+        if (what := panels.differs(newest[query], shown))
     }
 
 

@@ -21,8 +21,12 @@ Answer = TypeVar("Answer")
 PORTS = range(10_000, 30_000)
 OWN_PORTS = 100
 
-#: Seconds between two looks at a condition: a start takes 50 ms at best, a look less than one.
+#: Seconds between the first looks at a condition: a start takes 50 ms at best, a look less than one.
 LOOK_SECONDS = 0.01
+
+#: Longest pause between two looks. A look is work for whoever is asked, too: a pause is as long as the look was, and a
+#: twentieth of what was waited so far.
+PAUSE_SECONDS = 0.5
 
 #: A cold start takes two seconds at most; a machine busy with other tests may need much longer.
 START_SECONDS = 60
@@ -107,16 +111,17 @@ def wait_until(look: Callable[[], Answer], *, what: str, limit_seconds: float) -
     Raises:
         TimeoutError: The limit has passed; at least one look was taken after it.
     """
-    end = time.monotonic() + limit_seconds
+    begin = time.monotonic()
     while True:
-        late = time.monotonic() >= end
+        asked = time.monotonic()
         answer = look()
         if answer:
             return answer
-        if late:
+        if asked >= begin + limit_seconds:
             message = f"waited {limit_seconds:g} s in vain for {what}"
             raise TimeoutError(message)
-        time.sleep(LOOK_SECONDS)
+        now = time.monotonic()
+        time.sleep(max(LOOK_SECONDS, min(PAUSE_SECONDS, max(now - asked, (now - begin) / 20))))
 
 
 def wait_ready(child: Child, look: Callable[[], bool], *, what: str, limit_seconds: float = START_SECONDS) -> None:

@@ -5,11 +5,15 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import yaml
 
 from generator.lint.expression import parsed, selectors
 from generator.units import seconds
+
+#: In C, where the library has that: ten times as fast.
+_LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 _DURATION = r"(?:\d+(?:ms|[smhdw]))+"
 _LOOKS = re.compile(rf"\[({_DURATION})|offset ({_DURATION})")
@@ -39,9 +43,13 @@ class Rule:
     group: int
 
 
+def groups(texts: Iterable[str]) -> list[dict[str, Any]]:
+    """Return the groups of rule files as they stand there."""
+    return [group for text in texts for group in yaml.load(text, _LOADER)["groups"]]  # noqa: S506 - safe, either way
+
+
 def load(texts: Iterable[str], interval: float = 30.0) -> list[Rule]:
     """Return the rules of files in the order of evaluation. `interval` is that of groups without their own."""
-    groups = [group for text in texts for group in yaml.safe_load(text)["groups"]]
     return [
         Rule(
             name=rule.get("alert") or rule["record"],
@@ -53,7 +61,7 @@ def load(texts: Iterable[str], interval: float = 30.0) -> list[Rule]:
             interval=seconds(group["interval"]) if "interval" in group else interval,
             group=number,
         )
-        for number, group in enumerate(groups)
+        for number, group in enumerate(groups(texts))
         for rule in group["rules"]
     ]
 

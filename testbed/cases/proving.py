@@ -8,8 +8,6 @@ from dataclasses import replace
 from functools import cache
 from typing import Any
 
-import yaml
-
 from generator import config
 from generator.bundle import build
 from generator.catalogue import load as load_catalogue
@@ -20,7 +18,7 @@ from generator.rules.rule import INSTALLATION_WIDE
 from testbed.cases.case import Case, CaseError
 from testbed.cases.reading import load as load_cases
 from testbed.replay import Firing
-from testbed.rule_files import Rule, load
+from testbed.rule_files import Rule, groups, load
 from testbed.servers.cache import REPOSITORY
 
 #: Alerts that are off by default, and whose cases are here.
@@ -57,10 +55,9 @@ def _off(name: str) -> bool:
 
 def off_groups() -> list[dict[str, Any]]:
     """Return the same alerts as the groups of a rule file; the names of the groups are no other file's."""
-    groups = [group for text in _texts_with_off() for group in yaml.safe_load(text)["groups"]]
     found = [
         {**g, "name": f"{g['name']}_off", "rules": [r for r in g["rules"] if _off(r.get("alert") or r["record"])]}
-        for g in groups
+        for g in groups(_texts_with_off())
     ]
     return [group for group in found if group["rules"]]
 

@@ -167,6 +167,13 @@ DELIVERIES = (
         "tests/test_perses.py::test_it_asks_what_the_classic_boards_ask",
         "make test",
     ),
+    Delivery(
+        "ruler",
+        "Cortex",
+        "it takes all groups within Mimir's limits, records, fires, and its Alertmanager notifies",
+        "tests/test_ruler_cortex.py::test_cortex_records_and_fires",
+        "make matrix",
+    ),
 )
 
 

@@ -101,13 +101,14 @@ def _by_client(port: int, read: Callable[[Prometheus], Found]) -> Found:
             raise ServerError(str(error)) from error
 
 
-def push(port: int, series: Iterable[History], times: Sequence[float]) -> None:
+def push(port: int, series: Iterable[History], times: Sequence[float], path: str = "/api/v1/write") -> None:
     """Write histories, as if they had been scraped.
 
     Args:
         series: Labels with `__name__`, and one value for each time: a number, None where a
             scrape is missing, or STALE where the series ends.
         times: Unix seconds, ascending.
+        path: Where the server takes remote writes.
 
     Raises:
         ServerError: The server refuses a sample, for example one too far in the past.
@@ -117,7 +118,7 @@ def push(port: int, series: Iterable[History], times: Sequence[float]) -> None:
         status, body = ask(
             port,
             "POST",
-            "/api/v1/write",
+            path,
             write_request(part, times),
             {
                 "Content-Encoding": "snappy",

@@ -9,6 +9,7 @@ import functools
 import os
 import shutil
 import subprocess
+import tempfile
 from pathlib import Path
 
 from testbed.servers.cache import cache_root, locked
@@ -60,11 +61,43 @@ def module(path: str, version: str) -> Found:
     folder.mkdir(parents=True, exist_ok=True)
     with locked(folder / "download"):
         done = _run([go, "mod", "download", "-json", f"{path}@{version}"], folder)
-    if done.returncode:
-        return Found(None, f"no {path} {version}: {_last(done)}")
     import json
 
-    return Found(Path(json.loads(done.stdout)["Dir"]))
+    told = json.loads(done.stdout or "{}")
+    if "Dir" not in told:
+        return Found(None, f"no {path} {version}: {told.get('Error') or _last(done)}")
+    return Found(Path(told["Dir"]))
+
+
+@functools.cache
+def replaced(path: str, version: str, package: str, tags: str = "") -> Found:
+    """Return a program of a module that replaces others, which `go install` refuses; builds it as its makers do, in its sources.
+
+    Args:
+        path: The module's import path, such as `github.com/cortexproject/cortex`.
+        version: Its version, such as `v1.21.1`.
+        package: Where the program stands in it, such as `./cmd/cortex`; its last part is what it is called.
+        tags: Build tags, with commas between.
+
+    """
+    name = package.rpartition("/")[2]
+    folder = cache_root() / "go" / f"{name}-{version}"
+    sources = module(path, version)
+    if not sources.path:
+        return sources
+    with locked(folder):
+        if folder.is_dir():
+            return Found(folder / name)
+        with tempfile.TemporaryDirectory(prefix="agentobs-go-") as temporary:
+            copy = Path(temporary) / "src"  # what a download is stays as it was
+            shutil.copytree(sources.path, copy, copy_function=shutil.copyfile)
+            for one in (copy, *copy.rglob("*/")):
+                one.chmod(0o755)
+            if reason := _build(
+                copy, name, folder, "-mod=mod", f"-tags={tags}", "-trimpath", "-ldflags=-s -w", package
+            ):
+                return Found(None, f"no {name} {version}: {reason}")
+    return Found(folder / name)
 
 
 def _install(package: str, folder: Path) -> str:
@@ -77,14 +110,14 @@ def _install(package: str, folder: Path) -> str:
     return _finish(done, work, folder)
 
 
-def _build(source: Path, name: str, folder: Path) -> str:
+def _build(source: Path, name: str, folder: Path, *words: str) -> str:
     go = shutil.which("go")
     if not go:
         return "Go is not on this machine"
     work = folder.with_name(f"{folder.name}.new")
     shutil.rmtree(work, ignore_errors=True)
     work.mkdir(parents=True)
-    done = _run([go, "build", "-o", str(work / name), "."], source)
+    done = _run([go, "build", "-o", str(work / name), *(words or ["."])], source)
     return _finish(done, work, folder)
 
 

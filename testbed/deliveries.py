@@ -174,6 +174,13 @@ DELIVERIES = (
         "tests/test_ruler_cortex.py::test_cortex_records_and_fires",
         "make matrix",
     ),
+    Delivery(
+        "mixin",
+        "jsonnet-bundler",
+        "it vendors the folder, and an import from there is the same",
+        "tests/test_mixin.py::test_jsonnet_bundler_vendors_it",
+        "make matrix",
+    ),
 )
 
 

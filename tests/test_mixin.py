@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import subprocess
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ from generator.bundle import Bundle, build
 from generator.config.site import Site
 from generator.outputs import FORMATS
 from generator.outputs.mixin import OPTIONS
+from testbed.servers import golang, missing
 
 from . import delivered
 from .test_artefacts import CONFIGURATIONS
@@ -151,3 +153,22 @@ def test_on_a_fast_clock_it_says_so() -> None:
 
     (library,) = (text for path, text in texts.items() if path.name == "mixin.libsonnet")
     assert "// Only for a reference server with --time-scale 10" in library
+
+
+@pytest.mark.matrix
+def test_jsonnet_bundler_vendors_it(tmp_path: Path) -> None:
+    """`jb install` of the folder, in a project of somebody's; what it vendors is what there is."""
+    found = golang.replaced("github.com/jsonnet-bundler/jsonnet-bundler", "v0.6.0", "./cmd/jb")
+    if not found.path:
+        missing(found.reason)
+    bundle = delivered.bundle()
+    evaluated(bundle, tmp_path)
+    project = tmp_path / "project"
+    project.mkdir()
+    for words in (["init"], ["install", "../mixin"]):
+        subprocess.run([str(found.path), *words], cwd=project, check=True, timeout=60)
+
+    text = f"local m = import 'mixin/mixin.libsonnet'; {ALL}"
+    made = json.loads(_gojsonnet.evaluate_snippet("importer.jsonnet", text, jpathdir=[str(project / "vendor")]))
+
+    assert made == plain(bundle)

@@ -71,7 +71,9 @@ def module(path: str, version: str) -> Found:
 
 @functools.cache
 def replaced(path: str, version: str, package: str, tags: str = "") -> Found:
-    """Return a program of a module that replaces others, which `go install` refuses; builds it as its makers do, in its sources.
+    """Return a program that is built in its module's sources, as its makers do.
+
+    `go install` refuses a module that replaces others, and looks for one at every part of the path, which a proxy may forbid.
 
     Args:
         path: The module's import path, such as `github.com/cortexproject/cortex`.

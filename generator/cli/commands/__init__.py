@@ -5,13 +5,26 @@ pays for what is imported here.
 """
 
 from generator.cli.command import Command
-from generator.cli.commands import backtest, check, doctor, generate, infer, lint, listing, runbook, schema, validate
+from generator.cli.commands import (
+    backtest,
+    check,
+    diff,
+    doctor,
+    generate,
+    infer,
+    lint,
+    listing,
+    runbook,
+    schema,
+    validate,
+)
 
 COMMANDS: tuple[Command, ...] = (
     generate.COMMAND,
     check.COMMAND,
     lint.COMMAND,
     listing.COMMAND,
+    diff.COMMAND,
     doctor.COMMAND,
     infer.COMMAND,
     schema.COMMAND,

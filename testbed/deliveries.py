@@ -119,6 +119,13 @@ DELIVERIES = (
         "make test",
     ),
     Delivery(
+        "collector",
+        "OpenTelemetry Collector 0.165",
+        "it takes both exporters' configurations and the committed ones, and refuses one with a mistake",
+        "tests/test_collector_real.py::test_the_collector_takes_every_configuration",
+        "make matrix",
+    ),
+    Delivery(
         "mixin",
         "Jsonnet",
         "the library evaluates to the plain files; each option changes what it says and nothing else",

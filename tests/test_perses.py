@@ -36,7 +36,7 @@ OWN = BUNDLE + (
 )
 
 #: The command line of Perses, as its module has it.
-PERCLI = ("github.com/perses/perses/cmd/percli", "v0.53.0")
+PERCLI = ("github.com/perses/perses", "v0.53.0", "cmd/percli")
 
 
 @pytest.fixture(params=["defaults", "mixed", "own"])
@@ -189,7 +189,7 @@ def test_the_written_files_have_a_stamp_that_fits(site: Site) -> None:
 @pytest.mark.matrix
 def test_percli_takes_every_document(site: Site, tmp_path: Path) -> None:
     """The command line of Perses reads each document by its own model, and refuses one with a mistake."""
-    percli = golang.tool(*PERCLI)
+    percli = golang.unlisted(*PERCLI)
     if not percli.path:
         missing(percli.reason)
     assert percli.path

@@ -52,6 +52,35 @@ def program(source: Path, name: str) -> Found:
 
 
 @functools.cache
+def unlisted(path: str, version: str, package: str) -> Found:
+    """Return the program of a package of a module whose versions the proxy does not list, which `go install` asks for first.
+
+    Args:
+        path: The module, such as `github.com/perses/perses`.
+        version: Its version.
+        package: The package in it, such as `cmd/percli`.
+
+    """
+    go, name = shutil.which("go"), package.rpartition("/")[2]
+    folder = cache_root() / "go" / f"{name}-{version}"
+    with locked(folder):
+        if folder.is_dir():
+            return Found(folder / name)
+        if not go:
+            return Found(None, f"no {name} {version}: Go is not on this machine")
+        work = folder.with_name(f"{folder.name}.new")
+        shutil.rmtree(work, ignore_errors=True)
+        work.mkdir(parents=True)
+        (work / "go.mod").write_text(f"module built\n\ngo 1.25.0\n\nrequire {path} {version}\n", encoding="utf-8")
+        done = _run(
+            [go, "build", "-o", str(work / name), f"{path}/{package}"], work, GOFLAGS="-mod=mod -buildvcs=false"
+        )
+        if reason := _finish(done, work, folder):
+            return Found(None, f"no {name} {version}: {reason}")
+    return Found(folder / name)
+
+
+@functools.cache
 def module(path: str, version: str) -> Found:
     """Return the folder with the sources of a Go module, such as one that has the CRDs of an operator."""
     go = shutil.which("go")

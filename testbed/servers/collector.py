@@ -1,0 +1,108 @@
+"""An OpenTelemetry Collector of the components that our configurations use, built once by its own builder into the cache.
+
+Nobody but checks of ours needs it. Its version stands here; Kubernetes and DNS are the only kinds of discovery beside files
+that it is built with, since the other thirty take most of the time.
+"""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+import os
+import shutil
+import subprocess
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from testbed.servers import golang
+from testbed.servers.cache import cache_root, locked
+from testbed.servers.debian import Found
+from testbed.servers.started import inherited
+
+#: The Collector, its builder, and those of its components that follow its number.
+VERSION = "v0.165.0"
+_CORE, _CONTRIB = "go.opentelemetry.io/collector", "github.com/open-telemetry/opentelemetry-collector-contrib"
+
+#: What is built in, by kind. The exporter `prometheus` is there to show what it does to names.
+COMPONENTS: Mapping[str, Sequence[str]] = {
+    "receivers": (
+        f"{_CONTRIB}/receiver/prometheusreceiver",
+        f"{_CONTRIB}/receiver/filelogreceiver",
+        f"{_CORE}/receiver/otlpreceiver",
+    ),
+    "processors": (
+        f"{_CORE}/processor/batchprocessor",
+        f"{_CORE}/processor/memorylimiterprocessor",
+    ),
+    "exporters": (
+        f"{_CONTRIB}/exporter/prometheusremotewriteexporter",
+        f"{_CONTRIB}/exporter/prometheusexporter",
+        f"{_CORE}/exporter/otlphttpexporter",
+    ),
+    "extensions": (f"{_CONTRIB}/extension/storage/filestorage",),
+}
+
+#: Build tags of Prometheus, whose code the receiver is.
+TAGS = "remove_all_sd,enable_kubernetes_sd,enable_dns_sd"
+
+
+@functools.cache
+def collector() -> Found:
+    """Return the Collector; builds it when it was never needed before, which takes a quarter of an hour."""
+    manifest = _manifest()
+    folder = cache_root() / "go" / f"otelcol-{VERSION}-{hashlib.sha256(manifest.encode()).hexdigest()[:12]}"
+    with locked(folder):
+        if not folder.is_dir() and (reason := _build(manifest, folder)):
+            return Found(None, f"no OpenTelemetry Collector {VERSION}: {reason}")
+    return Found(folder / "otelcol")
+
+
+def _manifest() -> str:
+    """Return what the builder reads: YAML, which JSON would be too, and nothing here needs quotes."""
+    lines = ["dist:", "  name: otelcol", "  output_path: .", f"  build_tags: {TAGS}"]
+    for kind, modules in COMPONENTS.items():
+        lines += [f"{kind}:", *(f"  - gomod: {module} {VERSION}" for module in modules)]
+    return "\n".join(lines) + "\n"
+
+
+def _build(manifest: str, folder: Path) -> str:
+    """Build into `folder`; return why it did not work, or nothing."""
+    builder = golang.tool(f"{_CORE}/cmd/builder", VERSION)
+    if not builder.path:
+        return builder.reason
+    work = folder.with_name(f"{folder.name}.new")
+    shutil.rmtree(work, ignore_errors=True)
+    work.mkdir(parents=True)
+    (work / "builder.yaml").write_text(manifest, encoding="utf-8")
+    try:
+        done = subprocess.run(
+            [builder.path, "--config", "builder.yaml"],
+            cwd=work,
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=golang.BUILD_SECONDS,
+            env=os.environ | {"GOFLAGS": "-buildvcs=false"},
+        )
+    except subprocess.TimeoutExpired:
+        return f"its builder took over {golang.BUILD_SECONDS} s"
+    if done.returncode or not (work / "otelcol").exists():
+        shutil.rmtree(work, ignore_errors=True)
+        return next((line for line in reversed(done.stderr.splitlines()) if line.strip()), "its builder failed")
+    work.rename(folder)
+    return ""
+
+
+def faults(binary: Path, config: Path, env: Mapping[str, str]) -> str:
+    """Return what the Collector has against a configuration, in its own words; nothing when it takes it.
+
+    Args:
+        binary: The Collector.
+        config: The file.
+        env: Variables beside ours, which the file may name.
+
+    """
+    done = subprocess.run(
+        [binary, "validate", "--config", config], env=inherited(**env), capture_output=True, text=True, check=False
+    )
+    return done.stderr.strip() if done.returncode else ""

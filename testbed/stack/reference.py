@@ -27,7 +27,7 @@ class Reference(Announced):
 
     def __init__(self, *flags: str, env: Mapping[str, str] = SHOWN) -> None:
         """Start `python -m reference_server` with `flags` on a free port, and return at once: `ready` waits."""
-        command = [sys.executable, "-m", "reference_server", *flags, "--port", "{port}"]
+        command = [sys.executable, "-m", "reference_server", "--port", "{port}", *flags]
         super().__init__("reference", command, env)
 
     def get(self, path: str) -> Any:

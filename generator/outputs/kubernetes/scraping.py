@@ -98,6 +98,7 @@ def _probes(bundle: Bundle, system: str, job: Json) -> Iterator[Json]:
             "prober": {"url": prober(job), "path": job["metrics_path"], **scheme},
             "targets": {"staticConfig": static},
             **_authorization(system, job),
+            **_metric(job),
         }
         yield _made(bundle, "Probe", job, spec, f"-{number}" if number else "")
 
@@ -130,7 +131,8 @@ def probed(job: Json, group: Json) -> list[Json]:
         else rule
         for rule in rules
     ]
-    return relabelling({**job, "relabel_configs": turned}, tuple(group["labels"]))
+    called = any(rule.get("target_label") == "instance" for rule in turned)
+    return relabelling({**job, "relabel_configs": turned}, tuple(group["labels"]), () if called else ("instance",))
 
 
 def _scrape_config(bundle: Bundle, system: str, job: Json) -> Json:
@@ -154,15 +156,16 @@ def _scrape_config(bundle: Bundle, system: str, job: Json) -> Json:
     return _made(bundle, "ScrapeConfig", job, {**spec, "relabelings": relabelling(job, labelled), **_metric(job)})
 
 
-def relabelling(job: Json, kept: Sequence[str] = ()) -> list[Json]:
+def relabelling(job: Json, kept: Sequence[str] = (), more: Sequence[str] = ()) -> list[Json]:
     """Return a job's relabelling as an operator takes it, behind what takes the operator's own labels away.
 
     Args:
         job: The job.
         kept: Labels that targets have from their groups.
+        more: Further labels that the operator gives by itself.
 
     """
-    gone = [label for label in FOREIGN if label not in kept]
+    gone = [label for label in (*FOREIGN, *more) if label not in kept]
     head: list[Json] = [
         {"action": "labeldrop", "regex": "|".join(gone)},
         {"targetLabel": "job", "replacement": job["job_name"], "action": "replace"},

@@ -97,6 +97,8 @@ def _found(
         bare = own + name.removeprefix(given) if given and name.startswith(given) else name
         if bare in why.get(one, {}):
             return why[one][bare]
+    if text.startswith("systems."):
+        return Reason("other", text, "where the servers' configuration adds labels, name them there")
     return Reason("version" if "versions:" in text or "only in" in text else "other", text)
 
 

@@ -7,10 +7,15 @@ from dataclasses import dataclass
 from typing import Any
 
 from generator.catalogue import System, Versions, version_key
+from generator.config.checks.labels import RESERVED
+from generator.doctor.drift import added
 from generator.doctor.told import Told
 from generator.doctor.worlds import UI, World, numbered
 
 Json = dict[str, Any]
+
+#: Labels of attribution that bundle.yaml takes.
+_MOST_LABELS = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,9 +83,20 @@ def _keys(system: System, pages: Sequence[Told], prefixes: Sequence[str]) -> Ite
         found = _values(pages, name)
         if found and found != list(known):
             yield key, found
+    if labels := _attribution(system, pages):
+        yield "attribution", labels
     off = [s for s in system.switches if (values := _values(pages, f"switch {s}")) and values == ["off"]]
     if off:
         yield "switches", [s for s in system.switches if s not in off]
+
+
+def _attribution(system: System, pages: Sequence[Told]) -> list[str]:
+    """Return the labels that the servers' own configuration adds to the metrics by which one may tell who asked."""
+    if not system.attributed:
+        return []
+    told_by = {m.full_name for m in system.metrics if system.attributed in m.labels}
+    found = {label.name for told in pages for label in added(told) if told_by & {*label.metrics}}
+    return sorted(found - RESERVED.keys())[:_MOST_LABELS]
 
 
 def _ordinary(system: System) -> list[str]:

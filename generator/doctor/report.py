@@ -8,9 +8,10 @@ from typing import Any
 
 from generator.doctor.blank import Blank
 from generator.doctor.diagnosis import Diagnosis, Examined
+from generator.doctor.monitored import Monitored
 from generator.doctor.reasons import Reason
 from generator.doctor.told import Told
-from generator.doctor.traits import Trait
+from generator.doctor.traits import Trait, some
 
 Json = dict[str, Any]
 
@@ -18,9 +19,17 @@ Json = dict[str, Any]
 _WIDTH = 10
 
 
-def text(diagnosis: Diagnosis) -> str:
+def text(found: Diagnosis | Monitored) -> str:
     """Return the diagnosis for people: each page, what stays blank by reason, what may still come."""
-    lines = [line for one in diagnosis.pages for line in (*_page(one), "")]
+    diagnosis = found if isinstance(found, Diagnosis) else found.diagnosis
+    alike: dict[tuple[str, ...], list[str]] = {}
+    for one in diagnosis.pages:
+        head, *rest = _page(one)
+        source = "the standard input" if one.page.source == "-" else one.page.source
+        alike.setdefault((head, *rest), []).append(source)
+    lines = [line for (head, *rest), sources in alike.items() for line in (f"{some(sources)}: {head}", *rest, "")]
+    if isinstance(found, Monitored):
+        lines += _monitored(found)
     for fit in diagnosis.fits:
         lines += [f"{fit.system.title}: {conflict}" for conflict in fit.conflicts]
     lines += [f"bundle.yaml: {mismatch}" for mismatch in diagnosis.mismatches]
@@ -30,15 +39,29 @@ def text(diagnosis: Diagnosis) -> str:
     return "\n".join(lines).rstrip("\n") + "\n"
 
 
+def _monitored(found: Monitored) -> Iterator[str]:
+    if not found.diagnosis.pages:
+        yield "none of its series is one of a system that the catalogue knows"
+    for trouble in found.troubles:
+        yield f"{trouble.text} -> {trouble.fix}"
+    said = {"labels": found.naming.labels, "selectors": found.naming.selectors}
+    said |= {f"systems.{name}.match": match for name, match in found.naming.match.items()}
+    for key, values in said.items():
+        if values:
+            yield f"bundle.yaml wants {key}: {{{', '.join(f'{k}: {v}' for k, v in values.items())}}}"
+    yield ""
+
+
 def _page(one: Examined) -> Iterator[str]:
-    told, source = one.told, "the standard input" if one.page.source == "-" else one.page.source
+    """Yield what is told of a page: what it is, and a line for each thing that is told."""
+    told = one.told
     if told is None:
         names = sorted(one.page.series)
-        yield f"{source}: none of the systems that the catalogue knows"
+        yield "none of the systems that the catalogue knows"
         yield f"  it has {len(names)} names of series, such as {', '.join(names[:3])}; for a board of its own: agentobs infer"
         return
     system = told.worlds.system
-    yield f"{source}: {system.title}, {told.count} of its {len(system.metrics)} metrics"
+    yield f"{system.title}, {told.count} of its {len(system.metrics)} metrics"
     yield from _line("version", version(told), told.evidence)
     if told.prefix != system.prefix:
         yield from _line("prefix", told.prefix, [f"the names of its metrics begin with it instead of {system.prefix}"])
@@ -111,8 +134,9 @@ def _by_place(found: Iterable[Blank]) -> Mapping[str, list[str]]:
     return out
 
 
-def as_json(diagnosis: Diagnosis) -> str:
+def as_json(found: Diagnosis | Monitored) -> str:
     """Return the diagnosis as a JSON object."""
+    diagnosis = found if isinstance(found, Diagnosis) else found.diagnosis
     out: Json = {
         "pages": [_page_json(one) for one in diagnosis.pages],
         "conflicts": {f.system.name: list(f.conflicts) for f in diagnosis.fits if f.conflicts},
@@ -120,8 +144,10 @@ def as_json(diagnosis: Diagnosis) -> str:
         "blank": [_blank_json(b) for b in diagnosis.blank],
         "later": [_blank_json(b) for b in diagnosis.later],
         "bundle": diagnosis.document if diagnosis.fits else None,
-        "ok": not diagnosis.failed,
+        "ok": not found.failed,
     }
+    if isinstance(found, Monitored):
+        out["troubles"] = [{"kind": t.kind, "text": t.text, "fix": t.fix} for t in found.troubles]
     return json.dumps(out, indent=2) + "\n"
 
 
@@ -152,4 +178,4 @@ def _blank_json(blank: Blank) -> Json:
 
 
 #: What `--format` takes.
-FORMATS: Mapping[str, Callable[[Diagnosis], str]] = {"text": text, "json": as_json}
+FORMATS: Mapping[str, Callable[[Diagnosis | Monitored], str]] = {"text": text, "json": as_json}

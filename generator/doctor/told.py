@@ -76,7 +76,7 @@ def told(page: Page, known: Mapping[str, Worlds], prefixes: Mapping[str, str]) -
 
 def _of(page: Page, worlds: Worlds, configured: str) -> Told | None:
     """Return what a page tells where it is one of this system; None where too little speaks for it."""
-    system, prefix = worlds.system, _prefix(page, worlds, configured)
+    system, prefix = worlds.system, prefix_of(page, worlds, configured)
     seen = frozenset(n for n, m in worlds.metrics.items() if page.shows(m, prefix))
     own = {n for n in seen - worlds.shared if worlds.metrics[n].prefix or not system.prefix}
     if not own:
@@ -104,7 +104,7 @@ def _of(page: Page, worlds: Worlds, configured: str) -> Told | None:
     )  # fmt: skip
 
 
-def _prefix(page: Page, worlds: Worlds, configured: str) -> str:
+def prefix_of(page: Page, worlds: Worlds, configured: str) -> str:
     """Return what the names of a system begin with on a page: that under which most of its metrics are there."""
     system = worlds.system
     if not system.prefix:

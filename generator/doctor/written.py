@@ -29,7 +29,7 @@ def written(diagnosis: Diagnosis, deployment: str) -> str:
         scrape = _scrape(fit, deployment)
         if scrape and "scrape" not in systems[name]:
             systems[name] = {**systems[name], "scrape": scrape}
-        elif "scrape" not in systems[name]:
+        elif "scrape" not in systems[name] and not all(told.page.scraped for told in fit.pages):
             unsaid.append(f"# Where its processes are, nobody has said: name them below systems: {name}: scrape\n")
     return _HEAD + "".join(unsaid) + plain({**diagnosis.document, "systems": systems})
 

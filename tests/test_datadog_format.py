@@ -105,7 +105,9 @@ def test_limits_and_windows_are_the_alerts_own(bundle: Bundle, files: Mapping[st
                     for text in (f"[{query.window}]", f"rate_{query.window}", f"ratio_{query.window}")
                 )
             else:
-                assert window == max(seconds(rule.get("for", "0s")), 300)
+                hold = seconds(rule.get("for", "0s"))
+                times = {seconds(one) for one in re.findall(r"\[(\w+):\w+\]", rule["expr"])}
+                assert window in {max(hold, 300), *(hold + time for time in times)}
     for body in bodies(files).values():
         if body["type"] == "query alert":
             assert float(body["query"].split()[-1]) == body["options"]["thresholds"]["critical"]
@@ -151,6 +153,11 @@ TRANSLATED = {
         "min(last_15m):max:agent_server.lg_api_num_pending_runs{*} by {kube_deployment} > 10",
     "min by (deployment) (lg_api_workers_available) < 1":
         "max(last_15m):min:agent_server.lg_api_workers_available{*} by {kube_deployment} < 1",
+    # Of a time: at each moment of it, and then of the hold.
+    "min_over_time((max by (deployment) (lg_api_num_pending_runs))[15m:30s]) > 0":
+        "min(last_30m):max:agent_server.lg_api_num_pending_runs{*} by {kube_deployment} > 0",
+    "max_over_time((sum by (deployment) (lg_api_workers_active))[15m:30s]) == 0":
+        "max(last_30m):sum:agent_server.lg_api_workers_active{*} by {kube_deployment} <= 0",
     # Of gauges of each process, one group per process.
     "max by (deployment) (lg_api_redis_pool_size / (lg_api_redis_pool_max > 0)) > 0.8":
         "min(last_15m):(max:agent_server.lg_api_redis_pool_size{*} by {kube_deployment,endpoint} / "
@@ -178,6 +185,7 @@ REFUSED = {
     "sum by (a) (lg_api_workers_max) > 1 and on (b) sum by (b) (lg_api_workers_max) > 1": "joins by all groups",
     "histogram_quantile(0.9, sum by (le) (rate(lg_api_http_requests_latency_bucket[5m]))) > 1": "a quantile needs a distribution",
     "lg_api_workers_max > 1": "it takes one value where another one lacks",
+    "max_over_time((sum(lg_api_workers_max))[5m:30s]) > 1": "there is no max_over_time() over a grouped value",
     "sum(lg_api_workers_max)": "this is no such comparison",
 }
 

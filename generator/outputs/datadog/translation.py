@@ -6,6 +6,7 @@
 | `rate(c[w])` | the same, divided by the window | as above |
 | `h_bucket{le="x"}` of a pushed histogram | `count(v: v<=x):h{...}` | it arrives as a distribution |
 | a gauge that holds for d, above a limit | `min(last_d)`, below it `max(last_d)` | every value within d is beyond the limit |
+| `min_over_time(…[w:s])` above a limit, `max_over_time` below it | the same over w and the hold together | it was so at each moment of both |
 | `and`, `or`, `unless` | `&&`, `||`, `!` of a composite monitor | both match by the same groups |
 | `x / (y > 0)` | `x / y` | a quotient by 0 is nothing there |
 | a recorded series, and its sum over a time | what it records, over that window | Datadog records nothing |
@@ -72,10 +73,29 @@ class Translator:
             case pp.BinaryExpr() if str(node.op) == "==" and (up := self._scraped(node)):
                 return self._checked(*up, hold)
             case pp.BinaryExpr() if str(node.op) in _COMPARISONS and isinstance(node.rhs, pp.NumberLiteral):
+                if lasting := self._lasting(node, hold):
+                    return lasting
                 return _asked(self.values.value(node.lhs), str(node.op), node.rhs.val, hold)
             case pp.Call():
                 raise UntranslatableError(f"there is no {node.func.name}() for a monitor")
         raise UntranslatableError("a monitor asks whether a value passes a limit, and this is no such comparison")
+
+    def _lasting(self, node: Any, hold: str) -> Asked | None:
+        """Return what asks whether the least or the greatest of a time is beyond a limit; None for anything else.
+
+        What was so at every moment of a time, and stays so for the hold, was so at every moment of both.
+        """
+        call, op = bare(node.lhs), str(node.op)
+        wanted = {"min_over_time": (">", ">="), "max_over_time": ("<", "<=", "==")}
+        if not (isinstance(call, pp.Call) and op in wanted.get(call.func.name, ())):
+            return None
+        asked = call.args[0]
+        if not isinstance(asked, pp.SubqueryExpr) or asked.offset or not asked.range:
+            return None
+        value = self.values.value(asked.expr)
+        if value.window or value.constant:
+            return None
+        return _asked(value, op, node.rhs.val, period(asked.range.total_seconds() + seconds(hold)))
 
     def _scraped(self, node: Any) -> tuple[Any, Sequence[str]] | None:
         """Return the selector of `up` and the labels where an expression asks which process does not answer."""

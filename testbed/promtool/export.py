@@ -17,6 +17,7 @@ from testbed.servers.cache import REPOSITORY
 
 #: The rule file of alerts that are off by default and have cases.
 OFF = "off_by_default.rules.yaml"
+OFF_RECORDS = "off_by_default.records.rules.yaml"
 
 #: Columns after which YAML breaks a line: never.
 _WIDTH = 1_000_000
@@ -45,9 +46,13 @@ file and line of its case. What an alert must do in between is in the case alone
 
 def rule_files() -> dict[str, dict[str, Any]]:
     """Return every rule file as data, by name, in the order in which rules see each other's results."""
-    paths = sorted((REPOSITORY / "alerts").glob("*.rules.yaml"), key=lambda p: ".records." not in p.name)
+    paths = sorted((REPOSITORY / "alerts").glob("*.rules.yaml"))
     files = {path.name: yaml.safe_load(path.read_text(encoding="utf-8")) for path in paths}
-    return {**files, OFF: {"groups": off_groups()}}
+    off: dict[str, list[dict[str, Any]]] = {}
+    for group in off_groups():
+        off.setdefault(OFF if "alert" in group["rules"][0] else OFF_RECORDS, []).append(group)
+    files |= {name: {"groups": groups} for name, groups in off.items()}
+    return dict(sorted(files.items(), key=lambda item: ".records." not in item[0]))
 
 
 def rules_of(files: Mapping[str, Any]) -> list[Rule]:

@@ -19,7 +19,7 @@ from generator.units import seconds
 from generator.validate.evidence import Evidence
 from generator.validate.probe import Probe
 from generator.validate.prometheus import Prometheus
-from generator.validate.recorded import Evaluated
+from generator.validate.recording_rules import Evaluated
 
 
 @dataclass(frozen=True, slots=True)

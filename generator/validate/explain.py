@@ -22,7 +22,7 @@ from generator.validate.evidence import Evidence
 from generator.validate.existence import Existence
 from generator.validate.numberless import Numberless
 from generator.validate.prometheus import Prometheus
-from generator.validate.recorded import Evaluated, Recorded, own
+from generator.validate.recording_rules import Evaluated, RecordingRules, own
 from generator.validate.syntax import COMPARISONS, Tree, tree
 from generator.validate.unmatched import Unmatched
 from generator.validate.verdict import Finding, State, empty, pending, wrong
@@ -66,7 +66,7 @@ class Explainer:
         self._prometheus, self._evidence = prometheus, evidence
         self._known = catalogued(site)
         self._existence = Existence(prometheus)
-        self._rules = Recorded(records, evaluated)
+        self._rules = RecordingRules(records, evaluated)
         self._numberless = Numberless(self._existence, self._rules)
         self._unmatched = Unmatched(site, evidence, self._existence)
 

@@ -8,7 +8,7 @@ import promql_parser as pp
 
 from generator.validate import selectors
 from generator.validate.existence import Existence
-from generator.validate.recorded import Recorded
+from generator.validate.recording_rules import RecordingRules
 from generator.validate.syntax import Tree, nodes, tree
 from generator.validate.verdict import Finding, empty
 
@@ -16,7 +16,7 @@ from generator.validate.verdict import Finding, empty
 class Numberless:
     """Says why expressions give NaN. Safe to use from several threads."""
 
-    def __init__(self, existence: Existence, rules: Recorded) -> None:
+    def __init__(self, existence: Existence, rules: RecordingRules) -> None:
         self._existence, self._rules = existence, rules
 
     def why(self, expression: Tree, at: float | None, through: frozenset[str] = frozenset()) -> Finding | None:

@@ -1,1 +1,1 @@
-"""Cases of the alert tests: samples in, alerts out. One YAML file per topic of `generator.alerts`."""
+"""Cases of the alert tests: samples in, alerts out. One YAML file per topic of alerts."""

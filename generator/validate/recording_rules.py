@@ -12,7 +12,7 @@ from generator.validate.selectors import text
 Evaluated = Callable[[str], tuple[float, float] | None]
 
 
-class Recorded:
+class RecordingRules:
     """Recording rules, each with its expression as it stands in the rule file."""
 
     def __init__(self, records: Sequence[tuple[Record, str]], evaluated: Evaluated) -> None:

@@ -94,7 +94,7 @@ demo: $(VENV)/.dev ## the same left running, with faults that fire alerts; Ctrl-
 	@$(BIN)/python -m testbed.stack --keep $(ARGS)
 
 bench: $(VENV)/.dev ## generator, page writing, a fleet of 1,000 servers, rules and boards over a month (eight minutes)
-	@failed=; for name in generate exposition fleet rules; do \
+	@failed=; for name in generate exposition fleet rules backtest; do \
 	  PYTHONPATH=. $(BIN)/python benchmarks/$$name.py || failed="$$failed $$name"; \
 	done; [ -z "$$failed" ] || { echo "a bound does not hold, or could not be measured:$$failed" >&2; exit 1; }
 

@@ -93,12 +93,12 @@ def main() -> int:
         Announced("targets", [sys.executable, "benchmarks/targets.py"]).ready(limit_seconds=300) as page,
         Prometheus(binary.path, CONFIG.replace("URL", page.url), rules=often, flags=FLAGS) as server,
     ):
-        targets = _targets(page.url)
+        found = targets(page.url)
         server.stop()
-        _remember(server.folder / "data", files, targets)
+        _remember(server.folder / "data", files, found)
         server.start()
         wait_until(
-            lambda: _value(server, "count(scrape_samples_scraped)") == len(targets),  # of `up` there is a past
+            lambda: _value(server, "count(scrape_samples_scraped)") == len(found),  # of `up` there is a past
             what="all targets",
             limit_seconds=300,
         )
@@ -107,7 +107,7 @@ def main() -> int:
     return 0 if all(good) else 1
 
 
-def _targets(url: str) -> list[tuple[dict[str, str], str]]:
+def targets(url: str) -> list[tuple[dict[str, str], str]]:
     """Return the labels of every target, and its page."""
     with urlopen(f"{url}/targets") as answer:  # noqa: S310 - our own server
         groups = json.load(answer)
@@ -125,7 +125,7 @@ def _remember(
     begun = time.monotonic()
     end = int(time.time()) * 1000
     asked = {name for file in files.values() for g in file["groups"] for r in g["rules"] for name in NAME.findall(r["expr"])}  # fmt: skip
-    series = {_ordered(labels): course for labels, course in _recorded(files, targets, end)}
+    series = {ordered(labels): course for labels, course in recorded(files, targets, end)}
     for labels, page in targets:
         series |= dict(_scraped(labels, page, asked, end))
     blocks = end - MEMORY * 1000
@@ -135,7 +135,7 @@ def _remember(
     )
 
 
-def _recorded(
+def recorded(
     files: Mapping[str, Mapping[str, Any]], targets: Sequence[tuple[Mapping[str, str], str]], end: int
 ) -> Iterator[tuple[dict[str, str], Course]]:
     """Yield every recorded series of the targets with 30 days of a course of its own."""
@@ -165,17 +165,18 @@ def _scraped(labels: Mapping[str, str], page: str, asked: set[str], end: int) ->
     """Yield the series of a page that rules read, with their past, and those that every target has."""
     every, length = (SCRAPE_SECONDS, RECENT) if labels["system"] == "agent_server" else (SPARSE_SECONDS, WEEK)
     step, since = every * 1000, end - length * 1000
-    yield _ordered({"__name__": "up", **labels}), Course(step, since, 1.0)
+    yield ordered({"__name__": "up", **labels}), Course(step, since, 1.0)
     for line in page.splitlines():
         sample = SAMPLE.fullmatch(line)
         if sample and sample["name"] in asked:
             own = dict(LABEL.findall(sample["labels"] or ""))
             counted = sample["name"].endswith(COUNTERS)
             course = Course(step, since, 0.0, "counter") if counted else Course(step, since, float(sample["value"]))
-            yield _ordered({"__name__": sample["name"], **own, **labels}), course
+            yield ordered({"__name__": sample["name"], **own, **labels}), course
 
 
-def _ordered(labels: Mapping[str, str]) -> Labels:
+def ordered(labels: Mapping[str, str]) -> Labels:
+    """Return the labels that are there, in order."""
     return tuple(sorted((k, v) for k, v in labels.items() if v))
 
 

@@ -203,30 +203,44 @@ def run(
     fleet: Fleet = (),
 ) -> Iterator[tuple[Verdict, float]]:
     """Yield each scenario's verdict and the seconds that it took. `thresholds` overrides limits of the rules."""
-    catalogue = _catalogue()
     rules, alerts = _rules(tuple((thresholds or {}).items()), fleet)
     severities = {name: severity for name, (severity, _) in alerts.items()}
     replay = Replay(server, rules, restore)
     for scenario in (within_reach(of_version(s, fleet), fleet, alerts) for s in wanted):
         begin = time.perf_counter()
-        own = {
-            name
-            for name, (_, system) in alerts.items()
-            if system in ("", scenario.system) and not name.startswith(OBSERVABILITY)
-        }
-
-        def history(
-            start: float, offsets: Sequence[float], scenario: Scenario = scenario, own: set[str] = own
-        ) -> Iterator[History]:
-            rounds = play(scenario, start=start, interval=step, metrics=catalogue)
-            played = collect(rounds, [start + offset for offset in offsets])
-            found = ((dict(labels), values) for labels, values in played.series.items())
-            yield from beside(found, start, offsets, own)  # type: ignore[arg-type]  # STALE is the same word in both
-
+        own = about(scenario, alerts)
         results = replay.run(
-            history, scenario.duration, own, scrape=step, outages=_outages(scenario), past=before(scenario.past)
+            played(scenario, own, step),
+            scenario.duration,
+            own,
+            scrape=step,
+            outages=outages(scenario),
+            past=before(scenario.past),
         )
         yield judge(scenario, results, severities), time.perf_counter() - begin
+
+
+def about(scenario: Scenario, alerts: Mapping[str, tuple[str, str]]) -> set[str]:
+    """Return the alerts that may be about a scenario, given each one's severity and system."""
+    return {
+        name
+        for name, (_, system) in alerts.items()
+        if system in ("", scenario.system) and not name.startswith(OBSERVABILITY)
+    }
+
+
+def played(
+    scenario: Scenario, own: set[str], step: float = 30.0
+) -> Callable[[float, Sequence[float]], Iterator[History]]:
+    """Return what makes the samples of a scenario, beside neighbours that `own` alerts must not read."""
+
+    def history(start: float, offsets: Sequence[float]) -> Iterator[History]:
+        rounds = play(scenario, start=start, interval=step, metrics=_catalogue())
+        whole = collect(rounds, [start + offset for offset in offsets])
+        found = ((dict(labels), values) for labels, values in whole.series.items())
+        yield from beside(found, start, offsets, own)  # type: ignore[arg-type]  # STALE is the same word in both
+
+    return history
 
 
 @cache
@@ -237,16 +251,30 @@ def _catalogue() -> Catalogue:
 @cache
 def _rules(thresholds: tuple[tuple[str, float], ...], fleet: Fleet) -> tuple[list[Rule], dict[str, tuple[str, str]]]:
     """Return all rules, and each alert's severity and system."""
+    texts, alerts = _made(thresholds, fleet)
+    return load_rules(texts.values()), alerts
+
+
+def rule_texts() -> tuple[Mapping[str, str], Mapping[str, tuple[str, str]]]:
+    """Return the rule files of the installation by stem, and each alert's severity and system."""
+    return _made((), ())
+
+
+@cache
+def _made(
+    thresholds: tuple[tuple[str, float], ...], fleet: Fleet
+) -> tuple[Mapping[str, str], dict[str, tuple[str, str]]]:
     here = site(_catalogue(), fleet)
     bundle = build(replace(here, config=replace(here.config, thresholds=dict(thresholds))))
-    texts = [t for p, t in FORMATS["files"].render(bundle).items() if p.name.endswith(".rules.yaml")]
+    end = ".rules.yaml"
+    texts = {p.name.removesuffix(end): t for p, t in FORMATS["files"].render(bundle).items() if p.name.endswith(end)}
     alerts = {
         a.name: (str(a.severity), bundle.site.system_of(name))
         for name, gs in bundle.rules.items()
         for g in gs
         for a in g.alerts
     }
-    return load_rules(texts), alerts
+    return texts, alerts
 
 
 @contextmanager
@@ -301,7 +329,7 @@ def _part(
         return list(run([known[name] for name in ids], server, restore=restore, fleet=fleet))
 
 
-def _outages(scenario: Scenario) -> list[tuple[float, float]]:
+def outages(scenario: Scenario) -> list[tuple[float, float]]:
     """Return when the scenario has Prometheus itself down, in seconds since its start."""
     out: list[tuple[float, float]] = []
     for part in scenario.plans:

@@ -168,16 +168,16 @@ class Replay:
         self.start = start = -(-(self._next + ago + 3600) // 3600) * 3600
         self._next = start + duration
         offsets = [*past, *(n * scrape for n in range(int(duration // scrape) + 1))]
-        missed = [n for n, offset in enumerate(offsets) if _within(offset, outages)]
+        missed = [n for n, offset in enumerate(offsets) if within(offset, outages)]
         self._server.push(
-            ((labels, _without(values, missed)) for labels, values in history(start, offsets)),
+            ((labels, without(values, missed)) for labels, values in history(start, offsets)),
             [start + offset for offset in offsets],
         )
         out: dict[str, list[Firing]] = {}
         for rule in rules:
             skew = self._skew(rule)
             ticks = [n * rule.interval + skew for n in range(int((duration - skew) // rule.interval) + 1)]
-            evaluated = [tick for tick in ticks if not _within(tick, outages)]
+            evaluated = [tick for tick in ticks if not within(tick, outages)]
             back = {b for a, b in pairwise(evaluated) if b - a > rule.interval}
             if rule.alert:
                 out[rule.name] = self._alert(rule, start, evaluated, back)
@@ -226,11 +226,13 @@ class Replay:
         return sorted(found, key=lambda one: (one.start, math.inf if one.until is None else one.until))
 
 
-def _within(offset: float, ranges: Collection[Range]) -> bool:
+def within(offset: float, ranges: Collection[Range]) -> bool:
+    """Say whether a time is in one of the ranges, their ends not included."""
     return any(a <= offset < b for a, b in ranges)
 
 
-def _without(values: Sequence[Value], missed: Sequence[int]) -> Sequence[Value]:
+def without(values: Sequence[Value], missed: Sequence[int]) -> Sequence[Value]:
+    """Return values without those at the numbered places."""
     if not missed:
         return values
     out = list(values)

@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from generator.backtest import rules, sweep
+from generator.backtest.figures import lasting
 from generator.backtest.incidents import Incident, Outcome, held
 from generator.backtest.kept import Kept
 from generator.backtest.plan import Cost
@@ -125,7 +126,7 @@ def backtest(bundle: Bundle, prometheus: Prometheus, asked: Asked, kept: Kept, t
     cost = sum((one.cost for one in prepared), Cost(0, 0))
     count = sum(len(found.alerts) for _, found in sets)
     planned(
-        f"{count} alerts over {asked.seconds / 86_400:.3g} days: {cost.queries:,} queries, about {cost.samples:,.0f} samples "
+        f"{count} alerts over {lasting(asked.seconds)}: {cost.queries:,} queries, about {cost.samples:,.0f} samples "
         f"at most before the closer look; {history.queries:,} queries and {history.samples:,} samples for what there is"
     )
     if asked.plan:

@@ -40,6 +40,16 @@ class Figures:
     telling: tuple[tuple[str, str, int], ...]
 
 
+def lasting(seconds: float) -> str:
+    """Return a length of time in its two largest units: `2d 3h`, `14m`, `30s`."""
+    left, out = round(seconds), []
+    for unit, size in (("d", 86_400), ("h", 3600), ("m", 60), ("s", 1)):
+        count, left = divmod(left, size)
+        if count:
+            out.append(f"{count}{unit}")
+    return " ".join(out[:2]) or "0s"
+
+
 def firings(trial: Trial) -> list[Interval]:
     """Return when it fired."""
     return [i for i in trial.intervals if i.firing]

@@ -6,8 +6,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from html import escape
 
 from generator.backtest.asking import Report
-from generator.backtest.figures import figures, firings
-from generator.backtest.report import LIMITS, NOISE, STATES, aside, lasting, stamp
+from generator.backtest.figures import figures, firings, lasting
+from generator.backtest.report import LIMITS, NOISE, STATES, aside, stamp
 from generator.backtest.run import Interval, Trial
 
 #: Width of a lane in units of its drawing, and the least width of a bar: a firing of a minute in a month is seen.

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from generator.backtest.asking import Report
-from generator.backtest.figures import WEEK, figures, firings
+from generator.backtest.figures import WEEK, figures, firings, lasting
 from generator.backtest.incidents import Outcome, about
 from generator.backtest.run import Interval, Trial
 from generator.backtest.sweep import Sweep
@@ -36,16 +36,6 @@ def stamp(at: float) -> str:
     return datetime.fromtimestamp(at, UTC).strftime("%Y-%m-%d %H:%M:%SZ")
 
 
-def lasting(seconds: float) -> str:
-    """Return a length of time in its two largest units: `2d 3h`, `14m`, `30s`."""
-    left, out = round(seconds), []
-    for unit, size in (("d", 86_400), ("h", 3600), ("m", 60), ("s", 1)):
-        count, left = divmod(left, size)
-        if count:
-            out.append(f"{count}{unit}")
-    return " ".join(out[:2]) or "0s"
-
-
 def text(report: Report) -> str:
     """Return the report for a person."""
     return "\n".join(_lines(report)) + "\n"
@@ -53,7 +43,7 @@ def text(report: Report) -> str:
 
 def _lines(report: Report) -> Iterator[str]:
     asked = report.asked
-    yield f"{report.url}, {stamp(asked.start)} to {stamp(asked.end)} ({asked.seconds / 86_400:.3g} days)"
+    yield f"{report.url}, {stamp(asked.start)} to {stamp(asked.end)} ({lasting(asked.seconds)})"
     if asked.plan:
         yield f"plan: {report.cost.queries:,} queries, about {report.cost.samples:,.0f} samples at most; nothing was tried"
         return

@@ -30,8 +30,8 @@ const (
 	forGracePeriod  = 10 * time.Minute
 )
 
-// A file of one hundred days keeps the head in one piece, as the servers of the tests have it.
-const blockMilliseconds = 100 * 24 * 3600 * 1000
+// A head of ten thousand days keeps all histories in one piece, and takes samples of any of them.
+const blockMilliseconds = 10_000 * 24 * 3600 * 1000
 
 type plan struct {
 	Folder string `json:"folder"`
@@ -93,6 +93,7 @@ func run() error {
 type turn struct {
 	make  func(restore bool) *rules.Group
 	group *rules.Group
+	every float64
 	next  float64
 	// Rounds since it began; its state is restored after the second one.
 	rounds  int
@@ -130,12 +131,10 @@ func evaluate(p play, manager *rules.ManagerOptions) error {
 				}
 			}
 		}
-		now.next += now.interval()
+		now.next += now.every
 	}
 	return nil
 }
-
-func (t *turn) interval() float64 { return t.make(false).Interval().Seconds() }
 
 func turnsOf(p play, manager *rules.ManagerOptions) ([]*turn, error) {
 	var out []*turn
@@ -171,7 +170,7 @@ func turnsOf(p play, manager *rules.ManagerOptions) ([]*turn, error) {
 				})
 			}
 			first := p.Start + p.Skew + float64(len(out))
-			out = append(out, &turn{make: made, group: made(false), next: first})
+			out = append(out, &turn{make: made, group: made(false), every: interval.Seconds(), next: first})
 		}
 	}
 	return out, nil

@@ -23,8 +23,9 @@ ROOT = Path(__file__).parent.parent
 #: Both eras of the Agent Server in the field at once.
 MIXED = "systems: {agent_server: {versions: mixed}}\n"
 
-#: Modules that take a minute or more, begun first, so that no process is left alone with one of them at the end. What plays
-#: against the clock stands beside what only waits for Docker's end, or only computes: two plays at once slow each other down.
+#: Modules that take half a minute or more, begun first, so that no process is left alone with one of them at the end. What
+#: plays against the clock stands beside what only waits for Docker's end, or only computes: two plays at once slow each
+#: other down.
 LONG = (
     "test_compose",
     "test_fidelity",
@@ -35,6 +36,13 @@ LONG = (
     "test_survival",
     "test_real_pages",
     "test_validate_real",
+    "test_reference_load",
+    "test_matrix",
+    "test_replicas",
+    "test_infer_real",
+    "test_kubernetes",
+    "test_validate_fuzzed",
+    "test_servers",
 )
 
 

@@ -64,6 +64,13 @@ DELIVERIES = (
     ),
     Delivery(
         "kubernetes",
+        "the API server's own validation, with the CRDs of both operators",
+        "every custom resource is taken, nothing of it is pruned, the definitions' rules in CEL hold",
+        "tests/test_format_operators.py::test_an_api_server_takes_every_object",
+        "make matrix",
+    ),
+    Delivery(
+        "kubernetes",
         "prometheus-operator's own selection, validation and generation",
         "nothing is refused; rules, jobs and routes are those of the plain files",
         "tests/test_format_operators.py::test_the_operator_refuses_nothing_and_its_rules_are_ours",

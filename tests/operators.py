@@ -142,6 +142,18 @@ def operated(listed: list[Json], **flags: str) -> Made:
     return Made(loaded(raw["prometheus"])[0], loaded(raw["alertmanager"])[0], rules, raw["refused"])
 
 
+def admitted(listed: list[Json]) -> tuple[int, Mapping[str, list[str]]]:
+    """Return how many custom resources an API server takes, and why not the others, by its own code."""
+    program = golang.program(ROOT / "testbed/kubernetes/admission", "admission")
+    if not program.path:
+        pytest.skip(program.reason)
+    text = dumped([*crds(), *listed])
+    done = subprocess.run([str(program.path)], input=text, capture_output=True, text=True, timeout=120, check=False)
+    assert not done.returncode, done.stderr
+    raw = json.loads(done.stdout)
+    return raw["taken"], raw["refused"]
+
+
 def strict(schema: Json) -> Json:
     """Return a schema of a CRD in which a key that it does not name is a mistake, not one that is pruned in silence."""
     out = {key: strict(value) if isinstance(value, dict) else value for key, value in schema.items()}

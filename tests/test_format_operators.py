@@ -59,6 +59,34 @@ def test_every_object_is_one_of_its_crd(bundle: Bundle, schemas: dict[tuple[str,
     assert {one["kind"] for one in listed} >= {"PrometheusRule", "AlertmanagerConfig", "GrafanaDashboard"}
 
 
+def test_an_api_server_takes_every_object(bundle: Bundle) -> None:
+    """By its own code: definitions are structural, nothing is pruned, defaults, lists and rules in CEL hold, names and labels are such."""
+    listed = [one for one in operators.objects(bundle, "kubernetes") if one["kind"] not in PLAIN]
+
+    assert operators.admitted(listed) == (len(listed), {})
+
+
+def test_an_api_server_refuses_what_is_none(tmp_path: Path) -> None:
+    """A key that it would prune, a value of another kind, a name with a capital."""
+    listed = operators.objects(operators.made("{}\n", tmp_path), "kubernetes")
+    (monitor, *_) = operators.of(listed, "PodMonitor").values()
+    (endpoint,) = monitor["spec"]["podMetricsEndpoints"]
+    wrong = {
+        "unknown": {"spec": {**monitor["spec"], "selectors": {}}},
+        "interval": {"spec": {**monitor["spec"], "podMetricsEndpoints": [{**endpoint, "interval": "often"}]}},
+        "Name": {},
+    }
+    made = [{**monitor, **more, "metadata": {**monitor["metadata"], "name": name}} for name, more in wrong.items()]
+
+    taken, refused = operators.admitted(made)
+
+    assert taken == 0
+    told = {name.removeprefix("PodMonitor "): " ".join(why) for name, why in refused.items()}
+    assert "unknown field spec.selectors" in told["unknown"]
+    assert "interval" in told["interval"]
+    assert "name: Invalid value" in told["Name"]
+
+
 def test_a_misspelt_key_is_seen(schemas: dict[tuple[str, str], Draft202012Validator], tmp_path: Path) -> None:
     """The schemas of the CRDs alone would take it."""
     (monitor, *_) = operators.of(

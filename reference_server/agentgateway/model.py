@@ -81,6 +81,7 @@ STILL = frozenset(name for name, amount in {**_PROCESS, **_CGROUP, **_FAULTS}.it
 def begin(process: ServiceProcess, work: GatewayWorkload) -> None:
     """Put on the page what is there from the start: the build, the configuration, the process, limits that turned nobody away."""
     process.state.update(era=work.era, version=work.version)
+    process.instruments.unemitted = page.unshown(process.instruments.metrics, work.era, work.version)
     traffic.age(process, work.version)
     if work.era != CODE:
         process.instruments.set("connections_active", 0)
@@ -97,6 +98,10 @@ def begin(process: ServiceProcess, work: GatewayWorkload) -> None:
 
 def tick(process: ServiceProcess, work: GatewayWorkload, seconds: float, share: float) -> None:
     """Let a slice of time pass."""
+    if (process.state.get("era"), process.state.get("version")) != (work.era, work.version):
+        process.instruments.unemitted = page.unshown(process.instruments.metrics, work.era, work.version)
+        for name in process.instruments.unemitted:
+            process.instruments.drop(name)
     if work.era == CODE and process.state.get("version") != work.version:
         process.instruments.drop("build_info")
         process.instruments.set("build_info", 1, tag=work.version)

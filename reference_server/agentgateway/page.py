@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +19,7 @@ from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 
 from generator.catalogue import Kind, Metric, version_key
-from reference_server.agentgateway.workload import CODE, NEWEST
+from reference_server.agentgateway.workload import CODE
 from reference_server.core.rates import page as pages
 from reference_server.core.rates.model import ServiceProcess
 
@@ -66,12 +66,15 @@ STYLE = pages.Style(
 
 
 def write(process: ServiceProcess) -> bytes:
-    """Write the page of a process: the metrics of its era that its version has."""
-    era, version = process.state.get("era", CODE), version_key(process.state.get("version", NEWEST))
+    """Write the page of a process: what it recorded, in the order of the catalogue."""
     found = dict.fromkeys(metric for metric, _, _ in process.instruments.points())
-    had = (m for m in found if era in m.emission and (era != CODE or version_key(m.since) <= version))
-    shown = sorted(had, key=lambda m: m.line)
-    return pages.write(STYLE, shown, process.instruments)
+    return pages.write(STYLE, sorted(found, key=lambda m: m.line), process.instruments)
+
+
+def unshown(metrics: Iterable[Metric], era: str, version: str) -> frozenset[str]:
+    """Return the names of metrics that a gateway of an era, or of a version of the code, does not have."""
+    known = version_key(version)
+    return frozenset(m.name for m in metrics if era not in m.emission or (era == CODE and version_key(m.since) > known))
 
 
 def content_type(accept: str) -> str:

@@ -16,6 +16,7 @@ from generator.cli.commands import (
     listing,
     runbook,
     schema,
+    upgrade,
     validate,
 )
 
@@ -25,6 +26,7 @@ COMMANDS: tuple[Command, ...] = (
     lint.COMMAND,
     listing.COMMAND,
     diff.COMMAND,
+    upgrade.COMMAND,
     doctor.COMMAND,
     infer.COMMAND,
     schema.COMMAND,

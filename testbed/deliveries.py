@@ -182,6 +182,13 @@ DELIVERIES = (
         "make test",
     ),
     Delivery(
+        "perses",
+        "percli 0.53",
+        "it takes every document by its own model, and refuses one with a mistake",
+        "tests/test_perses.py::test_percli_takes_every_document",
+        "make matrix",
+    ),
+    Delivery(
         "ruler",
         "Cortex",
         "it takes all groups within Mimir's limits, records, fires, and its Alertmanager notifies",

@@ -1,21 +1,28 @@
-"""A real Collector takes every configuration, and names what is wrong in one."""
+"""A real Collector takes every configuration, names what is wrong in one, and renames by the exporter that is refused."""
 
 from __future__ import annotations
 
 import contextlib
 import io
+import re
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from threading import Thread
 
 import pytest
 import yaml
 
 from generator.cli.main import main
-from testbed.servers import missing
-from testbed.servers.collector import collector, faults
+from testbed.servers import free_port, missing, wait_until
+from testbed.servers.collector import Collector, collector, faults
+from testbed.servers.loopback import ask
 
 from .conftest import ROOT
 
 pytestmark = pytest.mark.matrix
+
+#: How long a page may take to be scraped, in seconds.
+PATIENCE = 300
 
 #: Variables of the files that are only looked at.
 ENV = {
@@ -71,3 +78,40 @@ def test_the_collector_takes_every_configuration(program: Path, tmp_path: Path) 
     assert "batch_size" in faults(program, wrong, ENV)
     token.unlink()
     assert "no such file" in faults(program, made["otlp_http"], ENV)
+
+
+class Page(BaseHTTPRequestHandler):
+    """A page with one counter, named as ClickHouse names its own."""
+
+    def do_GET(self) -> None:
+        self.send_response(200)
+        self.send_header("Content-Type", "text/plain; version=0.0.4")
+        self.end_headers()
+        self.wfile.write(b"# TYPE ClickHouseProfileEvents_Query counter\nClickHouseProfileEvents_Query 3\n")
+
+    def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the base's name
+        """Say nothing."""
+
+
+def test_the_exporter_that_is_refused_renames(program: Path) -> None:
+    """What the exporter `prometheus` shows of a counter that has no `_total`: bundle.yaml does not take it."""
+    port = free_port()
+    with ThreadingHTTPServer(("127.0.0.1", 0), Page) as server:
+        Thread(target=server.serve_forever, daemon=True).start()
+        found = {"targets": [f"127.0.0.1:{server.server_address[1]}"]}
+        job = {"job_name": "clickhouse", "scrape_interval": "1s", "static_configs": [found]}
+        text = {
+            "receivers": {"prometheus": {"config": {"scrape_configs": [job]}}},
+            "exporters": {"prometheus": {"endpoint": f"127.0.0.1:{port}"}},
+            "service": {"pipelines": {"metrics": {"receivers": ["prometheus"], "exporters": ["prometheus"]}}},
+        }
+
+        def names() -> set[str]:
+            return set(re.findall(r"^(ClickHouse\w+)", ask(port, "GET", "/metrics")[1].decode(), re.MULTILINE))
+
+        with Collector(program, yaml.safe_dump(text), {}):
+            wait_until(names, what="the page", limit_seconds=PATIENCE)
+            shown = names()
+        server.shutdown()
+
+    assert shown == {"ClickHouseProfileEvents_Query_total"}

@@ -17,6 +17,7 @@ from typing import Any
 
 from generator.boards.layout import LeftOut
 from generator.bundle import Bundle
+from generator.catalogue import Kind
 from generator.config.formats import REMOTE_WRITE
 from generator.config.site import Site
 from generator.discovery import scrape
@@ -56,14 +57,24 @@ def render(bundle: Bundle) -> Mapping[Path, str]:
 
 
 def left_out(bundle: Bundle) -> Sequence[LeftOut]:
-    """Return the enabled systems that no discovery finds."""
-    return tuple(
-        LeftOut(
-            str(CONFIGURATION), name, "nothing says where it runs: name static, dns, files or kubernetes under scrape"
-        )
-        for name in _enabled(bundle.site)
-        if not any(scrape.jobs(bundle.site, name, kind) for kind in _kinds(bundle.site, name))
-    )
+    """Return the enabled systems that no discovery finds, and the series that the Collector's receiver takes apart."""
+    where, site = str(CONFIGURATION), bundle.site
+    why = "nothing says where it runs: name static, dns, files or kubernetes under scrape"
+    out = [
+        LeftOut(where, name, why)
+        for name in _enabled(site)
+        if not any(scrape.jobs(site, name, kind) for kind in _kinds(site, name))
+    ]
+    infos = [m for name in _enabled(site) for m in site.system(name) if m.kind is Kind.INFO and not m.missing]
+    return (*out, *(LeftOut(where, m.full_name, _lost(m.full_name)) for m in infos))
+
+
+def _lost(info: str) -> str:
+    """Return what the receiver does with an info metric. Source: its transaction.go, and metadata.go at `metricSuffixInfo`."""
+    if info == "target_info":
+        return "the Collector makes attributes of the resource of it, which no series has"
+    bare = info.removesuffix("_info")
+    return f"where its page is OpenMetrics, the Collector takes _info off: it arrives as {bare}"
 
 
 def _enabled(site: Site) -> list[str]:

@@ -8,16 +8,19 @@ from __future__ import annotations
 
 import functools
 import hashlib
+import json
 import os
 import shutil
 import subprocess
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from testbed.servers import golang
 from testbed.servers.cache import cache_root, locked
 from testbed.servers.debian import Found
-from testbed.servers.started import inherited
+from testbed.servers.loopback import OK, ask
+from testbed.servers.started import Started, inherited
 
 #: The Collector, its builder, and those of its components that follow its number.
 VERSION = "v0.165.0"
@@ -106,3 +109,40 @@ def faults(binary: Path, config: Path, env: Mapping[str, str]) -> str:
         [binary, "validate", "--config", config], env=inherited(**env), capture_output=True, text=True, check=False
     )
     return done.stderr.strip() if done.returncode else ""
+
+
+class Collector(Started):
+    """A running Collector. A context manager: leaving it, or `close()`, kills it and removes its folder."""
+
+    def __init__(self, binary: Path, config: str, env: Mapping[str, str], *more: str) -> None:
+        """Start it with a configuration, and wait until it shows its own metrics.
+
+        Args:
+            binary: The program.
+            config: Text of the configuration.
+            env: Variables beside ours.
+            more: Texts of further configurations, which are laid over the first in their order.
+
+        Raises:
+            StartError: It ended, for example because it does not take the configuration.
+
+        """
+        super().__init__("collector")
+        self._binary, self._env = binary, env
+        shown: Any = {"pull": {"exporter": {"prometheus": {"host": "127.0.0.1", "port": self.port}}}}
+        itself = json.dumps({"service": {"telemetry": {"metrics": {"readers": [shown]}}}})
+        with self.starting():
+            self._files = [self.write(f"{number}.yaml", text) for number, text in enumerate((config, *more, itself))]
+            self.start()
+
+    def command(self) -> Sequence[str | Path]:
+        """Return the program with its flags."""
+        return [self._binary, *(word for path in self._files for word in ("--config", path))]
+
+    def environment(self) -> Mapping[str, str]:
+        """Return ours with its own variables."""
+        return inherited(**self._env)
+
+    def answers(self) -> bool:
+        """Say whether it shows its own metrics, which it does once its pipelines have begun."""
+        return ask(self.port, "GET", "/metrics")[0] == OK

@@ -64,6 +64,7 @@ def test_a_restart_forgets_what_is_pending_or_kept_and_restores_long_holds() -> 
     assert states([(10, 12), (20, 30)], 0, 600, gaps=[(14, 16)]) == [(True, 10, 14), (True, 20, 51)]
 
 
+@pytest.mark.long
 def test_states_are_those_of_the_replay_which_was_written_apart() -> None:
     """Twenty thousand random courses, holds and keeps, with an outage in every second one."""
     chance = random.Random(7)  # noqa: S311 - a seeded workload

@@ -312,6 +312,7 @@ class Api(FakeServer):
         return in_json(self.stored[number])
 
 
+@pytest.mark.long
 def test_the_program_beside_the_files_brings_them_and_makes_nothing_twice(
     tmp_path: Path, files: Mapping[str, Any]
 ) -> None:

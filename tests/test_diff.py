@@ -46,6 +46,7 @@ def told(capsys: pytest.CaptureFixture[str], *words: str) -> tuple[int, list[dic
     return code, json.loads(capsys.readouterr().out)["changes"]
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("name", CONFIGURATIONS)
 def test_a_bundle_and_itself_mean_the_same(name: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """The folder that a configuration writes, and the configuration itself."""

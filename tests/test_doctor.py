@@ -192,6 +192,7 @@ def test_drift_is_told(catalogue: Catalogue, change: Callable[[str], str], told:
     assert told in one.drift
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("names", [("agent_server_0.12.12",), ("agent_server_0.9.1", "agent_server_0.16.7"), ("agentgateway_1.4.1", "langsight_0.15.0"), ("others/redis_exporter", "others/nginx_exporter")])  # fmt: skip
 def test_what_is_written_fits(names: tuple[str, ...], tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """It generates, the files are what it makes, and doctor has nothing left to say with it."""

@@ -144,6 +144,7 @@ def _whole(panel: Json) -> Json:
     return empty | rest | {"place": (at["x"], at["w"], at["h"])}
 
 
+@pytest.mark.long
 def test_every_manifest_fits_the_published_types(bundle: Bundle) -> None:
     for stem, manifest in read(bundle, "v2beta1").items():
         found = [f"{'/'.join(map(str, e.absolute_path))}: {e.message[:200]}" for e in SCHEMA.iter_errors(manifest)]

@@ -62,6 +62,7 @@ alerts:
 """
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("name", ["defaults", "labels", "own words"])
 def test_without_options_it_is_the_plain_files(name: str, tmp_path: Path) -> None:
     """Every board, rule and group, to the byte of each value."""
@@ -80,6 +81,7 @@ def test_a_system_of_ones_own_is_in_it(configured: Callable[[str], Site], tmp_pa
     assert "shop_overview.json" in found["boards"]
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("text", ["", OWN], ids=["defaults", "own words"])
 def test_options_change_what_they_say_and_nothing_else(text: str, tmp_path: Path) -> None:
     """All at once, compared with the plain files of a configuration that says the same."""

@@ -131,6 +131,7 @@ def test_another_system_has_no_such_thing(tmp_path: Path) -> None:
 SHARES = {"team": {"search": 0.7, "unknown": 0.3}, "agent": {"crawler": 0.5, "chat": 0.5}}
 
 
+@pytest.mark.long
 def test_the_reference_gateway_adds_the_fields_to_all_that_has_a_route() -> None:
     work = adapt(GatewayWorkload(), {ATTRIBUTION: json.dumps(SHARES)})
     played = Service(MODEL, workload=work, seed=3)

@@ -20,6 +20,7 @@ def bundle() -> Bundle:
     return build(installation(load()))
 
 
+@pytest.mark.long
 def test_every_file_of_every_format_tells_version_and_hash_and_an_edit_shows(bundle: Bundle) -> None:
     for one in FORMATS.values():
         for path, text in one.render(bundle).items():

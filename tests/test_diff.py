@@ -241,6 +241,7 @@ def strange(folder: Path) -> Iterator[tuple[str, str]]:
     yield "http://127.0.0.1:1", "http://127.0.0.1:1:1:"
 
 
+@pytest.mark.long
 def test_what_is_no_bundle_is_told_in_a_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     for source, what in strange(tmp_path):
         capsys.readouterr()

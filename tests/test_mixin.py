@@ -71,6 +71,7 @@ def test_without_options_it_is_the_plain_files(name: str, tmp_path: Path) -> Non
     assert evaluated(bundle, tmp_path) == plain(bundle)
 
 
+@pytest.mark.long
 def test_a_system_of_ones_own_is_in_it(configured: Callable[[str], Site], tmp_path: Path) -> None:
     (tmp_path / "shop.yaml").write_bytes((Path(__file__).parent / "data/shop.yaml").read_bytes())
     bundle = build(configured("systems: {shop: {catalogue: ./shop.yaml}}\n"))

@@ -106,6 +106,13 @@ DELIVERIES = (
     ),
     Delivery(
         "victoriametrics-operator",
+        "VictoriaMetrics",
+        "its relabelling of the pods of the charts by the objects gives the labels that Prometheus gives by the fragments",
+        "tests/test_format_victoriametrics_operator.py::test_victoriametrics_relabels_the_pods_of_the_charts_as_prometheus_does",
+        "make matrix",
+    ),
+    Delivery(
+        "victoriametrics-operator",
         "reading back",
         "rules, relabelling and routes equal the plain files; every key is one of the published types. No operator runs",
         "tests/test_format_victoriametrics_operator.py::test_every_key_is_one_that_the_operator_has",

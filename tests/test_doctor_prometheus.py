@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gzip
+import re
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack
@@ -28,6 +30,8 @@ from reference_server.agent_server.simulation import Deployment
 from reference_server.agent_server.workload import Topology, Workload
 from testbed.servers import Prometheus, find, missing
 
+from .conftest import ROOT
+
 pytestmark = pytest.mark.real
 
 #: Samples of each series, and seconds between them: as much as `doctor` looks back, and a little more.
@@ -52,6 +56,7 @@ class Scraped:
     change: Callable[[str], str] = lambda name: name
     starts: tuple[float, ...] = ()
     up: float = 1.0
+    falling: str = ""
 
     def series(self) -> Iterator[tuple[dict[str, str], list[float]]]:
         yield {"__name__": "up", **self.labels}, [self.up] * SAMPLES
@@ -64,6 +69,8 @@ class Scraped:
                 values = [sample.value] * SAMPLES
                 if self.starts and name == "process_start_time_seconds":
                     values = [self.starts[n % len(self.starts)] for n in range(SAMPLES)]
+                if name == self.falling:
+                    values = [sample.value + 10 * (n % 2) for n in range(SAMPLES)]
                 yield {"__name__": name, **own, **self.labels}, values
 
 
@@ -227,6 +234,25 @@ def test_what_changes_names_and_takes_labels_away_is_told(capsys: pytest.Capture
     assert "a (job otel) lack" in site.told("labels")
     assert site.told("down") == "c (job otel) does not answer"
     assert "add_metric_suffixes: false" in out
+
+
+def test_a_gateways_labels_and_its_falling_counters_are_told(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Labels that its configuration adds become those of attribution; it tells no start time, so its counters tell a load balancer."""
+    page = gzip.decompress((ROOT / "tests/data/pages/agentgateway_1.4.1.prom.gz").read_bytes()).decode()
+    text = re.sub(r'\broute="', 'team="core",route="', page)
+    path = tmp_path / "bundle.yaml"
+    with ExitStack() as stack:
+        labels = {"job": "edge", "instance": "10.0.0.9:15020", "deployment": "edge"}
+        url = fed([Scraped(text, labels, falling="agentgateway_requests_total"), NODE], stack)
+        main(["doctor", "--prometheus", url, "--write", str(path)])
+
+    assert re.search(
+        r"counters of 10\.0\.0\.9:15020 \(job edge\) fell \d+ times in 15 minutes", capsys.readouterr().out
+    )
+    found = yaml.safe_load(path.read_text(encoding="utf-8"))["systems"]["agentgateway"]
+    assert found == {"versions": "1.4.1", "attribution": ["team"], "match": {"job": "edge"}}
 
 
 def test_a_prometheus_without_any_is_told(capsys: pytest.CaptureFixture[str]) -> None:

@@ -16,6 +16,7 @@ from generator.doctor.page import Page, names
 from generator.doctor.told import Told, prefix_of, told
 from generator.doctor.worlds import Worlds
 from generator.validate.forms import Forms
+from generator.validate.metrics import COMMON
 from generator.validate.prometheus import Prometheus
 from generator.validate.target import CONVENTIONS
 
@@ -31,6 +32,9 @@ IDENTITY = tuple(
         ("job", *Labels().every, *(n for found in CONVENTIONS.values() for n in found), "pod", "container", *PAIR)
     )
 )
+
+#: Labels at most of which it is asked where they are.
+_MOST_ADDED = 10
 
 Key = tuple[tuple[str, str], ...]
 Pages = dict[Key, dict[str, dict[str, set[str]]]]
@@ -105,7 +109,7 @@ def gather(prometheus: Prometheus, known: Mapping[str, Worlds], configured: Mapp
         if x in every
     }
     _series(prometheus, wanted - infos.keys(), pages)
-    for label in _dated(here.values()):
+    for label in dict.fromkeys((*_dated(here.values()), *_added(prometheus, here.values(), prefixes, now))):
         _labelled(prometheus, wanted - infos.keys(), label, pages)
     for info, labels in infos.items():
         _informed(prometheus, info, labels, pages)
@@ -182,6 +186,18 @@ def _dated(here: Iterable[Worlds]) -> list[str]:
     metrics = [m for worlds in here for m in worlds.system.metrics if m.kind is not Kind.INFO]
     labels = [lb for m in metrics for lb in (*m.labels.values(), *m.constant_labels.values())]
     return list(dict.fromkeys(lb.name for lb in labels if lb.since or lb.until))
+
+
+def _added(prometheus: Prometheus, here: Iterable[Worlds], prefixes: Mapping[str, str], now: float) -> list[str]:
+    """Return labels that a server's own configuration adds, of systems whose servers take some."""
+    found: list[str] = []
+    for worlds in here:
+        system, prefix = worlds.system, prefixes[worlds.system.name]
+        metrics = [m for m in system.metrics if system.attributed and system.attributed in m.labels]
+        known = {*IDENTITY, *COMMON, *(n for m in metrics for n in (*m.labels, *m.constant_labels))}
+        series = [f'{{__name__=~"{"|".join(n for m in metrics for n in names(m, prefix))}"}}'] if metrics else []
+        found += sorted(prometheus.label_names(series, now - RECENT) - known)[:_MOST_ADDED] if series else []
+    return found
 
 
 def _counted(by: Sequence[str], listed: Sequence[str], more: str) -> str:

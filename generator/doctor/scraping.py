@@ -20,6 +20,9 @@ LATELY = 900
 #: So often a counter may fall in that time by restarts.
 _RESTARTS = 2
 
+#: Counters whose falls are looked for.
+_COUNTERS = 5
+
 #: Targets that are looked at one by one.
 _MOST = 20
 
@@ -138,15 +141,18 @@ def _balanced(
         text = f"{target.name} is {count} processes in turns, as its start time goes to and fro: a load balancer stands before them"
         yield Trouble("balanced", f"{text}, and {count - 1} of them have no target of their own", fix)
     silent = [t for a, t in targets.items() if a not in started]
-    counters = sorted(
-        {full_name(m, t.told.prefix) for t in silent for m in t.told.worlds.system.metrics if m.kind is Kind.COUNTER}
-    )
-    if not counters:
-        return
-    query = f'max by (job, instance) (resets({{__name__=~"{"|".join(counters)}"}}[{LATELY}s])) > {_RESTARTS}'
-    for series in prometheus.query(query):
-        if (address := _address(series.labels)) in targets and address not in started:
-            text = f"counters of {targets[address].name} fell {series.values[0]:.0f} times in {LATELY // 60} minutes"
+    counters = {
+        full_name(m, t.told.prefix) for t in silent for m in t.told.worlds.system.metrics if m.kind is Kind.COUNTER
+    }
+    most: dict[tuple[str, str], float] = {}
+    # Name by name: without names, series of several would be one and the same.
+    for name in sorted(counters, key=lambda name: ("requests" not in name, len(name), name))[:_COUNTERS]:
+        for series in prometheus.query(f"max by (job, instance) (resets({name}[{LATELY}s])) > {_RESTARTS}"):
+            address = _address(series.labels)
+            most[address] = max(most.get(address, 0.0), series.values[0])
+    for address, fallen in most.items():
+        if address in targets and address not in started:
+            text = f"counters of {targets[address].name} fell {fallen:.0f} times in {LATELY // 60} minutes"
             yield Trouble(
                 "balanced", f"{text}: several processes stand behind one address, or one restarts again and again", fix
             )

@@ -11,12 +11,12 @@ import subprocess
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import yaml
 
 from generator.backtest.kept import Kept
-from generator.backtest.rules import Labels, Rules, read
+from generator.backtest.rules import Labels, Record, Rules, read
 from generator.backtest.run import Backtest, Options, Trial
 from generator.backtest.server import History as Past
 from generator.validate.access import Access
@@ -154,7 +154,10 @@ def evaluate(binary: Path, server: Prometheus, played: Sequence[Played]) -> None
 def written(server: Prometheus, one: Played) -> Written:
     """Return the ALERTS that stand in the database, sample by sample."""
     length = int(one.end - one.start) + 1
-    data = call(server.port, "POST", "query", query=f"ALERTS[{length}s]", time=one.end)
+    return _samples(call(server.port, "POST", "query", query=f"ALERTS[{length}s]", time=one.end))
+
+
+def _samples(data: Any) -> Written:
     out: Written = {}
     for series in data["result"]:
         labels = {k: v for k, v in series["metric"].items() if k not in ("__name__", "alertstate")}
@@ -182,24 +185,53 @@ def _nobody(_line: str) -> None:
     """Be told, and tell nobody."""
 
 
-def disagreements(one: Played, real: Written, found: Sequence[Trial], *, pending: bool = True) -> list[str]:
+class Span(Protocol):
+    """When something was evaluated: from when, in unix seconds, and when not."""
+
+    @property
+    def start(self) -> float:
+        """Return since when."""
+
+    @property
+    def outages(self) -> Sequence[tuple[float, float]]:
+        """Return from and until when not."""
+
+
+def disagreements(
+    one: Span,
+    real: Written,
+    found: Sequence[Trial],
+    *,
+    pending: bool = True,
+    apart: float = 0.0,
+    records: Sequence[Record] = (),
+) -> list[str]:
     """Return where a backtest differs from the ALERTS by more than one evaluation, a sentence each.
 
-    What fails to be tried differs; `pending` says whether what is pending is compared as well.
+    Args:
+        one: What was evaluated.
+        real: The ALERTS.
+        found: What the backtest says; what failed to be tried differs.
+        pending: Compare what is pending as well.
+        apart: Seconds that are let pass where they are more than an evaluation.
+        records: Recording rules: where one of a slower group was inlined, an evaluation is one of that group.
+
     """
     out = [f"{t.alert.name}: {t.why}" for t in found if t.state == "failed"]
     intervals = {t.alert.name: t.alert.interval for t in found}
+    slow = {t.alert.name: max((r.interval for r in records if r.name in t.inlined), default=0.0) for t in found}
     told = _told(found)
     for key in sorted(real.keys() | told.keys()):
         if key[1] == "pending" and not pending:
             continue
         every = intervals.get(dict(key[0])["alertname"], STEP)
+        near = max(every, apart, slow.get(dict(key[0])["alertname"], 0.0))
         mask = [(b, b + (SILENT + 1) * every) for _, b in one.outages]
         there = _stretches(real.get(key, []), every)
         own = told.get(key, [])
         for name, those, others in (("only in ALERTS", there, own), ("only told", own, there)):
             for a, b in those:
-                missing = _beyond((a, b), others, every, mask)
+                missing = _beyond((a, b), others, near, mask)
                 if missing:
                     label = f"{dict(key[0])['alertname']} {key[1]} {dict(key[0]).get('deployment', '')}"
                     out.append(f"{label}: {name} for {missing:g} s from {a - one.start:g} to {b - one.start:g}")

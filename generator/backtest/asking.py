@@ -78,6 +78,7 @@ class Report:
         away: When Prometheus itself was away, in unix seconds.
         broken: Why some alerts are not there; empty when all are.
         queries, samples: What was asked, and what the server says that it read for that.
+        victoria: It is VictoriaMetrics.
 
     """
 
@@ -91,6 +92,7 @@ class Report:
     broken: str = ""
     queries: int = 0
     samples: int = 0
+    victoria: bool = False
 
 
 def backtest(bundle: Bundle, prometheus: Prometheus, asked: Asked, kept: Kept, told: Told, planned: Told) -> Report:
@@ -111,6 +113,7 @@ def backtest(bundle: Bundle, prometheus: Prometheus, asked: Asked, kept: Kept, t
     """
     history = History(prometheus, kept, asked.budget)
     sets = _sets(bundle, asked)
+    history.recognise()
     phases = _phases(prometheus)
     options = Options(
         asked.start, asked.end, frozenset({*bundle.site.labels.every, "job", *(m.label for m in bundle.site.selectors)}),
@@ -149,6 +152,7 @@ def backtest(bundle: Bundle, prometheus: Prometheus, asked: Asked, kept: Kept, t
     return Report(
         prometheus.probe.url, asked, cost, tuple(trials), tuple(held(asked.incidents, trials)), swept,
         tuple(prepared[0].scrapes.away), "; ".join(dict.fromkeys(broken)), history.queries, history.samples,
+        history.victoria,
     )  # fmt: skip
 
 

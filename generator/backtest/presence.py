@@ -74,7 +74,7 @@ class Presence:
     def _asked(self, selector: str) -> dict[int, float]:
         end = self.at(self.moments[-1])
         found = self._history.values(f"count({selector})", self._start, end, self.seconds)
-        if not found:
+        if not found and not selector.endswith(")"):
             # It may have been there between two moments only.
             window = period(self.seconds)
             found = self._history.values(
@@ -123,18 +123,20 @@ class Scrapes:
         """Return the gaps between scrapes in a time in which there are some."""
         step = max(1.0, min(self.interval / 4, 15.0))
         newest: list[float] = []
+        seen: dict[float, float] = {}
         begin = start
         while begin < end:
             last = min(end, begin + step * (MOST_POINTS - 1))
             found = history.values("max(timestamp(up))", begin, last, step)
             newest += [found[at] for at in sorted(found)]
+            seen |= found
             begin = last + step
         times = sorted(set(newest))
         most = self.interval * (1 + LATE) + LATE_SECONDS + step
-        out = [(a, b) for a, b in pairwise(times) if b - a > most]
-        if times and end - times[-1] > most + WINDOW:
-            out.append((times[-1], end))
-        return out
+        # Targets that went leave markers, and `up` ends at once; only who is away himself leaves a newest sample that ages.
+        aged = {value for at, value in seen.items() if at - value > self.interval * (1 + LATE) + LATE_SECONDS}
+        # What never came back may be targets that are gone while the server is there: it answers.
+        return [(a, b) for a, b in pairwise(times) if b - a > most and a in aged]
 
     def gaps(self, grid: Grid, span: Run) -> list[Run]:
         """Return the rounds at which nothing was evaluated: those that come later after a scrape than the next one should."""

@@ -20,6 +20,12 @@ NOISE = "This tells noise, not missed incidents: give the times of real ones wit
 #: What they never say.
 LIMITS = "Counted are label sets that begin to fire, before Alertmanager groups, mutes and inhibits."
 
+#: What is different there.
+VICTORIA = (
+    "This is VictoriaMetrics: it evaluates MetricsQL, whose rates and look-back are not Prometheus' own. Alerts may begin and "
+    "end some evaluations apart from those of a Prometheus or of vmalert, and one at the edge of its limit may differ."
+)
+
 #: States in the order in which they are told, and what each means.
 STATES: Mapping[str, str] = {
     "fired": "fired",
@@ -64,11 +70,18 @@ def _lines(report: Report) -> Iterator[str]:
         yield ""
         yield from _sweep(report.sweep)
     yield ""
+    yield from _limits(report)
+
+
+def _limits(report: Report) -> Iterator[str]:
+    """Yield what the figures cannot say."""
     yield LIMITS
-    if not asked.incidents:
+    if not report.asked.incidents:
         yield NOISE
     if any(not t.full for t in report.trials):
         yield "What was pending for less than its `for` was not looked for: --pending does."
+    if report.victoria:
+        yield VICTORIA
     if report.broken:
         yield f"NOT WHOLE: {report.broken}"
 
@@ -156,6 +169,7 @@ def as_json(report: Report) -> str:
         "queries": report.queries,
         "samples": report.samples,
         "broken": report.broken,
+        "victoria_metrics": report.victoria,
         "away": [{"from": stamp(a), "to": stamp(b)} for a, b in report.away],
         "alerts": [_alert(t, asked.seconds) for t in report.trials],
         "tells_missed_incidents": bool(asked.incidents),

@@ -19,6 +19,7 @@ from generator.backtest.runs import Grid
 from generator.backtest.server import BacktestError, BudgetError, History
 from generator.backtest.trial import coarse, course
 from generator.errors import QueryError
+from generator.units import period
 from generator.validate.pool import spread
 from generator.validate.probe import GoneError, ProbeError
 
@@ -27,6 +28,9 @@ WORKERS = 4
 
 #: Buckets of a histogram, about: only one of them is counted.
 BUCKETS = 12
+
+#: Seconds between two samples up to which a series is there all the time: Prometheus takes each for five minutes.
+OFTEN = 150.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,14 +177,17 @@ class Backtest:
         back = max((lookback(pp.parse(text)) for text, _ in whole.values()), default=0.0)
         presence = Presence(self._history, options.start - min(back, options.end - options.start), options.end)
         recorded = {s: n for alert in whole for s, n in self._recorded(alert)}
+        every = {s: self._every(s) for s in recorded}
+        # What is recorded less often than a sample counts is asked for over two rounds.
+        looked = {s: f"last_over_time({s}[{period(2 * e)}])" if e > OFTEN else s for s, e in every.items()}
         wanted = {n.selector for _, need in whole.values() for n in need.selectors()}
-        wanted |= {*recorded, *(n.selector for need in recorded.values() for n in need.selectors())}
+        wanted |= {*looked.values(), *(n.selector for need in recorded.values() for n in need.selectors())}
         presence.look(wanted, lambda done, of: told(f"which series there are: {done} of {of} looked for"))
         there = presence.there()
         lacking = {
             selector
             for selector, need in recorded.items()
-            if options.inline or any(need.met(there, m) and m not in there[selector] for m in presence.moments)
+            if options.inline or _lacks(need, looked[selector], presence, every[selector])
         }
         ready: list[Ready] = []
         covered: dict[Alert, float] = {}
@@ -276,6 +283,10 @@ class Backtest:
         inliner = Inliner(self._records, lacking, alert.interval)
         return inliner.text(pp.parse(alert.expr)), inliner.used
 
+    def _every(self, selector: str) -> float:
+        """Return how often a recorded series is written, in seconds."""
+        return max(r.interval for r in self._records[selector.partition("{")[0]])
+
     def _recorded(self, alert: Alert) -> list[tuple[str, needs.Need]]:
         """Return the recorded series that an alert reads, directly or not, each with what it is recorded from."""
         found: dict[str, needs.Need] = {}
@@ -305,6 +316,13 @@ def presence_of(presence: Presence, node: Any, targets: frozenset[str]) -> float
     need = needs.needed(node, targets)
     found = presence.series(need.selector) if need.selector in presence.there() else 0.0
     return found * BUCKETS if 'le="+Inf"' in need.selector else found
+
+
+def _lacks(need: needs.Need, selector: str, presence: Presence, interval: float) -> bool:
+    """Say whether a recorded series is not there although what it is recorded from has been for two rounds."""
+    there, back = presence.there(), math.ceil(2 * interval / presence.seconds)
+    met = {m for m in presence.moments if need.met(there, m)}
+    return bool(met) and (not there[selector] or any(m - back in met and m not in there[selector] for m in met))
 
 
 def _always(_name: str, _asked: object) -> bool:

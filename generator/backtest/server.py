@@ -10,6 +10,7 @@ from typing import Any
 from generator.backtest.kept import Kept
 from generator.backtest.rules import Labels
 from generator.backtest.runs import Grid, Run, gathered
+from generator.config.timing import LOOK_BACK
 from generator.validate.probe import GoneError, RefusedError, SilentError
 from generator.validate.prometheus import Prometheus
 
@@ -46,6 +47,7 @@ class History:
     Attributes:
         queries: How many were sent.
         samples: How many samples the server says that it read for them.
+        victoria: The server is VictoriaMetrics.
 
     """
 
@@ -54,6 +56,21 @@ class History:
         self.prometheus, self._kept, self._budget = prometheus, kept, budget
         self._lock = threading.Lock()
         self.queries, self.samples, self.known = 0, 0, 0
+        self.victoria = False
+        self._more: Mapping[str, str] = {}
+
+    def recognise(self) -> None:
+        """Find out whether this is VictoriaMetrics, which then is asked for these very times and as far back as Prometheus looks.
+
+        Raises:
+            ProbeError: The server does not answer.
+
+        """
+        try:
+            self.prometheus.query("now()")  # a function of MetricsQL
+        except RefusedError:
+            return
+        self.victoria, self._more = True, {"nocache": "1", "max_lookback": LOOK_BACK}
 
     def truth(
         self, expr: str, grid: Grid, span: Run, *, step: int = 1, back: float = 0.0
@@ -169,6 +186,7 @@ class History:
                 raise BudgetError
             self.queries += 1
         form = {"query": expr, "start": f"{start:.3f}", "end": f"{end:.3f}", "step": f"{step:.3f}", "stats": "true"}
+        form |= self._more
         answer = self.prometheus.data("query_range", form)
         read = answer.value.get("stats") if isinstance(answer.value, dict) else None
         samples = read.get("samples") if isinstance(read, dict) else None

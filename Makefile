@@ -5,6 +5,8 @@ BIN    := $(VENV)/bin
 ARGS   ?=
 # The compose stack has boards and rules of the defaults, and of its own what it scrapes and whom it tells.
 DEMO   := --config docker/bundle.yaml --out docker/generated --only scrape/prometheus.yml --only alerts/alertmanager.yml
+# The files of your own configuration have a folder of their own: the committed ones are those of the defaults.
+YOURS  := $(if $(CONFIG),--config $(CONFIG) --out $(or $(OUT),$(basename $(CONFIG))))
 # Versions are those of the lock, which `make lock` renews; nobody who installs the package itself is bound by it.
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint tools/constraints.txt
 # A module of tests stays in one process, whose servers it shares; four at once want 4 GB.
@@ -19,16 +21,16 @@ SERVERS := tests/test_truth.py tests/test_conformance.py tests/test_mixed_fleet.
 help: ## this list (default)
 	@awk -F ':.*## ' '/^[a-z][a-z-]*:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-dashboards: $(BIN)/agentobs ## write dashboards/, alerts/ and scrape/ (CONFIG=bundle.yaml for your own)
-	@$(BIN)/agentobs generate $(if $(CONFIG),--config $(CONFIG))
+dashboards: $(BIN)/agentobs ## write dashboards/, alerts/ and scrape/ (CONFIG=bundle.yaml writes yours to bundle/, or to OUT=folder)
+	@$(BIN)/agentobs generate $(YOURS)
 	@$(if $(CONFIG),,$(BIN)/agentobs generate $(DEMO))
 
 check: $(BIN)/agentobs ## are the committed files what the generator makes?
-	@$(BIN)/agentobs check $(if $(CONFIG),--config $(CONFIG))
+	@$(BIN)/agentobs check $(YOURS)
 	@$(if $(CONFIG),,$(BIN)/agentobs check $(DEMO))
 
 lint: $(BIN)/agentobs ## named checks over catalogue, rules, dashboards and scrape files
-	@$(BIN)/agentobs lint $(if $(CONFIG),--config $(CONFIG))
+	@$(BIN)/agentobs lint $(YOURS)
 
 test: $(VENV)/.dev ## everything: style, types, generated files, unit tests, real servers (ARGS=… for pytest)
 	@$(BIN)/ruff check --quiet .
@@ -59,6 +61,7 @@ render: $(VENV)/.dev ## draw every board with Grafana's libraries and check what
 	@PYTHONPATH=. $(BIN)/python tools/grafana_render/render.py $(ARGS)
 
 reference: $(VENV)/.dev ## start a busy simulated Agent Server on 127.0.0.1:8123, sixty times as fast as life
+	@echo 'Sixty seconds pass in one: rules for it are those of `$(BIN)/agentobs generate --time-scale 60 --out DIR`; ARGS="--time-scale 1" plays at the pace of life.' >&2
 	@EXPOSE_INTERNAL_METRICS_PROMETHEUS=true $(BIN)/agent-reference-server --runtime postgres --scenario busy --time-scale 60 --port 8123 $(ARGS)
 
 up: ## the whole stack in Docker, Grafana on http://127.0.0.1:3000 (SCENARIO=f07-saturation TIME_SCALE=1 WORKERS=2)

@@ -37,14 +37,14 @@ def bench(folder: Path, failing: str) -> tuple[int, str, list[str]]:
     return done.returncode, done.stderr, ran
 
 
-@pytest.mark.parametrize("failing", ["generate", "exposition", "fleet", "rules"])
+@pytest.mark.parametrize("failing", ["generate", "exposition", "fleet", "rules", "backtest"])
 def test_bench_runs_every_benchmark_and_fails_when_one_does(tmp_path: Path, failing: str) -> None:
     """A bound that does not hold is not lost among the figures of the others, and does not hide them."""
     code, told, ran = bench(tmp_path, failing)
 
     assert code == 2
     assert f"a bound does not hold, or could not be measured: {failing}\n" in told
-    assert ran == [f"benchmarks/{name}.py" for name in ("generate", "exposition", "fleet", "rules")]
+    assert ran == [f"benchmarks/{name}.py" for name in ("generate", "exposition", "fleet", "rules", "backtest")]
 
 
 def test_bench_is_content_when_all_bounds_hold(tmp_path: Path) -> None:
@@ -83,3 +83,29 @@ def test_a_wheel_has_every_file_that_the_code_reads() -> None:
         there = {path for path in (ROOT / package).rglob("*") if path.is_file()}
         assert {path for path in there - taken if path.suffix not in {".py", ".pyc"}} == set()
         assert taken
+
+
+def test_files_of_your_own_configuration_leave_the_committed_ones_alone(tmp_path: Path) -> None:
+    """`make dashboards CONFIG=…` writes beside the configuration, or where OUT says; check and lint look there."""
+    said = {
+        words: subprocess.run(
+            ["make", "--directory", ROOT, "--dry-run", *words], capture_output=True, text=True, check=True
+        ).stdout
+        for target, *words in (
+            ("dashboards", "CONFIG=mine/bundle.yaml"), ("check", "CONFIG=mine/bundle.yaml"), ("lint", "CONFIG=mine/bundle.yaml"),
+            ("dashboards", "CONFIG=mine/bundle.yaml", f"OUT={tmp_path}"), ("dashboards",),
+        )
+        for words in [(target, *words)]
+    }  # fmt: skip
+
+    for command in ("generate", "check", "lint"):
+        target = "dashboards" if command == "generate" else command
+        assert (
+            f"agentobs {command} --config mine/bundle.yaml --out mine/bundle\n"
+            in said[target, "CONFIG=mine/bundle.yaml"]
+        )
+    assert (
+        f"generate --config mine/bundle.yaml --out {tmp_path}\n"
+        in said["dashboards", "CONFIG=mine/bundle.yaml", f"OUT={tmp_path}"]
+    )
+    assert "agentobs generate \n" in said["dashboards",] or "agentobs generate\n" in said["dashboards",]

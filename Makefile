@@ -16,7 +16,7 @@ PYTEST := $(BIN)/python -m pytest --numprocesses=auto --maxprocesses=4 --dist=lo
 SERVERS := tests/test_truth.py tests/test_conformance.py tests/test_mixed_fleet.py
 
 .DEFAULT_GOAL := help
-.PHONY: help dashboards check lint test configurations unit matrix types docs render reference truth fidelity promtool-tests validate demo up down compose lock newest bench dist clean
+.PHONY: help dashboards check lint test configurations unit matrix types docs site render reference truth fidelity promtool-tests validate demo up down compose lock newest bench dist clean
 
 help: ## this list (default)
 	@awk -F ':.*## ' '/^[a-z][a-z-]*:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -56,6 +56,9 @@ types: $(VENV)/.dev ## type check and style only
 
 docs: $(VENV)/.dev ## write the generated parts of README.md and docs/
 	@PYTHONPATH=. $(BIN)/python tools/docs.py
+
+site: $(VENV)/.dev ## build the documentation as a site: build/site/index.html (strict: every link and anchor holds)
+	@PYTHONPATH=. $(BIN)/python tools/site.py
 
 render: $(VENV)/.dev ## draw every board with Grafana's libraries and check what it shows (needs node and Chromium; ARGS=overview)
 	@PYTHONPATH=. $(BIN)/python tools/grafana_render/render.py $(ARGS)

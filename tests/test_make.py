@@ -87,25 +87,14 @@ def test_a_wheel_has_every_file_that_the_code_reads() -> None:
 
 def test_files_of_your_own_configuration_leave_the_committed_ones_alone(tmp_path: Path) -> None:
     """`make dashboards CONFIG=…` writes beside the configuration, or where OUT says; check and lint look there."""
-    said = {
-        words: subprocess.run(
-            ["make", "--directory", ROOT, "--dry-run", *words], capture_output=True, text=True, check=True
-        ).stdout
-        for target, *words in (
-            ("dashboards", "CONFIG=mine/bundle.yaml"), ("check", "CONFIG=mine/bundle.yaml"), ("lint", "CONFIG=mine/bundle.yaml"),
-            ("dashboards", "CONFIG=mine/bundle.yaml", f"OUT={tmp_path}"), ("dashboards",),
-        )
-        for words in [(target, *words)]
-    }  # fmt: skip
 
+    def said(*words: str) -> str:
+        make = ["make", "--directory", str(ROOT), "--dry-run", *words]
+        return subprocess.run(make, capture_output=True, text=True, check=True).stdout
+
+    mine = "CONFIG=mine/bundle.yaml"
     for command in ("generate", "check", "lint"):
         target = "dashboards" if command == "generate" else command
-        assert (
-            f"agentobs {command} --config mine/bundle.yaml --out mine/bundle\n"
-            in said[target, "CONFIG=mine/bundle.yaml"]
-        )
-    assert (
-        f"generate --config mine/bundle.yaml --out {tmp_path}\n"
-        in said["dashboards", "CONFIG=mine/bundle.yaml", f"OUT={tmp_path}"]
-    )
-    assert "agentobs generate \n" in said["dashboards",] or "agentobs generate\n" in said["dashboards",]
+        assert f"agentobs {command} --config mine/bundle.yaml --out mine/bundle\n" in said(target, mine)
+    assert f"generate --config mine/bundle.yaml --out {tmp_path}\n" in said("dashboards", mine, f"OUT={tmp_path}")
+    assert "agentobs generate \n" in said("dashboards") or "agentobs generate\n" in said("dashboards")

@@ -1,0 +1,105 @@
+"""The documentation as a site: it builds strictly, its links hold, it asks no other host, and a runbook is found by its alert."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import subprocess
+import sys
+from html.parser import HTMLParser
+from pathlib import Path
+from urllib.parse import unquote, urlsplit
+
+import pytest
+
+from .conftest import ROOT
+
+pytestmark = pytest.mark.long
+
+
+class Page(HTMLParser):
+    """What a page loads and links to, and the anchors that it has."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.loads: list[str] = []
+        self.links: list[str] = []
+        self.anchors: set[str] = set()
+        self.feed(text)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        found = {name: value or "" for name, value in attrs}
+        self.anchors |= {found[key] for key in ("id", "name") if key in found}
+        if tag in ("script", "img", "iframe", "source") and "src" in found:
+            self.loads.append(found["src"])
+        elif tag == "link" and found.get("rel") not in ("canonical", "next", "prev"):
+            self.loads.append(found.get("href", ""))
+        elif tag == "a" and "href" in found:
+            self.links.append(found["href"])
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("site")
+    done = subprocess.run(
+        [sys.executable, "tools/site.py", str(folder)],
+        cwd=ROOT, env={**os.environ, "PYTHONPATH": "."}, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stdout + done.stderr
+    return folder
+
+
+@pytest.fixture(scope="module")
+def pages(site: Path) -> dict[Path, Page]:
+    return {path: Page(path.read_text(encoding="utf-8")) for path in site.rglob("*.html") if path.name != "404.html"}
+
+
+def test_every_page_of_the_documentation_is_there(site: Path, pages: dict[Path, Page]) -> None:
+    written = {path.relative_to(ROOT).with_suffix(".html") for path in (ROOT / "docs").rglob("*.md")}
+
+    assert {path.relative_to(site) for path in pages} >= written
+    assert len(written) > 150
+
+
+def test_nothing_is_loaded_from_elsewhere(site: Path, pages: dict[Path, Page]) -> None:
+    loads = {(path.name, load) for path, page in pages.items() for load in page.loads if urlsplit(load).netloc}
+    styles = [
+        path.name
+        for path in site.rglob("*.css")
+        if re.search(r"url\(['\"]?(https?:)?//", path.read_text(encoding="utf-8"))
+    ]
+
+    assert loads == set()
+    assert styles == []
+
+
+def test_every_link_leads_to_a_page_and_to_a_place_on_it(site: Path, pages: dict[Path, Page]) -> None:
+    lost = []
+    for path, page in pages.items():
+        for link in page.links:
+            parts = urlsplit(link)
+            if parts.scheme or parts.netloc:
+                continue
+            target = (path.parent / unquote(parts.path)).resolve() if parts.path else path
+            target = target / "index.html" if target.is_dir() else target
+            if not target.exists() or (
+                parts.fragment and target in pages and unquote(parts.fragment) not in pages[target].anchors | {"__skip"}
+            ):
+                lost.append(f"{path.relative_to(site)}: {link}")
+
+    assert lost == []
+
+
+def test_an_alert_is_found_by_the_search(site: Path) -> None:
+    found = json.loads((site / "search" / "search_index.json").read_text(encoding="utf-8"))["docs"]
+
+    assert [
+        one["location"] for one in found if one["title"] == "AgentServerQueueStalled" and "#" not in one["location"]
+    ] == ["docs/runbooks/AgentServerQueueStalled.html"]
+
+
+def test_a_link_into_the_code_becomes_its_text(site: Path) -> None:
+    text = (site / "index.html").read_text(encoding="utf-8")
+
+    assert "<code>generator/</code> is the code" in text

@@ -33,13 +33,27 @@ def test_generate_says_what_it_wrote_and_changes_nothing_twice(
     *told, last = capsys.readouterr().out.splitlines()
     left_out = [line for line in told if line.startswith("left out: ")]
     boards = len(registry.boards(site)) - sum(": the whole board: " in line for line in left_out)
-    assert [line.split(": ")[1] for line in told if line not in left_out] == [
-        "agent_server", "langsight", "agentgateway", "langsmith",
-    ]  # fmt: skip
+    assert [line.split(": ")[:2] for line in told if line not in left_out] == [
+        *(["not scraped", name] for name in ("agent_server", "langsight", "agentgateway", "langsmith")),
+        [
+            "links of alerts are relative",
+            "set alerts.runbook_base_url and alerts.grafana_url in bundle.yaml, and a click in a notification opens them",
+        ],
+    ]
     assert last == (
         f"{boards} dashboards, {len(first) - boards} other files below {tmp_path}; "
         f"0 changed, {len(left_out)} things left out"
     )
+
+
+def test_links_that_lead_somewhere_are_not_spoken_of(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = tmp_path / "bundle.yaml"
+    path.write_text(
+        "alerts: {runbook_base_url: 'https://wiki/runbooks', grafana_url: 'https://grafana'}\n", encoding="utf-8"
+    )
+
+    assert main(["generate", "--config", str(path), "--out", str(tmp_path / "out")]) == 0
+    assert "links of alerts" not in capsys.readouterr().out
 
 
 def test_list_metrics_as_json_has_the_whole_catalogue(capsys: pytest.CaptureFixture[str]) -> None:

@@ -48,6 +48,8 @@ def _run(args: argparse.Namespace) -> int:
         terminal.line(f"left out: {out.where}: {out.what}: {out.why}")
     for name, fix in _unnamed(scaled).items() if _PROMETHEUS in texts else ():
         terminal.line(f"not scraped: {name}: {fix}")
+    if relative := _relative(scaled):
+        terminal.line(f"links of alerts are relative: {relative}")
     for path in writing.stale(every, root):
         terminal.say(f"stale: {path}: the generator does not make it; delete it")
     boards = sum(path.parts[0] == "dashboards" and path.suffix == ".json" for path in texts)
@@ -60,6 +62,14 @@ def _unnamed(bundle: Bundle) -> Mapping[str, str]:
     from generator.discovery.scrape import unnamed
 
     return unnamed(bundle.site)
+
+
+def _relative(bundle: Bundle) -> str:
+    """Return what to set so that links of alerts lead somewhere from a notification; nothing where they do."""
+    config = bundle.site.config
+    lacking = {"alerts.runbook_base_url": config.runbook_base_url, "alerts.grafana_url": config.grafana_url}
+    keys = [key for key, url in lacking.items() if "://" not in url]
+    return f"set {' and '.join(keys)} in bundle.yaml, and a click in a notification opens them" if keys else ""
 
 
 def _scaled(bundle: Bundle, scale: float, out: Path | None) -> Bundle:

@@ -10,7 +10,6 @@ from itertools import pairwise
 
 from generator.backtest.runs import Grid, Run, gathered, within
 from generator.backtest.server import MOST_POINTS, History
-from generator.rules.rule import RECORD_PREFIX
 from generator.units import period
 from generator.validate.pool import spread
 
@@ -23,8 +22,8 @@ LEAST_SECONDS = 60
 #: Length of the windows in which scrapes are counted.
 WINDOW = 300
 
-#: What only a running Prometheus writes: scrapes, and what its rules give. Where discovery finds nothing, rules go on.
-SIGNS = f'{{__name__=~"up|ALERTS|{RECORD_PREFIX}.+"}}'
+#: What only a running Prometheus writes: scrapes, and alerts that are pending or fire. Where discovery finds nothing, these go on.
+SIGNS = "timestamp(up) or timestamp(ALERTS)"
 
 #: By how much a scrape may come late, as a share of its interval, and in seconds.
 LATE, LATE_SECONDS = 0.1, 1.0
@@ -131,7 +130,7 @@ class Scrapes:
         begin = start
         while begin < end:
             last = min(end, begin + step * (MOST_POINTS - 1))
-            found = history.values(f"max(timestamp({SIGNS}))", begin, last, step)
+            found = history.values(f"max({SIGNS})", begin, last, step)
             newest += [found[at] for at in sorted(found)]
             seen |= found
             begin = last + step

@@ -135,7 +135,7 @@ def _memory(site: Site) -> Row:
         lines("Process memory by kind", *(total(gw[name]).named(word) for name, word in shares.items()))
         .wide(24)
         .normal("Private memory makes the most of it."),
-        lines("Major page faults", total(rate(gw["cgroup_pgmajfault_total"]))).normal(
+        lines("Major page faults", total(rate(gw["cgroup_pgmajfault_total"])).named("major faults")).normal(
             "0.", "The memory limit is too low."
         ),
         lines(

@@ -129,9 +129,19 @@ class Replay:
         rules: Sequence[Rule],
         restore: Restore = restored,
         skew: Callable[[Rule], float] = lambda rule: SKEW + rule.group,
+        first: float = FIRST,
     ) -> None:
-        """Take rules in the order of evaluation; `skew` is how long after a scrape each is evaluated, in seconds."""
-        self._server, self._rules, self._restore, self._next = server, rules, restore, float(FIRST)
+        """Take rules in the order of evaluation.
+
+        Args:
+            server: Is empty, or has nothing after `first`.
+            rules: What is evaluated.
+            restore: What Prometheus makes of alerts after a restart.
+            skew: How long after a scrape each rule is evaluated, in seconds.
+            first: Unix time from which on samples may stand. A history begins later, by what its rules look back.
+
+        """
+        self._server, self._rules, self._restore, self._next = server, rules, restore, float(first)
         self._skew = skew
         self.start = 0.0
         self.results: dict[str, dict[Labels, dict[float, float]]] = {}

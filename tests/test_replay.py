@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -18,9 +18,12 @@ from testbed.cases.reading import load as load_cases
 from testbed.cases.samples import le_text
 from testbed.replay import Firing, Replay, firing
 from testbed.rule_files import load, lookback, needed
-from testbed.servers import STALE, Prometheus, find, missing
+from testbed.servers import STALE, Prometheus, Series, find, missing
+from testbed.servers.remote_write import History
 
 TICKS = [float(t) for t in range(0, 1200, 30)]
+#: Unix time of 2026-11-29 18:00.
+FULL_HOUR = 1_795_975_200.0
 RULES = """
 groups:
 - name: first
@@ -103,6 +106,24 @@ def test_only_what_an_alert_reads_is_evaluated_in_the_order_of_the_files() -> No
     assert [(r.name, dict(r.labels)) for r in needed(rules, ["One"])] == [("a:y:sum", {"slo": "one"}), ("One", {})]
     assert lookback(needed(rules, ["Deep"])) == 3600
     assert [(r.hold, r.keep, r.interval) for r in rules if r.name == "Deep"] == [(60, 5400, 30)]
+
+
+def test_a_history_begins_at_the_full_hour_that_leaves_its_rules_an_hour_and_what_they_look_back() -> None:
+    """The rules of `Deep` look back an hour."""
+    written: list[float] = []
+
+    class Mute:
+        def push(self, _: Iterable[History], times: Sequence[float]) -> None:
+            written.extend(times)
+
+        def query_range(self, *_: object) -> list[Series]:
+            return []
+
+    replay = Replay(Mute(), load([RULES]), first=FULL_HOUR + 1)
+    replay.run(lambda _, __: [], 60, ["Deep"], scrape=30)
+
+    assert replay.start == FULL_HOUR + 3 * 3600
+    assert written[:3] == [replay.start, replay.start + 30, replay.start + 60]
 
 
 def test_an_unknown_alert_is_refused() -> None:

@@ -13,7 +13,7 @@ from urllib.parse import urlencode
 
 from testbed.matrix import fleet
 from testbed.matrix.engines import Stage
-from testbed.replay import Firing, Replay
+from testbed.replay import FIRST, Firing, Replay
 from testbed.rule_files import Rule
 from testbed.servers import Series
 from testbed.servers.cache import REPOSITORY
@@ -119,9 +119,12 @@ def filled(expr: str, chosen: Mapping[str, str]) -> str:
     return re.sub(r'"\$(\w+)"', lambda m: json.dumps(chosen.get(m[1], ".*")), text)
 
 
-def fill(stage: Stage, rules: list[Rule]) -> tuple[float, dict[str, list[Firing]]]:
-    """Write the history and everything that the rules make of it; return the time of its start, and what fired."""
-    replay = Replay(stage.evaluated, rules, stage.restore)
+def fill(stage: Stage, rules: list[Rule], first: float = FIRST) -> tuple[float, dict[str, list[Firing]]]:
+    """Write the history and everything that the rules make of it; return the time of its start, and what fired.
+
+    The history begins after `first`, in unix time, by as much as the rules look back.
+    """
+    replay = Replay(stage.evaluated, rules, stage.restore, first=first)
     fired = replay.run(
         fleet.histories, fleet.DURATION, [r.name for r in rules if r.alert], scrape=fleet.SCRAPE, recorded=True
     )

@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import shutil
 import sys
+import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,11 @@ from urllib.parse import urlencode
 from testbed.matrix import fleet, panels
 from testbed.matrix.engines import NEWEST, Stage, stage
 from testbed.matrix.outcomes import RULES
+from testbed.rule_files import lookback
+
+#: Seconds from the start of the history to now: dates in pictures are recent, and no sample is of the future, which Prometheus
+#: refuses.
+AGO = 86_400.0
 
 #: The two choices of a board.
 CHOICES = ("all", "one")
@@ -28,7 +34,7 @@ def main(folder: Path) -> None:
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
     with stage(NEWEST) as running:
-        start, _ = panels.fill(running, RULES)
+        start, _ = panels.fill(running, RULES, first=time.time() - lookback(RULES) - AGO)
         for stem, board in panels.boards().items():
             for choice in CHOICES:
                 text = json.dumps(asked(running, stem, board, start, choice), indent=0)

@@ -140,6 +140,13 @@ DELIVERIES = (
         "make matrix",
     ),
     Delivery(
+        "collector",
+        "OpenTelemetry Collector and Prometheus",
+        "it scrapes the reference servers and writes by remote write; `agentobs validate` finds nothing wrong. OTLP is only validated",
+        "tests/test_collector_real.py::test_rules_and_boards_read_what_the_collector_writes",
+        "make matrix",
+    ),
+    Delivery(
         "mixin",
         "Jsonnet",
         "the library evaluates to the plain files; each option changes what it says and nothing else",

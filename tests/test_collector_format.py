@@ -25,8 +25,13 @@ Json = dict[str, Any]
 #: All that these files are made of.
 DISCOVERY: tuple[Kind, ...] = ("discovery",)
 
-#: What the receiver takes apart, of the systems that are shipped and of the one of tests.
-INFOS = {"agentgateway_build_info", "python_info", "redis_instance_info", "shop_build_info", "target_info"}
+#: What a job has here beside what the scrape files say, where its page shows `target_info`.
+CARRIED = {
+    "source_labels": ["__name__"],
+    "regex": "target_info",
+    "target_label": "__name__",
+    "replacement": "agentobs_target_info",
+}
 
 FURTHER = {
     "own labels": "labels: {instance: pod, deployment: release}\nscrape: {cluster: eu, external_labels: {replica: a}}\n",
@@ -45,10 +50,16 @@ def read(bundle: Bundle) -> tuple[Json, Json]:
 
 
 def jobs(document: Json) -> list[Json]:
-    """Return the jobs as the receiver sees them, behind the expansion of variables: `$$` is a dollar."""
+    """Return the jobs as the receiver sees them, but for `CARRIED`, behind the expansion of variables: `$$` is a dollar."""
     text = json.dumps(document["receivers"]["prometheus"]["config"]["scrape_configs"])
     assert "$" not in text.replace("$$", "")
     found: list[Json] = json.loads(text.replace("$$", "$"))
+    for job in found:
+        rules = job.get("metric_relabel_configs", [])
+        if CARRIED in rules:
+            assert rules.pop() == CARRIED, "it comes last"
+            if not rules:
+                del job["metric_relabel_configs"]
     return found
 
 
@@ -81,7 +92,7 @@ def test_it_scrapes_what_the_scrape_files_do(name: str, bundled: Callable[[str],
     assert [job for job in wanted if job in own] == own
     assert [job["job_name"] for job in receiving["scrape_configs"]] == ["prometheus", "alertmanager"]
     assert [f"{list(e.path)}: {e.message}" for e in SCHEMA.iter_errors(document)] == []
-    assert {out.what for out in collector.left_out(bundle)} <= INFOS
+    assert collector.left_out(bundle) == []
 
 
 @pytest.mark.parametrize("name", ["mixed", *FURTHER])
@@ -127,14 +138,29 @@ def test_a_system_that_nothing_finds_is_left_out_by_name(bundled: Callable[[str]
     alone = replace(bundle, site=replace(bundle.site, config=replace(config, systems={"shop": nowhere})))
 
     assert list(collector.render(alone)) == [RECEIVING]
-    assert [out.what for out in collector.left_out(alone) if out.what not in INFOS] == ["shop"]
+    assert [out.what for out in collector.left_out(alone)] == ["shop"]
 
 
-def test_info_metrics_are_named_with_what_becomes_of_them(site: Site) -> None:
-    """A page in OpenMetrics calls the family without `_info`, and so does the receiver then."""
-    told = {out.what: out.why for out in collector.left_out(build(site, kinds=DISCOVERY))}
+def test_info_metrics_get_their_names_back(bundled: Callable[[str], Bundle], site: Site) -> None:
+    """Those of the enabled systems, an own one's too, and the one of which the receiver would make attributes."""
 
-    assert told["agentgateway_build_info"].endswith("it arrives as agentgateway_build")
+    def renamed(bundle: Bundle) -> dict[str, str]:
+        transforms = read(bundle)[0]["processors"]["metrics_transform"]["transforms"]
+        return {one["include"]: one["new_name"] for one in transforms}
+
+    default = build(site, kinds=DISCOVERY)
+    assert renamed(default)["agentgateway_build"] == "agentgateway_build_info"
+    assert renamed(default)["agentobs_target_info"] == "target_info"
+    scraped = read(default)[0]["receivers"]["prometheus"]["config"]["scrape_configs"]
+    carrying = {job["job_name"] for job in scraped if CARRIED in job.get("metric_relabel_configs", [])}
+    assert carrying == {job["job_name"] for job in scraped if job["job_name"].startswith("agent-server")}
+    assert carrying
+    assert renamed(bundled("own system"))["shop_build"] == "shop_build_info"
+
+    config = site.config
+    only = {"langsight": config.systems["langsight"]}
+    without = replace(default, site=replace(site, config=replace(config, systems=only)))
+    assert "metrics_transform" not in read(without)[0]["processors"], "LangSight has none"
 
 
 def test_on_a_fast_clock_nothing_waits_longer(site: Site) -> None:

@@ -3,8 +3,9 @@
 The receiver is Prometheus' own scraping code with the jobs of the scrape files, so targets, labels, `up`, staleness and resets
 are those that Prometheus would have. The labels of a target stay labels of its series; `job` and `instance` travel as the
 attributes `service.name` and `service.instance.id` of the resource and come back. No processor adds attributes of
-Kubernetes: relabelling has asked it already. External labels are the receiver's, which puts them on every series. The exporter leaves names as they are, and says nothing of its scope,
-which would be two labels more that change with the Collector's version.
+Kubernetes: relabelling has asked it already. External labels are the receiver's, which puts them on every series. The exporter
+leaves names as they are, and says nothing of its scope, which would be two labels more that change with the Collector's version.
+The receiver does not leave those of info metrics, so a processor gives them back.
 
 Source: README.md, config.go and factory.go of the components at 0.165; names and keys are those since 0.158.
 """
@@ -38,6 +39,14 @@ ENDPOINTS: Mapping[str, str] = {
 #: itself knows this since 3.6, and plainly as they are since 3.5.
 AS_THEY_ARE, PLAINLY = "UnderscoreEscapingWithoutSuffixes", "NoTranslation"
 
+#: What the receiver takes off an info metric of a page in OpenMetrics, whose family has no such suffix. Source: its
+#: metadata.go, at `normalizeMetricName`, and util.go, at `metricSuffixInfo`.
+_SUFFIX = "_info"
+
+#: The info metric of which the receiver makes attributes of the resource, which are no labels and no series, and the name
+#: under which it passes. Source: its transaction.go, at `AddTargetInfo`.
+_OF_THE_TARGET, _CARRIED = "target_info", "agentobs_target_info"
+
 #: How long samples wait for company: rules look at the present, in which what waits here is missing.
 _WAIT = "1s"
 
@@ -57,24 +66,25 @@ def render(bundle: Bundle) -> Mapping[Path, str]:
 
 
 def left_out(bundle: Bundle) -> Sequence[LeftOut]:
-    """Return the enabled systems that no discovery finds, and the series that the Collector's receiver takes apart."""
+    """Return the enabled systems that no discovery finds."""
     where, site = str(CONFIGURATION), bundle.site
     why = "nothing says where it runs: name static, dns, files or kubernetes under scrape"
-    out = [
+    return [
         LeftOut(where, name, why)
         for name in _enabled(site)
         if not any(scrape.jobs(site, name, kind) for kind in _kinds(site, name))
     ]
-    infos = [m for name in _enabled(site) for m in site.system(name) if m.kind is Kind.INFO and not m.missing]
-    return (*out, *(LeftOut(where, m.full_name, _lost(m.full_name)) for m in infos))
 
 
-def _lost(info: str) -> str:
-    """Return what the receiver does with an info metric. Source: its transaction.go, and metadata.go at `metricSuffixInfo`."""
-    if info == "target_info":
-        return "the Collector makes attributes of the resource of it, which no series has"
-    bare = info.removesuffix("_info")
-    return f"where its page is OpenMetrics, the Collector takes _info off: it arrives as {bare}"
+def _infos(site: Site, system: str) -> set[str]:
+    return {m.full_name for m in site.system(system) if m.kind is Kind.INFO and not m.missing}
+
+
+def _named_again(site: Site) -> list[Json]:
+    """Return what gives info metrics their names back; one that comes under its own is passed by."""
+    found = sorted({info for name in _enabled(site) for info in _infos(site, name) if info.endswith(_SUFFIX)})
+    bare = {info: _CARRIED if info == _OF_THE_TARGET else info.removesuffix(_SUFFIX) for info in found}
+    return [{"include": bare[info], "action": "update", "new_name": info} for info in found]
 
 
 def _enabled(site: Site) -> list[str]:
@@ -87,7 +97,23 @@ def _kinds(site: Site, name: str) -> Sequence[str]:
 
 
 def _jobs(site: Site) -> list[Json]:
-    return [job for name in _enabled(site) for kind in _kinds(site, name) for job in scrape.jobs(site, name, kind)]
+    return [
+        _carrying(job) if _OF_THE_TARGET in _infos(site, name) else job
+        for name in _enabled(site)
+        for kind in _kinds(site, name)
+        for job in scrape.jobs(site, name, kind)
+    ]
+
+
+def _carrying(job: Json) -> Json:
+    """Return a job whose series of this one name come under another, behind all other relabelling."""
+    renamed = {
+        "source_labels": ["__name__"],
+        "regex": _OF_THE_TARGET,
+        "target_label": "__name__",
+        "replacement": _CARRIED,
+    }
+    return {**job, "metric_relabel_configs": [*job.get("metric_relabel_configs", []), renamed]}
 
 
 def _found(site: Site) -> list[str]:
@@ -116,9 +142,11 @@ def _collector(bundle: Bundle, jobs: list[Json]) -> Json:
     scraped: Json = documents.on_its_clock(bundle, {"global": told, "scrape_configs": jobs})
     wait = _WAIT if bundle.time_scale == 1 else timescale.duration(_WAIT, bundle.time_scale)
     options = site.config.formats.collector
-    processors = {
+    again = _named_again(site)
+    processors: Json = {
         # Refuses before anything is held; its limits are shares of the container's memory.
         "memory_limiter": {"check_interval": "1s", "limit_percentage": 80, "spike_limit_percentage": 20},
+        **({"metrics_transform": {"transforms": again}} if again else {}),
         "batch": {"timeout": wait, "send_batch_size": 8192},
     }
     endpoint = escaped(options.endpoint) or ENDPOINTS[options.exporter]

@@ -36,6 +36,7 @@ COMPONENTS: Mapping[str, Sequence[str]] = {
     "processors": (
         f"{_CORE}/processor/batchprocessor",
         f"{_CORE}/processor/memorylimiterprocessor",
+        f"{_CONTRIB}/processor/metricstransformprocessor",
     ),
     "exporters": (
         f"{_CONTRIB}/exporter/prometheusremotewriteexporter",

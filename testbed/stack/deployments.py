@@ -16,6 +16,7 @@ from typing import Any
 
 from generator.catalogue import Endpoint, load
 from reference_server.agent_server import AGENT_SERVER
+from reference_server.agentgateway.model import VERSION
 from testbed.stack.reference import SHOWN, Reference
 
 #: What LangSight wants from anyone who scrapes it.
@@ -44,12 +45,13 @@ class Deployed:
 
 
 #: One API and two workers of one queue, and a deployment that is one process; one deployment of each other system. The
-#: first process of a system plays its scenarios.
+#: first process of a system plays its scenarios. The gateway is the newest release, for which the defaults are: the simulated one is
+#: by itself of a version to come, which has more.
 TABLE: tuple[Deployed, ...] = (
     Deployed(AGENT_SERVER, "split", ("api", "queue", "queue")),
     Deployed(AGENT_SERVER, "single", ("combined",)),
     Deployed("langsight", "observed", ("",), {"LANGSIGHT_METRICS_TOKEN": TOKEN}, TOKEN),
-    Deployed("agentgateway", "edge", (), {}),
+    Deployed("agentgateway", "edge", (), {VERSION: load().systems["agentgateway"].newest}),
     Deployed("langsmith", "tracing", (), {}),
 )
 

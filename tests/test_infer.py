@@ -113,6 +113,17 @@ def test_open_metrics_are_read_as_a_scrape_sees_them() -> None:
     }
 
 
+@pytest.mark.parametrize(
+    "page", ["# TYPE shop_total counter\nshop_total 3\n", '# TYPE shop_info gauge\nshop_info{a="b"} 1\n']
+)
+def test_a_page_of_one_metric_gives_a_draft_that_generates(page: str, tmp_path: Path) -> None:
+    (tmp_path / "page.txt").write_text(page, encoding="utf-8")
+    (tmp_path / "bundle.yaml").write_text("systems: {shop: {catalogue: ./shop.yaml}}\n", encoding="utf-8")
+
+    assert main(["infer", str(tmp_path / "page.txt"), "--system", "shop", "--out", str(tmp_path / "shop.yaml")]) == 0
+    assert main(["generate", "--config", str(tmp_path / "bundle.yaml"), "--out", str(tmp_path / "out")]) == 0
+
+
 @pytest.mark.parametrize("path", PAGES, ids=lambda path: path.name.removesuffix(".prom.gz"))
 def test_a_draft_of_a_real_page_is_a_sound_catalogue(path: Path, tmp_path: Path) -> None:
     """Every rule of the catalogue holds, and every series of the page is in it or left out aloud."""

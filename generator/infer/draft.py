@@ -32,6 +32,9 @@ _EXAMPLES = 3
 #: Names of runtimes, which tell of the process and not of what it does.
 RUNTIMES = ("go_", "python_", "jvm_", "nodejs_", "promhttp_", "scrape_")
 
+#: What is no name without the word before it.
+_SUFFIXES = ("total", "info", "count", "sum", "bucket")
+
 #: Words of a prefix at most: what follows is what is measured.
 WORDS = 2
 
@@ -143,7 +146,7 @@ def _name(prefix: str) -> str:
 def _entry(family: Family, prefix: str, unknown: list[str]) -> Json | None:
     """Return the entry of a family; None where nothing of it can be asked for."""
     name = _exposed(family)
-    own = bool(prefix) and name.startswith(prefix) and len(name) > len(prefix)
+    own = bool(prefix) and name.startswith(prefix) and name.removeprefix(prefix) not in {"", *_SUFFIXES}
     if not re.fullmatch(r"[a-zA-Z_][a-zA-Z0-9_]*", name):
         unknown.append(f"{name}: a name with a colon is that of a recorded series, and is left out.")
         return None

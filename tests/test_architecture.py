@@ -125,7 +125,7 @@ def part(path: Path) -> str:
                 "generator/backtest/run.py",
                 "generator/config/checks/matchers.py",
                 "generator/lint/evaluation.py",
-                "generator/diff/meaning.py",
+                "generator/lint/canonical.py",
                 "generator/lint/expression.py",
                 "generator/lint/ownership.py",
                 "generator/outputs/selectors.py",

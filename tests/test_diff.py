@@ -13,7 +13,8 @@ import pytest
 import yaml
 
 from generator.cli.main import main
-from generator.diff.meaning import canonical, difference
+from generator.diff.meaning import difference
+from generator.lint.canonical import canonical
 from testbed.servers.debian import find, missing
 from testbed.servers.prometheus import Prometheus
 
@@ -187,6 +188,9 @@ def test_a_mutation_of_each_kind_is_named_as_that_kind(
         ("topk(3, x)", "topk(4, x)", False),
         ("x[5m:1m]", "x[5m:]", False),
         ("x @ end()", "x", False),
+        ('x{a="1\\", b=\\"2"}', 'x{a="1", b="2"}', False),
+        ("x > 1.0000000000001", "x > 1", False),
+        ("a - (b - c)", "a - b - c", False),
         ("this is no PromQL", "this  is no PromQL", True),
     ],
 )

@@ -17,11 +17,11 @@ from generator.backtest.server import BudgetError, History
 from generator.bundle import Bundle, Kind, build
 from generator.config.checks.thresholds import thresholds
 from generator.errors import GeneratorError, Problem, nearest
+from generator.lint.queries import catalogued
 from generator.outputs import documents
 from generator.source import Document
 from generator.units import number, seconds
 from generator.validate.evidence import CERTAIN
-from generator.validate.explain import catalogued
 from generator.validate.probe import ProbeError
 from generator.validate.prometheus import Prometheus
 

@@ -8,8 +8,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 
 from generator.diff.change import RANKS, Change, Rank
-from generator.diff.meaning import canonical, difference, numbers, result_labels
+from generator.diff.meaning import difference, numbers
 from generator.diff.state import Board, Panel, Rule, State
+from generator.lint.canonical import canonical
+from generator.lint.queries import result_labels
 from generator.units import period
 
 #: Annotations that are links.

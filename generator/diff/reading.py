@@ -104,7 +104,9 @@ def _loaded(url: str, servers: Servers) -> State:
             listed = Prometheus(probe).groups()
         boards = _stored(servers) if servers.grafana else []
     except ProbeError as error:
-        raise GeneratorError([Problem(url, 1, error.what, error.fix)]) from error
+        hide = servers.access.hide
+        problem = Problem(hide(url), 1, servers.grafana_access.hide(hide(error.what)), hide(error.fix))
+        raise GeneratorError([problem]) from error
     groups = [
         {"name": group.name, "rules": [_as_file(rule) for rule in group.rules]}
         for group in listed

@@ -77,9 +77,16 @@ def readings(files: Files, site: Site) -> Iterator[tuple[Text, Selector, Metric]
 
 @lru_cache(maxsize=32)  # a site is the same one only when it is one: half of the checks ask for it
 def catalogued(site: Site, system: str = "") -> Mapping[str, Metric]:
-    """Return every series that a scrape can bring, both eras, under this site's prefixes; those of `system` where two have a name."""
-    names = (*(name for name in site.catalogue.systems if name != system), *((system,) if system else ()))
-    return {series: m for name in names for m in site.system(name) for series in m.series}
+    """Return every series that a scrape can bring, both eras, under this site's prefixes.
+
+    Where two systems have a name it is that of `system`, and else of one that is enabled.
+    """
+
+    def rank(name: str) -> tuple[bool, bool]:
+        own = site.config.systems.get(name)
+        return name == system, own is not None and own.enabled
+
+    return {s: m for name in sorted(site.catalogue.systems, key=rank) for m in site.system(name) for s in m.series}
 
 
 def recorded(files: Files) -> set[str]:

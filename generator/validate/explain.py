@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 import promql_parser as pp
 
-from generator.catalogue import Metric
 from generator.config.site import Site
 from generator.config.timing import LOOK_BACK
+from generator.lint.queries import catalogued
 from generator.rules.rule import Record
 from generator.units import seconds
 from generator.validate import selectors
@@ -236,12 +236,6 @@ class Explainer:
                 f"{record.name} is not recorded, although its rule would give something", "see rules and records"
             )
         return Finding(found.state, f"{record.name} is recorded from nothing: {found.why}", found.fix)
-
-
-def catalogued(site: Site) -> Mapping[str, Metric]:
-    """Return every series that a scrape can bring, with its metric, under this site's prefixes."""
-    names = sorted(site.catalogue.systems, key=lambda n: bool((c := site.config.systems.get(n)) and c.enabled))
-    return {series: m for name in names for m in site.system(name) for series in m.series}
 
 
 def _worst(found: Sequence[Finding]) -> Finding | None:

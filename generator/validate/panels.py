@@ -10,10 +10,11 @@ from typing import Any
 import promql_parser as pp
 
 from generator.boards.layout import Board
+from generator.lint.queries import catalogued
 from generator.promql.query import Query
 from generator.units import seconds
 from generator.validate.context import Context
-from generator.validate.explain import Explainer, catalogued
+from generator.validate.explain import Explainer
 from generator.validate.pool import spread
 from generator.validate.probe import AbsentError, GoneError, ProbeError, SlowError
 from generator.validate.prometheus import Series

@@ -10,12 +10,12 @@ from typing import Any
 
 import promql_parser as pp
 
+from generator.lint.canonical import canonical
 from generator.lint.expression import Selector, selectors
 
 #: String literals are put aside while an expression is taken apart: the parser prints them without their escapes.
 _LITERAL = re.compile(r'"(?:[^"\\]|\\.)*"')
 _TOKEN = re.compile(r'"(L\d+L)"')
-_MATCHERS = re.compile(r"\{([^{}]*)\}")
 
 COMPARISONS = frozenset({">", ">=", "<", "<=", "==", "!="})
 
@@ -82,20 +82,8 @@ def tree(expr: str) -> Tree:
 
 
 def same(one: str, other: str) -> bool:
-    """Say whether two expressions are the same but for spaces, line ends and the order of matchers."""
-    if one == other:
-        return True
-    try:
-        return _canonical(one) == _canonical(other)
-    except ValueError:
-        return False
-
-
-def _canonical(expr: str) -> str:
-    """Return the parser's own text, with the matchers of every selector in order. No literal has a brace or a comma then."""
-    expression = tree(expr)
-    plain = _TOKEN.sub(lambda m: f'"{expression.literal(m[1]).encode().hex()}"', str(expression.node))
-    return _MATCHERS.sub(lambda m: "{" + ",".join(sorted(m[1].split(","))) + "}", plain)
+    """Say whether two expressions mean the same; of what is no PromQL, whether it is written alike."""
+    return one == other or canonical(one) == canonical(other)
 
 
 def nodes(node: Any) -> Iterator[Any]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import math
-import os
 import time
 from dataclasses import replace
 from pathlib import Path
@@ -13,6 +12,7 @@ from typing import TYPE_CHECKING
 from generator.cli import terminal
 from generator.cli.command import Command, bundle
 from generator.cli.delivery import deliver
+from generator.cli.login import declare, login
 from generator.cli.parser import seconds, time_scale
 from generator.cli.progress import Progress
 from generator.errors import GeneratorError, Problem
@@ -20,7 +20,6 @@ from generator.errors import GeneratorError, Problem
 if TYPE_CHECKING:
     from generator.backtest import Asked
     from generator.backtest.incidents import Incident
-    from generator.validate.access import Access
 
 #: What a month of a hundred alerts over ten deployments takes, a few times over.
 BUDGET = 50e9
@@ -48,30 +47,11 @@ def _declare(parser: argparse.ArgumentParser) -> None:
     add("--format", choices=("text", "json"), default="text")
     add("--output", type=Path, metavar="FILE", help="write the report there instead of to standard output")
     add("--html", type=Path, metavar="FILE", help="write one page with a lane for each alert")
-    add("--bearer-token-file", type=Path, metavar="FILE", help="token for Prometheus")
-    add("--basic-auth-file", type=Path, metavar="FILE", help="user:password for Prometheus")
-    add("--ca-file", type=Path, metavar="FILE", help="certificates to trust")
-    add("--header", action="append", default=[], metavar="NAME=VALUE", help="NAME=@FILE reads the value")
-    add("--tenant", default="", metavar="ID", help="X-Scope-OrgID")
+    declare(parser, "Prometheus")
     add("--timeout", type=seconds, default=TIMEOUT, metavar="SECONDS", help=f"for one query; default: {TIMEOUT:g}")
     add(
         "--time-scale", type=time_scale, default=1.0, metavar="N", help="the history was played N times as fast as life"
     )
-
-
-def _access(args: argparse.Namespace) -> Access:
-    from generator.validate.access import access, secret
-
-    plain = not (args.bearer_token_file or args.basic_auth_file)
-
-    def read(path: Path | None, flag: str, variable: str) -> str:
-        return secret(path, flag) if path else os.environ.get(variable, "").strip() if plain else ""
-
-    return access(
-        bearer=read(args.bearer_token_file, "--bearer-token-file", "AGENTOBS_PROMETHEUS_TOKEN"),
-        basic=read(args.basic_auth_file, "--basic-auth-file", "AGENTOBS_PROMETHEUS_BASIC"),
-        ca_file=args.ca_file, tenant=args.tenant, headers=args.header,
-    )  # fmt: skip
 
 
 def _asked(args: argparse.Namespace, now: float) -> Asked:
@@ -135,7 +115,7 @@ def _run(args: argparse.Namespace) -> int:
     from generator.validate.probe import Probe, ProbeError
     from generator.validate.prometheus import Prometheus
 
-    url, access, now = address(args.prometheus, "--prometheus"), _access(args), time.time()
+    url, access, now = address(args.prometheus, "--prometheus"), login(args), time.time()
     asked = _asked(args, now)
     made = replace(bundle(args), time_scale=args.time_scale)
     own = args.state is not None

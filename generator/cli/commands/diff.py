@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import argparse
-import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from generator.cli.command import Command
 from generator.cli.delivery import deliver
+from generator.cli.login import declare, login
 from generator.cli.parser import seconds
 
 if TYPE_CHECKING:
@@ -27,11 +27,8 @@ def _declare(parser: argparse.ArgumentParser) -> None:
     add("--format", choices=("text", "json", "markdown"), default="text")
     add("--output", type=Path, metavar="FILE", help="write the report there instead of to standard output")
     add("--fail-on", choices=_GATES, default="breaking", help="end with 1 from this rank on; default: breaking")
-    for prefix, whom in (("", "Prometheus"), ("grafana-", "Grafana")):
-        add(f"--{prefix}bearer-token-file", type=Path, metavar="FILE", help=f"token for {whom}")
-        add(f"--{prefix}basic-auth-file", type=Path, metavar="FILE", help=f"user:password for {whom}")
-        add(f"--{prefix}ca-file", type=Path, metavar="FILE", help=f"certificates to trust for {whom}")
-    add("--tenant", default="", metavar="ID", help="X-Scope-OrgID for Prometheus")
+    declare(parser, "Prometheus")
+    declare(parser, "Grafana", "grafana-")
     add("--timeout", type=seconds, default=10.0, metavar="SECONDS", help="for one request; default: 10")
 
 
@@ -50,23 +47,10 @@ def _run(args: argparse.Namespace) -> int:
 
 def _servers(args: argparse.Namespace) -> Servers:
     from generator.diff.reading import Servers
-    from generator.validate.access import access, address, secret
+    from generator.validate.access import address
 
-    def login(prefix: str, variable: str) -> dict[str, str]:
-        token, basic = (getattr(args, f"{prefix}{name}_file") for name in ("bearer_token", "basic_auth"))
-        flag = f"--{prefix.replace('_', '-')}"
-        plain = not (token or basic)
-        return {
-            "bearer": secret(token, f"{flag}bearer-token-file") if token else os.environ.get(f"{variable}_TOKEN", "").strip() if plain else "",
-            "basic": secret(basic, f"{flag}basic-auth-file") if basic else os.environ.get(f"{variable}_BASIC", "").strip() if plain else "",
-        }  # fmt: skip
-
-    return Servers(
-        access(**login("", "AGENTOBS_PROMETHEUS"), ca_file=args.ca_file, tenant=args.tenant),
-        address(args.grafana, "--grafana") if args.grafana else "",
-        access(**login("grafana_", "AGENTOBS_GRAFANA"), ca_file=args.grafana_ca_file),
-        args.timeout or 10.0,
-    )
+    grafana = address(args.grafana, "--grafana") if args.grafana else ""
+    return Servers(login(args), grafana, login(args, "AGENTOBS_GRAFANA", "grafana-"), args.timeout or 10.0)
 
 
 COMMAND = Command(

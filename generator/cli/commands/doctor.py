@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import os
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -11,6 +10,7 @@ from typing import TYPE_CHECKING
 from generator.cli import terminal
 from generator.cli.command import Command, site
 from generator.cli.delivery import deliver
+from generator.cli.login import declare, login
 from generator.cli.parser import seconds
 from generator.errors import GeneratorError, Problem
 
@@ -32,13 +32,7 @@ def _declare(parser: argparse.ArgumentParser) -> None:
     add("--output", type=Path, metavar="FILE", help="write the report there instead of to standard output")
     add("--write", type=Path, metavar="FILE", help="write the configuration that fits there, as a bundle.yaml")
     add("--deployment", default="main", metavar="NAME", help="what the deployment is called in it; default: main")
-    add("--bearer-token-file", type=Path, metavar="FILE", help="file with the token that the pages or Prometheus want")
-    add("--basic-auth-file", type=Path, metavar="FILE", help="user:password for Prometheus")
-    add("--ca-file", type=Path, metavar="FILE", help="certificates to trust for Prometheus")
-    add(
-        "--header", action="append", default=[], metavar="NAME=VALUE", help="for Prometheus; NAME=@FILE reads the value"
-    )
-    add("--tenant", default="", metavar="ID", help="X-Scope-OrgID for Prometheus")
+    declare(parser, "Prometheus", bearer="the pages or Prometheus")
     add("--timeout", type=seconds, default=10.0, metavar="SECONDS", help="for one request to Prometheus; default: 10")
     parser.set_defaults(misused=parser.error)
 
@@ -92,19 +86,11 @@ def _asked(args: argparse.Namespace, installed: Site) -> Monitored:
 
     """
     from generator import doctor
-    from generator.validate.access import access, address, secret
+    from generator.validate.access import address
     from generator.validate.probe import Probe, ProbeError
     from generator.validate.prometheus import Prometheus
 
-    def text(path: Path | None, flag: str, variable: str) -> str:
-        given = not (args.bearer_token_file or args.basic_auth_file)
-        return secret(path, flag) if path else os.environ.get(variable, "").strip() if given else ""
-
-    made = access(
-        bearer=text(args.bearer_token_file, "--bearer-token-file", "AGENTOBS_PROMETHEUS_TOKEN"),
-        basic=text(args.basic_auth_file, "--basic-auth-file", "AGENTOBS_PROMETHEUS_BASIC"),
-        ca_file=args.ca_file, tenant=args.tenant, headers=args.header,
-    )  # fmt: skip
+    made = login(args)
     url = address(args.prometheus, "--prometheus")
     probe = Probe("Prometheus", url, made, timeout=args.timeout or 10.0, flag="--prometheus")
     try:

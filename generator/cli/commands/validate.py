@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from generator.cli import terminal
 from generator.cli.command import Command, bundle
 from generator.cli.delivery import deliver
+from generator.cli.login import declare, login
 from generator.cli.parser import seconds, time_scale
 from generator.cli.progress import Progress
 from generator.errors import GeneratorError, Problem
@@ -41,18 +42,8 @@ def _declare(parser: argparse.ArgumentParser) -> None:
         metavar="NAME,...",
         help="judge only these, which then have to be there; `all` that are enabled; or AGENTOBS_SYSTEMS",
     )
-    for prefix, whom in (("", "Prometheus, ruler and Alertmanager"), ("grafana-", "Grafana")):
-        add(f"--{prefix}bearer-token-file", type=Path, metavar="FILE", help=f"token for {whom}")
-        add(f"--{prefix}basic-auth-file", type=Path, metavar="FILE", help=f"user:password for {whom}")
-        add(f"--{prefix}ca-file", type=Path, metavar="FILE", help=f"certificates to trust for {whom}")
-        add(
-            f"--{prefix}header",
-            action="append",
-            default=[],
-            metavar="NAME=VALUE",
-            help=f"for {whom}; NAME=@FILE reads the value",
-        )
-    add("--tenant", default="", metavar="ID", help="X-Scope-OrgID for Prometheus, ruler and Alertmanager")
+    declare(parser, "Prometheus, ruler and Alertmanager")
+    declare(parser, "Grafana", "grafana-")
     add("--timeout", type=seconds, default=10.0, metavar="SECONDS", help="for one request; default: 10")
     add(
         "--wait",
@@ -112,11 +103,7 @@ def _systems(args: argparse.Namespace, site: Site) -> tuple[str, ...]:
 def _options(args: argparse.Namespace) -> validate.Options:
     """Read the options and the secrets; `AGENTOBS_*` variables stand in for files that are not given."""
     from generator import validate
-    from generator.validate.access import access, address, secret
-
-    def secrets(path: Path | None, flag: str, *variables: str) -> str:
-        given = next((os.environ[name] for name in variables if os.environ.get(name)), "")
-        return secret(path, flag) if path else given.strip()
+    from generator.validate.access import address
 
     if args.scenario and not (args.reference and args.alertmanager):
         raise _usage(
@@ -127,25 +114,13 @@ def _options(args: argparse.Namespace) -> validate.Options:
     host, _, port = args.webhook.rpartition(":")
     if not (host and port.isdecimal() and int(port) < 65_536):  # noqa: PLR2004 - ports end there
         raise _usage("--webhook", f"{args.webhook.rpartition('@')[2]!r} is not HOST:PORT", "write 127.0.0.1:9095")
-    plain = not (args.bearer_token_file or args.basic_auth_file)
-    grafana_plain = not (args.grafana_bearer_token_file or args.grafana_basic_auth_file)
     urls = {flag: address(url, f"--{flag}") if url else "" for flag, url in (
         ("prometheus", args.prometheus), ("rules-url", args.rules_url), ("alertmanager", args.alertmanager),
         ("grafana", args.grafana),
     )}  # fmt: skip
     return validate.Options(
         prometheus=urls["prometheus"], rules=urls["rules-url"], alertmanager=urls["alertmanager"], grafana=urls["grafana"],
-        access=access(
-            bearer=secrets(args.bearer_token_file, "--bearer-token-file", *(["AGENTOBS_PROMETHEUS_TOKEN"] if plain else [])),
-            basic=secrets(args.basic_auth_file, "--basic-auth-file", *(["AGENTOBS_PROMETHEUS_BASIC"] if plain else [])),
-            ca_file=args.ca_file, tenant=args.tenant, headers=args.header,
-        ),
-        grafana_access=access(
-            bearer=secrets(args.grafana_bearer_token_file, "--grafana-bearer-token-file", *(["AGENTOBS_GRAFANA_TOKEN"] if grafana_plain else [])),
-            basic=secrets(args.grafana_basic_auth_file, "--grafana-basic-auth-file", *(["AGENTOBS_GRAFANA_BASIC"] if grafana_plain else [])),
-            ca_file=args.grafana_ca_file, headers=args.grafana_header,
-            token_flag="--grafana-bearer-token-file or --grafana-basic-auth-file",  # noqa: S106 - the name of an option
-        ),
+        access=login(args), grafana_access=login(args, "AGENTOBS_GRAFANA", "grafana-"),
         timeout=args.timeout or 10.0, wait=args.wait, scale=args.time_scale,
         references=tuple(address(url, "--reference") for url in args.reference), scenarios=tuple(args.scenario), webhook=(host.strip("[]"), int(port)),
     )  # fmt: skip

@@ -53,6 +53,7 @@ def test_links_that_lead_somewhere_are_not_spoken_of(tmp_path: Path, capsys: pyt
     )
 
     assert main(["generate", "--config", str(path), "--out", str(tmp_path / "out")]) == 0
+    assert main(["generate", "--only", "scrape/*", "--out", str(tmp_path / "scrape")]) == 0
     assert "links of alerts" not in capsys.readouterr().out
 
 

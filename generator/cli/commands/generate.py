@@ -48,7 +48,7 @@ def _run(args: argparse.Namespace) -> int:
         terminal.line(f"left out: {out.where}: {out.what}: {out.why}")
     for name, fix in _unnamed(scaled).items() if _PROMETHEUS in texts else ():
         terminal.line(f"not scraped: {name}: {fix}")
-    if relative := _relative(scaled):
+    if not args.only and (relative := _relative(scaled)):
         terminal.line(f"links of alerts are relative: {relative}")
     for path in writing.stale(every, root):
         terminal.say(f"stale: {path}: the generator does not make it; delete it")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,8 @@ from typing import Any
 from generator.catalogue.limits import Limit
 from generator.catalogue.lint import lint
 from generator.catalogue.metric import SUFFIXES, Emission, Kind, Label, Metric, Source
+from generator.catalogue.reasons import by_metric, reasons
+from generator.catalogue.reasons import mistakes as unreasonable
 from generator.catalogue.signals import Signals, mistakes, signals
 from generator.catalogue.signals import limits as signal_limits
 from generator.catalogue.system import Catalogue, Endpoint, Era, JsonPage, Pods, System
@@ -90,6 +93,7 @@ def read(paths: Mapping[str, Path], problems: list[Problem]) -> dict[str, System
             )
             problems.append(document.problem(("system",), what, f"call it {name!r}"))
         problems += lint(system, document)
+        problems += unreasonable(document)
         problems += (
             document.problem(("signals", *place), what, fix)
             for place, what, fix in mistakes(system.signals, system.metrics)
@@ -120,8 +124,14 @@ def _system(document: Document, broken: set[Any]) -> System:
     raw: Mapping[str, Any] = document.data
     eras = {name: Era(name, **e) for name, e in raw.get("eras", {"only": {"title": raw["title"]}}).items()}
     constant = _labels(raw.get("constant_labels", {}))
+    why = reasons(document)
+    unshown, unwatched = by_metric(why, "no_board"), by_metric(why, "no_alert")
     metrics = tuple(
-        _metric(raw, entry, eras, constant, document.path, document.line("metrics", number))
+        replace(
+            _metric(raw, entry, eras, constant, document.path, document.line("metrics", number)),
+            no_board=unshown.get(entry["name"], ""),
+            no_alert=unwatched.get(entry["name"], ""),
+        )
         for number, entry in enumerate(raw["metrics"])
         if number not in broken
     )
@@ -149,6 +159,7 @@ def _system(document: Document, broken: set[Any]) -> System:
         limits=_limits(raw["system"], raw.get("limits", {}), found, metrics),
         signals=found,
         objectives=raw.get("objectives", {}),
+        reasons=why,
         metrics=metrics,
         path=document.path,
     )
@@ -223,7 +234,8 @@ def _metric(
         documented=not raw.get("undocumented", False),
         unscrapeable=raw.get("unscrapeable", ""),
         hidden_roles=tuple(raw.get("unscrapeable_roles", ())),
-        no_board=raw.get("no_board", ""),
+        no_board="",
+        no_alert="",
         quirks=tuple(raw.get("quirks", ())),
         source=Source(**raw.get("source", {"evidence": "operator"})),
         path=path,

@@ -130,6 +130,7 @@ class Metric:
         unscrapeable: Why no scrape can see it; empty when one can.
         hidden_roles: Roles for which `unscrapeable` holds; empty when it holds for all.
         no_board: Why no board shows it; empty when one must.
+        no_alert: Why no alert reads it; empty when one must.
         quirks: What a reader of the series must know.
         source: How the entry is known.
         path, line: Where the entry stands.
@@ -165,6 +166,7 @@ class Metric:
     unscrapeable: str
     hidden_roles: tuple[str, ...]
     no_board: str
+    no_alert: str
     quirks: tuple[str, ...]
     source: Source
     path: str

@@ -8,6 +8,7 @@ from typing import Any
 
 from generator.catalogue.limits import Limit
 from generator.catalogue.metric import Label, Metric
+from generator.catalogue.reasons import Reason
 from generator.catalogue.signals import Signals
 
 
@@ -129,7 +130,8 @@ class Endpoint:
 class System:
     """One target system: what it is, how it is scraped, what it exposes.
 
-    `parts` are roles that are off by default, by name. `attributed` is the label of those metrics to which the servers'
+    `parts` are roles that are off by default, by name. `reasons` say why no board shows, and no alert reads, several metrics
+    at once; each metric has its own of them too. `attributed` is the label of those metrics to which the servers'
     configuration may add labels; empty where there is no such thing.
     """
 
@@ -153,6 +155,7 @@ class System:
     limits: tuple[Limit, ...]
     signals: Signals
     objectives: Mapping[str, Mapping[str, float]]
+    reasons: tuple[Reason, ...]
     metrics: tuple[Metric, ...]
     path: str
     named: Mapping[str, Metric] = field(init=False, repr=False, compare=False)

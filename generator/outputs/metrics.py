@@ -56,6 +56,8 @@ def _metric(system: System, metric: Metric, readers: dict[str, list[str]]) -> It
     rows += [(kind, ", ".join(names)) for kind, names in readers.items()]
     if metric.no_board:
         rows.append(("on no board", metric.no_board))
+    if metric.no_alert:
+        rows.append(("no alert", metric.no_alert))
     yield "\n".join(["| | |", "| --- | --- |", *(f"| {name} | {_cell(text)} |" for name, text in rows)])
     if metric.quirks:
         yield "\n".join(f"- {quirk[:1].upper()}{quirk[1:]}." for quirk in metric.quirks)

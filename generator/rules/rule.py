@@ -93,7 +93,7 @@ def record(
         system="recorded", name=name, base=name, prefix="", kind=kind, unit=query.unit, help=query.help, tier=0, exposure="",
         labels=own, constant_labels=targets, buckets=query.edges or (query.metrics[0].buckets if kind is Kind.HISTOGRAM else ()),
         parts=parts, emission={}, aggregate=aggregate, since="", until="", renamed_from="", factor=1, replaced_by="", switch="",
-        documented=False, unscrapeable="", hidden_roles=(), no_board="", quirks=(), source=Source("definition"), path="recorded", line=0,
+        documented=False, unscrapeable="", hidden_roles=(), no_board="", no_alert="", quirks=(), source=Source("definition"), path="recorded", line=0,
     )  # fmt: skip
     return Record(name, query, aggregate, over, metric, added)
 

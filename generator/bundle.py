@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, Literal, TypeVar
 
 from generator import config
+from generator.boards import severities
 from generator.boards.layout import Board, LeftOut, left
 from generator.catalogue import Catalogue
 from generator.config.settings import Config
@@ -100,6 +101,9 @@ def build(
     nonempty = {name: tuple(g for g in groups if g.records or g.alerts) for name, groups in rules.items()}
     if topics and (wrong := [*_unknown(site, (a for listed in alerts.values() for a in listed))]):
         raise ConfigError(wrong)
+    severity = {alert.name: alert.severity for listed in alerts.values() for alert in listed}
+    for board in made.values():
+        severities.colour(board, severity)
     empty = [name for name, board in made.items() if not board.panels]
     left_out = [out for out in left_out if out.where not in {f"dashboards/{name}.json" for name in empty}]
     left_out += [

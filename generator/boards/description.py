@@ -30,15 +30,19 @@ def _advice(site: Site, panel: Panel) -> Iterator[str]:
     """Yield what is normal, what to do otherwise, and the alerts that watch it, with their runbooks."""
     if panel.usual:
         yield f"**Normal:** {panel.usual}"
-    alerts = [name for name in panel.alerts if name not in site.config.disabled]
-    watched = f"Alert: {', '.join(_runbook(site, name) for name in alerts)}." if alerts else ""
+    pages = {name: f"[{name}]({url})" for name, url in runbooks(site, panel)}
+    alerts = [pages.get(name, name) for name in panel.alerts if name not in site.config.disabled]
+    watched = f"Alert: {', '.join(alerts)}." if alerts else ""
     if panel.action or watched:
         yield f"**Otherwise:** {' '.join(part for part in (panel.action, watched) if part)}"
 
 
-def _runbook(site: Site, alert: str) -> str:
+def runbooks(site: Site, panel: Panel) -> list[tuple[str, str]]:
+    """Return the alerts that watch a panel, each with the address of its runbook; none where runbooks have no address."""
     base = site.config.runbook_base_url
-    return f"[{alert}]({base}/{alert}.md)" if "://" in base else alert
+    if "://" not in base:
+        return []
+    return [(name, f"{base}/{name}.md") for name in panel.alerts if name not in site.config.disabled]
 
 
 def _empty(site: Site, panel: Panel) -> Iterator[str]:

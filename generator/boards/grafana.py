@@ -140,13 +140,21 @@ def label_variable(
     )
 
 
-def alert_annotation(name: str, expr: str, color: str, tags: str) -> Json:
-    """Return an annotation by a query. Grafana 12 and later read `target`, 10 and 11 `expr` and `step`: both are there."""
+def annotation(name: str, expr: str, color: str, *, title: str, text: str, tags: str, on: bool = True) -> Json:
+    """Return an annotation by a query. Grafana 12 and later read `target`, 10 and 11 `expr` and `step`: both are there.
+
+    It has a switch above the board; `on` says whether it is drawn before anybody touched that.
+    """
     return {
-        "datasource": DATASOURCE, "enable": True, "hide": False, "iconColor": color, "name": name, "titleFormat": "{{alertname}}",
-        "textFormat": "{{severity}}", "tagKeys": tags, "expr": expr, "step": "1m",
+        "datasource": DATASOURCE, "enable": on, "hide": False, "iconColor": color, "name": name, "titleFormat": title,
+        "textFormat": text, "tagKeys": tags, "expr": expr, "step": "1m",
         "target": {"expr": expr, "interval": "1m", "refId": "Anno"},
     }  # fmt: skip
+
+
+def page(title: str, url: str) -> Json:
+    """Return a link of a panel to a page outside of Grafana."""
+    return {"title": title, "url": url, "targetBlank": True}
 
 
 def thresholds(base: str, *steps: tuple[float, str]) -> Json:
@@ -180,6 +188,13 @@ def colour(pattern: str, color: str) -> Json:
     """Return an override that gives series whose name matches a regular expression shades of a colour."""
     value = {"mode": "shades", "fixedColor": color}
     return {"matcher": {"id": "byRegexp", "options": pattern}, "properties": [{"id": "color", "value": value}]}
+
+
+def of_query(number: int, color: str) -> Json:
+    """Return an override that gives a colour to what the query with this number, from 0, returns."""
+    value = {"mode": "fixed", "fixedColor": color}
+    matcher = {"id": "byFrameRefID", "options": chr(ord("A") + number)}
+    return {"matcher": matcher, "properties": [{"id": "color", "value": value}]}
 
 
 @_attrs

@@ -9,13 +9,13 @@ from dataclasses import dataclass, replace
 from grafanalib import core as g
 
 from generator.boards import grafana
-from generator.boards.description import description
+from generator.boards.description import description, runbooks
+from generator.boards.marks import marks
 from generator.boards.panel import Panel
 from generator.boards.panels import RATE_INTERVAL
-from generator.boards.variables import DEEP, WIDE, matchers, of_filters, of_labels, used
+from generator.boards.variables import DEEP, matchers, of_filters, of_labels, used
 from generator.catalogue import Matcher, Metric
 from generator.config.site import Site
-from generator.promql import select
 from generator.promql.retention import within_retention
 from generator.promql.scope import Scope, site_scope
 from generator.rules.rule import board_uid
@@ -154,7 +154,7 @@ def board(
                 *of_filters(site, variables, filters),
             ]
         ),
-        annotations=g.Annotations(list(_annotations(site, system, variables))),
+        annotations=g.Annotations(list(marks(site, system, variables, fleet=fleet))),
         links=list(_links(site, tags[-1] if system else tags[0])),
         panels=placed,
     )
@@ -187,17 +187,6 @@ def _links(site: Site, tag: str) -> Iterator[g.DashboardLink]:
             icon="doc",
             targetBlank=True,
             tooltip="What to do when an alert fires",
-        )
-
-
-def _annotations(site: Site, system: str, variables: Sequence[str]) -> Iterator[object]:
-    alerts = site.firing(*([system] if system else []))
-    wide = [v for v in variables if v in WIDE]
-    scope = site_scope(site, "", *matchers(site, wide))
-    tags = ",".join(("alertname", "severity", *site.identity))
-    for severity, color in (("critical", "red"), ("warning", "orange")):
-        yield grafana.alert_annotation(
-            f"Firing: {severity}", select(alerts.where(severity=severity), scope), color, tags
         )
 
 
@@ -240,6 +229,7 @@ def _lines(site: Site, panels: Sequence[Panel], scope: Scope, stem: str, top: in
         x = 0
         for panel in line:
             made = grafana.every(panel.make(panel.possible, scope, description(site, panel)), interval)
+            made.links = [grafana.page(f"Runbook: {name}", url) for name, url in runbooks(site, panel)]
             made.id, made.gridPos = _id(stem, panel.title), g.GridPos(h=height, w=panel.size[0], x=x, y=top)
             out.append(made)
             x += panel.size[0]

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from generator.boards import grafana
+from generator.boards import colours, grafana
 from generator.catalogue import Limit
 from generator.errors import QueryError
 from generator.promql.query import Query
@@ -93,8 +93,8 @@ def targets(
     ]
 
 
-def steps(limit: Limit, bad: str, *, calm: str) -> Json:
-    """Return the thresholds of a limit: red on its `bad` side, the colour `calm` on the other."""
+def steps(limit: Limit, bad: str, *, calm: str, hot: str = colours.CRITICAL) -> Json:
+    """Return the thresholds of a limit: the colour `hot` on its `bad` side, `calm` on the other."""
     if bad == "above":
-        return grafana.thresholds(calm, (limit.value, "red"))
-    return grafana.thresholds("red", (limit.value, calm))
+        return grafana.thresholds(calm, (limit.value, hot))
+    return grafana.thresholds(hot, (limit.value, calm))

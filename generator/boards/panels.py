@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from generator.boards import grafana
+from generator.boards import colours, grafana
 from generator.boards.panel import POINTS, Panel, steps, targets, unit_of
 from generator.catalogue import Limit
 from generator.errors import QueryError
@@ -54,15 +54,17 @@ def lines(
             targets(_called(title, possible), scope),
             options={"legend": _legend("table", "bottom", "mean", "max"), "tooltip": _TOOLTIP},
             defaults=defaults | {"custom": custom},
-            overrides=_STATUS if all(q.labels == ("status",) for q in possible) else [],
+            overrides=_coloured(possible),
             description=description,
         )
 
     return Panel(title, queries, make, (12, 9))
 
 
-def stat(title: str, *queries: Query, limit: Limit | None = None, bad: str = "above") -> Panel:
-    """Show the value that each query has now: green, and red on the `bad` side of `limit`; without one, blue.
+def stat(
+    title: str, *queries: Query, limit: Limit | None = None, bad: str = "above", hot: str = colours.CRITICAL
+) -> Panel:
+    """Show the value that each query has now: blue, and `hot` on the `bad` side of `limit`; without one, in the colour of text.
 
     It has no graph: a figure of this moment is an instant query, which has no past. The rows below have that.
     """
@@ -79,7 +81,7 @@ def stat(title: str, *queries: Query, limit: Limit | None = None, bad: str = "ab
             title,
             targets(possible, scope, instant=True),
             options=options,
-            defaults=_single(unit, limit, bad),
+            defaults=_single(unit, limit, bad, colours.PLAIN, hot),
             maxDataPoints=POINTS,
             description=description,
         )
@@ -97,7 +99,7 @@ def bars(title: str, *queries: Query, limit: Limit | None = None, bad: str = "ab
             "minVizWidth": 8, "namePlacement": "auto", "orientation": "horizontal", "reduceOptions": _REDUCE,
             "showUnfilled": True, "sizing": "auto", "valueMode": "color",
         }  # fmt: skip
-        defaults = {"min": 0, **({"max": 1} if unit == "ratio" else {}), **_single(unit, limit, bad)}
+        defaults = {"min": 0, **({"max": 1} if unit == "ratio" else {}), **_single(unit, limit, bad, colours.LINES[0])}
         return grafana.panel(
             "bargauge",
             title,
@@ -212,10 +214,24 @@ def _room(unit: str, limit: Limit | None, bad: str) -> float:
     return 1 if unit != "none" and grafana_unit(unit) == "short" else 0
 
 
-def _single(unit: str, limit: Limit | None, bad: str) -> dict[str, Any]:
-    colours = steps(limit, bad, calm="green") if limit else grafana.thresholds("blue")
+def _single(unit: str, limit: Limit | None, bad: str, plain: str, hot: str = colours.CRITICAL) -> dict[str, Any]:
+    by = steps(limit, bad, calm=colours.GOOD, hot=hot) if limit else grafana.thresholds(plain)
     mappings = [grafana.no_number("-")]
-    return {"color": {"mode": "thresholds"}, "mappings": mappings, "thresholds": colours, "unit": grafana_unit(unit)}
+    return {"color": {"mode": "thresholds"}, "mappings": mappings, "thresholds": by, "unit": grafana_unit(unit)}
+
+
+def _coloured(queries: Sequence[Query]) -> list[Json]:
+    """Return colours for lines: answers by status have those that one expects, a query that is one line has its own.
+
+    Lines by the values of a label have Grafana's palette: nobody knows how many there are.
+    """
+    if all(q.labels == ("status",) for q in queries):
+        return list(_STATUS)
+    if any(q.labels for q in queries) or len(queries) > len(colours.LINES):
+        return []
+    return [
+        grafana.of_query(number, colour) for number, colour in zip(range(len(queries)), colours.LINES, strict=False)
+    ]
 
 
 def _legend(mode: str, placement: str, *calcs: str) -> Json:
@@ -230,9 +246,9 @@ def _legend(mode: str, placement: str, *calcs: str) -> Json:
 
 #: Answers by status have the colours that one expects, whichever others there are.
 _STATUS: Sequence[Json] = (
-    grafana.colour("/(^| )(2..|success)$/", "green"),
-    grafana.colour("/(^| )4..$/", "orange"),
-    grafana.colour("/(^| )(5..|error)$/", "red"),
+    grafana.colour("/(^| )(2..|success)$/", colours.GOOD),
+    grafana.colour("/(^| )4..$/", colours.WARNING),
+    grafana.colour("/(^| )(5..|error)$/", colours.CRITICAL),
 )
 _HIDE: Mapping[str, bool] = {"legend": False, "tooltip": False, "viz": False}
 _REDUCE: Mapping[str, Any] = {"calcs": ["lastNotNull"], "fields": "", "values": False}

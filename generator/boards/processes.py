@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import reduce
 
+from generator.boards import colours
 from generator.boards.layout import Row, row
 from generator.boards.panel import Panel
 from generator.boards.panels import lines, stat, state
@@ -21,7 +23,7 @@ THERE = Limit("there", 1, "none", "0 says that something does not answer, or did
 ANY = Limit("any", 1, "none", "Any.")
 
 #: Words for the values of `up`.
-UP = {"0": ("Down", "red"), "1": ("Up", "green")}
+UP = {"0": ("Down", colours.CRITICAL), "1": ("Up", colours.GOOD)}
 
 
 def each(site: Site, system: str) -> tuple[str, ...]:
@@ -149,10 +151,23 @@ def target_columns(site: Site, system: str) -> list[Column]:
 
 
 def firing_alerts(site: Site, *systems: str, link: Mapping[str, str] | None = None) -> Panel:
-    """Panel: a table of the alerts that fire, of some systems; without any, of all. `link` is label to URL, as in a table."""
-    firing = count(site.firing(*systems), by=("severity", "alertname", *site.identity))
-    column = Column("Series", firing.about("One row per firing alert."))
-    return table("Firing alerts", [column], sort="severity", link=link).normal(
+    """Panel: a table of the alerts that fire, of some systems, most severe first; without any system, of all.
+
+    The severity is a number, because words sort by their letters. `link` is label to URL, as in a table.
+    """
+    firing, by = site.firing(*systems), ("severity", "alertname", *site.identity)
+    ranked = [peak(firing.where(severity=name), by=by) * rank for rank, name in enumerate(colours.SEVERITY, 1)]
+    severity = reduce(Query.otherwise, ranked).about("1 is critical and pages, 2 is a warning, 3 is for information.")
+    words = {str(rank): (name, colour) for rank, (name, colour) in enumerate(colours.SEVERITY.items(), 1)}
+    columns = [
+        Column("Severity", severity, words=words),
+        Column("Series", count(firing, by=by).about("One row per firing alert.")),
+    ]
+    base = site.config.runbook_base_url
+    runbook = {"alertname": f"{base}/${{__data.fields.alertname}}.md"} if "://" in base else {}
+    return table(
+        "Firing alerts", columns, sort="Severity", link={**runbook, **(link or {})}, hidden=["severity"]
+    ).normal(
         "Empty, but for the watchdog.", "Open the runbook of the most severe one: docs/runbooks has one for each alert."
     )
 

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
-from generator.boards import grafana
+from generator.boards import colours, grafana
 from generator.boards.panel import POINTS, Panel, steps, targets, unit_of
 from generator.catalogue import Limit
 from generator.errors import QueryError
@@ -22,15 +22,32 @@ _NARROW = 850
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """One value column of a table: its header, its query, and the limit from which it is red on its `bad` side."""
+    """One value column of a table.
+
+    Attributes:
+        header: Its header.
+        query: Its query.
+        limit: From which it is red on its `bad` side.
+        bad: `above` or `below`.
+        words: Each value's text and colour; such a column stands before the labels, and is least first when one sorts by it.
+
+    """
 
     header: str
     query: Query
     limit: Limit | None = None
     bad: str = "above"
+    words: Mapping[str, tuple[str, str]] = field(default_factory=dict)
 
 
-def table(title: str, columns: Sequence[Column], *, sort: str = "", link: Mapping[str, str] | None = None) -> Panel:
+def table(
+    title: str,
+    columns: Sequence[Column],
+    *,
+    sort: str = "",
+    link: Mapping[str, str] | None = None,
+    hidden: Sequence[str] = (),
+) -> Panel:
     """Show one row per label set, one column per label and per query; all queries have the same labels.
 
     Args:
@@ -38,6 +55,7 @@ def table(title: str, columns: Sequence[Column], *, sort: str = "", link: Mappin
         columns: The value columns, left to right.
         sort: Header of the column that is greatest first, or label that is in alphabetical order.
         link: Label to the URL that its cell opens.
+        hidden: Labels that have no column: another one says the same.
 
     Raises:
         QueryError: Two columns have different labels, so their rows would not meet.
@@ -58,16 +76,19 @@ def table(title: str, columns: Sequence[Column], *, sort: str = "", link: Mappin
             if len(present) > 1
             else {"Value": present[0].header}
         )
-        order = {label: i for i, label in enumerate(labels)} | {v: len(labels) + i for i, v in enumerate(names)}
+        worded = [place for place, column in zip(names, present, strict=True) if column.words]
+        shown = [*worded, *(n for n in labels if n not in hidden), *(n for n in names if n not in worded)]
+        order = {name: i for i, name in enumerate(shown)}
         organize = {
             "id": "organize",
             "options": {
-                "excludeByName": {"Time": True},
+                "excludeByName": {"Time": True, **dict.fromkeys(hidden, True)},
                 "includeByName": {},
                 "indexByName": order,
                 "renameByName": names,
             },
         }
+        upwards = [*labels, *(c.header for c in present if c.words)]
         custom = {"align": "auto", "cellOptions": {"type": "auto"}, "filterable": True, "inspect": False}
         widths = {c.header: _width(c) for c in present}
         narrow = sum(widths.values()) <= _NARROW
@@ -82,14 +103,14 @@ def table(title: str, columns: Sequence[Column], *, sort: str = "", link: Mappin
             options={
                 "cellHeight": "sm",
                 "showHeader": True,
-                "sortBy": [{"desc": sort not in labels, "displayName": sort}] if sort else [],
+                "sortBy": [{"desc": sort not in upwards, "displayName": sort}] if sort else [],
             },
             defaults={
                 "color": {"mode": "thresholds"},
                 "custom": custom,
                 "mappings": [grafana.no_number("-")],
                 "noValue": "-",
-                "thresholds": grafana.thresholds("text"),
+                "thresholds": grafana.thresholds(colours.PLAIN),
             },
             transformations=([{"id": "merge", "options": {}}] if len(present) > 1 else []) + [organize],
             overrides=overrides,
@@ -107,7 +128,10 @@ def _width(column: Column) -> int:
 
 def _column(column: Column, width: int) -> Json:
     look: dict[str, Any] = {"unit": grafana_unit(column.query.unit), **({"custom__width": width} if width else {})}
+    if column.words:
+        look |= {"mappings": [grafana.value_map(column.words)], "custom__align": "left"}
+        look["custom__cellOptions"] = {"type": "color-text"}
     if column.limit:
-        look["thresholds"] = steps(column.limit, column.bad, calm="text")
+        look["thresholds"] = steps(column.limit, column.bad, calm=colours.PLAIN)
         look["custom__cellOptions"] = {"type": "color-text"}
     return grafana.override(column.header, **look)

@@ -78,8 +78,8 @@ def _thresholds(defaults: Json) -> Json:
     if not steps:
         return {}
     base, *rest = steps
-    out: Json = {"mode": "absolute", "defaultColor": COLOURS[base["color"]]}
-    out["steps"] = [{"value": step["value"], "color": COLOURS[step["color"]]} for step in rest]
+    out: Json = {"mode": "absolute", "defaultColor": COLOURS.get(base["color"], base["color"])}
+    out["steps"] = [{"value": step["value"], "color": COLOURS.get(step["color"], step["color"])} for step in rest]
     return {"thresholds": out}
 
 
@@ -94,7 +94,10 @@ def _mappings(defaults: Json) -> Json:
             out += [
                 {
                     "kind": "Value",
-                    "spec": {"value": value, "result": {"value": r["text"], "color": COLOURS[r["color"]]}},
+                    "spec": {
+                        "value": value,
+                        "result": {"value": r["text"], "color": COLOURS.get(r["color"], r["color"])},
+                    },
                 }
                 for value, r in one["options"].items()
             ]

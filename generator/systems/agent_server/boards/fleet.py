@@ -6,6 +6,7 @@ series, so it stays fast with a thousand servers.
 
 from __future__ import annotations
 
+from generator.boards import colours
 from generator.boards import processes as targets
 from generator.boards.layout import Board, board, row
 from generator.boards.panels import lines, stat
@@ -44,7 +45,12 @@ def dashboard(site: Site) -> Board:
                 ).normal("0.", "Open the row Alerts."),
                 stat(
                     "Firing: warning",
-                    count(firing.where(severity="warning")).or_zero().about("Alerts that open a ticket."),
+                    count(firing.where(severity="warning"))
+                    .as_unit("alerts")
+                    .or_zero()
+                    .about("Alerts that open a ticket."),
+                    limit=Limit("any", 1, "alerts", "Any."),
+                    hot=colours.WARNING,
                 ).normal("0.", "Open the row Alerts; a ticket is enough."),
                 stat("Processes down", _down(site), limit=Limit("processes_down", 1, "instances", "Any.")).normal(
                     "0.", alert="AgentServerTargetDown"

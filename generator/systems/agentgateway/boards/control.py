@@ -5,6 +5,7 @@ For an operator who changed something and wonders whether it arrived, and for th
 
 from __future__ import annotations
 
+from generator.boards import colours
 from generator.boards import processes as targets
 from generator.boards.layout import Board, Row, board, row
 from generator.boards.panels import lines, stat, state
@@ -55,7 +56,7 @@ def _now(site: Site) -> Row:
 
 def _configuration(site: Site) -> Row:
     gw, instance = site.system("agentgateway"), site.labels.instance
-    words = {"1": ("current", "green"), "0": ("last reload failed", "red")}
+    words = {"1": ("current", colours.GOOD), "0": ("last reload failed", colours.CRITICAL)}
     return row(
         "Configuration",
         state("Configuration state by process", lowest(gw["config_synchronized"], by=(instance,)), words).normal(

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from generator.boards import processes
+from generator.boards import colours, processes
 from generator.boards.layout import Board, Row, board, row
 from generator.boards.panel import Panel
 from generator.boards.panels import stat, text
@@ -54,7 +54,9 @@ def _everything(site: Site, here: Sequence[Declared]) -> Row:
         stat("Firing: critical", _number(firing, "critical"), limit=_alerts(processes.ANY)).normal(
             "0.", "Open the runbook of each, below."
         ),
-        stat("Firing: warning", _number(firing, "warning")).normal("0.", "A ticket is enough."),
+        stat("Firing: warning", _number(firing, "warning"), limit=_alerts(processes.ANY), hot=colours.WARNING).normal(
+            "0.", "A ticket is enough."
+        ),
         stat("Firing: info", _number(firing, "info")).normal("Any: they page nobody."),
         processes.firing_alerts(site),
     )
@@ -81,7 +83,12 @@ def _row(site: Site, part: Declared) -> Row:
         stat(f"{name}: critical", _number(firing, "critical", title), limit=_alerts(processes.ANY)).normal(
             "0.", "Open the runbook of each, in the table above."
         ),
-        stat(f"{name}: warnings", _number(firing, "warning", title)).normal("0.", "A ticket is enough."),
+        stat(
+            f"{name}: warnings",
+            _number(firing, "warning", title),
+            limit=_alerts(processes.ANY),
+            hot=colours.WARNING,
+        ).normal("0.", "A ticket is enough."),
         _link(site, part, name, absent).wide(8, 4),
         table(
             f"{name}: deployments",

@@ -114,7 +114,7 @@ POOLS: Mapping[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "retention": (("15d", "30d", "60d", "90d", "52w", "3d"), ODD_DURATIONS),
     "slo_period": (("1d", "7d", "28d", "30d", "168h", "2w"), ODD_DURATIONS),
     "refresh": (("30s", "1m", "5m", "1d"), ODD_DURATIONS),
-    **dict.fromkeys(("targets", "prometheus", "json_exporter"), (ADDRESSES, ODD_ADDRESSES)),
+    **dict.fromkeys(("targets", "prometheus", "json_exporter", "blackbox_exporter"), (ADDRESSES, ODD_ADDRESSES)),
     **dict.fromkeys(("runbook_base_url", "grafana_url", "webhook_url"), (URLS, ODD_URLS)),
     **dict.fromkeys(("selectors", "match", "scale_to_zero"), (PATTERNS, ODD_WORDS)),
     "names": (NAMES, ODD_NAMES),

@@ -61,8 +61,21 @@ systems:
   agent_server: {versions: mixed, scrape: {kubernetes: {deployment_label: example.com/agent, namespaces: [a, b]}}}
   langsight: {scrape: {bearer_token_file: "", sample_limit: 0}}
   langsmith: {parts: [smithdb, sandboxes], scrape: {kubernetes: {fullname: ls, release: production}}}
-alerts: {enable: [AgentServerHealthCheckFailing, LangSightNotReady]}
+alerts: {enable: [AgentServerHttp5xxRatio]}
 alertmanager: {webhook_url: "http://pager:9095/", webhook_bearer_token_file: /run/token}
+""",
+    "probes of readiness": """\
+scrape: {cluster: eu}
+labels: {instance: pod}
+systems:
+  agent_server:
+    match: {job: agents}
+    scrape:
+      blackbox_exporter: blackbox.monitoring:9115
+      static: [{role: api, deployment: chat, targets: ["10.0.0.7:8000"]}, {role: queue, deployment: chat, targets: ["10.0.0.8:8000"]}]
+      dns: [{role: api, deployment: notes, names: [notes.internal]}]
+      kubernetes: {namespaces: [a]}
+  langsight: {scrape: {blackbox_exporter: "[::1]:9115", blackbox_module: slow, https: true}}
 """,
 }
 

@@ -58,7 +58,7 @@ WITHIN = {
         "main",
         "entry",
     ),
-    "discovery": ("kubernetes", "probes", "scrape", "collector"),
+    "discovery": ("kubernetes", "probes", "readiness", "scrape", "collector"),
 }
 MODULES = sorted(
     p.relative_to(ROOT)

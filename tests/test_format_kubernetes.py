@@ -47,10 +47,11 @@ def test_rules_are_those_of_the_plain_files(bundle: Bundle, listed: list[Json]) 
 
 def test_monitors_relabel_as_the_jobs_of_the_plain_files(bundle: Bundle, listed: list[Json]) -> None:
     """Of what discovery finds: behind what takes the operator's own labels away, and but for the port's own key."""
-    monitors = of(listed, "PodMonitor") | of(listed, "ServiceMonitor")
+    configs = {name: one for name, one in of(listed, "ScrapeConfig").items() if "kubernetesSDConfigs" in one["spec"]}
+    monitors = of(listed, "PodMonitor") | of(listed, "ServiceMonitor") | configs
     found = {}
     for name, one in monitors.items():
-        (endpoint,) = one["spec"].get("podMetricsEndpoints") or one["spec"]["endpoints"]
+        (endpoint,) = one["spec"].get("podMetricsEndpoints") or one["spec"].get("endpoints") or [one["spec"]]
         head, job, *rules = [{SNAKE.get(k, k): v for k, v in rule.items()} for rule in endpoint["relabelings"]]
         assert head == {"action": "labeldrop", "regex": "|".join(FOREIGN)}
         assert name == named(bundle, job["replacement"])

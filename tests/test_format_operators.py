@@ -28,6 +28,14 @@ pytestmark = pytest.mark.matrix
 #: Kinds of ours that no CRD is for.
 PLAIN = {"ConfigMap", "Kustomization"}
 
+#: The cluster with every chart, and a blackbox_exporter that asks who can be asked.
+_ASKED = {"scrape": {"blackbox_exporter": "blackbox:9115"}}
+READY = {
+    **CLUSTERS[0],
+    "cluster": "readiness",
+    "bundle": {"systems": dict.fromkeys(("agent_server", "langsight"), _ASKED)},
+}
+
 
 @pytest.fixture(scope="module")
 def schemas() -> dict[tuple[str, str], Draft202012Validator]:
@@ -121,7 +129,7 @@ def test_an_operator_that_selects_by_another_label_takes_none(tmp_path: Path) ->
 
 
 @pytest.mark.parametrize("role", ["Endpoints", "EndpointSlice"])
-@pytest.mark.parametrize("cluster", CLUSTERS, ids=lambda c: c["cluster"].replace(" ", "-"))
+@pytest.mark.parametrize("cluster", [*CLUSTERS, READY], ids=lambda c: c["cluster"].replace(" ", "-"))
 def test_monitors_find_what_the_fragments_find(cluster: Json, role: str, configured: Callable[[str], Site]) -> None:
     """The same targets with the same labels, all of them, job by job: a real Prometheus relabels the pods of the charts for both."""
     program = find("prometheus", "newest")

@@ -34,8 +34,12 @@ KEYS: dict[str, tuple[set[str], dict[str, set[str]]]] = {
     "VMPodScrape": ({*_SELECTED, "podMetricsEndpoints"}, {"podMetricsEndpoints": _SCRAPED}),
     "VMServiceScrape": ({*_SELECTED, "endpoints"}, {"endpoints": _SCRAPED}),
     "VMScrapeConfig": (
-        {*_SCRAPED, "staticConfigs", "dnsSDConfigs"} - {"port"},
-        {"staticConfigs": {"targets", "labels"}, "dnsSDConfigs": {"names", "type", "port"}},
+        {*_SCRAPED, "staticConfigs", "dnsSDConfigs", "kubernetesSDConfigs"} - {"port"},
+        {
+            "staticConfigs": {"targets", "labels"},
+            "dnsSDConfigs": {"names", "type", "port"},
+            "kubernetesSDConfigs": {"role", "namespaces"},
+        },
     ),
     "VMAlertmanagerConfig": (
         {"route", "receivers", "inhibit_rules"},
@@ -91,6 +95,9 @@ def test_scrapes_find_and_ask_as_the_jobs_of_the_plain_files(bundle: Bundle, lis
         spec = found[name]
         (page,) = spec.get("podMetricsEndpoints") or spec.get("endpoints") or [spec]
         names = spec.get("namespaceSelector", {}).get("matchNames", [])
+        if "kubernetesSDConfigs" in spec:
+            assert spec["kubernetesSDConfigs"] == job["kubernetes_sd_configs"]
+            names = spec["kubernetesSDConfigs"][0].get("namespaces", {}).get("names", [])
         assert names == job.get("kubernetes_sd_configs", [{}])[0].get("namespaces", {}).get("names", [])
         assert (page["interval"], page["scrapeTimeout"]) == (bundle.site.timing.scrape, bundle.site.timing.timeout)
         for key, theirs in (

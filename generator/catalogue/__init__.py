@@ -3,7 +3,7 @@
 from generator.catalogue.limits import Limit
 from generator.catalogue.load import SCHEMA, load, read
 from generator.catalogue.metric import SUFFIXES, Emission, Kind, Label, Matcher, Metric, Source
-from generator.catalogue.system import Catalogue, Endpoint, Era, JsonPage, Pods, System
+from generator.catalogue.system import Catalogue, Endpoint, Era, JsonPage, Pods, Readiness, System
 from generator.catalogue.versions import Versions, version_key
 
 __all__ = [
@@ -20,6 +20,7 @@ __all__ = [
     "Matcher",
     "Metric",
     "Pods",
+    "Readiness",
     "Source",
     "System",
     "Versions",

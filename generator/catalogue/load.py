@@ -15,7 +15,7 @@ from generator.catalogue.reasons import by_metric, reasons
 from generator.catalogue.reasons import mistakes as unreasonable
 from generator.catalogue.signals import Signals, mistakes, signals
 from generator.catalogue.signals import limits as signal_limits
-from generator.catalogue.system import Catalogue, Endpoint, Era, JsonPage, Pods, System
+from generator.catalogue.system import Catalogue, Endpoint, Era, JsonPage, Pods, Readiness, System
 from generator.catalogue.versions import version_key
 from generator.errors import CatalogueError, Problem
 from generator.source import Document, against, parse, shown
@@ -185,6 +185,7 @@ def _limits(system: str, raw: Mapping[str, Any], found: Signals, metrics: Sequen
 def _endpoint(system: str, roles: Collection[str], raw: Mapping[str, Any]) -> Endpoint:
     """Return how a page is reached. Pods of a system that no chart describes are those that are called as it is."""
     pages = tuple(JsonPage(**page) for page in raw.get("json", ()))
+    ready = Readiness(raw["ready"]["path"], tuple(raw["ready"].get("roles", ()))) if "ready" in raw else None
     pods = {role: Pods(**one) for role, one in raw.get("pods", {}).items()}
     if raw and not pods and "services" not in raw:
         called = system.replace("_", "-")
@@ -192,7 +193,9 @@ def _endpoint(system: str, roles: Collection[str], raw: Mapping[str, Any]) -> En
         names = {role: f"(?:{called}-)?{role}(?:-.+)?" for role in roles} or {"": f"{called}(?:-.+)?"}
         pods = {role: Pods(port=raw.get("ports", {}).get(role, port), called=name) for role, name in names.items()}
         raw = {"deployment": DEPLOYMENT, **raw}
-    return Endpoint(**{**raw, "exporters": tuple(raw.get("exporters", ())), "json": pages, "pods": pods})
+    return Endpoint(
+        **{**raw, "exporters": tuple(raw.get("exporters", ())), "json": pages, "pods": pods, "ready": ready}
+    )
 
 
 def _metric(

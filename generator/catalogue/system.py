@@ -71,6 +71,20 @@ class Pods:
 
 
 @dataclass(frozen=True, slots=True)
+class Readiness:
+    """Where a process says whether it is ready, by the status of its answer.
+
+    Attributes:
+        path: Path of the question, with its parameters.
+        roles: Who answers it; every role when empty.
+
+    """
+
+    path: str
+    roles: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Endpoint:
     """How a system's page is reached.
 
@@ -89,6 +103,7 @@ class Endpoint:
         sample_limit, label_limit: How many samples a page and labels a sample may have; 0 for any number.
         prober: The role of a json_exporter, whose targets are addresses of `json`; empty when there is none.
         json: The JSON pages.
+        ready: Where it says whether it is ready; None where nobody is to ask.
         bearer_token: The page wants a bearer token.
         kubernetes: Namespaces, release and exporters where the vendor's documentation installs it.
         collector: An OpenTelemetry Collector of its own is made for it.
@@ -109,6 +124,7 @@ class Endpoint:
     label_limit: int = 0
     prober: str = ""
     json: tuple[JsonPage, ...] = ()
+    ready: Readiness | None = None
     bearer_token: bool = False
     kubernetes: Mapping[str, Any] = field(default_factory=dict)
     collector: bool = False

@@ -7,7 +7,7 @@ from copy import deepcopy
 from pathlib import Path
 from typing import Any
 
-from generator.catalogue import Catalogue, System
+from generator.catalogue import Catalogue, Endpoint, System
 from generator.config.versions import named
 
 SCHEMA = Path(__file__).parent / "schema.json"
@@ -62,13 +62,19 @@ def _of(system: System, general: Json, *, own: bool) -> Json:
         keys["versions"]["description"] = "; ".join(
             (*eras, keys["versions"]["description"].partition(": ")[2].partition(", ")[2])
         )
-    scrape = keys["scrape"]["properties"]
+    _narrow(keys["scrape"]["properties"], endpoint)
+    return general
+
+
+def _narrow(scrape: Json, endpoint: Endpoint) -> None:
+    """Take away what is there for others: who asks JSON pages or readiness, and names of exporters and Services."""
     dns, kubernetes = scrape["dns"]["items"], scrape["kubernetes"]["properties"]
     if not endpoint.json:
         del scrape["json_exporter"], dns["properties"]["targets"]
         dns["required"] = [*dns["required"], "names"]
+    if not endpoint.ready:
+        del scrape["blackbox_exporter"], scrape["blackbox_module"]
     if not endpoint.exporters:
         del kubernetes["exporters"]
     if not endpoint.services:
         del kubernetes["fullname"]
-    return general

@@ -66,7 +66,8 @@ class Discovery:
     """How Prometheus finds one system. A group is a mapping with role, deployment, and targets or names and port.
 
     `kinds` are those that prometheus.yml uses: static, dns, file, kubernetes; none where nothing is named.
-    `json_exporter` is the address, host:port, of the exporter that reads JSON pages. `sample_limit` and `label_limit` are
+    `json_exporter` is the address, host:port, of the exporter that reads JSON pages, `blackbox_exporter` that of the one which
+    asks whether processes are ready, by its module `blackbox_module`; empty when nobody asks. `sample_limit` and `label_limit` are
     how much a page may have before Prometheus refuses it; 0 is any number.
     """
 
@@ -78,6 +79,8 @@ class Discovery:
     bearer_token_file: str = ""
     https: bool = False
     json_exporter: str = ""
+    blackbox_exporter: str = ""
+    blackbox_module: str = "http_2xx"
     sample_limit: int = 0
     label_limit: int = 0
 

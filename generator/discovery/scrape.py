@@ -13,7 +13,7 @@ from typing import Any
 from generator.catalogue import System
 from generator.config.settings import Access, Config, Labels, SystemConfig
 from generator.config.site import Site
-from generator.discovery import kubernetes, probes
+from generator.discovery import kubernetes, probes, readiness
 
 Json = dict[str, Any]
 
@@ -97,10 +97,11 @@ def unnamed(site: Site) -> Mapping[str, str]:
 
 
 def jobs(site: Site, name: str, kind: str) -> list[Json]:
-    """Return the jobs of one system and one kind of discovery."""
+    """Return the jobs of one system and one kind of discovery; those of its pages first, then those that ask whether it is ready."""
     system, config = site.catalogue.systems[name], site.config.systems[name]
     made = {"static": _static, "dns": _dns, "file": _file, "kubernetes": _kubernetes}[kind](site, system, config)
-    return [_job(site, system, config, job) for job in made]
+    asked = readiness.jobs(site, system, config, made)
+    return [_job(site, system, config, job) for job in made] + asked
 
 
 def _job(site: Site, system: System, config: SystemConfig, job: Json) -> Json:

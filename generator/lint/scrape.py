@@ -26,8 +26,12 @@ def labels(files: Files, site: Site) -> Iterator[Finding]:
         if job.get("job_name") in OWN:
             continue
         set_ = {rule.get("target_label") for rule in job.get("relabel_configs", ())}
+        # The samples of a probe are about the system, its scrape is not: `up` is the exporter's.
+        said = (
+            {rule.get("target_label") for rule in job.get("metric_relabel_configs", ())} if "params" in job else set()
+        )
         groups = [group.get("labels", {}) for group in job.get("static_configs", ())]
-        if wanted.system not in set_:
+        if wanted.system not in set_ | said:
             yield Finding(
                 document.path,
                 document.line(*place),

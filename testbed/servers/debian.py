@@ -14,7 +14,7 @@ from testbed.servers import pins
 from testbed.servers.apt import fetch
 from testbed.servers.cache import cache_root, locked
 
-Program: TypeAlias = Literal["prometheus", "alertmanager", "victoria-metrics", "vmalert", "vmagent"]
+Program: TypeAlias = Literal["prometheus", "alertmanager", "victoria-metrics", "vmalert", "vmagent", "blackbox", "etcd"]
 Age: TypeAlias = Literal["oldest", "middle", "newest"]
 
 #: Age to Debian suite. Bookworm's Prometheus 2.42 is the oldest that the bundle promises to serve,
@@ -25,7 +25,7 @@ AGES: dict[Age, str] = {"oldest": "bookworm", "middle": "trixie", "newest": "sid
 TEMPLATES = Path("/usr/share/prometheus/alertmanager/default.tmpl")
 
 #: Program to the name of its file in `/usr/bin`, where the two differ.
-FILES: dict[Program, str] = {"alertmanager": "prometheus-alertmanager"}
+FILES: dict[Program, str] = {"alertmanager": "prometheus-alertmanager", "blackbox": "prometheus-blackbox-exporter"}
 
 
 class Batch(NamedTuple):
@@ -46,6 +46,8 @@ class Batch(NamedTuple):
 BATCHES = (
     Batch(("prometheus", "prometheus-alertmanager"), ("prometheus", "alertmanager"), ""),
     Batch(("victoria-metrics",), ("victoria-metrics", "vmalert", "vmagent"), "-victoria"),
+    Batch(("prometheus-blackbox-exporter",), ("blackbox",), "-blackbox"),
+    Batch(("etcd-server",), ("etcd",), "-etcd"),
 )
 
 #: What an installed program must be for us to spare the download of the oldest.

@@ -33,9 +33,9 @@ def addresses(document: Document, catalogue: Catalogue) -> Iterator[Problem]:
     for name, system in data.get("systems", {}).items():
         scrape, endpoint = system.get("scrape", {}), catalogue.systems[name].endpoint
         yield from _groups(document, ("systems", name, "scrape"), scrape, endpoint)
-        if exporter := scrape.get("json_exporter"):
-            place = ("systems", name, "scrape", "json_exporter")
-            yield from _checked(document, place, exporter, 7979)
+        for key, port in (("json_exporter", 7979), ("blackbox_exporter", 9115)):
+            if exporter := scrape.get(key):
+                yield from _checked(document, ("systems", name, "scrape", key), exporter, port)
     for number, address in enumerate(data.get("alertmanager", {}).get("targets", ())):
         more = "; https and path_prefix are keys of their own" if "/" in address else ""
         yield from _checked(document, ("alertmanager", "targets", number), address, 9093, more)

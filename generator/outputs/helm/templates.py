@@ -89,6 +89,12 @@ def _namespaces(made: str, system: str, *, probe: bool) -> str:
         made,
         flags=re.MULTILINE,
     )
+    made = re.sub(
+        rf"^(?P<pad> *)namespaces:\n *names:\n *- {mark}\n",
+        rf"{{{{- with {value} }}}}\n\g<pad>namespaces: {{names: {{{{ . | toJson }}}}}}\n{{{{- end }}}}\n",
+        made,
+        flags=re.MULTILINE,
+    )
     if not probe or mark not in made:
         return made
     made = re.sub(rf": {mark}$", f": {{{{ first {value} | quote }}}}", made, flags=re.MULTILINE)

@@ -1,4 +1,4 @@
-"""Scrape jobs as objects: PodMonitors and ServiceMonitors for what discovery finds, Probes for JSON pages, ScrapeConfigs for addresses.
+"""Scrape jobs as objects: PodMonitors and ServiceMonitors for what discovery finds, Probes for addresses that an exporter asks, ScrapeConfigs else.
 
 Each is made from the job of the plain files, so both find the same and call it the same. What an operator adds of its own is
 taken away first: labels such as `pod` and `endpoint` would push aside those of a series that has them.
@@ -59,14 +59,19 @@ def exporter(bundle: Bundle) -> File:
 def _objects(bundle: Bundle, system: str, job: Json) -> Iterator[Json]:
     (discovered,) = job.get("kubernetes_sd_configs", [{}])
     match discovered.get("role"):
-        case "pod":
+        case "pod" if not questioned(job):
             yield _pod_monitor(bundle, system, job, discovered)
         case "endpointslice":
             yield _service_monitor(bundle, system, job, discovered)
-        case _ if any(rule.get("target_label") == "__param_module" for rule in job["relabel_configs"]):
+        case _ if questioned(job) and "static_configs" in job:
             yield from _probes(bundle, system, job)
         case _:
             yield _scrape_config(bundle, system, job)
+
+
+def questioned(job: Json) -> bool:
+    """Say whether a job asks an exporter about what it finds; a Probe finds addresses alone, no pods and no names."""
+    return any(rule.get("target_label") == "__param_target" for rule in job["relabel_configs"])
 
 
 def _pod_monitor(bundle: Bundle, system: str, job: Json, discovered: Json) -> Json:
@@ -104,27 +109,32 @@ def _probes(bundle: Bundle, system: str, job: Json) -> Iterator[Json]:
 
 
 def modules(bundle: Bundle, system: str, job: Json) -> Iterator[tuple[str, Json]]:
-    """Yield each module of a job that asks a json_exporter, with the group of targets that it is for."""
-    endpoint = bundle.site.catalogue.systems[system].endpoint
+    """Yield each module of a job that asks an exporter, with the group of targets that it is for."""
+    endpoint, (named,) = bundle.site.catalogue.systems[system].endpoint, job.get("params", {}).get("module", [""])
     for group in job["static_configs"]:
         found: dict[str, list[str]] = {}
         for target in group["targets"]:
-            if page := endpoint.page_at(target):
-                found.setdefault(page.module, []).append(target)
+            page = endpoint.page_at(target)
+            if module := named or (page.module if page else ""):
+                found.setdefault(module, []).append(target)
         yield from ((module, {**group, "targets": targets}) for module, targets in found.items())
 
 
 def prober(job: Json) -> str:
-    """Return the address of the json_exporter that a job asks."""
+    """Return the address of the exporter that a job asks."""
     return next(
         str(rule["replacement"]) for rule in job["relabel_configs"] if rule.get("target_label") == "__address__"
     )
 
 
 def probed(job: Json, group: Json) -> list[Json]:
-    """Return the relabelling of a Probe: without what turns an address into a question, which stands in `__param_target` by then."""
-    written = ("__param_target", "__param_module", "__address__")
-    rules = [rule for rule in job["relabel_configs"] if rule.get("target_label") not in written]
+    """Return the relabelling of a Probe: without what the operator writes, in whose `__param_target` the address stands by then."""
+    rules = [
+        rule
+        for rule in job["relabel_configs"]
+        if rule.get("target_label") not in ("__param_module", "__address__")
+        and (rule.get("target_label") != "__param_target" or "replacement" in rule)
+    ]
     turned = [
         {**rule, "source_labels": ["__param_target" if one == "__address__" else one for one in rule["source_labels"]]}
         if "source_labels" in rule
@@ -136,8 +146,9 @@ def probed(job: Json, group: Json) -> list[Json]:
 
 
 def _scrape_config(bundle: Bundle, system: str, job: Json) -> Json:
-    """Return a ScrapeConfig for what is outside of Kubernetes, or known by a name of DNS."""
+    """Return a ScrapeConfig for what is outside of Kubernetes, or known by a name of DNS, and for pods that an exporter is asked about."""
     found = {
+        "kubernetesSDConfigs": [{**one, "role": "Pod"} for one in job.get("kubernetes_sd_configs", ())],
         "staticConfigs": job.get("static_configs"),
         "dnsSDConfigs": [
             {**{key: one[key] for key in ("names", "type", "port")}, "refreshInterval": one["refresh_interval"]}

@@ -56,7 +56,7 @@ def _scrape(bundle: Bundle, system: str, job: Json) -> Json:
     """Return the object of a job: of pods, of Services, or of addresses, JSON pages included."""
     (discovered,) = job.get("kubernetes_sd_configs", [{}])
     match discovered.get("role"):
-        case "pod":
+        case "pod" if not scraping.questioned(job):
             kind, spec = (
                 "VMPodScrape",
                 {"podMetricsEndpoints": [_endpoint(bundle, system, job, scraping.named_port(job))]},
@@ -66,13 +66,15 @@ def _scrape(bundle: Bundle, system: str, job: Json) -> Json:
             kind, spec = "VMServiceScrape", {"endpoints": [_endpoint(bundle, system, rest, {"port": port})]}
         case _:
             kind, spec = "VMScrapeConfig", _addresses(bundle, system, job)
-    found = {"namespaceSelector": scraping.namespaces(discovered), "selector": {}} if discovered else {}
+    sought = {"namespaceSelector": scraping.namespaces(discovered), "selector": {}}
+    found = sought if kind != "VMScrapeConfig" else {}
     return made(bundle, VERSION, kind, job["job_name"], "scrape", {**found, **spec}, annotations=KEPT)
 
 
 def _addresses(bundle: Bundle, system: str, job: Json) -> Json:
-    """Return what finds addresses; how often a name is looked up is a flag of vmagent."""
+    """Return what finds addresses, and pods that an exporter is asked about; how often a name is looked up is a flag of vmagent."""
     found = {
+        "kubernetesSDConfigs": job.get("kubernetes_sd_configs"),
         "staticConfigs": job.get("static_configs"),
         "dnsSDConfigs": [{key: one[key] for key in ("names", "type", "port")} for one in job.get("dns_sd_configs", ())],
         "params": job.get("params"),

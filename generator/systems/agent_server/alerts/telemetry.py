@@ -58,7 +58,9 @@ def _targets(site: Site) -> list[Alert]:
             description="The only probe that sees Postgres and the core from outside. Silent where discovery finds no process: scaled to zero.",
             action="read the services in the body of /ok?check_db=1.",
             board="agent_server_telemetry",
-            off="it needs a blackbox_exporter that probes /ok?check_db=1",
+            off=""
+            if site.config.systems["agent_server"].discovery.blackbox_exporter
+            else "it needs a blackbox_exporter that probes /ok?check_db=1",
         ),
         Alert(
             name="AgentServerRestartLoop",

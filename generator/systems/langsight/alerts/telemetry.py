@@ -40,7 +40,9 @@ def alerts(site: Site) -> list[Alert]:
             description="The only probe that sees Postgres and ClickHouse from outside: their failures are not counted. Inserts that fail while ClickHouse answers queries are not seen by it.",
             action="read the body of /api/readiness; it names the storage that does not answer.",
             board="langsight_telemetry",
-            off="it needs a blackbox_exporter that probes /api/readiness",
+            off=""
+            if site.config.systems["langsight"].discovery.blackbox_exporter
+            else "it needs a blackbox_exporter that probes /api/readiness",
         ),
         Alert(
             name="LangSightMultiWorkerScrape",

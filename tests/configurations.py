@@ -122,6 +122,7 @@ POOLS: Mapping[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "rule_files": (RULE_GLOBS, ODD_GLOBS),
     "prefix": (PREFIXES, ODD_PREFIXES),
     "uid_prefix": (("", "acme-", "a"), ("A-", "x" * 13, "a_", "a\n")),
+    "datasource": (("tempo", "loki-1", "P8E80F9AEF21F6940"), ("", "a b", "x" * 41, "${ds}", "a\n")),
     "time_from": (RANGES, ODD_RANGES),
     "bearer_token_file": (TOKENS, ODD_TOKENS),
 }

@@ -10,6 +10,7 @@ from grafanalib import core as g
 
 from generator.boards import grafana
 from generator.boards.description import description, runbooks
+from generator.boards.explore import links
 from generator.boards.marks import marks
 from generator.boards.panel import Panel
 from generator.boards.panels import RATE_INTERVAL
@@ -136,8 +137,8 @@ def board(
         if panel.queries and not panel.possible
     ]
     laid_out = [(r, [p for p in r.panels if p.possible or not p.queries]) for r in rows]
-    placed = _place(site, [(r, panels) for r, panels in laid_out if panels], scope, stem)
     variables = used(variables, scope, [p for _, panels in laid_out for p in panels])
+    placed = _place(site, [(r, panels) for r, panels in laid_out if panels], scope, stem, variables)
     tags = [*site.config.tags, system.replace("_", "-") or "overview"]
     dashboard = grafana.Dashboard(
         title=title,
@@ -190,7 +191,9 @@ def _links(site: Site, tag: str) -> Iterator[g.DashboardLink]:
         )
 
 
-def _place(site: Site, rows: Sequence[tuple[Row, list[Panel]]], scope: Scope, stem: str) -> list[object]:
+def _place(
+    site: Site, rows: Sequence[tuple[Row, list[Panel]]], scope: Scope, stem: str, variables: Sequence[str]
+) -> list[object]:
     """Rows and panels, left to right. All panels of a line get the line's height: Grafana would pull the next line up.
 
     A panel that has the half of a line to itself gets the whole.
@@ -198,7 +201,7 @@ def _place(site: Site, rows: Sequence[tuple[Row, list[Panel]]], scope: Scope, st
     out: list[object] = []
     top = 0
     for r, panels in rows:
-        inner, bottom = _lines(site, panels, scope, stem, top + 1)
+        inner, bottom = _lines(site, panels, scope, stem, top + 1, variables)
         head = grafana.Row(
             title=r.title,
             id=_id(stem, r.title),
@@ -211,7 +214,9 @@ def _place(site: Site, rows: Sequence[tuple[Row, list[Panel]]], scope: Scope, st
     return out
 
 
-def _lines(site: Site, panels: Sequence[Panel], scope: Scope, stem: str, top: int) -> tuple[list[object], int]:
+def _lines(
+    site: Site, panels: Sequence[Panel], scope: Scope, stem: str, top: int, variables: Sequence[str]
+) -> tuple[list[object], int]:
     lines: list[list[Panel]] = []
     used = grafana.WIDTH
     for panel in panels:
@@ -229,6 +234,8 @@ def _lines(site: Site, panels: Sequence[Panel], scope: Scope, stem: str, top: in
         x = 0
         for panel in line:
             made = grafana.every(panel.make(panel.possible, scope, description(site, panel)), interval)
+            if found := links(site, panel, made, variables):
+                made.defaults["links"] = found
             made.links = [grafana.page(f"Runbook: {name}", url) for name, url in runbooks(site, panel)]
             made.id, made.gridPos = _id(stem, panel.title), g.GridPos(h=height, w=panel.size[0], x=x, y=top)
             out.append(made)

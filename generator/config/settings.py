@@ -192,6 +192,22 @@ class Objective:
 
 
 @dataclass(frozen=True, slots=True)
+class Store:
+    """Where traces or logs of the same servers are, to which boards link.
+
+    Attributes:
+        datasource: Uid of the data source in Grafana.
+        kind: `tempo`, `loki` or `victorialogs`.
+        labels: What target labels are called there, by our names for them.
+
+    """
+
+    datasource: str
+    kind: str
+    labels: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
 class Suppression:
     """A lint finding that is accepted, and why. `where` is a glob."""
 
@@ -218,6 +234,8 @@ class Config:
     refresh: str = "1m"
     time_from: str = "now-6h"
     uid_prefix: str = ""
+    traces: Store | None = None
+    logs: Store | None = None
     runbook_base_url: str = "docs/runbooks"
     grafana_url: str = ""
     alert_labels: Mapping[str, str] = field(default_factory=dict)

@@ -18,6 +18,7 @@ from generator.config.settings import (
     Labels,
     Objective,
     Price,
+    Store,
     Suppression,
     SystemConfig,
 )
@@ -37,6 +38,7 @@ def config(data: Mapping[str, Any], catalogue: Catalogue, document: Document | N
         "prometheus_targets": scrape.get("prometheus"),
         "thresholds": data.get("thresholds"), "tags": boards.get("tags"), "folder": boards.get("folder"),
         "refresh": boards.get("refresh"), "time_from": boards.get("time_from"), "uid_prefix": boards.get("uid_prefix"),
+        "traces": _store(boards.get("traces"), "tempo"), "logs": _store(boards.get("logs")),
         "runbook_base_url": _base(alerts.get("runbook_base_url")), "grafana_url": _base(alerts.get("grafana_url")),
         "alert_labels": alerts.get("labels"), "disabled": alerts.get("disable"), "enabled": alerts.get("enable"),
         "alertmanagers": alertmanager.get("targets"), "webhook_url": alertmanager.get("webhook_url"),
@@ -61,6 +63,11 @@ def config(data: Mapping[str, Any], catalogue: Catalogue, document: Document | N
         document=document,
         **given,
     )
+
+
+def _store(raw: Mapping[str, Any] | None, kind: str = "") -> Store | None:
+    """Return where traces or logs are; none where nothing says so."""
+    return Store(raw["datasource"], raw.get("type", kind), raw["labels"]) if raw else None
 
 
 def _base(url: str | None) -> str | None:

@@ -19,6 +19,7 @@ from generator.config.checks.pages import pages
 from generator.config.checks.perses import perses
 from generator.config.checks.repeats import repeats
 from generator.config.checks.replicas import replicas
+from generator.config.checks.stores import stores
 from generator.config.checks.systems import systems
 from generator.config.checks.texts import texts
 from generator.config.checks.thresholds import thresholds
@@ -44,6 +45,7 @@ CHECKS: tuple[Check, ...] = (
     replicas,
     texts,
     links,
+    stores,
     repeats,
     durations,
     thresholds,

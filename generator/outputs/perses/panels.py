@@ -43,6 +43,8 @@ def panel(one: Json) -> Json:
 def lacking(one: Json) -> Iterator[tuple[str, str]]:
     """Yield what a panel has and that of Perses does not: what, and why."""
     properties = {p["id"] for o in one["fieldConfig"]["overrides"] for p in o["properties"]}
+    if "links" in one["fieldConfig"]["defaults"]:
+        yield "links of lines", "a line of Perses has no link"
     if "links" in properties:
         yield "links of cells", "a cell of Perses has no link that reads its row"
     if "color" in properties:

@@ -45,8 +45,8 @@ def verdicts(server: Server, *ids: str, thresholds: dict[str, float]) -> dict[st
 
 @pytest.mark.real
 def test_all_faults_are_caught_and_no_page_is_false() -> None:
-    """The whole matrix: nothing missed, nothing false, and no trouble outlasts the alerts on it, nor do those that last for hours."""
-    found = {v.scenario: v for v, _ in spread(scenarios.shipped(), hours=LONG)}
+    """The whole matrix: nothing missed, nothing false, and no trouble outlasts the alerts on it."""
+    found = {v.scenario: v for v, _ in spread(scenarios.shipped())}
 
     rows = re.findall(
         r"^\| (\w+) \| .*? \| (.*?) \|", (ROOT / "docs" / "fidelity.md").read_text(encoding="utf-8"), re.MULTILINE
@@ -55,8 +55,17 @@ def test_all_faults_are_caught_and_no_page_is_false() -> None:
     assert documented == {n: set(v.caught) for n, v in found.items()}
     assert {n: (v.missed, v.false) for n, v in found.items() if v.missed or v.false} == {}
     assert {n: v.lapsed for n, v in found.items() if v.lapsed} == {}
-    assert {n for n in LONG if min(found[n].told) > LONG[n] * 3600} == LONG.keys()
     assert Counter(n[0] for n in found) == SHIPPED
+
+
+@pytest.mark.real
+@pytest.mark.matrix
+def test_no_trouble_that_lasts_for_hours_outlasts_its_alerts() -> None:
+    """What comes to be usual is told of all the same."""
+    found = {v.scenario: v for v, _ in spread(map(scenarios.find, LONG), hours=LONG)}
+
+    assert {n: (v.missed, v.false, v.lapsed) for n, v in found.items() if v.missed or v.false or v.lapsed} == {}
+    assert {n for n in LONG if min(found[n].told) > LONG[n] * 3600} == LONG.keys()
 
 
 @pytest.mark.matrix

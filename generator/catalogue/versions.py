@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from functools import lru_cache
 
 #: How an operator says which versions are in the field.
 _TEXT = re.compile(r"(?P<op>>=|<=)?\s*(?P<first>\d+(\.\d+)*)(\s*-\s*(?P<last>\d+(\.\d+)*))?")
 
 
+@lru_cache(maxsize=4096)  # every page of an older server asks for the same few, at every scrape
 def version_key(version: str) -> tuple[int, ...]:
     """Return a version as numbers that compare in the order of release; empty is before all others."""
     return tuple(int(part) for part in version.split(".") if part)

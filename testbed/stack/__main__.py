@@ -8,31 +8,25 @@ import os
 import signal
 import subprocess
 import sys
-import tempfile
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
-from itertools import cycle
+from contextlib import contextmanager
 from pathlib import Path
 
 from generator.errors import GeneratorError, Problem
-from generator.validate.prometheus import RuleGroup
 from reference_server.scenarios import library as scenarios
-from testbed.servers import ServerError, Webhook, free_port, wait_until
+from testbed.servers import ServerError, free_port
 from testbed.servers.cache import REPOSITORY
-from testbed.stack.deployments import TABLE, Process, config, follow, players, start
-from testbed.stack.monitoring import Monitoring, binaries
+from testbed.stack.demo import demo
+from testbed.stack.deployments import players
 from testbed.stack.proof import markdown
+from testbed.stack.running import WAIT_SECONDS, running
 
 #: A fault of the pools, one of the streams, and one of each other system: each shows within an hour of its own time.
 SCENARIOS = ("F10", "F18", "L01", "G09", "S03")
 
 #: Virtual seconds per second: half an hour is half a minute.
 SCALE = 60.0
-
-#: How long `agentobs validate` may wait until everything is scraped and evaluated.
-WAIT_SECONDS = 120
 
 #: Between two looks at what runs.
 LOOK_SECONDS = 0.5
@@ -46,7 +40,7 @@ class Ended(BaseException):
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run the stack; return the exit code of `agentobs validate`, 1 when the stack could not run, 130 when it was ended."""
+    """Run the stack; return the exit code of `agentobs validate`, 1 when the stack could not run, 130 when it was ended. A demo ends with 0."""
     parser = argparse.ArgumentParser(prog="python -m testbed.stack", description=__doc__)
     parser.add_argument("--scenario", nargs="+", default=list(SCENARIOS), metavar="ID", help="what is played in turn")
     parser.add_argument("--time-scale", type=float, default=SCALE, metavar="N", help=f"default: {SCALE:g}")
@@ -57,13 +51,13 @@ def main(argv: Sequence[str] | None = None) -> int:
         _playable(args.scenario)
         with _signals():
             return (
-                _keep(args.scenario, args.time_scale)
+                demo(args.scenario, args.time_scale)
                 if args.keep
                 else _proved(args.scenario, args.time_scale, args.markdown)
             )
     except Ended:
         print("ended; nothing is left running", file=sys.stderr)
-        return 130
+        return 0 if args.keep else 130  # a demo is there to be ended
     except (GeneratorError, ServerError, OSError, ValueError, TimeoutError) as error:
         print(error, file=sys.stderr)
         return 1
@@ -104,58 +98,6 @@ def _signals() -> Iterator[None]:
             signal.signal(number, handler)
 
 
-@dataclass(frozen=True, slots=True)
-class Stack:
-    """Everything that runs; `folder` has the target files."""
-
-    processes: Sequence[Process]
-    monitoring: Monitoring
-    folder: Path
-
-    def look(self) -> None:
-        """Let discovery follow the processes, and notice a server that was killed.
-
-        Raises:
-            ServerError: One is gone.
-
-        """
-        gone = [f"{p.deployed.name} ({p.role or p.deployed.system})" for p in self.processes if not p.server.alive()]
-        for name, server in (
-            ("Prometheus", self.monitoring.prometheus),
-            ("Alertmanager", self.monitoring.alertmanager),
-        ):
-            gone += [] if server.alive() else [name]
-        if gone:
-            raise ServerError(f"{', '.join(gone)} ended; everything else is ended too")
-        follow(self.processes, self.folder)
-
-
-def evaluated(group: RuleGroup, since: float) -> bool:
-    """Say whether a rule group had its turn at least an interval after a time, in unix seconds."""
-    return group.last_evaluation >= since + group.interval
-
-
-@contextmanager
-def _stack(scale: float, webhook: str) -> Iterator[Stack]:
-    programs = binaries()
-    if isinstance(programs, str):
-        raise ServerError(programs)
-    with ExitStack() as open_:
-        folder = Path(open_.enter_context(tempfile.TemporaryDirectory(prefix="agentobs-targets-")))
-        processes = start(TABLE, scale, open_)
-        count = follow(processes, folder)
-        monitoring = open_.enter_context(Monitoring(programs, config(processes, folder), scale=scale, webhook=webhook))
-        once = f'count(max_over_time(up{{system!=""}}[1h]) == 1) >= {count}'
-        wait_until(lambda: monitoring.prometheus.query(once), what=f"{count} targets", limit_seconds=WAIT_SECONDS)
-        since = time.time()
-        wait_until(
-            lambda: all(evaluated(group, since) for group in monitoring.prometheus.groups()),
-            what="every rule group to see all targets",
-            limit_seconds=WAIT_SECONDS,
-        )
-        yield Stack(processes, monitoring, folder)
-
-
 def _proved(names: Sequence[str], scale: float, page: Path | None) -> int:
     """Validate; where something is wrong and the machine missed scrapes, it was too slow for the scale: again, slower."""
     for _ in range(SLOWER):
@@ -170,7 +112,7 @@ def _proved(names: Sequence[str], scale: float, page: Path | None) -> int:
 def _validate(names: Sequence[str], scale: float, page: Path | None) -> tuple[int, int]:
     """Return the exit code of `agentobs validate`, and for how many targets this machine was too slow."""
     webhook = f"127.0.0.1:{free_port()}"
-    with _stack(scale, f"http://{webhook}/") as stack:
+    with running(scale, f"http://{webhook}/") as stack:
         monitoring = stack.monitoring
         command = [
             sys.executable, "-m", "generator", "validate", "--config", str(monitoring.config),
@@ -212,44 +154,6 @@ def _child(command: Sequence[str]) -> Iterator[subprocess.Popen[bytes]]:
             except subprocess.TimeoutExpired:
                 child.kill()
         child.wait()
-
-
-def _keep(names: Sequence[str], scale: float) -> int:
-    with Webhook() as webhook, _stack(scale, webhook.url) as stack:
-        print(f"Prometheus    {stack.monitoring.prometheus.url}/alerts")
-        print(f"Alertmanager  http://{stack.monitoring.alertmanager.address}")
-        for process in stack.processes:
-            where = "/metrics" if process.deployed.roles else "/targets"
-            print(
-                f"{process.deployed.name:13} {process.server.url}{where}  ({process.role or process.deployed.system})"
-            )
-        print(f"\n{scale:g} times as fast as life. Ctrl-C stops everything.\n")
-        shown = 0
-        for name in cycle(names):
-            scenario = scenarios.find(name)
-            player = players(stack.processes)[scenario.system]
-            player.server.switch(name)
-            print(f"{scenario.id}: {scenario.title}, on {player.deployed.name}. {scenario.plays}", flush=True)
-            end = time.monotonic() + scenario.duration / scale
-            while time.monotonic() < end:
-                stack.look()
-                shown = _show_notices(webhook, shown)
-                time.sleep(LOOK_SECONDS)
-            player.server.switch("calm")
-    return 0
-
-
-def _show_notices(webhook: Webhook, shown: int) -> int:
-    """Print what Alertmanager delivered beyond the first `told` notices; return how many there are."""
-    notices = webhook.notices[shown:]
-    for notice in notices:
-        if notice.labels["alertname"] != "ObservabilityWatchdog":
-            at = time.strftime("%H:%M:%S", time.localtime(notice.at))
-            labels = " ".join(
-                notice.labels.get(name, "") for name in ("severity", "alertname", "deployment", "instance")
-            )
-            print(f"  {at} {notice.status:8} {labels}", flush=True)
-    return shown + len(notices)
 
 
 if __name__ == "__main__":

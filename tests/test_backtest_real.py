@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import random
 import re
+import subprocess
+import sys
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
@@ -22,7 +24,7 @@ from generator.validate.probe import Probe
 from generator.validate.prometheus import Prometheus as Client
 from reference_server.scenarios import library as scenarios
 from reference_server.scenarios.replay import before
-from testbed import backtested, fidelity
+from testbed import backtested, fidelity, terminal
 from testbed.backtested import Played
 from testbed.replay import FIRST, SKEW, Replay, firing
 from testbed.rule_files import load
@@ -101,6 +103,22 @@ def test_the_example_of_the_page_is_what_the_command_says(
     assert COUNTS.search(shown)
     assert code == 0
     assert not list((tmp_path / "agentobs").iterdir()), "a run that came to its end leaves nothing"
+
+
+def test_a_terminal_sees_how_far_it_is_and_a_pipe_does_not(server: Prometheus, example: Played, tmp_path: Path) -> None:
+    """The line is taken away before anything else is said; without a terminal only the plan stands on standard error."""
+    args = command(server, example, "--alert", "AgentServerQueue*", "--state")
+    call = [sys.executable, "-m", "generator", *args]
+
+    seen = terminal.run([*call, str(tmp_path / "one")], ROOT)
+    piped = subprocess.run([*call, str(tmp_path / "two")], cwd=ROOT, capture_output=True, text=True, check=False)
+
+    assert seen.code == piped.returncode == 0
+    assert seen.out == piped.stdout
+    assert any(line.startswith("which series there are: ") for line in seen.rewritten)
+    assert any(re.match(r"9 of 9 alerts, [\d,]+ queries", line) for line in seen.rewritten)
+    assert seen.left == piped.stderr.strip()
+    assert re.fullmatch(r"9 alerts over 1h 50m: .*for what there is", seen.left)
 
 
 def test_a_run_beyond_its_budget_says_so_and_goes_on_where_it_was(

@@ -15,6 +15,7 @@ from pathlib import Path
 import pytest
 
 from generator.cli.main import main
+from testbed import terminal
 from testbed.servers import free_port, wait_until
 from testbed.servers.fake import FakeServer, Reply, Request, in_json
 from testbed.servers.loopback import ask
@@ -37,7 +38,7 @@ def arguments(live: Installation, *more: str) -> list[str]:
 def test_a_bundle_that_is_well_ends_with_0_and_within_half_a_minute(
     live: Installation, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """A table on standard output, nothing but progress elsewhere."""
+    """A table on standard output."""
     begin = time.monotonic()
     assert main(arguments(live)) == 0
 
@@ -47,6 +48,20 @@ def test_a_bundle_that_is_well_ends_with_0_and_within_half_a_minute(
         "targets", "metrics", "variables", "panels", "rules", "records", "alertmanager", "annotations",
     ]  # fmt: skip
     assert " items: " in out.splitlines()[-1]
+
+
+@pytest.mark.real
+def test_a_terminal_sees_how_far_it_is_and_a_pipe_does_not(live: Installation) -> None:
+    """The line is gone in the end; without a terminal there is nothing at all on standard error."""
+    call = [sys.executable, "-m", "generator", *arguments(live)]
+
+    seen = terminal.run(call, ROOT)
+    piped = subprocess.run(call, cwd=ROOT, capture_output=True, text=True, check=False)
+
+    assert seen.code == piped.returncode == 0
+    assert " items: " in seen.out
+    assert any(line.startswith("targets: ") for line in seen.rewritten)
+    assert (seen.left, piped.stderr) == ("", "")
 
 
 @pytest.mark.real

@@ -129,9 +129,14 @@ def _run(args: argparse.Namespace) -> int:
     probe = Probe("Prometheus", url, access, timeout=args.timeout or TIMEOUT, flag="--prometheus")
     progress = Progress()
     whole = False
+
+    def planned(line: str) -> None:
+        progress.end()
+        terminal.say(access.hide(line))
+
     try:
         report = backtest.backtest(
-            made, Prometheus(probe), asked, kept, lambda line: progress.show(access.hide(line)), terminal.say
+            made, Prometheus(probe), asked, kept, lambda line: progress.show(access.hide(line)), planned
         )
         whole = not report.broken and not args.plan
     except ProbeError as error:

@@ -16,9 +16,11 @@ from typing import Any, Protocol
 import yaml
 
 from generator.backtest.kept import Kept
+from generator.backtest.prepared import Options
 from generator.backtest.rules import Labels, Record, Rules, read
-from generator.backtest.run import Backtest, Options, Trial
+from generator.backtest.run import Backtest
 from generator.backtest.server import History as Past
+from generator.backtest.trial import Trial
 from generator.validate.access import Access
 from generator.validate.probe import Probe
 from generator.validate.prometheus import Prometheus as Client

@@ -52,7 +52,9 @@ def run(command: Sequence[str], folder: Path, limit_seconds: float = 120) -> Sho
             while chunk := os.read(ours, 65_536):
                 chunks.append(chunk)
 
-    with subprocess.Popen(command, cwd=folder, stdin=theirs, stdout=subprocess.PIPE, stderr=theirs, text=True) as process:
+    with subprocess.Popen(
+        command, cwd=folder, stdin=theirs, stdout=subprocess.PIPE, stderr=theirs, text=True
+    ) as process:
         os.close(theirs)
         reader = threading.Thread(target=read)
         reader.start()

@@ -22,13 +22,14 @@ from generator.backtest.incidents import Incident, held, read
 from generator.backtest.inline import Inliner
 from generator.backtest.kept import Kept
 from generator.backtest.needs import needed
-from generator.backtest.plan import Cost, cheapest
+from generator.backtest.plan import Cost, Sign, sign
 from generator.backtest.report import NOISE, as_json, text
 from generator.backtest.rules import Alert, Record
-from generator.backtest.run import Interval, Trial
 from generator.backtest.runs import Grid, Run, gathered, joined, without
 from generator.backtest.server import slices
 from generator.backtest.state import Episode, episodes
+from generator.backtest.trial import Interval, Trial
+from generator.backtest.widened import widened
 from generator.errors import GeneratorError, QueryError
 from testbed.replay import firing
 
@@ -165,16 +166,51 @@ def test_what_an_expression_needs_is_its_data_and_not_its_events() -> None:
     assert [either.met({"x": x, "y": y}, 1) for x, y in (({1}, {2}), ({2}, {1}), ({2}, {2}))] == [True, True, False]
 
 
-def test_the_cheapest_part_without_which_there_is_nothing_is_asked_first() -> None:
-    """Only parts that `and` joins, that can be without a result, and that are far cheaper than the whole."""
-    costs = {"a > 1": 1.0, "b > 2": 50.0}
+def test_the_cheapest_sign_without_which_there_is_nothing_is_asked_first() -> None:
+    """Only parts that `and` joins, that can be without a result, and that are far cheaper than the whole; or a wider condition."""
+    costs = {"a > 1": 1.0, "b > 2": 50.0, "max_over_time(b[15m]) > 2.0": 3.0}
 
-    def cost(node: Any) -> float:
-        return costs.get(str(Inliner({}, lambda n, a: False, 30.0).text(node)), 60.0)  # noqa: ARG005 - none is recorded
+    def cost(node: Any, step: int) -> float:
+        return costs.get(str(Inliner({}, lambda n, a: False, 30.0).text(node)), 60.0) / step  # noqa: ARG005 - none is recorded
 
-    assert cheapest(pp.parse("(b > 2) and (a > 1)"), cost) == "a > 1"
-    assert cheapest(pp.parse("a > 1 or b > 2"), cost) == ""
-    assert cheapest(pp.parse("b > 2 and a"), cost) == ""
+    def first(expr: str, step: int = 40, *, wide: bool = True) -> Sign | None:
+        return sign(pp.parse(expr), step, 30.0, cost, wide=wide)
+
+    assert first("(b > 2) and (a > 1)") == Sign("a > 1", 40)
+    assert first("a > 1 or b > 2") is None
+    assert first("b > 2 and a") is None
+    assert first("b > 2 and a", 1) == Sign("max_over_time(b[15m]) > 2.0", 20, wide=True)
+    assert first("b > 2 and a", 1, wide=False) is None
+
+
+@pytest.mark.parametrize(
+    ("expr", "wide"),
+    [
+        ("x > 5", "max_over_time(x[15m]) > 5.0"),
+        ("min by (a) (x offset 1h < 5)", "min_over_time(x[15m] offset 3600s) < 5.0"),
+        ("sum by (a) (changes(x[1h])) > 3", "sum by (a) (changes(x[70m])) > 3.0"),
+        ("sum(increase(x[1h]) and rate(x[1h]) > 0) > 9", "sum (3.2 * increase(x[70m])) > 9.0"),
+        ("avg(x) >= 5", "max_over_time(x[15m]) >= 4.999999995"),
+        ("(x > 5) unless absent(y)", "max_over_time(x[15m]) > 5.0"),
+        ("x > 5 or y > 6", "(max_over_time(x[15m]) > 5.0) or (max_over_time(y[15m]) > 6.0)"),
+        ("x > 5 and y", "max_over_time(x[15m]) > 5.0"),
+        ("x / y > 5", ""),  # nothing bounds a quotient
+        ("x == 5", ""),
+        ("x > bool 5", ""),
+        ("5 < x", ""),
+        ("sum(x) > 5", "max_over_time(x[15m]) > 0.0"),
+        ("sum(x) > -5", ""),  # what is below 0 may be gone at another time
+        ("sum(delta(x[1h])) > 5", ""),
+        ("increase(x[1h]) >= 0", ""),
+        ("x > 5 or vector(1)", ""),
+        ("absent(x)", ""),
+        ("max_over_time((x)[1h:1m]) > 5", ""),
+        ("x @ 100 > 5", ""),
+        ('{a="b"} > 5', ""),  # two names, and one set of labels
+    ],
+)
+def test_a_wider_condition_bounds_what_is_compared_or_there_is_none(expr: str, wide: str) -> None:
+    assert widened(pp.parse(expr), 600) == wide
 
 
 def alert(name: str = "Slow", severity: str = "critical", hold: float = 300.0) -> Alert:
@@ -299,7 +335,7 @@ def test_a_run_that_was_ended_goes_on_where_it_was(tmp_path: Path) -> None:
 
 DAY = 86_400.0
 REPORT = Report(
-    "http://prometheus:9090", Asked(10 * DAY, 17 * DAY), Cost(10, 1000),
+    "http://prometheus:9090", Asked(10 * DAY, 17 * DAY), Cost(10, 1000), ("Calm",),
     (
         trial((11 * DAY, 11 * DAY + 600), (12 * DAY, 12 * DAY + 60)), trial(name="Calm", state="quiet"),
         trial(name="Blind", state="no data", why="never there in this time: <x>"),

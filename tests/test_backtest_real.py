@@ -15,9 +15,11 @@ import pytest
 import yaml
 
 from generator.backtest.kept import Kept
+from generator.backtest.prepared import Options
 from generator.backtest.rules import Labels, read
-from generator.backtest.run import Backtest, Options, Trial
+from generator.backtest.run import Backtest
 from generator.backtest.server import History as Past
+from generator.backtest.trial import Trial
 from generator.cli.main import main
 from generator.validate.access import Access
 from generator.validate.probe import Probe
@@ -260,7 +262,7 @@ def test_nothing_is_missed_that_is_shorter_than_the_coarse_step(server: Promethe
     trials, broken = test.run(prepared, _nobody)
 
     assert broken == ""
-    assert [ready.first for ready in prepared.ready][-1] == "flicker > 0"
+    assert [ready.sign.expr for ready in prepared.ready if ready.sign][-1] == "flicker > 0"
     assert {t.alert.name: t.state for t in trials} == {a.name: "fired" for a in rules.alerts}
     for trial in trials:
         for own_labels, rounds in true.items():

@@ -3,7 +3,7 @@
 from generator.backtest.asking import Asked, Report, backtest
 from generator.backtest.page import page
 from generator.backtest.report import FORMATS
-from generator.backtest.run import Interval, Trial
 from generator.backtest.server import BudgetError
+from generator.backtest.trial import Interval, Trial
 
 __all__ = ["FORMATS", "Asked", "BudgetError", "Interval", "Report", "Trial", "backtest", "page"]

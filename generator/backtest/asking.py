@@ -12,8 +12,10 @@ from generator.backtest.figures import lasting
 from generator.backtest.incidents import Incident, Outcome, held
 from generator.backtest.kept import Kept
 from generator.backtest.plan import Cost
-from generator.backtest.run import Backtest, Options, Trial
+from generator.backtest.prepared import Options
+from generator.backtest.run import Backtest
 from generator.backtest.server import BudgetError, History
+from generator.backtest.trial import Trial
 from generator.bundle import Bundle, Kind, build
 from generator.config.checks.thresholds import thresholds
 from generator.errors import GeneratorError, Problem, nearest
@@ -72,6 +74,7 @@ class Report:
         url: The server.
         asked: What was asked for.
         cost: What the plan said.
+        throughout: Alerts that have to be asked at every evaluation: they have no `for`, and nothing cheaper says when to look.
         trials: The alerts in the order of the files; none for a plan alone.
         outcomes: What became of the incidents.
         sweep: The threshold at its values, if one was asked for.
@@ -85,6 +88,7 @@ class Report:
     url: str
     asked: Asked
     cost: Cost
+    throughout: tuple[str, ...] = ()
     trials: tuple[Trial, ...] = ()
     outcomes: tuple[Outcome, ...] = ()
     sweep: sweep.Sweep | None = None
@@ -132,8 +136,11 @@ def backtest(bundle: Bundle, prometheus: Prometheus, asked: Asked, kept: Kept, t
         f"{count} alerts over {lasting(asked.seconds)}: {cost.queries:,} queries, about {cost.samples:,.0f} samples "
         f"at most before the closer look; {history.queries:,} queries and {history.samples:,} samples for what there is"
     )
+    throughout = tuple(r.alert.name for r in prepared[0].ready if r.look <= r.alert.interval)
     if asked.plan:
-        return Report(prometheus.probe.url, asked, cost, queries=history.queries, samples=history.samples)
+        return Report(
+            prometheus.probe.url, asked, cost, throughout, queries=history.queries, samples=history.samples,
+        )  # fmt: skip
     if cost.samples > asked.budget:
         raise _beyond(f"the plan is about {cost.samples:,.0f} samples, and --budget {asked.budget:,.0f}")
     steps, broken = [], []
@@ -150,7 +157,7 @@ def backtest(bundle: Bundle, prometheus: Prometheus, asked: Asked, kept: Kept, t
         limit = bundle.site.limit(asked.threshold)
         swept = sweep.sweep(asked.threshold, limit.unit, limit.value, asked.seconds, steps)
     return Report(
-        prometheus.probe.url, asked, cost, tuple(trials), tuple(held(asked.incidents, trials)), swept,
+        prometheus.probe.url, asked, cost, throughout, tuple(trials), tuple(held(asked.incidents, trials)), swept,
         tuple(prepared[0].scrapes.away), "; ".join(dict.fromkeys(broken)), history.queries, history.samples,
         history.victoria,
     )  # fmt: skip

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from statistics import median
 
-from generator.backtest.run import Interval, Trial
+from generator.backtest.trial import Interval, Trial
 
 DAY, WEEK = 86_400.0, 604_800.0
 

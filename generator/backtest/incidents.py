@@ -10,7 +10,7 @@ from datetime import date, datetime
 from pathlib import Path
 from typing import Any
 
-from generator.backtest.run import Interval, Trial
+from generator.backtest.trial import Interval, Trial
 from generator.errors import GeneratorError, Problem, nearest
 from generator.source import parse, short
 

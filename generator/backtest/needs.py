@@ -42,17 +42,15 @@ class Need:
 ALWAYS = Need("all")
 
 
-def needed(node: Any, targets: Collection[str]) -> Need:  # noqa: PLR0911 - one per kind of node
-    """Return what an expression needs. Only matchers on labels in `targets` count: an event that never happened is no lack of data."""
+def needed(node: Any, targets: Collection[str] | None) -> Need:  # noqa: PLR0911 - one per kind of node
+    """Return what an expression needs.
+
+    Only matchers on labels in `targets` count: an event that never happened is no lack of data. Without targets all of them
+    do: it is then what has to be there for a result.
+    """
     match node:
         case pp.VectorSelector():
-            own = matchers(node)
-            held = [(a, op, b) for a, op, b in own if a in targets or a in ("__name__", "le")]
-            if (node.name or "").endswith("_bucket") and not any(a == "le" for a, _, _ in own):
-                held.append(("le", "=", "+Inf"))  # every histogram has this one, and a dozen others that tell no more
-            listed = ", ".join(f"{a}{op}{quoted(b)}" for a, op, b in held)
-            text = f"{node.name or ''}{{{listed}}}" if listed else node.name or ""
-            return Need("selector", text, node.name or text) if text else ALWAYS
+            return _selected(node, targets)
         case pp.MatrixSelector():
             return needed(node.vector_selector, targets)
         case pp.ParenExpr() | pp.UnaryExpr() | pp.SubqueryExpr() | pp.AggregateExpr():
@@ -70,6 +68,19 @@ def needed(node: Any, targets: Collection[str]) -> Need:  # noqa: PLR0911 - one 
                     return left
             return _both("all", [left, right])
     return ALWAYS
+
+
+def _selected(node: Any, targets: Collection[str] | None) -> Need:
+    own = matchers(node)
+    held = [(a, op, b) for a, op, b in own if targets is None or a in targets or a in ("__name__", "le")]
+    if targets is not None and (node.name or "").endswith("_bucket") and not any(a == "le" for a, _, _ in own):
+        held.append(("le", "=", "+Inf"))  # every histogram has this one, and a dozen others that tell no more
+    listed = ", ".join(f"{a}{op}{quoted(b)}" for a, op, b in held)
+    if targets is not None and not node.name and not any(a == "__name__" for a, _, _ in own):
+        # Counting all that a target has would cost more than all else: whether there are targets is as good.
+        return Need("selector", f"up{{{listed}}} == 1" if listed else "up == 1", "up")
+    text = f"{node.name or ''}{{{listed}}}" if listed else node.name or ""
+    return Need("selector", text, node.name or text) if text else ALWAYS
 
 
 def _both(kind: str, parts: list[Need]) -> Need:

@@ -8,7 +8,7 @@ from html import escape
 from generator.backtest.asking import Report
 from generator.backtest.figures import figures, firings, lasting
 from generator.backtest.report import LIMITS, NOISE, STATES, aside, stamp
-from generator.backtest.run import Interval, Trial
+from generator.backtest.trial import Interval, Trial
 
 #: Width of a lane in units of its drawing, and the least width of a bar: a firing of a minute in a month is seen.
 WIDTH, LEAST = 2000, 3

@@ -15,22 +15,33 @@ import promql_parser as pp
 
 from generator.backtest.runs import Grid
 from generator.backtest.server import MOST_POINTS, SLICE_SECONDS
+from generator.backtest.widened import widened
 from generator.outputs.timescale.expressions import Printer
 
 #: What a part may cost of the whole to be asked first: the whole is asked again where the part has a result.
 FAR_CHEAPER = 0.34
 
+#: What one step of one series costs, in samples that are merely read: measured, a microsecond beside some twenty nanoseconds.
+STEP_WORK = 30.0
+
+#: For so many rounds one question stands where a wider condition is asked.
+WIDE = 20
+
 
 @dataclass(frozen=True, slots=True)
 class Cost:
-    """Queries and samples of a first look; a closer one at what fires comes on top of it."""
+    """Queries and samples of a first look; a closer one at what fires comes on top of it.
+
+    `work` is what it is for the server, about, in samples: a step of a query costs something whatever it reads.
+    """
 
     queries: int
     samples: float
+    work: float = 0.0
 
     def __add__(self, other: Cost) -> Cost:
         """Return both together."""
-        return Cost(self.queries + other.queries, self.samples + other.samples)
+        return Cost(self.queries + other.queries, self.samples + other.samples, self.work + other.work)
 
 
 def cost(
@@ -50,18 +61,52 @@ def cost(
     length = span[1] - span[0]
     points = length / (grid.interval * step)
     queries = max(math.ceil(points / MOST_POINTS), math.ceil(length / SLICE_SECONDS))
-    return Cost(queries, _samples(tree, points, length, scrape, series))
+    samples, steps = _samples(tree, points, length, scrape, series)
+    return Cost(queries, samples, samples + STEP_WORK * steps)
 
 
-def cheapest(tree: Any, samples: Callable[[Any], float]) -> str:
-    """Return the cheapest of the parts that `and` puts together, if it is far cheaper than the whole; else nothing.
+@dataclass(frozen=True, slots=True)
+class Sign:
+    """A cheaper expression without a result of which an alert's own has none.
+
+    Attributes:
+        expr: PromQL.
+        step: Every how manyth round it is asked.
+        wide: A result stands for all rounds since the one that was asked before, and not for its own alone.
+
+    """
+
+    expr: str
+    step: int
+    wide: bool = False
+
+
+def sign(tree: Any, step: int, interval: float, work: Callable[[Any, int], float], *, wide: bool) -> Sign | None:
+    """Return the cheapest sign of an expression, if it is far cheaper than the whole.
+
+    Args:
+        tree: The expression.
+        step: Every how manyth round it would be asked.
+        interval: Seconds between two rounds.
+        work: Tells what an expression costs at every so manyth round.
+        wide: Whether a wider condition may stand for many rounds.
+
+    """
+    whole = work(tree, step)
+    found = [(work(part, step), Sign(Printer(1).text(part), step)) for part in parts(tree)]
+    if wide and step < WIDE and (text := widened(tree, WIDE * interval)):
+        found.append((work(pp.parse(text), WIDE), Sign(text, WIDE, wide=True)))
+    cost, best = min(found, key=lambda one: one[0], default=(whole, None))
+    return best if cost <= whole * FAR_CHEAPER else None
+
+
+def parts(tree: Any) -> list[Any]:
+    """Return the parts that `and` puts together and that compare something; none where there is one alone.
 
     Where one of them has no result the whole has none, whatever their labels.
     """
-    parts = sorted((samples(part), str(number), part) for number, part in enumerate(_conjuncts(tree)))
-    if len(parts) < 2 or parts[0][0] > samples(tree) * FAR_CHEAPER:  # noqa: PLR2004 - one part is the whole
-        return ""
-    return Printer(1).text(parts[0][2])
+    found = list(_conjuncts(tree))
+    return found if len(found) > 1 else []
 
 
 def _conjuncts(node: Any) -> Iterator[Any]:
@@ -91,27 +136,29 @@ def filters(node: Any) -> bool:
     return False
 
 
-def _samples(  # noqa: PLR0911 - one per kind of node
+def _samples(
     node: Any, points: float, length: float, scrape: float, series: Callable[[Any], float]
-) -> float:
-    def inner(part: Any, points: float = points) -> float:
-        return _samples(part, points, length, scrape, series)
+) -> tuple[float, float]:
+    """Return the samples that are looked at, and at how many steps of series."""
+
+    def inner(*parts: Any, points: float = points) -> tuple[float, float]:
+        found = [_samples(part, points, length, scrape, series) for part in parts]
+        return sum(samples for samples, _ in found), sum(steps for _, steps in found)
 
     match node:
         case pp.VectorSelector():
-            return points * series(node)
+            return points * series(node), points * series(node)
         case pp.MatrixSelector():
-            return points * series(node.vector_selector) * max(1.0, _seconds(node.range) / scrape)
+            steps = points * series(node.vector_selector)
+            return steps * max(1.0, _seconds(node.range) / scrape), steps
         case pp.SubqueryExpr():
             every = _seconds(node.step) or 60.0
-            return inner(node.expr, (length + _seconds(node.range)) / every)
+            return inner(node.expr, points=(length + _seconds(node.range)) / every)
         case pp.ParenExpr() | pp.UnaryExpr() | pp.AggregateExpr():
             return inner(node.expr)
-        case pp.Call():
-            return sum(inner(a) for a in node.args)
         case pp.BinaryExpr():
-            return inner(node.lhs) + inner(node.rhs)
-    return 0.0
+            return inner(node.lhs, node.rhs)
+    return inner(*node.args) if isinstance(node, pp.Call) else (0.0, 0.0)
 
 
 def _seconds(length: Any) -> float:

@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import math
-import threading
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from itertools import pairwise
 
 from generator.backtest.runs import Grid, Run, gathered, within
 from generator.backtest.server import MOST_POINTS, History
-from generator.units import period
+from generator.config.timing import LOOK_BACK
+from generator.units import period, seconds
 from generator.validate.pool import spread
 
 #: Moments of a time, about.
-MOMENTS = 360
+MOMENTS = 180
 
 #: The least seconds between two moments.
 LEAST_SECONDS = 60
@@ -46,7 +46,6 @@ class Presence:
         self.moments = range(math.ceil((end - start) / self.seconds) + 1)
         self._there: dict[str, frozenset[int]] = {}
         self._series: dict[str, float] = {}
-        self._lock = threading.Lock()
 
     def look(self, selectors: Iterable[str], told: Callable[[int, int], None]) -> None:
         """Ask for selectors that were not asked for yet.
@@ -61,6 +60,27 @@ class Presence:
             self._there[selector] = frozenset(found)
             self._series[selector] = max(found.values(), default=0.0)
             told(number, len(todo))
+
+    def ever(
+        self, selectors: Iterable[str], back: float, told: Callable[[int, int], None]
+    ) -> dict[str, frozenset[int]]:
+        """Return for each selector moment 0 if it may have had a series at any time, from `back` seconds before; none if it had not.
+
+        The index of the server is asked, which has whole blocks of time: what it lacks was not there.
+
+        Raises:
+            ProbeError: The server does not answer any more.
+
+        """
+        todo = sorted(set(selectors))
+        since, until = self._start - back - seconds(LOOK_BACK), self.at(self.moments[-1])
+        found: dict[str, frozenset[int]] = {}
+        for number, (selector, there) in enumerate(
+            zip(todo, spread(lambda one: self._history.ever(one, since, until), todo), strict=True), 1
+        ):
+            found[selector] = frozenset([0] if there else ())
+            told(number, len(todo))
+        return found
 
     def at(self, moment: int) -> float:
         """Return the unix time of a moment."""
@@ -77,7 +97,7 @@ class Presence:
     def _asked(self, selector: str) -> dict[int, float]:
         end = self.at(self.moments[-1])
         found = self._history.values(f"count({selector})", self._start, end, self.seconds)
-        if not found and not selector.endswith(")"):
+        if not found and not selector.endswith((")", " == 1")) and self._history.ever(selector, self._start, end):
             # It may have been there between two moments only.
             window = period(self.seconds)
             found = self._history.values(

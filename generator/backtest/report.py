@@ -10,8 +10,8 @@ from typing import Any
 from generator.backtest.asking import Report
 from generator.backtest.figures import WEEK, figures, firings, lasting
 from generator.backtest.incidents import Outcome, about
-from generator.backtest.run import Interval, Trial
 from generator.backtest.sweep import Sweep
+from generator.backtest.trial import Interval, Trial
 from generator.units import number
 
 #: What the figures cannot say without a list of real incidents.
@@ -52,6 +52,7 @@ def _lines(report: Report) -> Iterator[str]:
     yield f"{report.url}, {stamp(asked.start)} to {stamp(asked.end)} ({lasting(asked.seconds)})"
     if asked.plan:
         yield f"plan: {report.cost.queries:,} queries, about {report.cost.samples:,.0f} samples at most; nothing was tried"
+        yield from _throughout(report)
         return
     yield f"{report.queries:,} queries, {report.samples:,} samples read"
     for a, b in report.away:
@@ -71,6 +72,14 @@ def _lines(report: Report) -> Iterator[str]:
         yield from _sweep(report.sweep)
     yield ""
     yield from _limits(report)
+
+
+def _throughout(report: Report) -> Iterator[str]:
+    """Yield which alerts cost most."""
+    if report.throughout and report.asked.full:
+        yield "asked at every evaluation: all of them, for --pending"
+    elif report.throughout:
+        yield f"asked at every evaluation, having neither a `for` nor a sign of when to look: {', '.join(report.throughout)}"
 
 
 def _limits(report: Report) -> Iterator[str]:
@@ -165,7 +174,11 @@ def as_json(report: Report) -> str:
         "prometheus": report.url,
         "start": stamp(asked.start),
         "end": stamp(asked.end),
-        "plan": {"queries": report.cost.queries, "samples": round(report.cost.samples)},
+        "plan": {
+            "queries": report.cost.queries,
+            "samples": round(report.cost.samples),
+            "throughout": list(report.throughout),
+        },
         "queries": report.queries,
         "samples": report.samples,
         "broken": report.broken,
@@ -201,7 +214,7 @@ def _alert(trial: Trial, span: float) -> dict[str, Any]:
         "alert": trial.alert.name, "severity": trial.alert.severity, "state": trial.state, "why": trial.why,
         "covered": round(trial.covered, 4), "fired": f.fired, "a_week": round(f.weekly, 4), "seconds": f.seconds,
         "median_seconds": f.median, "longest_seconds": f.longest, "pending_only": f.pending,
-        "label_sets": f.labelsets, "inlined": list(trial.inlined), "failed_evaluations": trial.failed,
+        "label_sets": f.labelsets, "inlined": list(trial.inlined), "failed_evaluations": trial.failed, "first_look_seconds": trial.look,
         "intervals": [
             {"state": "firing" if i.firing else "pending", "start": stamp(i.start), "end": stamp(i.end),
              "labels": dict(i.labels), "began_before": i.before, "goes_on": i.after}

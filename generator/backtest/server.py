@@ -11,7 +11,7 @@ from generator.backtest.kept import Kept
 from generator.backtest.rules import Labels
 from generator.backtest.runs import Grid, Run, gathered
 from generator.config.timing import LOOK_BACK
-from generator.validate.probe import GoneError, RefusedError, SilentError
+from generator.validate.probe import GoneError, ProbeError, RefusedError, SilentError
 from generator.validate.prometheus import Prometheus
 
 #: Prometheus refuses a range query of more than 11,000 points of one series.
@@ -136,11 +136,20 @@ class History:
             if last - first >= step:
                 return self._halves(expr, grid, span, step)
             raise
-        found = []
+        found: dict[Labels, list[int]] = {}
+        twice: set[int] = set()
         for labels, times in told:
             numbers = [grid.first(at - grid.interval / 2) for at in times]
-            found.append([[list(p) for p in labels], [list(r) for r in gathered(numbers, step)]])
-        return {"found": found, "failed": []}
+            if labels in found:
+                # Two results that differ in their names alone: a rule of Prometheus ends in an error there.
+                twice |= set(found[labels]).intersection(numbers)
+                numbers = sorted({*found[labels], *numbers})
+            found[labels] = numbers
+        kept = [
+            [[list(p) for p in labels], [list(r) for r in gathered((n for n in numbers if n not in twice), step)]]
+            for labels, numbers in found.items()
+        ]
+        return {"found": kept, "failed": sorted(twice), "error": "two of its results have the same labels"}
 
     def _halves(self, expr: str, grid: Grid, span: Run, step: int) -> dict[str, Any]:
         points = (span[1] - span[0]) // step + 1
@@ -180,6 +189,27 @@ class History:
             self._kept.put(known, *question)
         return dict(known)
 
+    def ever(self, selector: str, start: float, end: float) -> bool:
+        """Say whether a selector may have had a series in a time; yes where the server does not tell.
+
+        Raises:
+            GoneError: The server does not answer any more.
+
+        """
+        question = ("ever", selector, start, end)
+        known = self._kept.get(*question)
+        if known is None:
+            with self._lock:
+                self.queries += 1
+            try:
+                known = bool(self.prometheus.label_values("__name__", [selector], start, end))
+            except GoneError:
+                raise
+            except ProbeError:
+                known = True
+            self._kept.put(known, *question)
+        return bool(known)
+
     def _range(self, expr: str, start: float, end: float, step: float) -> list[tuple[Labels, list[Any]]]:
         with self._lock:
             if self.samples > self._budget:
@@ -196,10 +226,7 @@ class History:
                 self.samples += int(total)
         # Looked at as a whole and not value by value: there are millions.
         try:
-            return [
-                (_labels(one["metric"]), one.get("values") or one.get("histograms") or [])
-                for one in answer.get("result").value or ()
-            ]
+            return [(_labels(one["metric"]), _points(one)) for one in answer.get("result").value or ()]
         except (AttributeError, KeyError, TypeError, ValueError, IndexError):
             raise self.prometheus.probe.odd("/api/v1/query_range", "the result is no list of series") from None
 
@@ -210,6 +237,12 @@ def slices(grid: Grid, span: Run, step: int, seconds: float) -> Iterator[Run]:
     for first in range(span[0], span[1] + 1, each * step):
         points = min(each, (span[1] - first) // step + 1)
         yield first, first + (points - 1) * step
+
+
+def _points(series: Mapping[str, Any]) -> list[Any]:
+    """Return the points of a series: of numbers, of native histograms, or of both where it went over to them."""
+    values, histograms = series.get("values") or [], series.get("histograms") or []
+    return [*values, *histograms] if values and histograms else values or histograms
 
 
 def _labels(metric: Mapping[str, str]) -> Labels:

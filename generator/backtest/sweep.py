@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from generator.backtest.figures import WEEK, firings
 from generator.backtest.incidents import Incident, held
-from generator.backtest.run import Trial
+from generator.backtest.trial import Trial
 from generator.units import number
 
 #: Most notifications a week that one alert may mean: what pages more often is no emergency any more, and gets ignored.

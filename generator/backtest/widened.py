@@ -107,7 +107,7 @@ class _Widening(Printer):
         # There is no result without both sides.
         return _both(self.exists(side) for side in (node.lhs, node.rhs))
 
-    def _compared(self, node: Any, op: str, limit: float) -> _Wide | None:
+    def _compared(self, node: Any, op: str, limit: float) -> _Wide | None:  # noqa: PLR0911 - one per kind of node
         """Return what has a result if `node` has an element in the stretch that is above a limit, or below it."""
         match node:
             case pp.ParenExpr():

@@ -136,14 +136,15 @@ class Prometheus:
         """
         return set(self._get("labels", {"match[]": list(matches), "start": f"{since:.3f}"}).texts())
 
-    def label_values(self, label: str, matches: Sequence[str], since: float) -> list[str]:
-        """Return the values that a label has on the series that some selector matches, sorted.
+    def label_values(self, label: str, matches: Sequence[str], since: float, until: float | None = None) -> list[str]:
+        """Return the values that a label has on the series that some selector matches, sorted; without `until`, until now.
 
         Raises:
             ProbeError: It fails.
 
         """
-        found = self._get(f"label/{label}/values", {"match[]": list(matches), "start": f"{since:.3f}"})
+        span = {"start": f"{since:.3f}"} | ({} if until is None else {"end": f"{until:.3f}"})
+        found = self._get(f"label/{label}/values", {"match[]": list(matches), **span})
         return sorted(found.texts())
 
     def metadata(self) -> Mapping[str, frozenset[str]]:

@@ -57,8 +57,8 @@ types: $(VENV)/.dev ## type check and style only
 docs: $(VENV)/.dev ## write the generated parts of README.md and docs/
 	@PYTHONPATH=. $(BIN)/python tools/docs.py
 
-site: $(VENV)/.dev ## build the documentation as a site: build/site/index.html (strict: every link and anchor holds)
-	@PYTHONPATH=. $(BIN)/python tools/site.py
+site: $(VENV)/.dev ## build the documentation as a site: build/site/index.html (strict; CONFIG=bundle.yaml has your pages, OUT=folder)
+	@PYTHONPATH=. $(BIN)/python tools/site.py $(OUT) $(if $(CONFIG),--config $(CONFIG))
 
 render: $(VENV)/.dev ## draw every board with Grafana's libraries and check what it shows (needs node and Chromium; ARGS=overview)
 	@PYTHONPATH=. $(BIN)/python tools/grafana_render/render.py $(ARGS)

@@ -216,6 +216,20 @@ DELIVERIES = (
         "tests/test_mixin.py::test_jsonnet_bundler_vendors_it",
         "make matrix",
     ),
+    Delivery(
+        "docs",
+        "promql-parser",
+        "with another prefix, labels and limits, every query of a runbook parses, names series of that configuration, and is its rule's",
+        "tests/test_format_docs.py::test_every_query_parses_and_names_only_series_of_the_configuration",
+        "make test",
+    ),
+    Delivery(
+        "docs",
+        "MkDocs, strict",
+        "the site of the pages builds; no link or anchor leads nowhere",
+        "tests/test_site.py::test_pages_of_an_installation_are_a_site",
+        "make test",
+    ),
 )
 
 

@@ -115,7 +115,7 @@ POOLS: Mapping[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "slo_period": (("1d", "7d", "28d", "30d", "168h", "2w"), ODD_DURATIONS),
     "refresh": (("30s", "1m", "5m", "1d"), ODD_DURATIONS),
     **dict.fromkeys(("targets", "prometheus", "json_exporter", "blackbox_exporter"), (ADDRESSES, ODD_ADDRESSES)),
-    **dict.fromkeys(("runbook_base_url", "grafana_url", "webhook_url"), (URLS, ODD_URLS)),
+    **dict.fromkeys(("docs_url", "runbook_base_url", "grafana_url", "webhook_url"), (URLS, ODD_URLS)),
     **dict.fromkeys(("selectors", "match", "scale_to_zero"), (PATTERNS, ODD_WORDS)),
     "names": (NAMES, ODD_NAMES),
     "files": (GLOBS, ODD_GLOBS),

@@ -37,7 +37,7 @@ def test_generate_says_what_it_wrote_and_changes_nothing_twice(
         *(["not scraped", name] for name in ("agent_server", "langsight", "agentgateway", "langsmith")),
         [
             "links of alerts are relative",
-            "set alerts.runbook_base_url and alerts.grafana_url in bundle.yaml, and a click in a notification opens them",
+            "set docs_url or alerts.runbook_base_url, and alerts.grafana_url in bundle.yaml, and a click in a notification opens them",
         ],
     ]
     assert last == (

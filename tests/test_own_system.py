@@ -69,7 +69,6 @@ def test_one_file_gives_everything_that_a_system_has(texts: dict[str, str]) -> N
         "dashboards/shop_metrics.json",
         "dashboards/shop_overview.json",
         "dashboards/shop_telemetry.json",
-        "docs/metrics/shop.md",
         "scrape/shop.dns.yml",
         "scrape/shop.file.yml",
         "scrape/shop.kubernetes.yml",

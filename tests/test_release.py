@@ -115,7 +115,9 @@ def test_schemas_drafts_and_an_own_system(installed: Installed) -> None:
     (installed.folder / "bundle.yaml").write_text("systems: {shop: {catalogue: shop.yaml}}\n", encoding="utf-8")
 
     installed.run("agentobs", "infer", "page.prom", "--system", "shop", "--out", "shop.yaml")
-    told = installed.run("agentobs", "generate", "--config", "bundle.yaml", "--out", "own")
+    told = installed.run(
+        "agentobs", "generate", "--config", "bundle.yaml", "--format", "files", "--format", "docs", "--out", "own"
+    )
 
     assert "things left out" in told
     assert (installed.folder / "own/docs/metrics/shop.md").is_file()

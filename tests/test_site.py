@@ -14,6 +14,8 @@ from urllib.parse import unquote, urlsplit
 import pytest
 
 from .conftest import ROOT
+from .test_format_docs import OWN
+from .test_own_system import CATALOGUE
 
 pytestmark = pytest.mark.long
 
@@ -103,3 +105,24 @@ def test_a_link_into_the_code_becomes_its_text(site: Path) -> None:
     text = (site / "index.html").read_text(encoding="utf-8")
 
     assert "<code>generator/</code> is the code" in text
+
+
+def test_pages_of_an_installation_are_a_site(tmp_path: Path) -> None:
+    """As their page says it: generated for a changed configuration with a system of its own, built strictly."""
+    (tmp_path / "shop.yaml").write_text(CATALOGUE, encoding="utf-8")
+    (tmp_path / "bundle.yaml").write_text(OWN, encoding="utf-8")
+    told = (ROOT / "docs" / "formats" / "docs.md").read_text(encoding="utf-8")
+    commands = re.findall(r"```sh\n(.*?)```", told, re.DOTALL)
+    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+
+    done = subprocess.run(
+        ["bash", "-ec", "\n".join(commands)],
+        cwd=tmp_path, env={**os.environ, "PATH": path}, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+
+    assert (done.returncode, done.stderr) == (0, "")
+    made = tmp_path / "my-bundle" / "site"
+    text = (made / "runbooks" / "ShopTargetDown.html").read_text(encoding="utf-8")
+    assert "<h1" in text
+    assert len(list((made / "runbooks").glob("*.html"))) > 100
+    assert 'id="acme_http_requests_total"' in (made / "metrics" / "agent_server.html").read_text(encoding="utf-8")

@@ -86,7 +86,8 @@ def jobs(catalogue: Catalogue, tmp_path_factory: pytest.TempPathFactory) -> Iter
     def bundled(match: Mapping[str, str]) -> Bundle:
         path = folder / "bundle.yaml"
         server = {"match": match} if match else {}
-        path.write_text(yaml.safe_dump({"systems": {"agent_server": server, **own}}), encoding="utf-8")
+        told = {"systems": {"agent_server": server, **own}, "docs_url": "https://docs.example"}
+        path.write_text(yaml.safe_dump(told), encoding="utf-8")
         return build(Site(catalogue, read(catalogue, path)))
 
     with ExitStack() as stack:
@@ -185,6 +186,7 @@ def test_buckets_edges_and_labels_that_were_dropped_are_told(jobs: Jobs) -> None
     query = explainer(jobs.see("dropped")).nothing(f'rate({API}_bucket{{job="dropped"}}[1m])')
     chosen = explainer(jobs.see("labels")).nothing('lg_api_http_requests_total{job="labels", path="/x"}')
 
+    assert dropped.fix.endswith(f"; what it is: https://docs.example/metrics/agent_server.html#{API}")
     assert dropped.why == "its _sum and _count are there and its _bucket is not: something drops it"
     assert edges.why == "it has no bucket edge 10, 100, and others are there: something drops single ones"
     assert labels.why == "no series has the label path"

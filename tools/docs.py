@@ -12,7 +12,6 @@ from pathlib import Path
 
 from blocks import problems, written
 
-from generator.boards.layout import Board
 from generator.bundle import Bundle, build
 from generator.catalogue import load
 from generator.catalogue.lint import RULES, slug
@@ -21,9 +20,10 @@ from generator.config import read
 from generator.config.completion import complete
 from generator.config.site import Site
 from generator.lint import CHECKS
-from generator.outputs import FORMATS
+from generator.outputs import FORMATS, documents
+from generator.outputs.docs.pages import told
+from generator.outputs.docs.runbooks import facts
 from generator.outputs.metrics import page
-from generator.rules.rule import Alert, Because
 from generator.systems import SHIPPED, registry
 from generator.systems.any_system.alerts import RUNBOOK
 from generator.units import number
@@ -66,7 +66,7 @@ def parts() -> dict[str, list[str]]:
         ],
         "deliveries": deliveries.table(),
         "datadog-left-out": _left_out(bundle),
-        "alert-table": _told(bundle),
+        "alert-table": told(bundle),
         "limits": [
             "| threshold | default | unit | why |",
             "| --- | --- | --- | --- |",
@@ -106,38 +106,6 @@ def fidelity(page: str) -> list[str]:
     ]
 
 
-def _alerts(bundle: Bundle, system: str) -> list[Alert]:
-    """Return the alerts of a system, in the order in which one triages."""
-    return [
-        a
-        for stem, groups in bundle.rules.items()
-        if bundle.site.system_of(stem) == system
-        for g in groups
-        for a in g.alerts
-    ]
-
-
-def _titles(bundle: Bundle) -> dict[str, str]:
-    """Return what lists of alerts are headed, by system; the last one is of none."""
-    titles = {name: system.title for name, system in bundle.site.catalogue.systems.items()}
-    return {**titles, "": "The monitoring itself"}
-
-
-def _told(bundle: Bundle) -> list[str]:
-    """Return the table of docs/alerts.md."""
-    lines: list[str] = []
-    for name, title in _titles(bundle).items():
-        rows = [
-            f"| [{a.name}](runbooks/{a.name}.md) | {a.severity} | {'-' if a.hold == '0s' else a.hold} "
-            f"| {a.description.partition('. ')[0].removesuffix('.')}. |"
-            for a in _alerts(bundle, name)
-        ]
-        if rows:
-            head = ["| alert | severity | after | tells |", "| --- | --- | --- | --- |"]
-            lines += [f"## {title}", "", *head, *rows, ""]
-    return lines[:-1]
-
-
 def _left_out(bundle: Bundle) -> list[str]:
     """Return the alerts that have no monitor in Datadog, by the reason, the commonest first."""
     reasons: dict[str, list[str]] = {}
@@ -155,6 +123,9 @@ def runbooks() -> dict[Path, str]:
     names = [a.name for part in registry.topics(site) for a in part.make(site) if a.off]
     site = complete(Site(catalogue, replace(config, enabled=tuple(names))))
     bundle = build(site)
+    rules = {
+        r["alert"]: r for d in documents.rules(bundle).values() for g in d["groups"] for r in g["rules"] if "alert" in r
+    }
     out = {}
     for groups in bundle.rules.values():
         for alert in (a for g in groups for a in g.alerts):
@@ -164,60 +135,21 @@ def runbooks() -> dict[Path, str]:
                 if path.exists()
                 else f"# {alert.name}\n\n<!-- facts -->\n<!-- /facts -->\n"
             )
-            out[path] = written(text, {"facts": _facts(site, bundle, alert)})
+            out[path] = written(text, {"facts": facts(bundle, alert, rules[alert.name], _file(alert.board))})
     return out
 
 
-def _facts(site: Site, bundle: Bundle, alert: Alert) -> list[str]:
-    rule = alert.to_rule(site)
-    board = bundle.boards[alert.board]
-    series = dict.fromkeys(m.full_name for m in alert.query.metrics)
-    hold = "at once" if alert.hold == "0s" else f"after {alert.hold}"
-    clears = (
-        f"Clears {alert.keep.duration} after its condition: {alert.keep.why}."
-        if alert.keep
-        else "Clears with its condition."
-    )
-    return [
-        f"**{alert.severity}**, {hold}" + (f"; off by default: {alert.off}" if alert.off else "") + ".",
-        "",
-        f"> {alert.summary}",
-        "",
-        alert.description,
-        "",
-        f"First: {alert.action}",
-        "",
-        clears,
-        *(line for because in alert.explained_by for line in ("", _silenced(because))),
-        "",
-        f"Board: {_board(board, alert.board)}. Reads {', '.join(f'`{s}`' for s in series)}.",
-        "",
-        "```promql",
-        rule["expr"],
-        "```",
-    ]
-
-
-def _board(board: Board, stem: str) -> str:
-    """Return a board with a link to its file; without, where it is one of a part that is off by default."""
-    path = ROOT / "dashboards" / f"{stem}.json"
-    return f"[{board.title}](../../dashboards/{stem}.json)" if path.exists() else f"{board.title}, where its part is on"
-
-
-def _silenced(because: Because) -> str:
-    """Say which alerts silence another one, and for what they must be the same."""
-    names = [f"[{name}]({name}.md)" for name in because.alerts]
-    held = " or ".join(f"{label} {pattern.replace('|', ' or ')}" for label, pattern in because.where.items())
-    of = " and ".join(["deployment", *because.agree])
-    return f"Nobody is told while {' or '.join(names)} fires{f' with {held}' if held else ''} for the same {of}."
+def _file(stem: str) -> str:
+    """Return the link from a page one folder down to a board's file; nothing where its part is off by default."""
+    return f"../../dashboards/{stem}.json" if (ROOT / "dashboards" / f"{stem}.json").exists() else ""
 
 
 def metric_pages() -> dict[Path, str]:
     """Return the page on the metrics of each shipped system."""
     catalogue = load()
     site = Site(catalogue, read(catalogue))
-    bundle, files = build(complete(site)), build(site).boards
-    return {ROOT / "docs" / "metrics" / f"{name}.md": page(bundle, name, files) for name in SHIPPED}
+    bundle = build(complete(site))
+    return {ROOT / "docs" / "metrics" / f"{name}.md": page(bundle, name, _file) for name in SHIPPED}
 
 
 def main() -> int:

@@ -1,11 +1,13 @@
 """Build the documentation as a site: what is in README.md and docs/, with the boards, rules and scrape files that they link to.
 
-Usage: `make site`, which writes build/site. Strict: a link or an anchor that leads nowhere ends the build. No page asks another
-host for anything. What pages link to in the code is no part of the site: there the link becomes its text.
+Usage: `make site`, which writes build/site; with CONFIG=bundle.yaml the pages of that installation (the format docs) stand in
+place of those of the defaults. Strict: a link or an anchor that leads nowhere ends the build. No page asks another host for
+anything. What pages link to in the code is no part of the site: there the link becomes its text.
 """
 
 from __future__ import annotations
 
+import argparse
 import logging
 import posixpath
 import re
@@ -62,6 +64,26 @@ def staged() -> dict[str, Path]:
     return found
 
 
+def installed(config: Path, folder: Path) -> dict[str, Path]:
+    """Write the pages of an installation below a folder, and return them by their path in the site.
+
+    Raises:
+        GeneratorError: The configuration is wrong.
+
+    """
+    from generator.bundle import build as bundle
+    from generator.bundle import installation
+    from generator.catalogue import load
+    from generator.outputs import FORMATS
+
+    out = {}
+    for path, text in FORMATS["docs"].render(bundle(installation(load(), config))).items():
+        out[str(path)] = folder / path
+        out[str(path)].parent.mkdir(parents=True, exist_ok=True)
+        out[str(path)].write_text(text, encoding="utf-8")
+    return out
+
+
 def page(name: str, text: str, known: Mapping[str, Path]) -> str:
     """Return the text of a page whose links lead to pages and files of the site; other links are text."""
     folder = posixpath.dirname(name)
@@ -98,6 +120,8 @@ def heading(path: Path) -> str:
 def navigation(known: Mapping[str, Path]) -> Iterator[dict[str, Any]]:
     """Yield the entries of the navigation; folders of many pages are one entry, their index."""
     yield {"Start": "index.md"}
+    if "docs/limits.md" in known:
+        yield {"This installation": ["docs/index.md", "docs/limits.md", "docs/left_out.md"]}
     for part, names in PARTS.items():
         pages: list[Any] = [f"docs/{name}.md" for name in names]
         for folder, (title, where) in FOLDERS.items():
@@ -137,19 +161,24 @@ def configuration(source: Path, out: Path, known: Mapping[str, Path]) -> dict[st
     }  # fmt: skip
 
 
-def build(out: Path) -> int:
+def build(out: Path, config: Path | None = None) -> int:
     """Build the site below a folder, and return how many pages it has.
+
+    Args:
+        out: The folder.
+        config: The bundle.yaml whose pages stand in place of those of the defaults.
 
     Raises:
         mkdocs.exceptions.Abort: A link or an anchor leads nowhere.
+        GeneratorError: The configuration is wrong.
 
     """
     from mkdocs.commands.build import build as made
     from mkdocs.config import load_config
 
-    known = staged()
-    known |= {f"docs/{folder}/index.md": Path() for folder in FOLDERS}
     with tempfile.TemporaryDirectory() as folder:
+        known = staged() | (installed(config, Path(folder) / "made") if config else {})
+        known |= {f"docs/{name}/index.md": Path() for name in FOLDERS}
         source = Path(folder) / "source"
         for name, path in known.items():
             place = source / name
@@ -169,7 +198,25 @@ def build(out: Path) -> int:
     return sum(name.endswith(".md") for name in known)
 
 
+def main() -> int:
+    """Build the site, and tell where it is. Returns 1 where the configuration is wrong."""
+    from generator.errors import GeneratorError
+
+    parser = argparse.ArgumentParser(description="Build the documentation as a site.")
+    parser.add_argument("out", nargs="?", type=Path, default=ROOT / "build" / "site", help="default: build/site")
+    parser.add_argument(
+        "--config", type=Path, help="the bundle.yaml whose pages stand in place of those of the defaults"
+    )
+    args = parser.parse_args()
+    try:
+        pages = build(args.out, args.config)
+    except GeneratorError as error:
+        sys.stderr.write("".join(f"{problem}\n" for problem in error.problems))
+        return 1
+    sys.stdout.write(f"{pages} pages: {args.out / 'index.html'}\n")
+    return 0
+
+
 if __name__ == "__main__":
     logging.basicConfig(level=logging.WARNING, format="%(message)s")
-    where = Path(sys.argv[1]) if len(sys.argv) > 1 else ROOT / "build" / "site"
-    print(f"{build(where)} pages: {where / 'index.html'}")
+    sys.exit(main())

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from generator.boards.panel import Panel
 from generator.boards.reasons import reasons
+from generator.catalogue import Metric
 from generator.config.site import Site
 from generator.promql.wording import sentences
 
@@ -39,10 +40,8 @@ def _advice(site: Site, panel: Panel) -> Iterator[str]:
 
 def runbooks(site: Site, panel: Panel) -> list[tuple[str, str]]:
     """Return the alerts that watch a panel, each with the address of its runbook; none where runbooks have no address."""
-    base = site.config.runbook_base_url
-    if "://" not in base:
-        return []
-    return [(name, f"{base}/{name}.md") for name in panel.alerts if name not in site.config.disabled]
+    found = [(name, site.config.runbook(name)) for name in panel.alerts if name not in site.config.disabled]
+    return [(name, link) for name, link in found if "://" in link]
 
 
 def _empty(site: Site, panel: Panel) -> Iterator[str]:
@@ -54,4 +53,9 @@ def _empty(site: Site, panel: Panel) -> Iterator[str]:
     if why:
         yield "**Empty** when " + "; or ".join(why) + "."
     if metrics:
-        yield "Reads " + ", ".join(dict.fromkeys(m.full_name for m in metrics)) + "."
+        yield "Reads " + ", ".join(dict.fromkeys(_metric(site, m) for m in metrics)) + "."
+
+
+def _metric(site: Site, metric: Metric) -> str:
+    link = site.config.metric_page(metric.system, metric.full_name)
+    return f"[{metric.full_name}]({link})" if link else metric.full_name

@@ -179,12 +179,12 @@ def _links(site: Site, tag: str) -> Iterator[g.DashboardLink]:
         keepTime=True,
         icon="external link",
     )
-    url = site.config.runbook_base_url
-    if "://" in url:
+    config = site.config
+    if "://" in config.runbook_base_url:
         yield g.DashboardLink(
             type="link",
             title="Runbooks",
-            uri=url,
+            uri=config.runbook("index") if config.runbook_suffix == ".html" else config.runbook_base_url,
             icon="doc",
             targetBlank=True,
             tooltip="What to do when an alert fires",

@@ -64,10 +64,10 @@ class Label:
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """How an entry is known: seed section, kind of evidence, version looked at, what is not verified."""
+    """How an entry is known: page and section of the vendor's documentation, kind of evidence, version looked at, what is not verified."""
 
     evidence: str
-    seed: str = ""
+    page: str = ""
     version: str = ""
     unverified: str = ""
 

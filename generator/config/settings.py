@@ -236,7 +236,9 @@ class Config:
     uid_prefix: str = ""
     traces: Store | None = None
     logs: Store | None = None
+    docs_url: str = ""
     runbook_base_url: str = "docs/runbooks"
+    runbook_suffix: str = ".md"
     grafana_url: str = ""
     alert_labels: Mapping[str, str] = field(default_factory=dict)
     disabled: tuple[str, ...] = ()
@@ -252,6 +254,21 @@ class Config:
     formats: Formats = field(default_factory=Formats)
     suppressions: tuple[Suppression, ...] = ()
     document: Document | None = None
+
+    def runbook(self, name: str, shared: str = "") -> str:
+        """Return the link to the runbook of an alert: an address, or a path where none is known.
+
+        Args:
+            name: The alert.
+            shared: The runbook that it has in common with others, where these have none each; the format docs has.
+
+        """
+        page = shared if shared and self.runbook_suffix == ".md" else name
+        return f"{self.runbook_base_url}/{page}{self.runbook_suffix}"
+
+    def metric_page(self, system: str, name: str) -> str:
+        """Return the address of what the page on a system's metrics says of one; empty where no pages are served."""
+        return f"{self.docs_url}/metrics/{system}.html#{name.lower()}" if self.docs_url else ""
 
     def line(self, *place: str | int) -> tuple[str, int]:
         """Return the file, and the line at which a key or an item of a list stands in it."""

@@ -39,7 +39,7 @@ def config(data: Mapping[str, Any], catalogue: Catalogue, document: Document | N
         "thresholds": data.get("thresholds"), "tags": boards.get("tags"), "folder": boards.get("folder"),
         "refresh": boards.get("refresh"), "time_from": boards.get("time_from"), "uid_prefix": boards.get("uid_prefix"),
         "traces": _store(boards.get("traces"), "tempo"), "logs": _store(boards.get("logs")),
-        "runbook_base_url": _base(alerts.get("runbook_base_url")), "grafana_url": _base(alerts.get("grafana_url")),
+        **_pages(data), "grafana_url": _base(alerts.get("grafana_url")),
         "alert_labels": alerts.get("labels"), "disabled": alerts.get("disable"), "enabled": alerts.get("enable"),
         "alertmanagers": alertmanager.get("targets"), "webhook_url": alertmanager.get("webhook_url"),
         "replica_labels": alertmanager.get("replica_labels"), "alertmanager_match": alertmanager.get("match"),
@@ -68,6 +68,14 @@ def config(data: Mapping[str, Any], catalogue: Catalogue, document: Document | N
 def _store(raw: Mapping[str, Any] | None, kind: str = "") -> Store | None:
     """Return where traces or logs are; none where nothing says so."""
     return Store(raw["datasource"], raw.get("type", kind), raw["labels"]) if raw else None
+
+
+def _pages(data: Mapping[str, Any]) -> dict[str, str | None]:
+    """Return where pages are served; runbooks are among those of the format docs unless they have an address of their own."""
+    docs, own = _base(data.get("docs_url")), _base(data.get("alerts", {}).get("runbook_base_url"))
+    if docs and own is None:
+        return {"docs_url": docs, "runbook_base_url": f"{docs}/runbooks", "runbook_suffix": ".html"}
+    return {"docs_url": docs, "runbook_base_url": own}
 
 
 def _base(url: str | None) -> str | None:

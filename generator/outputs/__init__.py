@@ -112,5 +112,10 @@ FORMATS: Mapping[str, Format] = {
             "Dashboards of Perses, with a project and a data source.",
             "Perses 0.53 with its plugins, or later",
         ),
+        Format(
+            "docs",
+            "Pages in Markdown: boards, alerts, limits, metrics and runbooks in your own names and numbers.",
+            "any reader of Markdown; MkDocs for a site with search",
+        ),
     )
 }

@@ -10,7 +10,7 @@ from generator.boards.grafana import dumps
 from generator.bundle import Bundle
 from generator.config.site import Site
 from generator.discovery import scrape
-from generator.outputs import documents, metrics, text
+from generator.outputs import documents, text
 from generator.rules import alertmanager
 
 
@@ -36,9 +36,6 @@ def render(bundle: Bundle) -> Mapping[Path, str]:
     for name, collected in bundle.collectors.items():
         pipeline = documents.on_its_clock(bundle, collected)
         out[Path(f"scrape/{name}")] = _timed(pipeline, "generator/discovery/collector.py", bundle)
-    for name in bundle.site.config.own:
-        if bundle.site.config.systems[name].enabled:
-            out[Path(f"docs/metrics/{name}.md")] = metrics.page(bundle, name)
     if bundle.modules["modules"]:
         out[Path("scrape/json_exporter.yaml")] = text.generated(bundle.modules, "generator/discovery/probes.py")
     return out

@@ -2,42 +2,58 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 
 from generator.bundle import Bundle
 from generator.catalogue import Label, Metric, System
 from generator.units import number
 
+#: How an entry is known, by the word of the catalogue.
+_EVIDENCE = {
+    "observed": "seen on the page of a real server: {}",
+    "operator": "from the page of an operator's server: {}",
+    "code": "read in the published code, not seen on a page: {}",
+    "definition": "defined in the published code, where nothing was found that counts it: {}",
+    "documented": "known from the documentation alone: {}",
+    "dashboard": "queried by the vendor's own boards, no page of it was seen: {}",
+}
 
-def page(bundle: Bundle, name: str, files: Collection[str] | None = None) -> str:
+
+def page(bundle: Bundle, name: str, board: Callable[[str], str]) -> str:
     """Return the page in Markdown: each metric with its anchor, what it is, and which boards and rules read it.
 
     Args:
-        bundle: The bundle whose boards and rules are named.
+        bundle: The bundle whose boards and rules are named, and whose names of metrics and labels count.
         name: The system.
-        files: Stems of the boards that there are files of; those of the bundle when left out.
+        board: Where a link to a board leads, by its stem; nothing where it is off by default.
 
     """
-    system = bundle.site.catalogue.systems[name]
-    readers = _readers(bundle, bundle.boards if files is None else files)
-    parts = [f"# Metrics of {system.title}", *_head(system)]
-    for metric in system.metrics:
+    system, metrics = bundle.site.catalogue.systems[name], list(bundle.site.system(name))
+    readers = _readers(bundle, board)
+    scraped = {*bundle.site.labels.every, *bundle.site.config.selectors}
+    parts = [f"# Metrics of {system.title}", *_head(system, metrics, scraped)]
+    for metric in metrics:
         parts += _metric(system, metric, readers.get((metric.system, metric.name), {}))
     return "\n\n".join(parts) + "\n"
 
 
-def _head(system: System) -> Iterator[str]:
-    kinds = [str(metric.kind) for metric in system.metrics]
+def _head(system: System, metrics: Sequence[Metric], scraped: Collection[str]) -> Iterator[str]:
+    kinds = [str(metric.kind) for metric in metrics]
     counted = ", ".join(_several(kinds.count(kind), kind) for kind in dict.fromkeys(kinds))
-    yield (
-        f"{len(kinds)} metrics: {counted}. Names begin with `{system.prefix}`."
-        if system.prefix
-        else f"{len(kinds)} metrics: {counted}."
-    )
+    prefix = next((metric.prefix for metric in metrics), "")
+    yield f"{len(kinds)} metrics: {counted}." + (f" Names begin with `{prefix}`." if prefix else "")
     if system.roles:
         yield "\n".join(["Roles:", "", *(f"- `{role}`: {text}" for role, text in system.roles.items())])
     if system.switches:
         yield "\n".join(["Switches:", "", *(f"- `{switch}`: {text}" for switch, text in system.switches.items())])
+    if system.tiers:
+        yield "\n".join(["Tiers:", "", *(f"- {tier}: {text}" for tier, text in system.tiers.items())])
+    if system.exposure:
+        yield "\n".join(["Exposure:", "", *(f"- {one}: {text}" for one, text in system.exposure.items())])
+    constant = next((metric.constant_labels for metric in metrics if metric.constant_labels), {})
+    lines = [f"- `{label.name}`: {_label(label)}" for label in constant.values() if label.name not in scraped]
+    if lines:
+        yield "\n".join(["Labels that every series may carry:", "", *lines])
 
 
 def _several(count: int, kind: str) -> str:
@@ -94,21 +110,30 @@ def _where(system: System, metric: Metric) -> Iterator[tuple[str, str]]:
         since = f"{metric.since} and later" if metric.since else ""
         yield "versions", " ".join(part for part in (since, f"before {metric.until}" if metric.until else "") if part)
     if metric.renamed_from:
-        yield "renamed from", f"`{metric.renamed_from}`"
+        yield "renamed from", f"`{metric.prefix}{metric.renamed_from}`"
     if metric.unscrapeable:
         yield "not on a scrape", metric.unscrapeable
-    known = f"{metric.source.evidence}, {metric.source.version}" if metric.source.version else metric.source.evidence
+    if metric.missing:
+        yield "left out here", metric.missing
+    yield "documented", metric.source.page or ("by the vendor" if metric.documented else "no")
+    known = _EVIDENCE[metric.source.evidence].format(_server(system, metric)).removesuffix(": ")
     yield "known by", known + (f"; not verified: {metric.source.unverified}" if metric.source.unverified else "")
+
+
+def _server(system: System, metric: Metric) -> str:
+    """Return which server or code an entry is of: its own words, or the system with its version."""
+    version = metric.source.version
+    return f"{system.title} {version}" if version[:1].isdigit() else version
 
 
 def _cell(text: str) -> str:
     return " ".join(text.replace("|", "\\|").split())
 
 
-def _readers(bundle: Bundle, files: Collection[str]) -> dict[tuple[str, str], dict[str, list[str]]]:
+def _readers(bundle: Bundle, board: Callable[[str], str]) -> dict[tuple[str, str], dict[str, list[str]]]:
     """Return the boards, records and alerts that read a metric, by its system and name."""
     found: dict[tuple[str, str], dict[str, list[str]]] = {}
-    for kind, text, metrics in _read(bundle, files):
+    for kind, text, metrics in _read(bundle, board):
         for metric in metrics:
             listed = found.setdefault((metric.system, metric.name), {}).setdefault(kind, [])
             if text not in listed:
@@ -116,12 +141,12 @@ def _readers(bundle: Bundle, files: Collection[str]) -> dict[tuple[str, str], di
     return found
 
 
-def _read(bundle: Bundle, files: Collection[str]) -> Iterator[tuple[str, str, Sequence[Metric]]]:
+def _read(bundle: Bundle, board: Callable[[str], str]) -> Iterator[tuple[str, str, Sequence[Metric]]]:
     """Yield what reads metrics: its kind, its name as a link, and the metrics."""
-    for stem, board in bundle.boards.items():
-        link = f"[{board.title}](../../dashboards/{stem}.json)" if stem in files else f"{board.title} (off by default)"
-        yield "boards", link, board.metrics
+    for stem, made in bundle.boards.items():
+        address = board(stem)
+        yield "boards", f"[{made.title}]({address})" if address else f"{made.title} (off by default)", made.metrics
     for group in (group for groups in bundle.rules.values() for group in groups):
         yield from (("recorded as", f"`{record.name}`", record.query.metrics) for record in group.records)
         for alert in group.alerts:
-            yield "alerts", f"[{alert.name}](../runbooks/{alert.runbook or alert.name}.md)", alert.query.metrics
+            yield "alerts", f"[{alert.name}](../runbooks/{alert.name}.md)", alert.query.metrics

@@ -245,7 +245,7 @@ class Alert:
         rule["annotations"] = {
             "summary": self.summary,
             "description": f"{self.description} First: {self.action}",
-            "runbook_url": f"{config.runbook_base_url}/{self.runbook or self.name}.md",
+            "runbook_url": config.runbook(self.name, self.runbook),
             "dashboard": self._link(site),
         }
         return rule

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from generator.catalogue import Kind, Metric
 from generator.promql import select
@@ -16,7 +16,7 @@ from generator.validate.gather import metrics_of
 from generator.validate.pool import spread
 from generator.validate.probe import AbsentError, GoneError, ProbeError
 from generator.validate.prometheus import MOST_VALUES
-from generator.validate.verdict import Finding, Verdict, empty, ok, warning, wrong
+from generator.validate.verdict import Finding, State, Verdict, empty, ok, warning, wrong
 
 #: What a page may call a kind; a page in OpenMetrics has more words than one in the text format.
 TYPES: Mapping[Kind, frozenset[str]] = {
@@ -58,8 +58,17 @@ def metrics(context: Context) -> Iterator[Verdict]:
     index = Index(types, of_targets)
     for name in context.present:
         todo = [m for m, _ in metrics_of(context.site, name)]
-        yield from spread(lambda m, name=name: _verdict(context, index, m, name), todo)  # type: ignore[misc]  # bound early on purpose
+        found = spread(lambda m, name=name: (m, _verdict(context, index, m, name)), todo)  # type: ignore[misc]  # bound early on purpose
+        yield from (_linked(context, metric, verdict) for metric, verdict in found)
         yield from _contradictions(context, name)
+
+
+def _linked(context: Context, metric: Metric, verdict: Verdict) -> Verdict:
+    """Return a verdict with the address of what the documentation says of the metric, where it is not fine and pages are served."""
+    link = context.site.config.metric_page(metric.system, metric.full_name)
+    if not link or verdict.state is State.OK:
+        return verdict
+    return replace(verdict, fix="; ".join(part for part in (verdict.fix, f"what it is: {link}") if part))
 
 
 def _verdict(context: Context, index: Index, metric: Metric, system: str) -> Verdict:

@@ -67,9 +67,9 @@ def _unnamed(bundle: Bundle) -> Mapping[str, str]:
 def _relative(bundle: Bundle) -> str:
     """Return what to set so that links of alerts lead somewhere from a notification; nothing where they do."""
     config = bundle.site.config
-    lacking = {"alerts.runbook_base_url": config.runbook_base_url, "alerts.grafana_url": config.grafana_url}
+    lacking = {"docs_url or alerts.runbook_base_url": config.runbook_base_url, "alerts.grafana_url": config.grafana_url}
     keys = [key for key, url in lacking.items() if "://" not in url]
-    return f"set {' and '.join(keys)} in bundle.yaml, and a click in a notification opens them" if keys else ""
+    return f"set {', and '.join(keys)} in bundle.yaml, and a click in a notification opens them" if keys else ""
 
 
 def _scaled(bundle: Bundle, scale: float, out: Path | None) -> Bundle:

@@ -16,11 +16,14 @@ _RELATIVE = re.compile(r"/?[A-Za-z0-9._~-][A-Za-z0-9._~/-]*")
 
 
 def links(document: Document, catalogue: Catalogue) -> Iterator[Problem]:  # noqa: ARG001 - a check's signature
-    """Yield addresses of runbooks, of Grafana and of the webhook that lead nowhere, and credentials that nobody can use."""
+    """Yield addresses of pages, of runbooks, of Grafana and of the webhook that lead nowhere, and credentials that nobody can use."""
     alerts, alertmanager = document.data.get("alerts", {}), document.data.get("alertmanager", {})
     if (grafana := alerts.get("grafana_url")) and (why := url(grafana)):
         fix = "write where Grafana answers, such as https://grafana.example.com"
         yield document.problem(("alerts", "grafana_url"), f"'grafana_url' is {display(grafana)}, which {why}", fix)
+    if (docs := document.data.get("docs_url")) and (why := url(docs)):
+        fix = "write a URL to which /metrics/SYSTEM.html can be added, such as https://docs.example.com"
+        yield document.problem(("docs_url",), f"'docs_url' is {display(docs)}, which {why}", fix)
     runbooks = alerts.get("runbook_base_url", "docs")
     if not (_RELATIVE.fullmatch(runbooks) and "//" not in runbooks) and (why := url(runbooks)):
         what = f"'runbook_base_url' is {display(runbooks)}, which {why}"

@@ -163,8 +163,8 @@ def firing_alerts(site: Site, *systems: str, link: Mapping[str, str] | None = No
         Column("Severity", severity, words=words),
         Column("Series", count(firing, by=by).about("One row per firing alert.")),
     ]
-    base = site.config.runbook_base_url
-    runbook = {"alertname": f"{base}/${{__data.fields.alertname}}.md"} if "://" in base else {}
+    page = site.config.runbook("${__data.fields.alertname}")
+    runbook = {"alertname": page} if "://" in page else {}
     return table(
         "Firing alerts", columns, sort="Severity", link={**runbook, **(link or {})}, hidden=["severity"]
     ).normal(

@@ -27,16 +27,45 @@ RUN python -m pip install --quiet --no-index --no-deps --no-build-isolation . \
  && python -m pip uninstall --quiet --yes setuptools \
  && python -m pip uninstall --quiet --yes pip
 
-FROM ${PYTHON}
+# The documentation as a site, with the pages of the stack in docker-compose.yml. Only its files leave this stage.
+FROM ${PYTHON} AS writer
+WORKDIR /src
+RUN python -m venv /opt/writer
+ENV PATH=/opt/writer/bin:$PATH PIP_NO_CACHE_DIR=1 PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_ROOT_USER_ACTION=ignore
+COPY docker/requirements-docs.txt docker/
+RUN --mount=type=secret,id=pip_conf,target=/etc/pip.conf \
+    --mount=type=secret,id=ca_bundle \
+    python -m pip install --quiet --require-hashes --only-binary=:all: --requirement docker/requirements-docs.txt
+COPY *.md LICENSE docker-compose.yml ./
+COPY docs docs
+COPY dashboards dashboards
+COPY alerts alerts
+COPY scrape scrape
+COPY docker/bundle.yaml docker/
+COPY tools/site.py tools/
+COPY generator generator
+RUN PYTHONPATH=. python tools/site.py /opt/site --config docker/bundle.yaml
+
+FROM ${PYTHON} AS bare
 # The base image's own pip and its bundled copy: nothing is installed at run time.
 RUN rm -rf /usr/local/lib/python3.*/site-packages/pip* /usr/local/lib/python3.*/ensurepip /usr/local/bin/pip* \
            /usr/lib/python3.*/ensurepip /usr/share/python-wheels
-COPY --from=builder /opt/agentobs /opt/agentobs
-COPY docker/health.py /opt/agentobs/health.py
-ENV PATH=/opt/agentobs/bin:$PATH PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1 LANGGRAPH_SERVER_HOST=0.0.0.0
+ENV PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1
 USER 10001:10001
 WORKDIR /tmp
 EXPOSE 8000
+
+# `docker build --target docs .`: a server of files, the one that Python has.
+FROM bare AS docs
+COPY --from=writer /opt/site /opt/site
+HEALTHCHECK --start-period=1m --interval=5s --timeout=5s --retries=12 \
+  CMD ["python", "-ISBc", "import urllib.request as r; r.urlopen('http://127.0.0.1:8000/index.html', timeout=3).close()"]
+CMD ["python", "-ISBm", "http.server", "8000", "--directory", "/opt/site"]
+
+FROM bare
+COPY --from=builder /opt/agentobs /opt/agentobs
+COPY docker/health.py /opt/agentobs/health.py
+ENV PATH=/opt/agentobs/bin:$PATH LANGGRAPH_SERVER_HOST=0.0.0.0
 # Of `agent-reference-server` in whatever part it plays; `agentobs` ends by itself, and nobody waits for its health.
 HEALTHCHECK --start-period=2m --interval=5s --timeout=5s --retries=12 CMD ["python", "-ISB", "/opt/agentobs/health.py"]
 CMD ["agent-reference-server"]

@@ -3,8 +3,8 @@ PYTHON ?= python3
 VENV   ?= .venv
 BIN    := $(VENV)/bin
 ARGS   ?=
-# The compose stack has boards and rules of the defaults, and of its own what it scrapes and whom it tells.
-DEMO   := --config docker/bundle.yaml --out docker/generated --only scrape/prometheus.yml --only alerts/alertmanager.yml
+# The compose stack has boards of the defaults, and of its own what it scrapes, whom it tells, and rules that link to it.
+DEMO   := --config docker/bundle.yaml --out docker/generated --only scrape/prometheus.yml --only 'alerts/*'
 # The files of your own configuration have a folder of their own: the committed ones are those of the defaults.
 YOURS  := $(if $(CONFIG),--config $(CONFIG) --out $(or $(OUT),$(basename $(CONFIG))))
 # Versions are those of the lock, which `make lock` renews; nobody who installs the package itself is bound by it.

@@ -29,7 +29,7 @@ from testbed.compose import (
 )
 from testbed.compose.engine import stored
 from testbed.servers import wait_until
-from testbed.servers.loopback import ServerError
+from testbed.servers.loopback import ServerError, ask, text_of
 
 from .conftest import ROOT
 
@@ -55,7 +55,7 @@ of_service = pytest.mark.parametrize("name", sorted(SERVICES))
 def test_every_image_is_pinned(name: str) -> None:
     """A name, a version, and for what others made the digest of what that version is."""
     image = SERVICES[name]["image"]
-    digest = "" if image.startswith("agent-observability:") else "@sha256:[0-9a-f]{64}"
+    digest = "" if image.startswith("agent-observability") else "@sha256:[0-9a-f]{64}"
 
     assert re.fullmatch(rf"[\w./-]+:v?\d+\.\d+\.\d+{digest}", image), image
 
@@ -64,7 +64,9 @@ def test_the_image_that_ours_is_made_of_is_pinned() -> None:
     """By version and digest, once for every stage."""
     text = (ROOT / "Dockerfile").read_text(encoding="utf-8")
 
-    assert re.findall(r"^FROM (\S+)", text, re.MULTILINE) == ["${PYTHON}"] * 2
+    stages = re.findall(r"^FROM (\S+)(?: AS (\w+))?$", text, re.MULTILINE)
+    assert {base for base, _ in stages} <= {"${PYTHON}", *(name for _, name in stages)}
+    assert stages[-1] == ("bare", "")  # what `docker build .` makes
     assert re.search(r"^ARG PYTHON=python:\d+\.\d+\.\d+-slim-\w+@sha256:[0-9a-f]{64}$", text, re.MULTILINE)
 
 
@@ -83,6 +85,7 @@ def test_simulators_monitoring_and_viewers_meet_only_where_they_must() -> None:
         "simulators": simulated | {"prometheus", "validate"},
         "monitoring": {"prometheus", "alertmanager", "webhook", "validate"},
         "viewers": {"prometheus", "grafana", "validate"},
+        "readers": {"docs"},
     }
 
 
@@ -195,6 +198,7 @@ def test_the_own_image_is_built_once_and_has_the_projects_version() -> None:
     assert {one["image"] for one in mine.values()} == {f"agent-observability:{version()}"}
     assert [name for name, one in mine.items() if "build" in one] == ["agent-api"]
     assert all(one["pull_policy"] == "never" for name, one in mine.items() if name != "agent-api")
+    assert SERVICES["docs"]["image"] == f"agent-observability-docs:{version()}"
 
 
 def system_of(job: dict[str, Any]) -> str:
@@ -319,18 +323,40 @@ def test_mounts_are_where_prometheus_and_grafana_look() -> None:
     provider = yaml.safe_load((ROOT / "dashboards" / "provider.yaml").read_text(encoding="utf-8"))
     source = yaml.safe_load((ROOT / "docker" / "datasource.yaml").read_text(encoding="utf-8"))["datasources"][0]
 
-    assert f"./alerts:{Path(pattern).parent}:ro" in SERVICES["prometheus"]["volumes"]
+    assert f"./docker/generated/alerts:{Path(pattern).parent}:ro" in SERVICES["prometheus"]["volumes"]
     assert f"./dashboards:{provider['providers'][0]['options']['path']}:ro" in SERVICES["grafana"]["volumes"]
     assert source["jsonData"]["timeInterval"] == SCRAPE["global"]["scrape_interval"]
     assert f":v{source['jsonData']['prometheusVersion']}" in SERVICES["prometheus"]["image"]
 
 
-def test_every_package_of_the_image_is_pinned_with_its_hashes() -> None:
+def rules(folder: Path) -> tuple[list[dict[str, Any]], set[str]]:
+    """The rules of a folder without the links of alerts, and those links."""
+    groups = [g for p in sorted(folder.glob("*.rules.yaml")) for g in yaml.safe_load(p.read_text("utf-8"))["groups"]]
+    found = [rule for group in groups for rule in group["rules"]]
+    links = {rule["annotations"].pop(key) for rule in found if "alert" in rule for key in ("runbook_url", "dashboard")}
+    return found, links
+
+
+def test_rules_of_the_stack_are_those_of_the_defaults_but_for_their_links() -> None:
+    """And each link is to a port that is published, of the service that answers there."""
+    (made, links), (usual, _) = rules(OWN / "alerts"), rules(ROOT / "alerts")
+    published = re.findall(
+        r"127\.0\.0\.1:\$\{\w+:-(\d+)\}", str([SERVICES[name]["ports"] for name in ("grafana", "docs")])
+    )
+
+    assert made == usual
+    assert {re.sub(r"(:\d+)/.*", r"\1", link) for link in links} == {f"http://127.0.0.1:{port}" for port in published}
+
+
+@pytest.mark.parametrize(
+    ("lock", "more"), [("requirements.txt", {"setuptools"}), ("requirements-docs.txt", {"mkdocs-material"})]
+)
+def test_every_package_of_the_images_is_pinned_with_its_hashes(lock: str, more: set[str]) -> None:
     """And the lock has every requirement of the project."""
-    text = (ROOT / "docker" / "requirements.txt").read_text(encoding="utf-8").replace("\\\n", "")
+    text = (ROOT / "docker" / lock).read_text(encoding="utf-8").replace("\\\n", "")
     lines = [line for line in text.splitlines() if not line.startswith("#")]
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
-    wanted = [*project["project"]["dependencies"], *project["build-system"]["requires"]]
+    wanted = [*project["project"]["dependencies"], *more]
 
     assert [line for line in lines if not re.fullmatch(r"[\w.-]+==[\w.]+(\s+--hash=sha256:[0-9a-f]{64})+", line)] == []
     assert {re.match(r"[\w-]+", name)[0] for name in wanted} <= {line.partition("==")[0] for line in lines}  # type: ignore[index]
@@ -490,6 +516,18 @@ def test_an_alert_goes_all_the_way_to_the_webhook(stack: Stack) -> None:
 
     wait_until(lambda: "ObservabilityWatchdog" in notified(), what="the watchdog", limit_seconds=SEEN_SECONDS)
     assert "watchdog: firing " in stack.compose("logs", "webhook")
+
+
+@pytest.mark.real
+def test_an_alert_leads_to_its_runbook(stack: Stack) -> None:
+    """The link that Alertmanager shows, at the port of this run, is the page of the alert, with the rule that is loaded."""
+    wait_until(lambda: stack.get("ALERTMANAGER_PORT", "/api/v2/alerts"), what="an alert", limit_seconds=SEEN_SECONDS)
+    for alert in stack.get("ALERTMANAGER_PORT", "/api/v2/alerts"):
+        name = alert["labels"]["alertname"]
+        path = alert["annotations"]["runbook_url"].partition(":8088")[2]
+        page = text_of(*ask(stack.ports["DOCS_PORT"], "GET", path))
+        assert f'<h1 id="{name.lower()}">' in page, path
+        assert 'class="highlight"' in page
 
 
 @pytest.mark.real

@@ -1,4 +1,4 @@
-"""Write the two locks: what the image installs, with the hashes of its wheels, and what the development environment installs.
+"""Write the locks: what the images install, with the hashes of their wheels, and what the development environment installs.
 
 pip itself resolves, once per machine architecture or version of Python, as if it ran there. Only wheels count, so nothing
 is compiled. Run it (`make lock`) to take newer versions; the diff is the review. Anyone who installs the package from an
@@ -18,6 +18,7 @@ from typing import NamedTuple
 
 ROOT = Path(__file__).resolve().parents[1]
 IMAGE = ROOT / "docker" / "requirements.txt"
+DOCUMENTS = ROOT / "docker" / "requirements-docs.txt"
 DEVELOPMENT = ROOT / "tools" / "constraints.txt"
 
 #: Wheel platforms of one architecture that Debian's C library runs.
@@ -32,6 +33,11 @@ PYTHONS = ("3.11", "3.12", "3.13")
 IMAGE_HEAD = """\
 # Written by `make lock` (tools/lock.py). Do not edit.
 # What the Dockerfile installs, for amd64 and arm64: the project's own requirements and what builds it.
+"""
+
+DOCUMENTS_HEAD = """\
+# Written by `make lock` (tools/lock.py). Do not edit.
+# What the Dockerfile installs to build the documentation, for amd64 and arm64: the generator's requirements and MkDocs.
 """
 
 DEVELOPMENT_HEAD = """\
@@ -81,19 +87,25 @@ def project() -> dict[str, list[str]]:
 
 def image_python() -> str:
     """Version of Python in the image, as `3.13`."""
-    found = re.search(r"^FROM python:(\d+\.\d+)\.", (ROOT / "Dockerfile").read_text(encoding="utf-8"), re.MULTILINE)
+    found = re.search(
+        r"^ARG PYTHON=python:(\d+\.\d+)\.", (ROOT / "Dockerfile").read_text(encoding="utf-8"), re.MULTILINE
+    )
     if not found:
-        raise SystemExit("Dockerfile: no line FROM python:<version>")
+        raise SystemExit("Dockerfile: no line ARG PYTHON=python:<version>")
     return found[1]
 
 
-def image() -> str:
-    """Return the image's lock.
+def writers() -> list[str]:
+    """Return what builds the documentation: what the package needs, and the line of the development environment for MkDocs."""
+    needed = project()
+    return [*needed["package"], *(one for one in needed["dev"] if one.startswith("mkdocs"))]
+
+
+def image(wanted: Sequence[str], head: str) -> str:
+    """Return the lock of an image.
 
     The architectures must agree on versions: otherwise a wheel is missing, and pip took an older release for one of them.
     """
-    needed = project()
-    wanted = [*needed["package"], *needed["build"]]
     versions: dict[str, set[str]] = defaultdict(set)
     hashes: dict[str, set[str]] = defaultdict(set)
     for names in ARCHITECTURES.values():
@@ -103,7 +115,7 @@ def image() -> str:
     torn = {name: sorted(found) for name, found in versions.items() if len(found) > 1}
     if torn:
         raise SystemExit(f"no common version for all architectures: {torn}")
-    return IMAGE_HEAD + "".join(
+    return head + "".join(
         f"{name}=={min(versions[name])}"
         + "".join(f" \\\n    --hash=sha256:{one}" for one in sorted(hashes[name]))
         + "\n"
@@ -134,7 +146,13 @@ def _constraints(name: str, versions: dict[str, str]) -> list[str]:
 
 def main() -> None:
     """Write both."""
-    for path, text in ((IMAGE, image()), (DEVELOPMENT, development())):
+    needed = project()
+    made = (
+        (IMAGE, image([*needed["package"], *needed["build"]], IMAGE_HEAD)),
+        (DOCUMENTS, image(writers(), DOCUMENTS_HEAD)),
+        (DEVELOPMENT, development()),
+    )
+    for path, text in made:
         path.write_text(text, encoding="utf-8")
         print(f"{path.relative_to(ROOT)}: {len(re.findall('^[a-z]', text, re.MULTILINE))} packages")
 

@@ -152,7 +152,8 @@ def _write_images(folder: Path) -> Path:
     services: dict[str, dict[str, Any]] = {
         name: {"image": undigested(one["image"])} for name, one in compose_file()["services"].items()
     }
-    services["agent-api"]["build"] = {"args": {"PYTHON": python_tag()}}
+    for name in ("agent-api", "docs"):
+        services[name]["build"] = {"args": {"PYTHON": python_tag()}}
     path = folder / "images.yml"
     path.write_text(yaml.safe_dump({"services": services}), encoding="utf-8")
     return path

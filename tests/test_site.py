@@ -7,11 +7,20 @@ import os
 import re
 import subprocess
 import sys
+from contextlib import ExitStack
 from html.parser import HTMLParser
 from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
 from urllib.parse import unquote, urlsplit
 
 import pytest
+
+from testbed import browser
+from testbed.servers import Child, free_port, missing, wait_until
+from testbed.servers.loopback import ask, text_of
+from testbed.stack import binaries
+from testbed.stack.monitoring import Monitoring
 
 from .conftest import ROOT
 from .test_format_docs import OWN
@@ -126,3 +135,68 @@ def test_pages_of_an_installation_are_a_site(tmp_path: Path) -> None:
     assert "<h1" in text
     assert len(list((made / "runbooks").glob("*.html"))) > 100
     assert 'id="acme_http_requests_total"' in (made / "metrics" / "agent_server.html").read_text(encoding="utf-8")
+
+
+@pytest.mark.real
+def test_a_browser_follows_an_alert_to_its_runbook_and_finds_it_by_the_search(site: Path) -> None:
+    """Alerts of a real Alertmanager, from real rules, lead to the site that is served as the stack in Docker serves it.
+
+    Nothing that a page asks for fails, and nothing is asked of another host.
+    """
+    programs, program = binaries(), browser.found()
+    if isinstance(programs, str):
+        missing(programs)
+    if not program:
+        missing("no Chromium on this machine (Debian: apt-get install chromium)")
+    port = free_port()
+    config = {"docs_url": f"http://127.0.0.1:{port}/docs", "alerts": {"grafana_url": "http://127.0.0.1:3000"}}
+    command = (
+        (ROOT / "Dockerfile").read_text(encoding="utf-8").partition('CMD ["python", "-ISBm", ')[2].partition("]")[0]
+    )
+    served = json.loads(f"[{command}]".replace("8000", str(port)).replace("/opt/site", str(site)))
+    with ExitStack() as stack:
+        log = Path(stack.enter_context(TemporaryDirectory()))
+        server = Child([sys.executable, "-ISBm", *served, "--bind", "127.0.0.1"], log=log / "log", folder=log)
+        stack.callback(server.kill)
+        monitoring = stack.enter_context(Monitoring(programs, config, scale=20, webhook="http://127.0.0.1:9/"))
+        tab = stack.enter_context(browser.Browser(program))
+        alerts: list[dict[str, Any]] = []
+
+        def told() -> bool:
+            alerts[:] = json.loads(text_of(*ask(monitoring.alertmanager.port, "GET", "/api/v2/alerts")))
+            return bool(alerts)
+
+        wait_until(told, what="an alert", limit_seconds=90)
+        alert = alerts[0]
+        name = alert["labels"]["alertname"]
+        assert alert["annotations"]["dashboard"].startswith("http://127.0.0.1:3000/d/")
+        tab.open(alert["annotations"]["runbook_url"])
+        assert tab.run("document.querySelector('h1').innerText").startswith(name)
+
+        tab.open(f"http://127.0.0.1:{port}/index.html")
+        tab.run("document.querySelector('input.md-search__input').focus()")
+        tab.write("AgentServerQueueStalled")
+        tab.until("document.querySelector('a[href*=\"runbooks/AgentServerQueueStalled.html\"]') !== null")
+        tab.run("document.querySelector('a[href*=\"runbooks/AgentServerQueueStalled.html\"]').click()")
+        tab.until(
+            "location.pathname === '/docs/runbooks/AgentServerQueueStalled.html' && document.readyState === 'complete'"
+        )
+
+        assert {urlsplit(address).netloc for address in tab.requests if urlsplit(address).scheme == "http"} == {
+            f"127.0.0.1:{port}"
+        }
+        assert tab.failed == []
+
+
+@pytest.mark.matrix
+def test_the_site_of_the_stack_has_its_runbooks(tmp_path: Path) -> None:
+    """As the image of the stack in Docker builds it, strictly: pages of that installation in place of those of the defaults."""
+    done = subprocess.run(
+        [sys.executable, "tools/site.py", str(tmp_path), "--config", "docker/bundle.yaml"],
+        cwd=ROOT, env={**os.environ, "PYTHONPATH": "."}, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "http://127.0.0.1:3000/d/agent-server-queue" in (
+        tmp_path / "docs/runbooks/AgentServerQueueStalled.html"
+    ).read_text(encoding="utf-8")

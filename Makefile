@@ -115,13 +115,13 @@ $(BIN)/python:
 	@$(PYTHON) -m venv $(VENV)
 
 $(BIN)/agentobs: $(BIN)/python pyproject.toml tools/constraints.txt
-	@echo "installing the generator into $(VENV)" >&2
+	@echo "installing the generator and its libraries (grafanalib, jsonschema, promql-parser, ...) into $(VENV): half a minute" >&2
 	@$(INSTALL) 'setuptools>=77'
 	@$(INSTALL) --no-build-isolation --editable .
 	@touch $@
 
 $(VENV)/.dev: $(BIN)/agentobs
-	@echo "installing what tests and tools need into $(VENV)" >&2
+	@echo "installing what tests and tools need (pytest, ruff, mypy, mkdocs, ...) into $(VENV): a minute" >&2
 	@$(INSTALL) 'setuptools>=77'
 	@$(INSTALL) --no-build-isolation --editable '.[dev]'
 	@touch $@

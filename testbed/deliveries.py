@@ -43,6 +43,13 @@ DELIVERIES = (
     ),
     Delivery(
         "files",
+        "blackbox_exporter with Prometheus",
+        "a probe of readiness tells of a database that is gone, under the deployment's name, and counts for no process",
+        "tests/test_readiness.py::test_a_real_exporter_tells_that_a_database_is_gone",
+        "make test",
+    ),
+    Delivery(
+        "files",
         "Alertmanager",
         "an alert is delivered and resolved",
         "tests/test_matrix.py::test_an_alert_is_delivered_and_resolved",
@@ -64,9 +71,23 @@ DELIVERIES = (
     ),
     Delivery(
         "kubernetes",
-        "the API server's own validation, with the CRDs of both operators",
-        "every custom resource is taken, nothing of it is pruned, the definitions' rules in CEL hold",
-        "tests/test_format_operators.py::test_an_api_server_takes_every_object",
+        "kube-apiserver 1.33 with etcd and the CRDs of both operators",
+        "it takes every object, ConfigMaps too, and has what the files say; a key that nobody knows is refused",
+        "tests/test_format_kubernetes_tools.py::test_an_api_server_takes_every_object",
+        "make matrix",
+    ),
+    Delivery(
+        "kubernetes",
+        "kubeconform",
+        "by strict schemas every object is valid, and none is passed over",
+        "tests/test_format_kubernetes_tools.py::test_kubeconform_finds_every_object_valid",
+        "make matrix",
+    ),
+    Delivery(
+        "kubernetes",
+        "kustomize",
+        "what it builds is what the files have, object by object",
+        "tests/test_format_kubernetes_tools.py::test_kustomize_builds_what_the_files_have",
         "make matrix",
     ),
     Delivery(
@@ -79,7 +100,7 @@ DELIVERIES = (
     Delivery(
         "kubernetes",
         "prometheus-operator with Prometheus",
-        "the monitors find the targets that the fragments find, with the same labels, by Endpoints and by EndpointSlices",
+        "the monitors find the targets that the fragments find, with the same labels, by pods, Endpoints and EndpointSlices, probes of readiness too",
         "tests/test_format_operators.py::test_monitors_find_what_the_fragments_find",
         "make matrix",
     ),

@@ -64,6 +64,10 @@ systems:
 alerts: {enable: [AgentServerHttp5xxRatio]}
 alertmanager: {webhook_url: "http://pager:9095/", webhook_bearer_token_file: /run/token}
 """,
+    "through Services": """\
+systems: {shop: {catalogue: ./shop.yaml, scrape: {kubernetes: {namespaces: [shops]}}}}
+formats: {kubernetes: {service_monitors: [agent_server, agentgateway, langsight, shop]}}
+""",
     "probes of readiness": """\
 scrape: {cluster: eu}
 labels: {instance: pod}
@@ -121,6 +125,13 @@ def dumped(listed: list[Json]) -> str:
     return text
 
 
+def write(bundle: Bundle, name: str, folder: Path) -> None:
+    """Write the files of a format into a folder."""
+    for path, text in FORMATS[name].render(bundle).items():
+        (folder / path).parent.mkdir(parents=True, exist_ok=True)
+        (folder / path).write_text(text, encoding="utf-8")
+
+
 def objects(bundle: Bundle, name: str) -> list[Json]:
     """Return every object of a format, without the kustomizations."""
     return [one for listed in documents(bundle, name).values() for one in listed if one["kind"] != "Kustomization"]
@@ -155,18 +166,6 @@ def operated(listed: list[Json], **flags: str) -> Made:
     return Made(loaded(raw["prometheus"])[0], loaded(raw["alertmanager"])[0], rules, raw["refused"])
 
 
-def admitted(listed: list[Json]) -> tuple[int, Mapping[str, list[str]]]:
-    """Return how many custom resources an API server takes, and why not the others, by its own code."""
-    program = golang.program(ROOT / "testbed/kubernetes/admission", "admission")
-    if not program.path:
-        pytest.skip(program.reason)
-    text = dumped([*crds(), *listed])
-    done = subprocess.run([str(program.path)], input=text, capture_output=True, text=True, timeout=120, check=False)
-    assert not done.returncode, done.stderr
-    raw = json.loads(done.stdout)
-    return raw["taken"], raw["refused"]
-
-
 def strict(schema: Json) -> Json:
     """Return a schema of a CRD in which a key that it does not name is a mistake, not one that is pruned in silence."""
     out = {key: strict(value) if isinstance(value, dict) else value for key, value in schema.items()}
@@ -187,3 +186,14 @@ def crds() -> Iterator[Json]:
         assert files, found.path
         for file in files:
             yield from loaded(file.read_text(encoding="utf-8"))
+
+
+def schemas() -> dict[tuple[str, str], Json]:
+    """Return the strict schema of every version and kind that an operator has."""
+    return {
+        (f"{crd['spec']['group']}/{version['name']}", crd["spec"]["names"]["kind"]): strict(
+            version["schema"]["openAPIV3Schema"]
+        )
+        for crd in crds()
+        for version in crd["spec"]["versions"]
+    }

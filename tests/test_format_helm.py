@@ -90,9 +90,7 @@ def helm(*words: str) -> subprocess.CompletedProcess[str]:
 
 def written(bundle: Bundle, folder: Path) -> Path:
     """Write the chart, and return where it is."""
-    for path, text in FORMATS["helm"].render(bundle).items():
-        (folder / path).parent.mkdir(parents=True, exist_ok=True)
-        (folder / path).write_text(text, encoding="utf-8")
+    operators.write(bundle, "helm", folder)
     return folder / "helm"
 
 

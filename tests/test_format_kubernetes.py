@@ -10,6 +10,7 @@ import pytest
 
 from generator.bundle import Bundle
 from generator.discovery import scrape
+from generator.errors import ConfigError
 from generator.outputs import documents, timescale
 from generator.outputs.kubernetes import boards, left_out
 from generator.outputs.kubernetes.objects import named
@@ -61,11 +62,41 @@ def test_monitors_relabel_as_the_jobs_of_the_plain_files(bundle: Bundle, listed:
         if "kubernetes" in (config.discovery.kinds or ("kubernetes",)):
             for job in scrape.jobs(bundle.site, system, "kubernetes"):
                 if "kubernetes_sd_configs" in job:
-                    port = ["__meta_kubernetes_endpointslice_port_name"]
                     rules = [{"action": "replace", **rule} for rule in job["relabel_configs"]]
-                    wanted[named(bundle, job["job_name"])] = [r for r in rules if r.get("source_labels") != port]
-    assert found == wanted
+                    wanted[named(bundle, job["job_name"])] = rules
+    assert {name: of_slices(rules) for name, rules in found.items()} == {
+        name: of_slices(rules) for name, rules in wanted.items()
+    }
     assert bundle.site.config.systems["agent_server"].discovery.kinds or found
+
+
+def of_slices(rules: list[Json]) -> list[Json]:
+    """Return relabelling without what is about EndpointSlices: the port is the object's own key, and pods are in none."""
+    return [r for r in rules if not str(r.get("source_labels", [""])[0]).startswith("__meta_kubernetes_endpointslice")]
+
+
+def test_what_is_found_through_services_is_what_the_configuration_says(tmp_path: Path) -> None:
+    """A queue has no Service; a Service's ports do not matter, for the pod's are looked at."""
+    bundle = operators.made(BUNDLES["through Services"], tmp_path)
+    listed = operators.objects(bundle, "kubernetes")
+    monitors, pods = of(listed, "ServiceMonitor"), of(listed, "PodMonitor")
+
+    assert {"agentobs-agent-server-kubernetes-api", "agentobs-agentgateway-kubernetes", "agentobs-langsight-kubernetes",
+            "agentobs-shop-kubernetes"} <= set(monitors)  # fmt: skip
+    assert "agentobs-agent-server-kubernetes-queue" in pods
+    assert set(monitors).isdisjoint(pods)
+    (endpoint,) = monitors["agentobs-agentgateway-kubernetes"]["spec"]["endpoints"]
+    assert "port" not in endpoint
+
+
+def test_a_system_without_services_of_its_pods_has_no_service_monitor(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError) as caught:
+        operators.made("formats: {kubernetes: {service_monitors: [langsight, langsmith, nobody]}}\n", tmp_path)
+
+    assert [str(problem).partition(":1: ")[2] for problem in caught.value.problems] == [
+        f"'{name}' is no system whose pods have a Service before them; use agent_server, agentgateway, langsight"
+        for name in ("langsmith", "nobody")
+    ]
 
 
 def test_no_name_is_taken_twice_and_none_is_too_long(listed: list[Json]) -> None:

@@ -37,16 +37,20 @@ READY = {
 }
 
 
+#: The same with a Service before every pod of a role that may have one, whose port is another than the page's.
+_SERVED = {"labels": {}, "ports": {"traffic": 80}}
+SERVICES = {
+    **CLUSTERS[0],
+    "cluster": "Services",
+    "bundle": {"formats": {"kubernetes": {"service_monitors": ["agent_server", "agentgateway", "langsight"]}}},
+    "pods": [{"services": {f"{pod['name']}-front": _SERVED}, **pod} for pod in CLUSTERS[0]["pods"]],
+}
+
+
 @pytest.fixture(scope="module")
 def schemas() -> dict[tuple[str, str], Draft202012Validator]:
     """The strict schema of every version and kind."""
-    return {
-        (f"{crd['spec']['group']}/{version['name']}", crd["spec"]["names"]["kind"]): Draft202012Validator(
-            operators.strict(version["schema"]["openAPIV3Schema"])
-        )
-        for crd in operators.crds()
-        for version in crd["spec"]["versions"]
-    }
+    return {key: Draft202012Validator(one) for key, one in operators.schemas().items()}
 
 
 @pytest.fixture(scope="module", params=BUNDLES)
@@ -65,34 +69,6 @@ def test_every_object_is_one_of_its_crd(bundle: Bundle, schemas: dict[tuple[str,
 
     assert wrong == []
     assert {one["kind"] for one in listed} >= {"PrometheusRule", "AlertmanagerConfig", "GrafanaDashboard"}
-
-
-def test_an_api_server_takes_every_object(bundle: Bundle) -> None:
-    """By its own code: definitions are structural, nothing is pruned, defaults, lists and rules in CEL hold, names and labels are such."""
-    listed = [one for one in operators.objects(bundle, "kubernetes") if one["kind"] not in PLAIN]
-
-    assert operators.admitted(listed) == (len(listed), {})
-
-
-def test_an_api_server_refuses_what_is_none(tmp_path: Path) -> None:
-    """A key that it would prune, a value of another kind, a name with a capital."""
-    listed = operators.objects(operators.made("{}\n", tmp_path), "kubernetes")
-    (monitor, *_) = operators.of(listed, "PodMonitor").values()
-    (endpoint,) = monitor["spec"]["podMetricsEndpoints"]
-    wrong = {
-        "unknown": {"spec": {**monitor["spec"], "selectors": {}}},
-        "interval": {"spec": {**monitor["spec"], "podMetricsEndpoints": [{**endpoint, "interval": "often"}]}},
-        "Name": {},
-    }
-    made = [{**monitor, **more, "metadata": {**monitor["metadata"], "name": name}} for name, more in wrong.items()]
-
-    taken, refused = operators.admitted(made)
-
-    assert taken == 0
-    told = {name.removeprefix("PodMonitor "): " ".join(why) for name, why in refused.items()}
-    assert "unknown field spec.selectors" in told["unknown"]
-    assert "interval" in told["interval"]
-    assert "name: Invalid value" in told["Name"]
 
 
 def test_a_misspelt_key_is_seen(schemas: dict[tuple[str, str], Draft202012Validator], tmp_path: Path) -> None:
@@ -129,7 +105,7 @@ def test_an_operator_that_selects_by_another_label_takes_none(tmp_path: Path) ->
 
 
 @pytest.mark.parametrize("role", ["Endpoints", "EndpointSlice"])
-@pytest.mark.parametrize("cluster", [*CLUSTERS, READY], ids=lambda c: c["cluster"].replace(" ", "-"))
+@pytest.mark.parametrize("cluster", [*CLUSTERS, READY, SERVICES], ids=lambda c: c["cluster"].replace(" ", "-"))
 def test_monitors_find_what_the_fragments_find(cluster: Json, role: str, configured: Callable[[str], Site]) -> None:
     """The same targets with the same labels, all of them, job by job: a real Prometheus relabels the pods of the charts for both."""
     program = find("prometheus", "newest")

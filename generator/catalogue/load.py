@@ -191,7 +191,10 @@ def _endpoint(system: str, roles: Collection[str], raw: Mapping[str, Any]) -> En
         called = system.replace("_", "-")
         port = raw.get("port", 0)
         names = {role: f"(?:{called}-)?{role}(?:-.+)?" for role in roles} or {"": f"{called}(?:-.+)?"}
-        pods = {role: Pods(port=raw.get("ports", {}).get(role, port), called=name) for role, name in names.items()}
+        pods = {
+            role: Pods(port=raw.get("ports", {}).get(role, port), called=name, service=True)
+            for role, name in names.items()
+        }
         raw = {"deployment": DEPLOYMENT, **raw}
     return Endpoint(
         **{**raw, "exporters": tuple(raw.get("exporters", ())), "json": pages, "pods": pods, "ready": ready}

@@ -59,6 +59,7 @@ class Pods:
             regular expression.
         called: What the pod's `app.kubernetes.io/name`, its `app` or the container is called, one of them at least: an
             anchored regular expression.
+        service: They have a Service before them, whatever its ports are.
 
     """
 
@@ -68,6 +69,7 @@ class Pods:
     labels: Mapping[str, str] = field(default_factory=dict)
     component: str = ""
     called: str = ""
+    service: bool = False
 
 
 @dataclass(frozen=True, slots=True)

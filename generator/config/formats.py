@@ -21,6 +21,7 @@ class KubernetesObjects:
         dashboard_labels: Labels by which the sidecar knows a ConfigMap with a board.
         folder_annotation: The annotation in which the sidecar looks for the folder; empty for none.
         instance_selector: Labels of the Grafana resources that grafana-operator gives the boards to.
+        service_monitors: Systems whose pods are found through their Services, where they have one.
 
     """
 
@@ -30,6 +31,7 @@ class KubernetesObjects:
     dashboard_labels: Mapping[str, str] = field(default_factory=lambda: {"grafana_dashboard": "1"})
     folder_annotation: str = "grafana_folder"
     instance_selector: Mapping[str, str] = field(default_factory=lambda: {"dashboards": "grafana"})
+    service_monitors: tuple[str, ...] = ()
 
 
 #: How a Collector hands series on: by the remote write of Prometheus, or by OTLP.

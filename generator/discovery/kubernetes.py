@@ -23,6 +23,13 @@ RELEASE = "app.kubernetes.io/instance"
 NAME = "app.kubernetes.io/name"
 COMPONENT = "app.kubernetes.io/component"
 
+#: Where both families are on, a pod is in a slice of each: its own first address is kept.
+ONE_FAMILY: Json = {
+    "source_labels": ["__meta_kubernetes_endpointslice_address_type", "__meta_kubernetes_pod_ip"],
+    "regex": r"IPv6;[\d.]+|IPv4;.*:.*",
+    "action": "drop",
+}
+
 _SERVICE, _POD = "__meta_kubernetes_service_name", "__meta_kubernetes_pod_name"
 
 
@@ -31,6 +38,25 @@ def jobs(site: Site, system: System, own: SystemConfig) -> list[Json]:
     endpoint = system.endpoint
     found = [_by_service(site, system, own, role) for role in endpoint.services if role in own.roles]
     return found + [_by_pod(site, system, own, role, pods) for role, pods in _sought(system, own)]
+
+
+def through_services(job: Json) -> Json:
+    """Return a job of pods as one that finds the same pods behind Services, whatever ports these have.
+
+    A pod behind a Service is told of with all ports of its containers, so what knows it by them goes on to.
+    """
+    (discovered,) = job["kubernetes_sd_configs"]
+    return {
+        **job,
+        "kubernetes_sd_configs": [{**discovered, "role": "endpointslice"}],
+        "relabel_configs": [ONE_FAMILY, *job["relabel_configs"]],
+    }
+
+
+def served(system: System) -> frozenset[str]:
+    """Return the roles whose pods have a Service before them; empty text for a system without roles."""
+    roles = {role for role, pods in system.endpoint.pods.items() if pods.service}
+    return frozenset(roles | ({"combined"} if "api" in roles else set()))
 
 
 def fullname(system: System, kubernetes: Kubernetes) -> str:
@@ -68,12 +94,7 @@ def _by_service(site: Site, system: System, own: SystemConfig, role: str) -> Jso
     rules: list[Json] = [
         *keep,
         _keep(["__meta_kubernetes_endpointslice_port_name"], endpoint.container_ports[role]),
-        # Where both families are on, a pod is in a slice of each: its own first address is kept.
-        {
-            "source_labels": ["__meta_kubernetes_endpointslice_address_type", "__meta_kubernetes_pod_ip"],
-            "regex": r"IPv6;[\d.]+|IPv4;.*:.*",
-            "action": "drop",
-        },
+        ONE_FAMILY,
         {"source_labels": ["__meta_kubernetes_namespace"], "target_label": labels.namespace},
         deployment,
         {"source_labels": [_SERVICE], "target_label": "k8s_service"},

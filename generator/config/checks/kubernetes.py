@@ -17,7 +17,7 @@ _LABEL = re.compile(rf"([a-z0-9]([a-z0-9.-]{{0,251}}[a-z0-9])?/)?{_VALUE.pattern
 _FIX = "write letters, digits, -, _ and ., at most 63, the first and the last a letter or a digit"
 
 
-def kubernetes(document: Document, catalogue: Catalogue) -> Iterator[Problem]:  # noqa: ARG001 - a check's signature
+def kubernetes(document: Document, catalogue: Catalogue) -> Iterator[Problem]:
     """Yield names that nothing in Kubernetes can have."""
     for name, system in document.data.get("systems", {}).items():
         own, where = system.get("scrape", {}).get("kubernetes", {}), ("systems", name, "scrape", "kubernetes")
@@ -34,6 +34,18 @@ def kubernetes(document: Document, catalogue: Catalogue) -> Iterator[Problem]:  
                 what = f"{key!r} is {short(value)}, which is no name of a release"
                 yield document.problem((*where, key), what, "write its name, not a pattern: letters, digits, - and .")
     yield from _objects(document, ("formats", "kubernetes"))
+    yield from _through_services(document, catalogue, ("formats", "kubernetes", "service_monitors"))
+
+
+def _through_services(document: Document, catalogue: Catalogue, where: Place) -> Iterator[Problem]:
+    """Yield systems that no ServiceMonitor can be for in the place of a PodMonitor."""
+    known = sorted(
+        name for name in catalogue.targets if any(p.service for p in catalogue.systems[name].endpoint.pods.values())
+    )
+    for number, name in enumerate(document.data.get("formats", {}).get("kubernetes", {}).get("service_monitors", ())):
+        if name not in known:
+            what = f"{short(name)} is no system whose pods have a Service before them"
+            yield document.problem((*where, number), what, f"use {', '.join(known)}")
 
 
 def _objects(document: Document, where: Place) -> Iterator[Problem]:

@@ -11,6 +11,7 @@ from typing import Any
 
 from generator.bundle import Bundle
 from generator.discovery import scrape
+from generator.discovery.kubernetes import served, through_services
 from generator.outputs import documents
 from generator.outputs.kubernetes.notifications import key_of
 from generator.outputs.kubernetes.objects import KEPT, File, Json, made
@@ -42,9 +43,23 @@ def jobs_of(bundle: Bundle) -> Mapping[str, Sequence[Json]]:
         kinds = system.discovery.kinds or ("kubernetes",)
         for kind in kinds if system.enabled else ():
             if kind != "file":
-                jobs = scrape.jobs(bundle.site, name, kind)
+                jobs = [_found(bundle, name, job) for job in scrape.jobs(bundle.site, name, kind)]
                 out.setdefault(name, []).extend(documents.on_its_clock(bundle, {"jobs": jobs})["jobs"])
     return out
+
+
+def _found(bundle: Bundle, system: str, job: Json) -> Json:
+    """Return a job as the options want it: of pods, or of the same pods through their Services."""
+    site, (discovered,) = bundle.site, job.get("kubernetes_sd_configs", [{}])
+    roles = [r["replacement"] for r in job["relabel_configs"] if r.get("target_label") == site.labels.role]
+    if (
+        system not in site.config.formats.kubernetes.service_monitors
+        or discovered.get("role") != "pod"
+        or questioned(job)
+        or "".join(roles) not in served(site.catalogue.systems[system])
+    ):
+        return job
+    return through_services(job)
 
 
 def exporter(bundle: Bundle) -> File:
@@ -84,9 +99,9 @@ def _pod_monitor(bundle: Bundle, system: str, job: Json, discovered: Json) -> Js
 
 
 def _service_monitor(bundle: Bundle, system: str, job: Json, discovered: Json) -> Json:
-    """Return a ServiceMonitor. The port is its own key, since Endpoints and EndpointSlices call it differently in relabelling."""
+    """Return a ServiceMonitor. A Service's port is its own key, since Endpoints and EndpointSlices call it differently in relabelling."""
     port, rest = without_port(job)
-    endpoint = {"port": port, **asked(bundle, system, job), "relabelings": relabelling(rest)}
+    endpoint = {**port, **asked(bundle, system, job), "relabelings": relabelling(rest)}
     spec = {"namespaceSelector": namespaces(discovered), "selector": {}, **_limits(job)}
     return _made(bundle, "ServiceMonitor", job, {**spec, "endpoints": [endpoint | _metric(job)]})
 
@@ -189,11 +204,11 @@ def camel(rule: Mapping[str, Any]) -> Json:
     return {"action": "replace"} | {_CAMEL.get(key, key): value for key, value in rule.items()}
 
 
-def without_port(job: Json) -> tuple[str, Json]:
-    """Return the name of a Service's port, and the job without the rule that keeps it."""
-    (port,) = [rule["regex"] for rule in job["relabel_configs"] if rule.get("source_labels") == [_PORT]]
+def without_port(job: Json) -> tuple[Json, Json]:
+    """Return the key that names a Service's port, where a job asks for one, and the job without the rule that keeps it."""
+    ports = [rule["regex"] for rule in job["relabel_configs"] if rule.get("source_labels") == [_PORT]]
     rules = [rule for rule in job["relabel_configs"] if rule.get("source_labels") != [_PORT]]
-    return port, {**job, "relabel_configs": rules}
+    return {"port": ports[0]} if ports else {}, {**job, "relabel_configs": rules}
 
 
 def named_port(job: Json) -> Json:

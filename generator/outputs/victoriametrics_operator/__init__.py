@@ -63,7 +63,7 @@ def _scrape(bundle: Bundle, system: str, job: Json) -> Json:
             )
         case "endpointslice":
             port, rest = scraping.without_port(job)
-            kind, spec = "VMServiceScrape", {"endpoints": [_endpoint(bundle, system, rest, {"port": port})]}
+            kind, spec = "VMServiceScrape", {"endpoints": [_endpoint(bundle, system, rest, port)]}
         case _:
             kind, spec = "VMScrapeConfig", _addresses(bundle, system, job)
     sought = {"namespaceSelector": scraping.namespaces(discovered), "selector": {}}

@@ -10,7 +10,7 @@ from typing import Any, Literal, TypeVar
 
 from generator import config
 from generator.boards import severities
-from generator.boards.layout import Board, LeftOut, left
+from generator.boards.layout import WHOLE, Board, LeftOut, left
 from generator.catalogue import Catalogue
 from generator.config.settings import Config
 from generator.config.site import Site
@@ -106,9 +106,7 @@ def build(
         severities.colour(board, severity)
     empty = [name for name, board in made.items() if not board.panels]
     left_out = [out for out in left_out if out.where not in {f"dashboards/{name}.json" for name in empty}]
-    left_out += [
-        replace(made[name].left_out[0], where=f"dashboards/{name}.json", what="the whole board") for name in empty
-    ]
+    left_out += [replace(made[name].left_out[0], where=f"dashboards/{name}.json", what=WHOLE) for name in empty]
     sources = {part.stem: _written(part.source) for part in topics}
     sources |= {part.stem: _written(part.source) for part in recorded}
     found = "discovery" in kinds

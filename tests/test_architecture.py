@@ -16,7 +16,8 @@ from reference_server.scenarios.systems import SYSTEMS
 ROOT = Path(__file__).parent.parent
 ROOMS = (  # lowest first; a module imports its own room and lower ones, never a higher one
     "errors", "runbooks", "terminal", "units", "systems", "source", "catalogue", "config", "promql", "rules", "boards", "discovery",
-    "registry", "declared", "bundle", "outputs", "writing", "lint", "validate", "infer", "doctor", "diff", "upgrade", "backtest", "cli", "__main__",
+    "registry", "declared", "bundle", "outputs", "writing", "coverage", "lint", "validate", "infer", "doctor", "diff", "upgrade",
+    "backtest", "cli", "__main__",
 )  # fmt: skip
 #: Modules that stand lower than the room that they are in.
 LOWER = {

@@ -80,6 +80,10 @@ def tree(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for step in steps():
         step.take(copy)
     run(copy, "-m", "generator", "generate")
+    run(copy, "-c", (
+        "from testbed import proofs; from generator.coverage import evidence\n"
+        "evidence.FILE.write_text(evidence.text(proofs.evidence()))"
+    ))  # fmt: skip
     return copy
 
 

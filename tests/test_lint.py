@@ -14,8 +14,10 @@ import yaml
 
 from generator.bundle import build
 from generator.catalogue import Catalogue
+from generator.catalogue.reasons import Reason
 from generator.config.settings import Suppression
 from generator.config.site import Site
+from generator.coverage import Cases, shipped
 from generator.lint import CHECKS, run
 from generator.outputs import FORMATS
 
@@ -157,7 +159,7 @@ MUTATIONS: dict[str, tuple[str, Callable[[Json], None]]] = {
     "scrape/jobs": (SCRAPE, put("scrape_configs", 1, "job_name", value="langsmith-kubernetes-backend")),
 }
 #: Checks that look at more than the files: each has a test of its own below.
-APART = {"coverage/shown", "promql/selectors"}
+APART = {"coverage/shown", "coverage/watched", "coverage/proved", "coverage/reasons", "promql/selectors"}
 
 
 @pytest.fixture(scope="module")
@@ -202,22 +204,50 @@ def test_every_check_is_proved() -> None:
     assert [c.name for c in CHECKS if not c.about] == []
 
 
-def test_a_metric_without_a_board_is_found(
+def test_a_metric_without_a_board_or_an_alert_is_found(
     tmp_path: Path, files: dict[str, str], site: Site, catalogue: Catalogue
 ) -> None:
-    """A new entry that nobody shows is told at its line in the catalogue, and not when it says why."""
+    """A new entry that nobody reads is told at its line in the catalogue, and not when it says why."""
     system = catalogue.systems["agent_server"]
     forgotten = replace(system.metrics[0], name="forgotten_total", base="forgotten_total", line=4242)
 
-    def found(metric: Any) -> list[tuple[int, str]]:
+    def found(metric: Any) -> list[tuple[str, int, str]]:
         systems = {**catalogue.systems, "agent_server": replace(system, metrics=(*system.metrics, metric))}
         here = replace(site, catalogue=replace(catalogue, systems=systems))
-        found = run(here, tmp_path, [c for c in CHECKS if c.name == "coverage/shown"])
-        return [(f.line, f.what) for f in found]
+        found = run(here, tmp_path, [c for c in CHECKS if c.name.startswith("coverage/")])
+        return [(f.check, f.line, f.what) for f in found]
 
     written(tmp_path, files)
-    assert found(forgotten) == [(4242, "no board shows lg_api_forgotten_total")]
-    assert found(replace(forgotten, no_board="only of use to its authors")) == []
+    assert found(forgotten) == [
+        ("coverage/shown", 4242, "no board shows lg_api_forgotten_total"),
+        ("coverage/watched", 4242, "no alert reads lg_api_forgotten_total"),
+    ]
+    assert found(replace(forgotten, no_board="only of use to its authors", no_alert="nobody can act on it")) == []
+
+
+def test_a_proof_and_a_reason_that_are_none_are_found(
+    tmp_path: Path, files: dict[str, str], site: Site, catalogue: Catalogue, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An alert that lost its only quiet case, a case without an alert, a reason for a metric that an alert reads."""
+    system = catalogue.systems["langsight"]
+    untrue = Reason("no_alert", "spans come when they come", ("spans_ingested_total",), 77)
+    systems = {**catalogue.systems, "langsight": replace(system, reasons=(untrue,))}
+    known = shipped()
+    evidence = {**known, "LangSightSSEDrops": replace(known["LangSightSSEDrops"], quiet=()), "LangSightGone": Cases()}
+    monkeypatch.setattr("generator.coverage.whole.shipped", lambda: evidence)
+    here = replace(site, catalogue=replace(catalogue, systems=systems))
+
+    found = run(here, written(tmp_path, files), [c for c in CHECKS if c.name.startswith("coverage/")])
+
+    assert [(Path(f.path).name, f.check, f.what) for f in found] == [
+        ("evidence.json", "coverage/proved", "cases or scenarios expect LangSightGone, which is no alert"),
+        ("feed.py", "coverage/proved", "no case keeps LangSightSSEDrops quiet"),
+        (
+            "catalogue.yaml",
+            "coverage/reasons",
+            "langsight_spans_ingested_total is read by LangSightIngestionStopped, and `no_alert` says why not",
+        ),
+    ]
 
 
 @pytest.mark.parametrize(

@@ -19,6 +19,8 @@ from generator.cli.commands.listing import boards
 from generator.config import read
 from generator.config.completion import complete
 from generator.config.site import Site
+from generator.coverage import FORMATS as FORMATS_OF_COVERAGE
+from generator.coverage import Report, evidence, examined
 from generator.lint import CHECKS
 from generator.outputs import FORMATS, documents
 from generator.outputs.docs.pages import told
@@ -31,7 +33,7 @@ from reference_server.agent_server import AGENT_SERVER
 from reference_server.scenarios.coverage import markdown
 from reference_server.scenarios.library import shipped
 from reference_server.scenarios.systems import SERVICES
-from testbed import accepting, deliveries
+from testbed import accepting, deliveries, proofs
 from testbed.matrix import differences
 
 ROOT = Path(__file__).parent.parent
@@ -67,6 +69,7 @@ def parts() -> dict[str, list[str]]:
         "deliveries": deliveries.table(),
         "datadog-left-out": _left_out(bundle),
         "alert-table": told(bundle),
+        "coverage": _coverage(bundle.site),
         "limits": [
             "| threshold | default | unit | why |",
             "| --- | --- | --- | --- |",
@@ -104,6 +107,13 @@ def fidelity(page: str) -> list[str]:
         f"| faults | {len(faults)} | {caught} caught in time, {told} told of until they end, {len(faults) - caught} missed, {false[0]} false alerts |",
         f"| benign situations and ordinary days | {len(benign)} | {false[1]} false alerts |",
     ]
+
+
+def _coverage(site: Site) -> list[str]:
+    """Return the table of docs/coverage.md: what `agentobs coverage --format markdown` says of the cases that are there now."""
+    everything, holes = examined(site.catalogue, proofs.evidence())
+    report = Report(everything, tuple(holes), site.catalogue.targets)
+    return FORMATS_OF_COVERAGE["markdown"](report).rstrip().splitlines()
 
 
 def _left_out(bundle: Bundle) -> list[str]:
@@ -169,7 +179,12 @@ def main() -> int:
     if wrong:
         print("\n".join(wrong))
         return 1
-    new = pages | metric_pages() | {path: written(text, made) for path, text in documents.items()}
+    new = (
+        pages
+        | metric_pages()
+        | {evidence.FILE: evidence.text(proofs.evidence())}
+        | {path: written(text, made) for path, text in documents.items()}
+    )
     stale = [path for path, text in new.items() if not path.exists() or path.read_text(encoding="utf-8") != text]
     check = "--check" in sys.argv
     for path in stale:

@@ -41,7 +41,7 @@ PARTS: Mapping[str, tuple[str, ...]] = {
     "Systems": ("agentgateway", "langsmith", "versions"),
     "Formats": ("formats",),
     "Proof": (
-        "proof", "fidelity", "scenarios", "engines", "checks", "refused", "performance", "live", "reference_server",
+        "proof", "fidelity", "scenarios", "engines", "checks", "coverage", "refused", "performance", "live", "reference_server",
     ),
     "About": ("glossary",),
 }  # fmt: skip

@@ -32,6 +32,10 @@ class Row:
     collapsed: bool = False
 
 
+#: What is left out of a file when nothing of it is left.
+WHOLE = "the whole board"
+
+
 @dataclass(frozen=True, slots=True)
 class LeftOut:
     """Something that the configuration makes impossible.

@@ -54,3 +54,16 @@ def time_scale(text: str) -> float:
     if not 1 <= value < math.inf:
         raise ValueError(text)
     return value
+
+
+def percent(text: str) -> float:
+    """Return a share that an option gives, 0 to 100.
+
+    Raises:
+        ValueError: It is no number, or none of these.
+
+    """
+    value = float(text)
+    if not 0 <= value <= 100:  # noqa: PLR2004 - per cent
+        raise ValueError(text)
+    return value

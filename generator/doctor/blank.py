@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from generator.boards.layout import LeftOut
+from generator.boards.layout import WHOLE, LeftOut
 from generator.bundle import Bundle, build
 from generator.config.site import Site
 from generator.doctor.fit import Fit
@@ -74,7 +74,7 @@ def _blanks(bundle: Bundle, fits: Sequence[Fit], why: Mapping[str, Mapping[str, 
         system = bundle.site.system_of(stem)
         found = [(name, _found(name, text, system, why, prefixes)) for name, text in out.missing]
         reason = min((r for _, r in found), key=lambda r: KINDS.index(r.kind))
-        whole = out.what == "the whole board"
+        whole = out.what == WHOLE
         yield Blank(
             kind="alert" if folder == "alerts" else "board" if whole else "panel",
             file=out.where, where=titles.get(stem, stem) if folder == "dashboards" else stem,
@@ -104,6 +104,6 @@ def _found(
 
 def kept(found: Sequence[Blank], left_out: Sequence[LeftOut]) -> list[Blank]:
     """Return what the operator's own configuration does not leave out already."""
-    boards = {o.where for o in left_out if o.what == "the whole board"}
+    boards = {o.where for o in left_out if o.what == WHOLE}
     single = {(o.where, o.what) for o in left_out}
-    return [b for b in found if b.file not in boards and (b.file, b.what or "the whole board") not in single]
+    return [b for b in found if b.file not in boards and (b.file, b.what or WHOLE) not in single]

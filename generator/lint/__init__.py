@@ -42,6 +42,9 @@ class Check:
 #: Every check, in the order of the documentation.
 CHECKS: tuple[Check, ...] = (
     Check("coverage/shown", coverage.shown),
+    Check("coverage/watched", coverage.watched),
+    Check("coverage/proved", coverage.proved),
+    Check("coverage/reasons", coverage.reasons),
     Check("dashboard/schema", dashboards.schema),
     Check("dashboard/variables", references.variables),
     Check("dashboard/identity", dashboards.identity),

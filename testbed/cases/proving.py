@@ -23,6 +23,7 @@ from testbed.servers.cache import REPOSITORY
 
 #: Alerts that are off by default, and whose cases are here.
 PROVED = (
+    "AgentServerHealthCheckFailing", "AgentServerHttp5xxRatio", "AgentServerQueueStalledConfirmed", "LangSmithHttpErrors",
     "LangSightHealthCheckFailing", "LangSightHealthMetricMissing", "LangSightNotReady", "LangSmithSmithDBFlushFailures",
     "LangSmithSmithDBObjectStoreErrors", "LangSmithSmithDBCompactionFailures", "LangSmithSmithDBFanoutLimit",
     "AgentgatewayBudgetSpent", "AgentgatewayAttributionValues",

@@ -8,6 +8,7 @@ from generator.cli.command import Command
 from generator.cli.commands import (
     backtest,
     check,
+    coverage,
     diff,
     doctor,
     generate,
@@ -25,6 +26,7 @@ COMMANDS: tuple[Command, ...] = (
     check.COMMAND,
     lint.COMMAND,
     listing.COMMAND,
+    coverage.COMMAND,
     diff.COMMAND,
     upgrade.COMMAND,
     doctor.COMMAND,

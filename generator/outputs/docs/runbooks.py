@@ -86,7 +86,7 @@ def facts(bundle: Bundle, alert: Alert, rule: Json, board: str) -> list[str]:
         clears,
         *(line for because in alert.explained_by for line in ("", _silenced(because))),
         "",
-        f"Board: {shown}. Reads {', '.join(f'`{s}`' for s in series)}.",
+        f"Board: {shown}. Reads {', '.join(f'`{s}`' for s in series) or 'nothing'}.",
         "",
         "```promql",
         rule["expr"],

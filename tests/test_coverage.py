@@ -375,11 +375,11 @@ def test_what_is_no_report_is_refused(tmp_path: Path, content: str, what: str) -
 
 def test_a_name_that_is_neither_system_nor_metric_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
     """Every such name, with the nearest one that there is."""
-    assert main(["coverage", "langsigth", "agentgateway_requests_totl", "zzz*"]) == 1
+    assert main(["coverage", "agentgatewy", "agentgateway_requests_totl", "zzz*"]) == 1
     said = capsys.readouterr()
     assert said.out == ""
     assert said.err.splitlines() == [
         "SYSTEM|METRIC:1: no system and no metric 'agentgateway_requests_totl'; did you mean 'agentgateway_requests_total'?",
-        "SYSTEM|METRIC:1: no system and no metric 'langsigth'; did you mean 'langsight'?",
+        "SYSTEM|METRIC:1: no system and no metric 'agentgatewy'; did you mean 'agentgateway'?",
         "SYSTEM|METRIC:1: no system and no metric 'zzz*'; `agentobs list metrics` has them",
     ]

@@ -15,9 +15,12 @@ import yaml
 from generator.bundle import build
 from generator.catalogue import Catalogue
 from generator.catalogue.reasons import Reason
+from generator.cli.main import main
+from generator.config import read
 from generator.config.settings import Suppression
 from generator.config.site import Site
 from generator.coverage import Cases, shipped
+from generator.errors import ConfigError
 from generator.lint import CHECKS, run
 from generator.outputs import FORMATS
 
@@ -234,7 +237,7 @@ def test_a_proof_and_a_reason_that_are_none_are_found(
     systems = {**catalogue.systems, "langsight": replace(system, reasons=(untrue,))}
     known = shipped()
     evidence = {**known, "LangSightSSEDrops": replace(known["LangSightSSEDrops"], quiet=()), "LangSightGone": Cases()}
-    monkeypatch.setattr("generator.coverage.whole.shipped", lambda: evidence)
+    monkeypatch.setattr("generator.coverage.everything.shipped", lambda: evidence)
     here = replace(site, catalogue=replace(catalogue, systems=systems))
 
     found = run(here, written(tmp_path, files), [c for c in CHECKS if c.name.startswith("coverage/")])
@@ -341,6 +344,89 @@ def test_a_suppression_hides_a_finding_and_must_be_of_use(tmp_path: Path, files:
     assert [(f.check, f.what) for f in found] == [
         ("lint/suppressions", f"nothing to suppress for 'dashboard/grid' in '*{BOARD}'")
     ]
+
+
+@pytest.fixture
+def mistaken(tmp_path: Path, files: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder with one mistake, and a configuration that suppresses it up to the end of March."""
+    written(tmp_path, {**files, BOARD: files[BOARD].replace('"unit": "reqps"', '"unit": "reqs"')})
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "bundle.yaml").write_text(
+        "lint:\n  suppress:\n"
+        f"    - {{check: dashboard/schema, where: '*{BOARD}', reason: our Grafana has a plugin}}\n"
+        f"    - {{check: dashboard/units, where: '*{BOARD}', reason: our Grafana has a plugin, until: '2027-03-31'}}\n"
+    )
+    return tmp_path
+
+
+@pytest.mark.parametrize(
+    ("options", "variable", "ended"),
+    [
+        (["--today", "2027-03-31"], None, False),
+        (["--today", "2027-04-01"], None, True),
+        ([], "1806537599", False),  # the last second of 31 March 2027 in UTC
+        ([], "1806537600", True),
+        (["--today", "2027-03-31"], "1806537600", False),
+    ],
+)
+def test_a_suppression_ends_with_its_last_day(
+    mistaken: Path,
+    options: list[str],
+    variable: str | None,
+    ended: bool,  # noqa: FBT001 - a parameter of the test
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Then what it hid is a finding again, and its own line is one; the clock is not asked where a day is given."""
+    if variable:
+        monkeypatch.setenv("SOURCE_DATE_EPOCH", variable)
+    assert main(["lint", "--config", "bundle.yaml", *options]) == int(ended)
+
+    found = capsys.readouterr().out.splitlines()
+    own = (
+        f"bundle.yaml:4: [lint/suppressions] the suppression of 'dashboard/units' in '*{BOARD}' ended on 2027-03-31; "
+        "mend what it hid, or name a later day"
+    )
+    assert [line for line in found if "[lint/suppressions]" in line] == [own] * ended
+    assert any(line.startswith(BOARD) and "[dashboard/units]" in line for line in found) == ended
+    assert mistaken.is_dir()
+
+
+@pytest.mark.parametrize(
+    ("until", "what"),
+    [
+        ("2027-03-31", "'until' is 2027-03-31, a date"),
+        ("2027-02-30", "'2027-02-30' cannot be read as 'timestamp'"),
+        ('"2027-02-30"', "'2027-02-30' is no day"),
+        ('"20270331"', "'20270331' is no day"),
+        ("2027-W13-3", "'2027-W13-3' is no day"),
+        ("end of March", "'end of March' is no day"),
+        ("20270331", "'until' must be a string, not 20270331"),
+        ("", "'until' must be a string, not empty"),
+    ],
+)
+def test_a_last_day_that_is_none_is_refused(tmp_path: Path, catalogue: Catalogue, until: str, what: str) -> None:
+    """At its line, whether YAML takes it for a date or not."""
+    path = tmp_path / "bundle.yaml"
+    path.write_text(
+        "lint:\n  suppress:\n    - check: dashboard/units\n      where: '*'\n      reason: we have a plugin\n"
+        f"      until: {until}\n"
+    )
+    with pytest.raises(ConfigError) as caught:
+        read(catalogue, path)
+
+    assert {p.line for p in caught.value.problems} == {6}
+    assert what in [p.what for p in caught.value.problems]
+
+
+def test_a_variable_that_is_no_time_is_refused(
+    mistaken: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for value in ("", "yesterday", "9" * 40):
+        monkeypatch.setenv("SOURCE_DATE_EPOCH", value)
+        assert main(["lint", "--config", "bundle.yaml"]) == 1
+        assert "is no number of seconds since 1970; write one, or unset it" in capsys.readouterr().err
+    assert mistaken.is_dir()
 
 
 def test_a_file_that_cannot_be_parsed_is_told_before_anything_else(

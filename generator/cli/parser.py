@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import math
 import re
+from datetime import UTC, date, datetime
 from typing import Any, NoReturn
 
 from generator.cli import terminal
@@ -54,6 +55,16 @@ def time_scale(text: str) -> float:
     if not 1 <= value < math.inf:
         raise ValueError(text)
     return value
+
+
+def day(text: str) -> date:
+    """Return a day that an option gives as 2027-03-31.
+
+    Raises:
+        ValueError: It is none.
+
+    """
+    return datetime.strptime(text, "%Y-%m-%d").replace(tzinfo=UTC).date()
 
 
 def percent(text: str) -> float:

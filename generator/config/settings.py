@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import date
 from typing import Any
 
 from generator.catalogue import System, Versions
@@ -209,11 +210,12 @@ class Store:
 
 @dataclass(frozen=True, slots=True)
 class Suppression:
-    """A lint finding that is accepted, and why. `where` is a glob."""
+    """A lint finding that is accepted, and why. `where` is a glob, `until` the last day on which it holds; none for ever."""
 
     check: str
     where: str
     reason: str
+    until: date | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -273,10 +275,3 @@ class Config:
     def line(self, *place: str | int) -> tuple[str, int]:
         """Return the file, and the line at which a key or an item of a list stands in it."""
         return (self.document.path, self.document.line(*place)) if self.document else ("bundle.yaml", 1)
-
-    def place(self, value: str) -> tuple[str, int]:
-        """Return the file and the line at which an item of some list of the file is `value`."""
-        if self.document is None:
-            return ("bundle.yaml", 1)
-        places = [p for p in self.document.lines if p and isinstance(p[-1], int) and self.document.at(p) == value]
-        return (self.document.path, self.document.line(*places[0]) if places else 1)

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import replace
+from datetime import date
 from typing import Any
 
 from generator.catalogue import Catalogue, System, Versions
@@ -59,7 +62,9 @@ def config(data: Mapping[str, Any], catalogue: Catalogue, document: Document | N
         labels=Labels(**data.get("labels", {})),
         slo=slo,
         formats=formats(data.get("formats", {})),
-        suppressions=tuple(Suppression(**s) for s in data.get("lint", {}).get("suppress", ())),
+        suppressions=tuple(
+            Suppression(**{**s, "until": day(s.get("until"))}) for s in data.get("lint", {}).get("suppress", ())
+        ),
         document=document,
         **given,
     )
@@ -76,6 +81,14 @@ def _pages(data: Mapping[str, Any]) -> dict[str, str | None]:
     if docs and own is None:
         return {"docs_url": docs, "runbook_base_url": f"{docs}/runbooks", "runbook_suffix": ".html"}
     return {"docs_url": docs, "runbook_base_url": own}
+
+
+def day(value: object) -> date | None:
+    """Return a day that is written 2027-03-31; None for all else."""
+    if isinstance(value, str) and re.fullmatch(r"\d{4}-\d{2}-\d{2}", value):
+        with suppress(ValueError):
+            return date.fromisoformat(value)
+    return None
 
 
 def _base(url: str | None) -> str | None:

@@ -1,10 +1,10 @@
 """What boards, records, alerts, runbooks, cases and scenarios each metric has; what it lacks, and whether the catalogue says why."""
 
+from generator.coverage.everything import examined, found, whole
 from generator.coverage.evidence import Cases, Evidence, shipped
 from generator.coverage.gate import Hole, holes
 from generator.coverage.report import FORMATS, Report
 from generator.coverage.table import Row, Table, Watch, table
-from generator.coverage.whole import examined, found, whole
 
 __all__ = [
     "FORMATS",

@@ -5,8 +5,10 @@ from __future__ import annotations
 import fnmatch
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from datetime import date
 from pathlib import Path
 
+from generator.config.settings import Suppression
 from generator.config.site import Site
 from generator.errors import GeneratorError, Problem
 from generator.lint import (
@@ -94,10 +96,11 @@ CHECKS: tuple[Check, ...] = (
 )
 
 
-def run(site: Site, root: Path, checks: Iterable[Check] = CHECKS) -> list[Finding]:
+def run(site: Site, root: Path, checks: Iterable[Check] = CHECKS, today: date | None = None) -> list[Finding]:
     """Run `checks` over the files below `root`; what the configuration suppresses is left out.
 
-    A suppression that suppresses nothing is a finding itself: `lint/suppressions`.
+    A suppression that suppresses nothing is a finding itself, `lint/suppressions`, and so is one that ended before `today`,
+    beside what it suppressed. Without a day none has ended.
 
     Raises:
         GeneratorError: There is nothing to look at.
@@ -116,25 +119,31 @@ def run(site: Site, root: Path, checks: Iterable[Check] = CHECKS) -> list[Findin
     if files.broken:
         return [Finding(p.path, p.line, "file/parse", p.what, p.fix) for p in files.broken]
     findings = sorted({f for check in checks for f in check.find(files, site)})
-    return [*_accepted(site, findings)]
+    return [*_accepted(site, findings, today)]
 
 
-def _accepted(site: Site, findings: list[Finding]) -> Iterator[Finding]:
+def _accepted(site: Site, findings: list[Finding], today: date | None) -> Iterator[Finding]:
     used = set()
     for finding in findings:
         reasons = [
             s for s in site.config.suppressions if s.check == finding.check and fnmatch.fnmatch(finding.path, s.where)
         ]
         used |= set(reasons)
-        if not reasons:
+        if all(_ended(s, today) for s in reasons):
             yield finding
-    for suppression in site.config.suppressions:
+    for number, suppression in enumerate(site.config.suppressions):
+        about = f"{suppression.check!r} in {suppression.where!r}"
         if suppression not in used:
-            path, line = site.config.place(suppression.check)
-            yield Finding(
-                path,
-                line,
-                "lint/suppressions",
-                f"nothing to suppress for {suppression.check!r} in {suppression.where!r}",
-                "remove it",
+            what, fix = f"nothing to suppress for {about}", "remove it"
+        elif _ended(suppression, today):
+            what, fix = (
+                f"the suppression of {about} ended on {suppression.until}",
+                "mend what it hid, or name a later day",
             )
+        else:
+            continue
+        yield Finding(*site.config.line("lint", "suppress", number), "lint/suppressions", what, fix)
+
+
+def _ended(suppression: Suppression, today: date | None) -> bool:
+    return bool(today and suppression.until and suppression.until < today)

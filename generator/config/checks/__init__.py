@@ -20,6 +20,7 @@ from generator.config.checks.perses import perses
 from generator.config.checks.repeats import repeats
 from generator.config.checks.replicas import replicas
 from generator.config.checks.stores import stores
+from generator.config.checks.suppressions import suppressions
 from generator.config.checks.systems import systems
 from generator.config.checks.texts import texts
 from generator.config.checks.thresholds import thresholds
@@ -50,4 +51,5 @@ CHECKS: tuple[Check, ...] = (
     durations,
     thresholds,
     pages,
+    suppressions,
 )

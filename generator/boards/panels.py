@@ -27,15 +27,24 @@ GREATEST = 10
 
 
 def lines(
-    title: str, *queries: Query, limit: Limit | None = None, stack: bool = False, bad: str = "above", floor: bool = True
+    title: str,
+    *queries: Query,
+    limit: Limit | None = None,
+    stack: bool = False,
+    bad: str = "above",
+    floor: bool = True,
+    fleet: bool = False,
 ) -> Panel:
     """Draw queries over time. They share one unit; `limit` is drawn as a dashed line, `bad` says on which side it is red.
 
     The axis begins at 0 unless `floor` is off, which a query that can be negative needs. A query by labels of many values
-    keeps the greatest over the range of the board.
+    keeps the greatest over the range of the board. With `fleet`, where each line is a deployment, so does every query, and
+    where less is worse the least.
     """
     unit = unit_of(title, queries, limit)
     queries = tuple(query.greatest(GREATEST, RANGE) if _many(query) else query for query in queries)
+    if fleet:
+        queries = tuple(q.outstanding(GREATEST, RANGE, RATE_INTERVAL, least=bad == "below") for q in queries)
 
     def make(possible: Sequence[Query], scope: Scope, description: str) -> grafana.Panel:
         custom: dict[str, Any] = {**_LINE, "stacking": {"group": "A", "mode": "normal" if stack else "none"}}

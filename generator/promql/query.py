@@ -261,6 +261,21 @@ class Query:
         reading = replace(self.reading, tail=f"The greatest {most} over the range of the board.")
         return replace(self, build=build, compound=True, edges=(), reading=reading)
 
+    def outstanding(self, most: int, range_: str, step: str, *, least: bool = False) -> Query:
+        """Keep the `most` series that rise highest within the range of a graph, or fall lowest: the same ones at each time.
+
+        For what has no range window; it is looked at every `step`, both of them durations.
+        """
+        left, text = self.operand, self.build
+        choose, extreme, word = ("bottomk", "min", "least") if least else ("topk", "max", "greatest")
+
+        def build(scope: Scope) -> str:
+            ranked = f"{extreme}_over_time((\n{indented(text(scope))}\n)[{range_}:{step}] @ end())"
+            return f"{left(scope)}\nand\n{choose}({most},\n{indented(ranked)}\n)"
+
+        reading = replace(self.reading, tail=f"The {word} {most} over the range of the board.")
+        return replace(self, build=build, compound=True, edges=(), reading=reading)
+
     def otherwise(self, other: Query) -> Query:
         """Take `other` where this query has no partner with the same labels. An impossible one of the two is left out."""
         if other.missing:

@@ -1,8 +1,9 @@
 """Ask every query of every board of a real Prometheus, and write down what it answers.
 
-The server is filled with the simulated history of all four systems that `make matrix` uses. Each board is asked twice:
-with its variables at All, and with the first deployment of its system chosen. Each answer is the text that Prometheus
-sent. What Grafana makes of it is for the Node half of this folder.
+The server is filled with the simulated history of all four systems that `make matrix` uses. Each board is asked four times:
+with its variables at All, with a calm deployment of its system chosen, with the one that is worst off, and at a time of which
+there is nothing. The boards that open with all deployments are asked once more where there are a thousand. Each answer is the
+text that Prometheus sent. What Grafana makes of it is for the Node half of this folder.
 """
 
 from __future__ import annotations
@@ -25,8 +26,11 @@ from testbed.rule_files import lookback
 #: refuses.
 AGO = 86_400.0
 
-#: The two choices of a board.
-CHOICES = ("all", "one")
+#: The choices of a board.
+CHOICES = ("all", "one", "fault", "empty")
+
+#: How long before the history nothing was there, in seconds.
+BEFORE = 86_400.0 * 10
 
 
 def main(folder: Path) -> None:
@@ -44,8 +48,10 @@ def main(folder: Path) -> None:
 
 def asked(running: Stage, stem: str, board: Mapping[str, Any], start: float, choice: str) -> dict[str, Any]:
     """Return a board with what its queries are answered."""
-    one = fleet.name_of(fleet.SCENARIOS[panels.systems(stem)[0]][0])
-    chosen = {"deployment": one} if choice == "one" else {}
+    played = fleet.SCENARIOS[panels.systems(stem)[0]]
+    place = {"one": 0, "fault": -1}.get(choice)
+    chosen = {"deployment": fleet.name_of(played[place])} if place is not None else {}
+    start -= BEFORE if choice == "empty" else 0
     return {
         "stem": stem,
         "choice": choice,

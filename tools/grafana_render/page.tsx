@@ -331,9 +331,10 @@ function Board({ asked, drawn, width }: { asked: Asked; drawn: Map<number, Drawn
 
 async function main() {
   (window as any).failed = [];
-  initialize();
+  const [name, mode] = location.hash.slice(1).split('@');
+  initialize(mode === 'light' ? 'light' : 'dark');
   await initPluginTranslations('render');
-  const asked: Asked = await (await fetch(`/answers/${location.hash.slice(1)}.json`)).json();
+  const asked: Asked = await (await fetch(`/answers/${name}.json`)).json();
   const drawn = new Map<number, Drawn>();
   for (const panel of panels(asked.board)) {
     drawn.set(panel.id, await draw(asked, panel));

@@ -51,7 +51,7 @@ export interface Panel {
 /** What answers.py writes. */
 export interface Asked {
   stem: string;
-  choice: 'all' | 'one';
+  choice: 'all' | 'one' | 'empty' | 'fault' | 'thousand';
   chosen: Record<string, string>;
   from: number;
   to: number;
@@ -69,7 +69,8 @@ export interface Drawn {
   data: DataFrame[];
 }
 
-export const theme: GrafanaTheme2 = createTheme({ colors: { mode: 'dark' } });
+/** The theme that everything is drawn in; `initialize` sets it. */
+export let theme: GrafanaTheme2 = createTheme({ colors: { mode: 'dark' } });
 export const timeZone = 'utc';
 
 const PROPERTIES: Array<[string, string, (value: any, context: any, settings?: any) => any]> = [
@@ -101,7 +102,8 @@ function item(id: string, path: string, process: Json, isCustom: boolean): Json 
 }
 
 /** To be called once, before anything else of this module. */
-export function initialize(): void {
+export function initialize(mode: 'dark' | 'light' = 'dark'): void {
+  theme = createTheme({ colors: { mode } });
   standardTransformersRegistry.setInit(() =>
     [...new Map(Object.values(standardTransformers).map((one: Json) => [one.id, one])).values()].map((transformation: Json) => ({
       ...transformation,
@@ -163,7 +165,12 @@ function replaced(asked: Asked, text: string, scoped?: ScopedVars): string {
   const context = scoped?.__dataContext?.value as { frame: DataFrame; rowIndex?: number } | undefined;
   const known: Record<string, string> = {
     __url_time_range: 'from=now-1h&to=now',
-    ...Object.fromEntries(asked.board.templating.list.map((v) => [v.name, asked.chosen[v.name] ?? 'All'])),
+    __from: '1',
+    __to: '2',
+    '__value.raw': '1',
+    ...Object.fromEntries(
+      asked.board.templating.list.flatMap((v) => ['', ':pipe'].map((form) => [v.name + form, asked.chosen[v.name] ?? 'All']))
+    ),
   };
   return text.replace(/\$\{([^}]+)\}|\$(\w+)/g, (whole, long, short) => {
     const name = long ?? short;

@@ -2,6 +2,7 @@
 
 import {
   type DataFrame,
+  type ExploreUrlState,
   type Field,
   FieldType,
   fieldMatchers,
@@ -9,6 +10,7 @@ import {
   getFieldDisplayValues,
   getValueFormats,
   standardTransformersRegistry,
+  urlUtil,
 } from '@grafana/data';
 
 import { ABSENT, type Asked, type Drawn, nameOf, registry, theme, timeZone } from './pipeline';
@@ -17,6 +19,9 @@ type Check = (drawn: Drawn, asked: Asked) => string[];
 
 /** A share may be this much above 1: rates over a moving window do not divide exactly. */
 const FULL = 1.05;
+
+/** Series of a panel at most. A graph of three queries by the ten greatest has thirty, in three groups of one order each. */
+const MOST: Record<string, number> = { timeseries: 30, bargauge: 30, stat: 12, 'state-timeline': 30 };
 
 export const CHECKS: Check[] = [
   transformations,
@@ -32,6 +37,8 @@ export const CHECKS: Check[] = [
   rows,
   axes,
   shares,
+  crowded,
+  stores,
 ];
 
 /** All problems of a panel, each once. */
@@ -126,20 +133,20 @@ function legends(drawn: Drawn): string[] {
 function values({ panel, data, answers }: Drawn, asked: Asked): string[] {
   const asks = Object.entries(answers);
   const full = asks.filter(([, answer]) => answer.result.length > 0);
-  const expected = asked.empty.includes(panel.title) || asked.choice === 'one';
+  const expected = asked.empty.includes(panel.title) || asked.choice !== 'all';
   const empty = expected ? [] : asks.filter(([, a]) => a.result.length === 0).map(([ref]) => `query ${ref} is empty`);
   if (full.length === 0) {
     return empty;
   }
   if (panel.type === 'table') {
     const blank = numbers(data).filter(({ field }) => field.values.every((v) => v == null || Number.isNaN(v)));
-    const lost = asked.choice === 'one' ? [] : blank.map(({ field }) => `column ${field.name} has no value`);
+    const lost = asked.choice !== 'all' ? [] : blank.map(({ field }) => `column ${field.name} has no value`);
     const cells = numbers(data).filter(({ field }) => field.values.some((v) => /NaN/.test(field.display!(v).text)));
     return [...empty, ...lost, ...cells.map(({ field }) => `column ${field.config.displayName ?? field.name} shows NaN`)];
   }
   if (panel.type !== 'stat' && panel.type !== 'bargauge') {
     const some = numbers(data).some(({ field }) => field.values.some((v) => Number.isFinite(v)));
-    return some || asked.choice === 'one' ? empty : [...empty, 'every point is missing or not a number'];
+    return some || asked.choice !== 'all' ? empty : [...empty, 'every point is missing or not a number'];
   }
   const shown = reduced(panel, data).map((one) => one.display);
   const bad = shown.filter((one) => !one.text || /NaN|Inf|No data/i.test(one.text)).map((one) => `shows ${JSON.stringify(one.text)}`);
@@ -204,6 +211,31 @@ function axes({ panel, data }: Drawn): string[] {
     const [min, max] = [field.config.min ?? -Infinity, field.config.max ?? Infinity];
     const out = field.values.filter((v) => v < min || v > max);
     return out.length ? [`${out.length} values such as ${out[0]} are outside of the axis from ${min} to ${max}`] : [];
+  });
+}
+
+/** More lines, bars or words than a person can tell apart. */
+function crowded({ panel, data }: Drawn): string[] {
+  const most = MOST[panel.type];
+  const shown = numbers(data).length;
+  return most && shown > most ? [`${shown} series are drawn, of which a person can tell ${most} apart`] : [];
+}
+
+/** Links to traces and logs are what Explore of Grafana 10 and later opens. */
+function stores({ data }: Drawn): string[] {
+  const opened = data.flatMap((frame) =>
+    frame.fields
+      .filter((field) => field.config.links?.length)
+      .flatMap((field) => field.getLinks!({ valueRowIndex: 0 }))
+      .filter((link) => link.href.startsWith('/explore'))
+  );
+  return opened.flatMap(({ href }) => {
+    const asked = urlUtil.parseKeyValue(href.split('?')[1]) as Record<string, string>;
+    const panes: Record<string, ExploreUrlState & { queries: Array<{ refId: string; datasource: { uid: string } }> }> = JSON.parse(asked.panes);
+    const sound = Object.values(panes).every(
+      (pane) => pane.datasource && pane.queries.every((q) => q.refId && q.datasource.uid === pane.datasource) && pane.range.from && pane.range.to
+    );
+    return asked.schemaVersion === '1' && sound ? [] : [`link ${href} is none that Explore opens`];
   });
 }
 

@@ -1,4 +1,7 @@
-/** Draw every board in Chromium and write a picture of each; what fails to draw is told, and ends the run with 1. */
+/**
+ * Draw every board in Chromium, in every situation, and write a picture of each as it opens; what fails to draw, is cut off or cannot
+ * be read is told, and ends the run with 1.
+ */
 
 import { readFileSync, readdirSync, mkdirSync, mkdtempSync, existsSync, rmSync } from 'node:fs';
 import { createServer } from 'node:http';
@@ -6,8 +9,9 @@ import { tmpdir } from 'node:os';
 import { extname, join, normalize } from 'node:path';
 import { chromium } from 'playwright-core';
 
-/** CSS pixels: what Grafana has on a laptop, without its menu. */
+/** CSS pixels: what Grafana has on a laptop, without its menu, and on a large screen. */
 const WIDTH = 1400;
+const WIDE = 1920;
 /** Until legends and tables have found their sizes. */
 const SETTLE_MS = 1000;
 const TYPES = { '.css': 'text/css', '.html': 'text/html', '.js': 'text/javascript', '.json': 'application/json', '.svg': 'image/svg+xml' };
@@ -39,27 +43,39 @@ const context = await chromium.launchPersistentContext(profile, {
   args: flags.split(' '),
   viewport: { width: WIDTH, height: 900 },
 });
+const look = readFileSync(new URL('look.js', import.meta.url), 'utf8');
 const failures = [];
+let drawn = 0;
 mkdirSync(join(root, 'pictures'), { recursive: true });
 for (const file of readdirSync(join(root, 'answers')).sort()) {
   const name = file.replace(/\.json$/, '');
   const asked = JSON.parse(readFileSync(join(root, 'answers', file), 'utf8'));
-  if (asked.choice !== opened(asked.board) || (wanted && !name.startsWith(wanted))) {
+  if (wanted && !name.startsWith(wanted)) {
     continue;
   }
-  const page = await context.newPage();
-  page.on('pageerror', (error) => failures.push(`${name}: ${error.message}`));
-  await page.goto(`http://127.0.0.1:${server.address().port}/#${name}`);
-  await page.waitForFunction('window.ready', null, { timeout: 60_000 });
-  // What is not on the screen is not drawn: tables lay themselves out when they are seen.
-  await page.setViewportSize({ width: WIDTH, height: await page.evaluate('document.documentElement.scrollHeight') });
-  await page.waitForTimeout(SETTLE_MS);
-  failures.push(...(await page.evaluate('window.failed')).map((what) => `${name}: ${what}`));
-  await page.screenshot({ path: join(root, 'pictures', `${asked.stem}.png`) });
-  await page.close();
+  const first = asked.choice === opened(asked.board);
+  for (const [width, mode] of first ? [[WIDTH, 'dark'], [WIDE, 'dark'], [WIDTH, 'light']] : [[WIDTH, 'dark']]) {
+    const where = `${name} (${width}, ${mode})`;
+    const page = await context.newPage();
+    page.on('pageerror', (error) => failures.push(`${where}: ${error.message}`));
+    await page.setViewportSize({ width, height: 900 });
+    await page.goto(`http://127.0.0.1:${server.address().port}/#${name}@${mode}`);
+    await page.waitForFunction('window.ready', null, { timeout: 120_000 });
+    // What is not on the screen is not drawn: tables lay themselves out when they are seen.
+    await page.setViewportSize({ width, height: await page.evaluate('document.documentElement.scrollHeight') });
+    await page.waitForTimeout(SETTLE_MS);
+    failures.push(...(await page.evaluate('window.failed')).map((what) => `${where}: ${what}`));
+    failures.push(...(await page.evaluate(`${look}; look()`)).map((what) => `${where}: ${what}`));
+    if (first && width === WIDTH && mode === 'dark') {
+      await page.screenshot({ path: join(root, 'pictures', `${asked.stem}.png`) });
+    }
+    drawn += 1;
+    await page.close();
+  }
 }
 await context.close();
 server.close();
 rmSync(profile, { recursive: true, force: true });
 failures.forEach((line) => console.error(line));
+console.log(`${drawn} pages drawn, ${failures.length} problems`);
 process.exitCode = failures.length ? 1 : 0;

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from generator.boards.layout import Board
-from generator.boards.panels import RANGE
+from generator.boards.panels import RANGE, RATE_INTERVAL
 from generator.bundle import Bundle
 from generator.outputs.datadog import naming
 from generator.outputs.datadog.monitors import values as translated
@@ -56,7 +56,10 @@ def _group(bundle: Bundle, system: str, board: Board) -> Json | None:
         push = any(naming.pushed(metric) for query in shown.possible for metric in query.metrics)
         by = translated(bundle, known, system, push=push, scope=f"${VARIABLE}")
         try:
-            values = [by.graph(query.build(scope).replace(RANGE, "1h")) for query in shown.possible]
+            values = [
+                by.graph(query.build(scope).replace(RANGE, "1h").replace(RATE_INTERVAL, "5m"))
+                for query in shown.possible
+            ]
         except UntranslatableError:
             continue
         widgets.append(_graph(shown.title, values))

@@ -23,13 +23,11 @@ def marked(node: Any) -> Any:
     return inner.args[0] if isinstance(bare(inner.args[0]), pp.AggregateExpr) else None
 
 
-def greatest(node: Any) -> int:
-    """Return how many series an expression keeps that only chooses the greatest; 0 for any other."""
+def outstanding(node: Any) -> tuple[int, str] | None:
+    """Return how many series an expression keeps that only chooses the greatest (`desc`) or the least (`asc`); else None."""
     inner = bare(node)
-    chosen = (
-        isinstance(inner, pp.AggregateExpr) and str(inner.op) == "topk" and isinstance(inner.param, pp.NumberLiteral)
-    )
-    return int(inner.param.val) if chosen else 0
+    order = {"topk": "desc", "bottomk": "asc"}.get(str(inner.op)) if isinstance(inner, pp.AggregateExpr) else None
+    return (int(inner.param.val), order) if order and isinstance(inner.param, pp.NumberLiteral) else None
 
 
 def bare(node: Any) -> Any:

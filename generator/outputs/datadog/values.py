@@ -9,7 +9,7 @@ from typing import Any
 import promql_parser as pp
 
 from generator.outputs.datadog.naming import Series
-from generator.outputs.datadog.shapes import bare, events, greatest, marked, nothing, unguarded
+from generator.outputs.datadog.shapes import bare, events, marked, nothing, outstanding, unguarded
 from generator.outputs.datadog.tags import Tags, edge
 from generator.outputs.datadog.value import UntranslatableError, Value, arithmetic
 from generator.units import number
@@ -48,9 +48,9 @@ class Values:
 
         """
         node = pp.parse(text)
-        if isinstance(node, pp.BinaryExpr) and str(node.op) == "and" and (most := greatest(node.rhs)):
+        if isinstance(node, pp.BinaryExpr) and str(node.op) == "and" and (kept := outstanding(node.rhs)):
             value = self.value(node.lhs)
-            return replace(value, text=f"top({value.text}, {most}, 'mean', 'desc')")
+            return replace(value, text=f"top({value.text}, {kept[0]}, 'mean', '{kept[1]}')")
         return self.value(node)
 
     def value(self, node: Any) -> Value:

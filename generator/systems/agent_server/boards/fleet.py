@@ -79,27 +79,29 @@ def dashboard(site: Site) -> Board:
             ),
             row(
                 "History",
-                lines("Request rate", flow(site, "http_availability", "total", by=by)).normal(
+                lines("Request rate", flow(site, "http_availability", "total", by=by), fleet=True).normal(
                     "The shape of your days.", "One deployment that falls to 0: its clients, or its load balancer."
                 ),
                 lines(
                     "Error ratio",
                     error_share(site, "http_availability", site.timing.window),
                     limit=site.limit("http_error_ratio"),
+                    fleet=True,
                 ).normal("Below 1 %.", "Open the deployment.", alert="AgentServerAvailabilityBurn1h"),
-                lines("Queue depth over time", recorded(series["pending"], by=by)).normal(
+                lines("Queue depth over time", recorded(series["pending"], by=by), fleet=True).normal(
                     "Peaks that drain within minutes.", alert="AgentServerBacklogNotDraining"
                 ),
-                lines("Free job slots", recorded(series["slots_free"], by=by)).normal(
+                lines("Free job slots", recorded(series["slots_free"], by=by), bad="below", fleet=True).normal(
                     "Above 0.", "Add workers to that deployment.", alert="AgentServerWorkersSaturated"
                 ),
-                lines("Failed runs by deployment", flow(site, "run_success", "bad", by=by)).normal(
+                lines("Failed runs by deployment", flow(site, "run_success", "bad", by=by), fleet=True).normal(
                     "Steady.", "Open the deployment, then the board Agent Server / Runs."
                 ),
                 lines(
                     "Postgres pool usage",
                     recorded(series["pg_used"], by=by),
                     limit=site.limit("pg_pool_used"),
+                    fleet=True,
                 ).normal(
                     "Below 70 %.", "Open the board Postgres and Redis pools.", alert="AgentServerPgPoolNearlyFull"
                 ),

@@ -108,28 +108,34 @@ def _since(site: Site) -> Row:
     r, by = records(site), (site.labels.deployment, "gateway")
     return row(
         "History",
-        lines("Request rate by gateway", recorded(r["requests"], by=by)).normal("The shape of your days."),
+        lines("Request rate by gateway", recorded(r["requests"], by=by), fleet=True).normal("The shape of your days."),
         lines(
             "5xx ratio by gateway",
             recorded(r["errors"], by=by) / recorded(r["requests"], by=by),
             limit=site.limit("gateway_error_ratio"),
+            fleet=True,
         ).normal("Below 1 %.", "Open the board agentgateway / Traffic and errors.", alert="AgentgatewayHigh5xx"),
-        lines("HTTP p99 by gateway", recorded(r["latency"], by=by), limit=site.limit("gateway_latency_p99")).normal(
+        lines(
+            "HTTP p99 by gateway", recorded(r["latency"], by=by), limit=site.limit("gateway_latency_p99"), fleet=True
+        ).normal(
             "Each in a band of its own.",
             "Open the board agentgateway / Latency and overhead.",
             alert="AgentgatewayLatencyHigh",
         ),
         lines(
-            "Overhead p99 by gateway", recorded(r["overhead"], by=by), limit=site.limit("gateway_overhead_p99")
+            "Overhead p99 by gateway",
+            recorded(r["overhead"], by=by),
+            limit=site.limit("gateway_overhead_p99"),
+            fleet=True,
         ).normal("Some milliseconds.", "A policy that calls out, or too little CPU.", alert="AgentgatewayOverheadHigh"),
-        lines("LLM requests by gateway", recorded(r["llm"], by=by)).normal("In proportion to agents."),
-        lines("Tokens by gateway", recorded(r["tokens"], by=by)).normal(
+        lines("LLM requests by gateway", recorded(r["llm"], by=by), fleet=True).normal("In proportion to agents."),
+        lines("Tokens by gateway", recorded(r["tokens"], by=by), fleet=True).normal(
             "In proportion to LLM requests.", "An agent in a loop.", alert="AgentgatewayLlmTokenSpike"
         ),
-        lines("MCP requests by gateway", recorded(r["mcp"], by=by)).normal(
+        lines("MCP requests by gateway", recorded(r["mcp"], by=by), fleet=True).normal(
             "In proportion to agents.", alert="AgentgatewayMcpStopped"
         ),
-        lines("Cost by gateway", (recorded(r["cost"], by=by) * 3600).as_unit("USD"))
+        lines("Cost by gateway", (recorded(r["cost"], by=by) * 3600).as_unit("USD"), fleet=True)
         .with_note("USD an hour, at the pace of the moment.")
         .normal(
             "Within your budget.",

@@ -53,6 +53,11 @@ def parts() -> dict[str, list[str]]:
             "| --- | --- |",
             *(f"| [{row['title']}](../dashboards/{row['board']}.json) | {row['about']} |" for row in boards(bundle)),
         ],
+        "pictures": [
+            line
+            for row in boards(bundle)
+            for line in (f"### {row['title']}", "", f"![{row['about']}](images/{row['board']}.webp)", "")
+        ][:-1],
         "fidelity": fidelity((ROOT / "docs" / "fidelity.md").read_text(encoding="utf-8")),
         "engines": differences.markdown(differences.load(), {row["board"]: row["title"] for row in boards(bundle)}),
         **{

@@ -184,7 +184,7 @@ def process_table(site: Site, system: str) -> Row:
                 Column("Start time", peak(proc["process_start_time_seconds"], by=by) * 1000),
                 Column("CPU usage", rate(proc["process_cpu_seconds_total"], by=by)),
                 Column("Memory usage", peak(proc["process_resident_memory_bytes"], by=by)),
-                Column("Open file descriptors", peak(proc["process_open_fds"], by=by)),
+                Column("Open files", peak(proc["process_open_fds"], by=by)),
                 Column(
                     "Scrape duration", peak(up["scrape_duration_seconds"], by=by), limit=site.limit("scrape_duration")
                 ),

@@ -71,6 +71,9 @@ function matchers({ panel, data, answers }: Drawn): string[] {
     if (!known) {
       return [`matcher ${matcher.id} is not known to Grafana`];
     }
+    if (matcher.id === 'byFrameRefID' && answers[matcher.options]?.result.length === 0) {
+      return []; // the query's line has a colour, and there is no line
+    }
     const match = known.get(matcher.options);
     const hit = data.some((frame) => frame.fields.some((field) => match(field, frame, data)));
     return hit || matcher.id === 'byRegexp' ? [] : [`override of ${JSON.stringify(matcher.options)} matches no field`];

@@ -1,4 +1,4 @@
-"""Put every board through Grafana's own libraries, tell what is wrong, and draw each one to `build/grafana/pictures/`.
+"""Put every board through Grafana's own libraries, tell what is wrong, and draw each one to `docs/images/`.
 
 A maintainers' tool: it needs node, npm, Chromium and the test servers of `make test`. Commands only: what is asked is said
 in `answers.py`, what counts as wrong in `problems.ts`, how a panel is drawn in `page.tsx`.
@@ -13,6 +13,8 @@ import sys
 from pathlib import Path
 
 import answers
+
+from testbed import pictures
 
 HERE = Path(__file__).resolve().parent
 BUILD = HERE.parents[1] / "build" / "grafana"
@@ -41,7 +43,11 @@ def main(wanted: str) -> int:
         run("node", str(BUILD / "check.mjs"), str(BUILD / "answers")),
         run("node", "shoot.mjs", str(BUILD), browser, *([wanted] if wanted else [])),
     ]
-    sys.stdout.write(f"pictures: {BUILD / 'pictures'}\n")
+    taken = sorted((BUILD / "pictures").glob(f"{wanted}*.webp"))
+    for path in taken:
+        shutil.copy(path, pictures.IMAGES / path.name)
+    pictures.note({path.name: path.stem for path in taken})
+    sys.stdout.write(f"pictures: {len(taken)} in {pictures.IMAGES}\n")
     return int(any(failed))
 
 

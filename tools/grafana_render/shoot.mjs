@@ -3,7 +3,7 @@
  * be read is told, and ends the run with 1.
  */
 
-import { readFileSync, readdirSync, mkdirSync, mkdtempSync, existsSync, rmSync } from 'node:fs';
+import { readFileSync, readdirSync, mkdirSync, mkdtempSync, existsSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:http';
 import { tmpdir } from 'node:os';
 import { extname, join, normalize } from 'node:path';
@@ -12,6 +12,8 @@ import { chromium } from 'playwright-core';
 /** CSS pixels: what Grafana has on a laptop, without its menu, and on a large screen. */
 const WIDTH = 1400;
 const WIDE = 1920;
+/** Width of a picture. */
+const PIXELS = 1000;
 /** Until legends and tables have found their sizes. */
 const SETTLE_MS = 1000;
 const TYPES = { '.css': 'text/css', '.html': 'text/html', '.js': 'text/javascript', '.json': 'application/json', '.svg': 'image/svg+xml' };
@@ -19,6 +21,15 @@ const PAGE = '<!doctype html><meta charset=utf-8><link rel=stylesheet href=/page
 
 const [root, browser, wanted] = process.argv.slice(2);
 const publics = new URL('node_modules/@grafana/ui/dist/public/', import.meta.url).pathname;
+
+/** A picture of the whole page, small enough for a repository that keeps every version of it. */
+async function picture(page) {
+  const { width, height } = page.viewportSize();
+  const session = await page.context().newCDPSession(page);
+  const clip = { x: 0, y: 0, width, height, scale: PIXELS / width };
+  const { data } = await session.send('Page.captureScreenshot', { format: 'webp', quality: 70, clip, captureBeyondViewport: true });
+  return Buffer.from(data, 'base64');
+}
 
 /** How Grafana opens a board for the first time: at All, or with the first deployment. */
 function opened(board) {
@@ -67,7 +78,7 @@ for (const file of readdirSync(join(root, 'answers')).sort()) {
     failures.push(...(await page.evaluate('window.failed')).map((what) => `${where}: ${what}`));
     failures.push(...(await page.evaluate(`${look}; look()`)).map((what) => `${where}: ${what}`));
     if (first && width === WIDTH && mode === 'dark') {
-      await page.screenshot({ path: join(root, 'pictures', `${asked.stem}.png`) });
+      writeFileSync(join(root, 'pictures', `${asked.stem}.webp`), await picture(page));
     }
     drawn += 1;
     await page.close();

@@ -20,7 +20,7 @@ def columns(site: Site) -> list[Column]:
         *target_columns(site, "agentgateway"),
         Column("Requests/s", requests),
         Column("Failed requests", recorded(r["errors"], by=by) / requests, limit=site.limit("gateway_error_ratio")),
-        Column("HTTP p99, slowest gateway", recorded(r["latency"], by=by), limit=site.limit("gateway_latency_p99")),
+        Column("Slowest p99", recorded(r["latency"], by=by), limit=site.limit("gateway_latency_p99")),
         Column("To models/s", llm),
         Column("Failed to models", recorded(r["llm_errors"], by=by) / llm, limit=site.limit("gateway_llm_error_ratio")),
         Column("To tools/s", recorded(r["mcp"], by=by)),

@@ -27,7 +27,7 @@ def dashboard(site: Site) -> Board:
         about=__doc__ or "",
         variables=WIDE,
         fleet=True,
-        rows=[_now(site), _which(site), _since(site), _alerts(site)],
+        rows=[_now(site), _alerts(site), _which(site), _since(site)],
     )
 
 

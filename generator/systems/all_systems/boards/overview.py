@@ -72,24 +72,28 @@ def _row(site: Site, part: Declared) -> Row:
         title,
         stat(f"{name}: targets", count(up).about(f"Targets of {title}."))
         .with_note(absent)
-        .normal("As many as processes run."),
+        .normal("As many as processes run.")
+        .wide(5),
         stat(
             f"{name}: down",
             processes.targets_down(up).about(f"Targets of {title} whose last scrape failed."),
             limit=processes.ANY,
         )
         .with_note(absent)
-        .normal("0.", alert=f"{presence.stem(site, part.system)}TargetDown"),
-        stat(f"{name}: critical", _number(firing, "critical", title), limit=_alerts(processes.ANY)).normal(
-            "0.", "Open the runbook of each, in the table above."
-        ),
+        .normal("0.", alert=f"{presence.stem(site, part.system)}TargetDown")
+        .wide(5),
+        stat(f"{name}: critical", _number(firing, "critical", title), limit=_alerts(processes.ANY))
+        .normal("0.", "Open the runbook of each, in the table above.")
+        .wide(5),
         stat(
             f"{name}: warnings",
             _number(firing, "warning", title),
             limit=_alerts(processes.ANY),
             hot=colours.WARNING,
-        ).normal("0.", "A ticket is enough."),
-        _link(site, part, name, absent).wide(8, 4),
+        )
+        .normal("0.", "A ticket is enough.")
+        .wide(5),
+        _link(site, part, name).with_note(f"The first board of {title}. {absent}").wide(4, 4),
         table(
             f"{name}: deployments",
             part.columns(site) if part.columns else processes.target_columns(site, part.system),
@@ -110,10 +114,10 @@ def _alerts(limit: Limit) -> Limit:
     return Limit(limit.name, limit.value, "alerts", limit.why)
 
 
-def _link(site: Site, part: Declared, title: str, absent: str) -> Panel:
+def _link(site: Site, part: Declared, title: str) -> Panel:
     """Say where to look next."""
     url = f"/d/{board_uid(site, part.first)}?var-datasource=${{datasource}}&${{__url_time_range}}"
-    return text(f"{title}: where to look next", f"### [Open {title}]({url})\n\n{absent}")
+    return text(f"{title}: its boards", f"### [Open {title}]({url})")
 
 
 def _open(site: Site, part: Declared) -> dict[str, str]:

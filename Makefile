@@ -60,7 +60,7 @@ docs: $(VENV)/.dev ## write the generated parts of README.md and docs/
 site: $(VENV)/.dev ## build the documentation as a site: build/site/index.html (strict; CONFIG=bundle.yaml has your pages, OUT=folder)
 	@PYTHONPATH=. $(BIN)/python tools/site.py $(OUT) $(if $(CONFIG),--config $(CONFIG))
 
-render: $(VENV)/.dev ## draw every board with Grafana's libraries and check what it shows (needs node and Chromium; ARGS=overview)
+render: $(VENV)/.dev ## draw every board with Grafana's libraries to docs/images and check what it shows (needs node and Chromium; ARGS=overview or faults)
 	@PYTHONPATH=. $(BIN)/python tools/grafana_render/render.py $(ARGS)
 
 reference: $(VENV)/.dev ## start a busy simulated Agent Server on 127.0.0.1:8123, sixty times as fast as life

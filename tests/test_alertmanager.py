@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -13,8 +15,10 @@ import yaml
 from generator.bundle import build
 from generator.config.site import Site
 from generator.outputs import FORMATS
-from generator.rules.alertmanager import configuration
+from generator.rules.alertmanager import CHOICES, configuration
 from testbed.servers import Alertmanager, find, missing, wait_until
+from testbed.servers.fake import FakeServer, always
+from testbed.servers.loopback import ask
 
 ages = pytest.mark.parametrize("age", ["oldest", "newest"])
 
@@ -72,3 +76,33 @@ def test_a_second_page_of_one_deployment_is_a_notification_of_its_own(age: str, 
         ("pages", "AgentServerPgPoolErrors"),
         ("pages", "AgentServerStreamDataLossHigh"),
     ]
+
+
+@pytest.mark.real
+@ages
+def test_a_notification_opens_the_board_at_the_time_of_its_alert(age: str, tmp_path: Path) -> None:
+    """The link of the example for Slack, as a real Alertmanager fills it in: also for an alert whose link has no variables."""
+    found = find("alertmanager", age)
+    if not found.path:
+        missing(found.reason)
+    example = yaml.safe_load("\n".join(line.removeprefix("#") for line in CHOICES.splitlines()[3:]))
+    (slack,) = example["slack_configs"]
+    began = datetime(2026, 11, 3, 4, 5, 6, tzinfo=UTC)
+    links = {"A": "https://g.example/d/queue?var-deployment=a%26b", "B": "https://g.example/d/prometheus"}
+    alerts = [
+        {"labels": {"alertname": name}, "annotations": {"dashboard": link}, "startsAt": began.isoformat()}
+        for name, link in links.items()
+    ]
+
+    with FakeServer(always(200, {"Content-Type": "text/plain"}, b"ok")) as chat:
+        (tmp_path / "url").write_text(f"http://127.0.0.1:{chat.port}/hook", encoding="utf-8")
+        receiver = {"name": "chat", "slack_configs": [{**slack, "api_url_file": str(tmp_path / "url")}]}
+        config = {"route": {"receiver": "chat", "group_by": ["alertname"], "group_wait": "0s"}, "receivers": [receiver]}
+        with Alertmanager(Path(str(found.path)), yaml.safe_dump(config)) as server:
+            headers = {"Content-Type": "application/json"}
+            assert ask(server.port, "POST", "/api/v2/alerts", json.dumps(alerts).encode(), headers)[0] == 200
+            wait_until(lambda: len(chat.requests) == len(links), what="both notifications", limit_seconds=30)
+        told = {json.loads(request.body)["attachments"][0]["title_link"] for request in chat.requests}
+
+    first = round(began.timestamp() * 1000) - 3_600_000
+    assert told == {f"{links['A']}&from={first}&to=now", f"{links['B']}?from={first}&to=now"}

@@ -24,6 +24,8 @@ CHOICES = """
 #     - api_url_file: /etc/alertmanager/secrets/slack-url
 #       channel: "#agents"
 #       send_resolved: true
+#       # The board of the first alert, from an hour before it began until now, or until it ended.
+#       title_link: '{{ with index .Alerts 0 }}{{ .Annotations.dashboard }}{{ if match "[?]" .Annotations.dashboard }}&{{ else }}?{{ end }}from={{ (.StartsAt.Add -3600e9).UnixMilli }}&to={{ if eq .Status "resolved" }}{{ .EndsAt.UnixMilli }}{{ else }}now{{ end }}{{ end }}'
 #   pagerduty_configs:
 #     - routing_key_file: /etc/alertmanager/secrets/pagerduty-key
 #   email_configs:

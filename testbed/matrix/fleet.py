@@ -44,22 +44,22 @@ def deployments(systems: Iterable[str] = SCENARIOS) -> list[str]:
     return sorted(name_of(scenario) for system in systems for scenario in SCENARIOS[system])
 
 
-def histories(start: float, offsets: Sequence[float]) -> Iterator[History]:
-    """Yield every series, given the unix time of the start and the seconds since then of each scrape."""
+def histories(start: float, offsets: Sequence[float], ids: tuple[str, ...] = ()) -> Iterator[History]:
+    """Yield every series, given the unix time of the start and the seconds since then of each scrape; of `ids` alone if there are any."""
     count, later = len(offsets), start - START
     clocks = {metric.full_name for metric in load() if metric.unit == "unixtime"}
-    for labels, column in played():
+    for labels, column in played(ids or tuple(name for names in SCENARIOS.values() for name in names)):
         clock = labels["__name__"] in clocks
         values = [v + later if clock and isinstance(v, float) else v for v in column]
         yield labels, [*values, *[None] * count][:count]
 
 
 @cache
-def played() -> tuple[History, ...]:
-    """Play every scenario, which takes a while the first time; clocks in the values begin at `START`."""
+def played(ids: tuple[str, ...]) -> tuple[History, ...]:
+    """Play scenarios, which takes a while the first time; clocks in the values begin at `START`."""
     own = map(scenarios.load, sorted(FOLDER.glob("*.yaml")))
     known = {scenario.id: _cut(scenario) for scenario in (*scenarios.shipped(), *own)}
-    return tuple(one for ids in SCENARIOS.values() for name in ids for one in _series(known[name]))
+    return tuple(one for name in ids for one in _series(known[name]))
 
 
 def _cut(scenario: Scenario) -> Scenario:

@@ -7,6 +7,7 @@ import math
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
@@ -119,14 +120,21 @@ def filled(expr: str, chosen: Mapping[str, str]) -> str:
     return re.sub(r'"\$(\w+)"', lambda m: json.dumps(chosen.get(m[1], ".*")), text)
 
 
-def fill(stage: Stage, rules: list[Rule], first: float = FIRST) -> tuple[float, dict[str, list[Firing]]]:
+def fill(
+    stage: Stage, rules: list[Rule], first: float = FIRST, ids: tuple[str, ...] = ()
+) -> tuple[float, dict[str, list[Firing]]]:
     """Write the history and everything that the rules make of it; return the time of its start, and what fired.
 
-    The history begins after `first`, in unix time, by as much as the rules look back.
+    The history begins after `first`, in unix time, by as much as the rules look back. It is that of the scenarios `ids`, or
+    without them of those of `fleet`.
     """
     replay = Replay(stage.evaluated, rules, stage.restore, first=first)
     fired = replay.run(
-        fleet.histories, fleet.DURATION, [r.name for r in rules if r.alert], scrape=fleet.SCRAPE, recorded=True
+        partial(fleet.histories, ids=ids),
+        fleet.DURATION,
+        [r.name for r in rules if r.alert],
+        scrape=fleet.SCRAPE,
+        recorded=True,
     )
     offsets = [n * 30.0 + 20 for n in range(int(fleet.DURATION // 30))]
     stage.evaluated.push(_alerts(fired, offsets), [replay.start + offset for offset in offsets])

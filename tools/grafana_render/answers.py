@@ -12,7 +12,7 @@ import json
 import shutil
 import sys
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
@@ -33,8 +33,8 @@ CHOICES = ("all", "one", "fault", "empty")
 BEFORE = 86_400.0 * 10
 
 
-def main(folder: Path) -> None:
-    """Fill the newest Prometheus, and write `<board>.<choice>.json` for each board and choice to a folder."""
+def main(folder: Path, also: Callable[[Stage, float, Path], None]) -> None:
+    """Fill the newest Prometheus, and write `<board>.<choice>.json` for each board and choice to a folder, and what `also` writes."""
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
     with stage(NEWEST) as running:
@@ -43,14 +43,17 @@ def main(folder: Path) -> None:
             for choice in CHOICES:
                 text = json.dumps(asked(running, stem, board, start, choice), indent=0)
                 (folder / f"{stem}.{choice}.json").write_text(text, encoding="utf-8")
+        also(running, start, folder)
     sys.stdout.write(f"{len(panels.boards())} boards, {len(panels.queries())} queries asked of {NEWEST.title}\n")
 
 
-def asked(running: Stage, stem: str, board: Mapping[str, Any], start: float, choice: str) -> dict[str, Any]:
-    """Return a board with what its queries are answered."""
+def asked(
+    running: Stage, stem: str, board: Mapping[str, Any], start: float, choice: str, deployment: str = ""
+) -> dict[str, Any]:
+    """Return a board with what its queries are answered, for a deployment if there is one, else for that of the choice."""
     played = fleet.SCENARIOS[panels.systems(stem)[0]]
     place = {"one": 0, "fault": -1}.get(choice)
-    chosen = {"deployment": fleet.name_of(played[place])} if place is not None else {}
+    chosen = {"deployment": deployment or fleet.name_of(played[place])} if place is not None else {}
     start -= BEFORE if choice == "empty" else 0
     return {
         "stem": stem,
@@ -91,7 +94,3 @@ def each_panel(board: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
 
 def _end(start: float) -> float:
     return start + fleet.DURATION - panels.STEP + panels.SKEW
-
-
-if __name__ == "__main__":
-    main(Path(sys.argv[1]))

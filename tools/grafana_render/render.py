@@ -13,6 +13,8 @@ import sys
 from pathlib import Path
 
 import answers
+import faults
+import thousand
 
 from testbed import pictures
 
@@ -37,18 +39,35 @@ def main(wanted: str) -> int:
         sys.stderr.write(f"nothing was rendered; missing: {', '.join(lacking)}\n")
         return 1
     install()
-    answers.main(BUILD / "answers")
+    if wanted == "faults":
+        return draw_faults(browser)
+    answers.main(BUILD / "answers", thousand.main)
     run("node", "bundle.mjs", str(BUILD))
     failed = [
         run("node", str(BUILD / "check.mjs"), str(BUILD / "answers")),
         run("node", "shoot.mjs", str(BUILD), browser, *([wanted] if wanted else [])),
     ]
     taken = sorted((BUILD / "pictures").glob(f"{wanted}*.webp"))
-    for path in taken:
-        shutil.copy(path, pictures.IMAGES / path.name)
-    pictures.note({path.name: path.stem for path in taken})
+    for picture in taken:
+        shutil.copy(picture, pictures.IMAGES / picture.name)
+    pictures.note({picture.name: picture.stem for picture in taken})
     sys.stdout.write(f"pictures: {len(taken)} in {pictures.IMAGES}\n")
     return int(any(failed))
+
+
+def draw_faults(browser: str) -> int:
+    """Draw the board of each fault in its fault, to `docs/images/faults/`; return 1 if one could not be drawn."""
+    root, target = BUILD / "faults", pictures.IMAGES / "faults"
+    shutil.rmtree(target, ignore_errors=True)
+    target.mkdir(parents=True)
+    known = faults.main(root / "answers")
+    run("node", "bundle.mjs", str(root))
+    failed = run("node", "shoot.mjs", str(root), browser)
+    for name in known:
+        shutil.copy(root / "pictures" / f"{name}.webp", target / f"{name}.webp")
+    pictures.note({f"faults/{name}.webp": stem for name, stem in known.items()})
+    sys.stdout.write(f"pictures: {len(known)} in {target}\n")
+    return failed
 
 
 def major() -> int:

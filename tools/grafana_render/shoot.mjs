@@ -64,8 +64,8 @@ for (const file of readdirSync(join(root, 'answers')).sort()) {
   if (wanted && !name.startsWith(wanted)) {
     continue;
   }
-  const first = asked.choice === opened(asked.board);
-  for (const [width, mode] of first ? [[WIDTH, 'dark'], [WIDE, 'dark'], [WIDTH, 'light']] : [[WIDTH, 'dark']]) {
+  const first = Boolean(asked.picture) || asked.choice === opened(asked.board);
+  for (const [width, mode] of first && !asked.picture ? [[WIDTH, 'dark'], [WIDE, 'dark'], [WIDTH, 'light']] : [[WIDTH, 'dark']]) {
     const where = `${name} (${width}, ${mode})`;
     const page = await context.newPage();
     page.on('pageerror', (error) => failures.push(`${where}: ${error.message}`));
@@ -78,7 +78,7 @@ for (const file of readdirSync(join(root, 'answers')).sort()) {
     failures.push(...(await page.evaluate('window.failed')).map((what) => `${where}: ${what}`));
     failures.push(...(await page.evaluate(`${look}; look()`)).map((what) => `${where}: ${what}`));
     if (first && width === WIDTH && mode === 'dark') {
-      writeFileSync(join(root, 'pictures', `${asked.stem}.webp`), await picture(page));
+      writeFileSync(join(root, 'pictures', `${asked.picture ?? asked.stem}.webp`), await picture(page));
     }
     drawn += 1;
     await page.close();

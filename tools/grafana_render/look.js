@@ -29,9 +29,9 @@ function look() {
     if (frame && box.width > 0) {
       const bounds = frame.getBoundingClientRect();
       const beside = Math.max(box.right - bounds.right, bounds.left - box.left);
-      const scrolls = /auto|scroll/.test(getComputedStyle(frame).overflowX);
-      if (beside > SLACK && !scrolls) {
-        found.push(`${where} is cut by ${Math.round(beside)} pixels`);
+      const shortened = getComputedStyle(frame).textOverflow === 'ellipsis' && frame.scrollWidth > frame.clientWidth;
+      if (beside > SLACK || shortened) {
+        found.push(`${where} is cut`);
       }
     }
     const contrast = between(getComputedStyle(own).color, ground(own));
@@ -48,11 +48,18 @@ function titleOf(element) {
   return panel?.querySelector('h2')?.textContent ?? panel?.getAttribute('aria-label') ?? 'board';
 }
 
-/** The nearest element around a word that hides what stands out of it. */
+/** The nearest element around a word that it must not stand out of: a cell of a table, or what hides the rest and does not scroll. */
 function clipping(element) {
   for (let one = element; one && one.id !== 'root'; one = one.parentElement) {
-    if (getComputedStyle(one).overflowX !== 'visible' && getComputedStyle(one).display !== 'inline') {
+    const style = getComputedStyle(one);
+    if (/columnheader|gridcell/.test(one.getAttribute('role') ?? '')) {
       return one;
+    }
+    if (/hidden|clip/.test(style.overflowX) && style.display !== 'inline') {
+      return one;
+    }
+    if (/auto|scroll/.test(style.overflowX)) {
+      return null;
     }
   }
   return null;

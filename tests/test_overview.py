@@ -65,7 +65,7 @@ def test_every_row_says_how_many_fire_and_leads_on(configured: Callable[[str], S
     panels = {p["title"]: p for p in board(site)["panels"]}
     link = f"/d/{part.first.replace('_', '-')}?"
 
-    assert link in panels[f"{short}: its boards"]["options"]["content"]
+    assert link in panels[f"{short}: boards"]["options"]["content"]
     assert link in json.dumps(panels[f"{short}: deployments"]["fieldConfig"]["overrides"])
     for severity, name in (("critical", "critical"), ("warning", "warnings")):
         (target,) = panels[f"{short}: {name}"]["targets"]
@@ -82,7 +82,7 @@ def test_a_system_that_is_not_there_says_why_its_row_is_empty(
     short = title.removesuffix(" services")
     panels = {p["title"]: p for p in board(site)["panels"]}
 
-    for name in ("targets", "down", "deployments", "its boards"):
+    for name in ("targets", "down", "deployments", "boards"):
         panel = panels[f"{short}: {name}"]
         assert f"no {title} is scraped" in panel["description"] + panel.get("options", {}).get("content", "")
 

@@ -5,6 +5,7 @@ What a generated part is, and where it may stand: tools/blocks.py.
 
 from __future__ import annotations
 
+import json
 import re
 import sys
 from dataclasses import replace
@@ -30,6 +31,7 @@ from generator.systems import SHIPPED, registry
 from generator.systems.any_system.alerts import RUNBOOK
 from generator.units import number
 from reference_server.agent_server import AGENT_SERVER
+from reference_server.scenarios import library as scenarios
 from reference_server.scenarios.coverage import markdown
 from reference_server.scenarios.library import shipped
 from reference_server.scenarios.systems import SERVICES
@@ -57,6 +59,20 @@ def parts() -> dict[str, list[str]]:
             line
             for row in boards(bundle)
             for line in (f"### {row['title']}", "", f"![{row['about']}](images/{row['board']}.webp)", "")
+        ][:-1],
+        "faults": [
+            line
+            for name, one in json.loads((ROOT / "docs/images/pictures.json").read_text(encoding="utf-8")).items()
+            if name.startswith("faults/")
+            for scenario in [scenarios.named(Path(name).stem)]
+            for line in (
+                f"## {scenario.id}: {scenario.title}",
+                "",
+                f"Must fire: {', '.join(f'[{a}](runbooks/{a}.md)' for a in dict.fromkeys(e.alert for e in scenario.fire))}.",
+                "",
+                f"![{bundle.boards[one['board']].title} in it](images/{name})",
+                "",
+            )
         ][:-1],
         "fidelity": fidelity((ROOT / "docs" / "fidelity.md").read_text(encoding="utf-8")),
         "engines": differences.markdown(differences.load(), {row["board"]: row["title"] for row in boards(bundle)}),

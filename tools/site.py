@@ -37,7 +37,7 @@ FILES = (
 #: The parts of the site in order: what each is called, and its pages in docs/.
 PARTS: Mapping[str, tuple[str, ...]] = {
     "Use": ("configuration", "doctor", "validate", "own_system", "upgrade", "diff", "backtest", "exposure", "logs", "docker", "release"),
-    "Boards and alerts": ("boards", "boards_compared", "alerts"),
+    "Boards and alerts": ("boards", "boards_compared", "faults", "alerts"),
     "Systems": ("agentgateway", "langsmith", "versions"),
     "Formats": ("formats",),
     "Proof": (

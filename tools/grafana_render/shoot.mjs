@@ -12,8 +12,9 @@ import { chromium } from 'playwright-core';
 /** CSS pixels: what Grafana has on a laptop, without its menu, and on a large screen. */
 const WIDTH = 1400;
 const WIDE = 1920;
-/** Width of a picture. */
+/** Width of a picture of a board, and of one in a fault, of which there are many. */
 const PIXELS = 1000;
+const SMALL = 800;
 /** Until legends and tables have found their sizes. */
 const SETTLE_MS = 1000;
 const TYPES = { '.css': 'text/css', '.html': 'text/html', '.js': 'text/javascript', '.json': 'application/json', '.svg': 'image/svg+xml' };
@@ -23,10 +24,10 @@ const [root, browser, wanted] = process.argv.slice(2);
 const publics = new URL('node_modules/@grafana/ui/dist/public/', import.meta.url).pathname;
 
 /** A picture of the whole page, small enough for a repository that keeps every version of it. */
-async function picture(page) {
+async function picture(page, pixels) {
   const { width, height } = page.viewportSize();
   const session = await page.context().newCDPSession(page);
-  const clip = { x: 0, y: 0, width, height, scale: PIXELS / width };
+  const clip = { x: 0, y: 0, width, height, scale: pixels / width };
   const { data } = await session.send('Page.captureScreenshot', { format: 'webp', quality: 70, clip, captureBeyondViewport: true });
   return Buffer.from(data, 'base64');
 }
@@ -78,7 +79,7 @@ for (const file of readdirSync(join(root, 'answers')).sort()) {
     failures.push(...(await page.evaluate('window.failed')).map((what) => `${where}: ${what}`));
     failures.push(...(await page.evaluate(`${look}; look()`)).map((what) => `${where}: ${what}`));
     if (first && width === WIDTH && mode === 'dark') {
-      writeFileSync(join(root, 'pictures', `${asked.picture ?? asked.stem}.webp`), await picture(page));
+      writeFileSync(join(root, 'pictures', `${asked.picture ?? asked.stem}.webp`), await picture(page, asked.picture ? SMALL : PIXELS));
     }
     drawn += 1;
     await page.close();

@@ -117,7 +117,7 @@ def _alerts(limit: Limit) -> Limit:
 def _link(site: Site, part: Declared, title: str) -> Panel:
     """Say where to look next."""
     url = f"/d/{board_uid(site, part.first)}?var-datasource=${{datasource}}&${{__url_time_range}}"
-    return text(f"{title}: its boards", f"### [Open {title}]({url})")
+    return text(f"{title}: boards", f"### [Open {title}]({url})")
 
 
 def _open(site: Site, part: Declared) -> dict[str, str]:

@@ -7,6 +7,7 @@ from html import escape
 
 from generator.backtest.asking import Report
 from generator.backtest.figures import figures, firings, lasting
+from generator.backtest.incidents import Outcome
 from generator.backtest.report import LIMITS, NOISE, STATES, aside, stamp
 from generator.backtest.trial import Interval, Trial
 
@@ -19,29 +20,47 @@ HEIGHT, BAR = 22, 14
 #: Days between two marks of the time, the first that gives at most so many of them.
 MARKS, MOST_MARKS = (1 / 24, 1 / 8, 1 / 4, 1, 2, 7, 14, 28, 91, 365), 16
 
+#: Share of a lane from which on a mark is not written any more.
+LAST = 0.96
+
 #: Rows of the table of one alert.
 MOST_ROWS = 200
 
+#: States of which there is nothing to draw.
+UNKNOWN = ("unseen", "no data", "failed")
+
 STYLE = """
-body { font: 14px/1.4 system-ui, sans-serif; margin: 2rem; color: #1b1f24; background: #fff; }
+:root { color-scheme: light dark; --text: #1b1f24; --dim: #57606a; --back: #fff; --lane: #f3f5f7; --line: #dfe3e8; --hatch: #e3e7eb; }
+@media (prefers-color-scheme: dark) { :root { --text: #d5dae0; --dim: #9aa3ad; --back: #15181c; --lane: #20252b; --line: #343b43;
+ --hatch: #2b3138; } }
+body { font: 14px/1.4 system-ui, sans-serif; margin: 2rem; color: var(--text); background: var(--back); }
 h1 { font-size: 1.3rem; } h2 { font-size: 1.05rem; margin: 1.6rem 0 .3rem; } p { margin: .3rem 0; max-width: 70rem; }
-.lane { display: grid; grid-template-columns: 20rem 9rem 1fr; align-items: center; border-top: 1px solid #e4e7eb; }
-.lane > :first-child { overflow-wrap: anywhere; } svg { width: 100%; height: 22px; display: block; background: #f6f7f9; }
-.critical { fill: #c4162a; } .warning { fill: #e0752d; } .info { fill: #3274d9; } .pending { fill: #f2cc0c; opacity: .8; }
-.incident { fill: #8f3bb8; opacity: .25; } .away { fill: #9aa3ad; opacity: .6; } .mark { stroke: #d5dae0; }
-.none svg { background: repeating-linear-gradient(45deg, #eceef1 0 6px, #fff 6px 12px); }
-table { border-collapse: collapse; margin: .4rem 0 1rem; } td, th { text-align: left; padding: .1rem .8rem .1rem 0; }
-details { border-top: 1px solid #e4e7eb; } details .lane { border: 0; } summary { list-style: none; cursor: pointer; }
-.axis text { font-size: 26px; fill: #57606a; } .key span { padding: 0 .5rem; margin-right: .7rem; color: #fff; }
-@media (prefers-color-scheme: dark) { body { color: #d5dae0; background: #15181c; } svg { background: #22262b; }
- .lane, details { border-color: #30363d; } .mark { stroke: #3a4149; } }
+.lane { display: grid; grid-template-columns: 22rem 11rem 1fr; align-items: center; border-top: 1px solid var(--line); }
+.lane > * { padding: .1rem .6rem .1rem 0; } .lane > :first-child { padding-left: 1.1rem; overflow-wrap: anywhere; }
+.lane > :nth-child(2) { color: var(--dim); white-space: nowrap; } .lane > :nth-child(3) { padding: 0; }
+svg { width: 100%; height: 22px; display: block; background: var(--lane); } .mark { stroke: var(--line); stroke-width: 1; }
+.mark, rect { vector-effect: non-scaling-stroke; } rect:hover { stroke: var(--text); stroke-width: 1; }
+.critical { fill: #c4162a; } .warning { fill: #e0752d; } .info { fill: #3274d9; } .pending { fill: #d9b30c; }
+.incident { fill: #8f3bb8; opacity: .35; } .away { fill: #7d8793; opacity: .6; }
+.none > :nth-child(3) { padding: .1rem .6rem; color: var(--dim);
+ background: repeating-linear-gradient(45deg, var(--hatch) 0 4px, transparent 4px 12px); }
+.none > :nth-child(3) span { background: var(--back); padding: 0 .4rem; }
+.axis { position: relative; height: 1.4rem; color: var(--dim); font-size: 12px; }
+.axis span { position: absolute; border-left: 1px solid var(--line); padding-left: .25rem; line-height: 1.4rem; white-space: nowrap; }
+table { border-collapse: collapse; margin: .4rem 0 1rem 1.1rem; } td, th { text-align: left; padding: .1rem .8rem .1rem 0; vertical-align: top; }
+td { font-variant-numeric: tabular-nums; } td:last-child { overflow-wrap: anywhere; }
+summary { list-style: none; cursor: pointer; position: relative; } summary::-webkit-details-marker { display: none; }
+summary::before { content: "\\25B8"; position: absolute; left: .1rem; top: .1rem; color: var(--dim); } [open] > summary::before { content: "\\25BE"; }
+summary:focus-visible { outline: 2px solid #3274d9; outline-offset: -2px; } summary:hover { background: var(--lane); }
+.key span { padding: 0 .5rem; margin-right: .7rem; color: #fff; } .key .dark { color: #1b1f24; }
 """
 
 
 KEY = (
-    '<p class="key"><span style="background:#c4162a">critical</span><span style="background:#e0752d">warning</span>'
-    '<span style="background:#3274d9">info</span><span style="background:#b59700">pending</span>'
+    '<p class="key"><span style="background:#c4162a">critical</span><span class="dark" style="background:#e0752d">warning</span>'
+    '<span style="background:#3274d9">info</span><span class="dark" style="background:#d9b30c">pending</span>'
     '<span style="background:#8f3bb8">incident</span><span style="background:#6b747e">Prometheus away</span></p>'
+    "<p>A bar says when and for how long when the pointer rests on it; a lane that is opened, by a click or the Enter key, lists all.</p>"
 )
 
 
@@ -81,15 +100,19 @@ def _lanes(report: Report) -> Iterator[str]:
         if not found:
             continue
         yield f"<h2>{len(found)} {escape(meaning)}</h2>"
-        yield f'<div class="lane"><span></span><span></span>{_axis(report)}</div>'
+        if state not in UNKNOWN:
+            yield f'<div class="lane"><span></span><span></span>{_axis(report)}</div>'
         for trial in sorted(found, key=lambda t: (-len(firings(t)), t.alert.name)):
             yield from _lane(report, trial)
 
 
 def _lane(report: Report, trial: Trial) -> Iterator[str]:
-    told = _told(report, trial)
-    kind = ' class="lane none"' if trial.state in ("no data", "failed", "unseen") else ' class="lane"'
-    lane = f'<div{kind} data-alert="{escape(trial.alert.name)}"><span>{escape(trial.alert.name)}</span><span>{escape(told)}</span>{_drawn(report, trial)}</div>'
+    unknown = trial.state in UNKNOWN
+    kind, drawn = (
+        ("lane none", f"<span><span>{escape(trial.why)}</span></span>") if unknown else ("lane", _drawn(report, trial))
+    )
+    name = escape(trial.alert.name)
+    lane = f'<div class="{kind}" data-alert="{name}"><span>{name}</span><span>{escape(_told(report, trial))}</span>{drawn}</div>'
     if not trial.intervals:
         yield lane
         return
@@ -108,41 +131,64 @@ def _lane(report: Report, trial: Trial) -> Iterator[str]:
 
 
 def _told(report: Report, trial: Trial) -> str:
-    if trial.why:
-        return trial.why if len(trial.why) <= 60 else f"{trial.why[:57]}..."  # noqa: PLR2004 - what fits beside a lane
+    if trial.state in UNKNOWN:
+        return trial.state
     f = figures(trial, report.asked.seconds)
-    return f"{f.fired} times, {f.weekly:.2f} a week" if f.fired else f"data {trial.covered:.0%}"
+    return f"{times(f.fired)}, {f.weekly:.2f} a week" if f.fired else f"data {trial.covered:.0%}"
+
+
+def times(count: int) -> str:
+    """Return how often something was, in words: `once`, `3 times`."""
+    return "once" if count == 1 else f"{count} times"
 
 
 def _drawn(report: Report, trial: Trial) -> str:
     top = (HEIGHT - BAR) / 2
     parts = [
-        _rect(report, a, b, 0, HEIGHT, "away", f"Prometheus away, {stamp(a)} to {stamp(b)}") for a, b in report.away
+        _rect(report, a, b, 0, HEIGHT, "away", f"Prometheus away from {stamp(a)} until {stamp(b)}, {lasting(b - a)}")
+        for a, b in report.away
     ]
     parts += [
-        _rect(report, o.incident.start, o.incident.end, 0, HEIGHT, "incident", f"{o.incident.name}: {o.state}")
-        for o in report.outcomes
+        _rect(report, o.incident.start, o.incident.end, 0, HEIGHT, "incident", _incident(o)) for o in report.outcomes
     ]
     for kind, found in (("pending", [i for i in trial.intervals if not i.firing]), (_color(trial), firings(trial))):
-        for start, end, count in _gathered(report, found):
-            title = f"{kind}, {stamp(start)} to {stamp(end)}" + (f", {count} label sets" if count > 1 else "")
-            parts.append(_rect(report, start, end, top, BAR, kind, title))
-    return _svg(trial.alert.name, parts)
+        for several in _gathered(report, found):
+            start, end = several[0].start, max(i.end for i in several)
+            parts.append(_rect(report, start, end, top, BAR, kind, _title(trial, kind, start, end, several)))
+    return _svg(trial.alert.name, [*_marks(report), *parts])
+
+
+def _incident(outcome: Outcome) -> str:
+    one = outcome.incident
+    return f"incident {one.name}, {outcome.state}: from {stamp(one.start)} until {stamp(one.end)}, {lasting(one.end - one.start)}"
+
+
+def _title(trial: Trial, kind: str, start: float, end: float, several: Sequence[Interval]) -> str:
+    """Return what a bar says: when, for how long, and for whom."""
+    until = "goes on" if any(i.after for i in several) else f"until {stamp(end)}"
+    told = f"{kind} from {stamp(start)}, {until}, {lasting(end - start)}"
+    if len(several) > 1:
+        return f"{told}: {times(len(several))}"
+    labels = ", ".join(f"{k}={v}" for k, v in several[0].labels if trial.alert.labels.get(k) != v)
+    return f"{told}: {labels}" if labels else told
 
 
 def _color(trial: Trial) -> str:
     return trial.alert.severity if trial.alert.severity in ("critical", "warning", "info") else "info"
 
 
-def _gathered(report: Report, found: Sequence[Interval]) -> Iterable[tuple[float, float, int]]:
-    """Return bars: what would overlap in the drawing is one, with the number of intervals in it."""
+def _gathered(report: Report, found: Sequence[Interval]) -> Iterable[list[Interval]]:
+    """Return what is one bar: intervals that would overlap in the drawing."""
     near = report.asked.seconds / WIDTH * LEAST
-    out: list[tuple[float, float, int]] = []
+    out: list[list[Interval]] = []
+    until = 0.0
     for one in sorted(found, key=lambda i: i.start):
-        if out and one.start - out[-1][1] <= near:
-            out[-1] = (out[-1][0], max(out[-1][1], one.end), out[-1][2] + 1)
+        if out and one.start - until <= near:
+            out[-1].append(one)
         else:
-            out.append((one.start, one.end, 1))
+            out.append([one])
+            until = one.end
+        until = max(until, one.end)
     return out
 
 
@@ -156,26 +202,33 @@ def _place(report: Report, at: float) -> float:
     return min(max(share, 0.0), 1.0) * WIDTH
 
 
-def _axis(report: Report) -> str:
+def _times(report: Report) -> Iterator[tuple[float, str]]:
+    """Yield the marks of the time: unix seconds, and how they are written."""
     asked = report.asked
     days = next((d for d in MARKS if asked.seconds / 86_400 / d <= MOST_MARKS), MARKS[-1])
     size = days * 86_400
     first = -(-asked.start // size) * size
-    parts = []
     for number in range(int((asked.end - first) // size) + 1):
         at = first + number * size
-        shown = stamp(at)[5:10] if days >= 1 else stamp(at)[11:16]
-        parts.append(
-            f'<line class="mark" x1="{_place(report, at):.1f}" x2="{_place(report, at):.1f}" y1="0" y2="{HEIGHT}"/>'
-        )
-        parts.append(
-            f'<text x="{_place(report, at) + 4:.1f}" y="18" textLength="70" lengthAdjust="spacingAndGlyphs">{shown}</text>'
-        )
-    return _svg("time, in UTC", parts, "axis")
+        yield at, stamp(at)[5:10] if days >= 1 else stamp(at)[11:16]
 
 
-def _svg(label: str, parts: Iterable[str], kind: str = "bars") -> str:
+def _axis(report: Report) -> str:
+    parts = []
+    for at, shown in _times(report):
+        place = _place(report, at) / WIDTH
+        # The last one may have no room beside it.
+        parts.append(f'<span style="left:{place:.2%}">{shown if place < LAST else ""}</span>')
+    return f'<span class="axis" role="img" aria-label="time, in UTC">{"".join(parts)}</span>'
+
+
+def _marks(report: Report) -> Iterator[str]:
+    for at, _ in _times(report):
+        yield f'<line class="mark" x1="{_place(report, at):.1f}" x2="{_place(report, at):.1f}" y1="0" y2="{HEIGHT}"/>'
+
+
+def _svg(label: str, parts: Iterable[str]) -> str:
     return (
-        f'<svg class="{kind}" role="img" aria-label="{escape(label)}" viewBox="0 0 {WIDTH} {HEIGHT}" preserveAspectRatio="none">'
+        f'<svg role="img" aria-label="{escape(label)}" viewBox="0 0 {WIDTH} {HEIGHT}" preserveAspectRatio="none">'
         f"{''.join(parts)}</svg>"
     )

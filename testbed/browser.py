@@ -40,6 +40,7 @@ class Browser:
     Attributes:
         requests: Addresses that were asked for.
         failed: Those that failed or were answered with an error, each with the reason.
+        errors: What the page wrote into its console as an error or a warning, its own or the browser's.
 
     """
 
@@ -47,6 +48,7 @@ class Browser:
         """Start the browser, and follow what its tab asks for."""
         self.requests: list[str] = []
         self.failed: list[str] = []
+        self.errors: list[str] = []
         self._numbers, self._open = itertools.count(1), ExitStack()
         folder = Path(
             self._open.enter_context(
@@ -68,7 +70,7 @@ class Browser:
             with urllib.request.urlopen(f"http://127.0.0.1:{port}/json", timeout=LIMIT_SECONDS) as answer:
                 (tab, *_) = (one for one in json.load(answer) if one["type"] == "page")
             self._socket = self._open.enter_context(connect(tab["webSocketDebuggerUrl"], max_size=None, proxy=None))
-            for domain in ("Network", "Page", "Runtime"):
+            for domain in ("Network", "Page", "Runtime", "Log"):
                 self._ask(f"{domain}.enable")
         except BaseException:
             self.close()
@@ -123,6 +125,18 @@ class Browser:
         """Type a text where the cursor stands."""
         self._ask("Input.insertText", text=text)
 
+    def press(self, key: str) -> None:
+        """Press a key by its name, such as `Tab` or `Enter`."""
+        text = {"text": "\r"} if key == "Enter" else {}
+        code = {"Tab": 9, "Enter": 13}[key]
+        for kind in ("keyDown", "keyUp"):
+            self._ask("Input.dispatchKeyEvent", type=kind, key=key, code=key, windowsVirtualKeyCode=code, **(text if kind == "keyDown" else {}))  # fmt: skip
+
+    def show(self, width: int, height: int, scheme: str) -> None:
+        """Make the window so many pixels large, and prefer a colour scheme, `light` or `dark`."""
+        self._ask("Emulation.setDeviceMetricsOverride", width=width, height=height, deviceScaleFactor=1, mobile=False)
+        self._ask("Emulation.setEmulatedMedia", features=[{"name": "prefers-color-scheme", "value": scheme}])
+
     def _ask(self, method: str, **params: Any) -> Any:
         number = next(self._numbers)
         self._socket.send(json.dumps({"id": number, "method": method, "params": params}))
@@ -139,3 +153,9 @@ class Browser:
             self.failed.append(f"{params['response']['url']}: {params['response']['status']}")
         elif method == "Network.loadingFailed" and not params.get("canceled"):
             self.failed.append(f"{params['errorText']}: {params.get('type')}")
+        elif method == "Log.entryAdded" and params["entry"]["level"] in ("error", "warning"):
+            self.errors.append(params["entry"]["text"])
+        elif method == "Runtime.consoleAPICalled" and params["type"] in ("error", "warning"):
+            self.errors.append(str([one.get("value") for one in params["args"]]))
+        elif method == "Runtime.exceptionThrown":
+            self.errors.append(params["exceptionDetails"]["text"])

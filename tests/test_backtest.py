@@ -5,8 +5,6 @@ from __future__ import annotations
 import json
 import random
 import re
-import shutil
-import subprocess
 from collections.abc import Sequence
 from html.parser import HTMLParser
 from pathlib import Path
@@ -398,21 +396,3 @@ def test_the_page_has_a_lane_for_each_alert_and_asks_nobody() -> None:
     assert "<script" not in made
     assert "<agents>" not in made
     assert "default-src &#x27;none&#x27;" in made or "default-src 'none'" in made
-
-
-def test_a_browser_draws_the_page(tmp_path: Path) -> None:
-    """Chromium lays out every lane, and finds nothing to load."""
-    browser = next((p for name in ("chromium", "chromium-browser", "google-chrome") if (p := shutil.which(name))), None)
-    if not browser:
-        pytest.skip("no Chromium on this machine: the page is not drawn (Debian: apt-get install chromium)")
-    path = tmp_path / "page.html"
-    path.write_text(page(REPORT), encoding="utf-8")
-    done = subprocess.run(
-        [browser, "--headless", "--no-sandbox", "--disable-gpu", "--window-size=1400,900", f"--user-data-dir={tmp_path}/profile",
-         f"--screenshot={tmp_path}/page.png", "--dump-dom", path.as_uri()],
-        capture_output=True, text=True, timeout=120, check=False,
-    )  # fmt: skip
-
-    assert done.returncode == 0, done.stderr[-1000:]
-    assert done.stdout.count('class="critical"') == 2
-    assert "Refused to" not in done.stderr

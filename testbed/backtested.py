@@ -155,11 +155,12 @@ def evaluate(binary: Path, server: Prometheus, played: Sequence[Played]) -> None
 
 def written(server: Prometheus, one: Played) -> Written:
     """Return the ALERTS that stand in the database, sample by sample."""
-    length = int(one.end - one.start) + 1
-    return _samples(call(server.port, "POST", "query", query=f"ALERTS[{length}s]", time=one.end))
+    return alerts(server, one.start, one.end)
 
 
-def _samples(data: Any) -> Written:
+def alerts(server: Prometheus, start: float, end: float) -> Written:
+    """Return the ALERTS of a time, in unix seconds, sample by sample."""
+    data = call(server.port, "POST", "query", query=f"ALERTS[{int(end - start) + 1}s]", time=end)
     out: Written = {}
     for series in data["result"]:
         labels = {k: v for k, v in series["metric"].items() if k not in ("__name__", "alertstate")}

@@ -148,6 +148,23 @@ def test_a_run_beyond_its_budget_says_so_and_goes_on_where_it_was(
     assert "--budget" in capsys.readouterr().err
 
 
+def test_before_the_first_scrape_nothing_was_evaluated(
+    server: Prometheus, example: Played, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    """A day is asked for of which there are two hours: what tells of missing targets did not fire all the time before."""
+    args = ["backtest", "--prometheus", f"http://{server.address}", "--since", "1d", "--until", stamp(example.end)]
+    main([*args, "--format", "json", "--alert", "ObservabilityWatchdog", "--alert", "*TargetsMissing", "--state", str(tmp_path / "s")])  # fmt: skip
+
+    told = json.loads(capsys.readouterr().out)
+    (away,) = told["away"]
+    first = datetime.fromisoformat(away["to"]).timestamp()
+    assert datetime.fromisoformat(away["from"]).timestamp() == example.end - 86_400
+    assert abs(first - example.start) <= 60
+    (watchdog,) = [a for a in told["alerts"] if a["alert"] == "ObservabilityWatchdog"]
+    assert [datetime.fromisoformat(i["start"]).timestamp() - first <= 60 for i in watchdog["intervals"]] == [True]
+    assert watchdog["seconds"] <= example.scenario.duration + 60
+
+
 def test_incidents_and_thresholds_over_a_fault(
     server: Prometheus, example: Played, capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:

@@ -313,6 +313,21 @@ def test_a_hostile_page_is_one_sentence(name: str, tmp_path: Path, capsys: pytes
     assert time.monotonic() - begin < 10
 
 
+def test_the_names_of_a_program_that_says_its_version_are_its_own(catalogue: Catalogue) -> None:
+    """Prometheus counts requests as a gateway does: under names of its own, and not under a prefix of the gateway's."""
+    ends = {"request_duration_seconds": ("_bucket", "_count", "_sum"), "response_size_bytes": ("_bucket", "_count", "_sum"), "requests_total": ("",)}  # fmt: skip
+    lines = [f"prometheus_http_{name}{end} 1" for name, several in ends.items() for end in several]
+    text = "\n".join([*lines, 'prometheus_build_info{version="3.5.0"} 1', ""]).replace(
+        "_bucket 1", '_bucket{le="+Inf"} 1'
+    )
+
+    assert diagnose(catalogue, [parsed("page", text)]).pages[0].told is None
+    own = text.replace("prometheus_http_", "acme_agentgateway_").replace("prometheus_build", "acme_agentgateway_build")
+    (one,) = diagnose(catalogue, [parsed("page", own)]).pages
+    assert one.told
+    assert (one.told.system, one.told.prefix) == ("agentgateway", "acme_agentgateway_")
+
+
 def test_all_sources_that_cannot_be_read_are_told_at_once(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (tmp_path / "empty").write_text("", encoding="utf-8")
 

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from typing import NamedTuple
 
@@ -13,11 +14,12 @@ import pytest
 from generator.catalogue import Catalogue, Kind, Label, Metric, Versions
 from generator.doctor import diagnose
 from generator.doctor.page import parsed
+from testbed import backtested
 from testbed.agent_server import ERAS, AgentServer, drive, install
 from testbed.agent_server.environments import BETWEEN, Release, pinned
 from testbed.exposition import Family, parse
 from testbed.servers import missing
-from tests.agent_servers import shown
+from tests.agent_servers import Looked, Shown, shown
 
 #: What exists in this runtime and role, but `drive` cannot bring about: each with the reason.
 NOT_PROVOKED = {
@@ -53,8 +55,13 @@ class Real(NamedTuple):
         return Versions(self.version, self.version).has(entry.since, entry.until) and resolved >= first
 
 
+def seen(release: Release) -> Shown:
+    """What a release shows; today's is looked at by a Prometheus and by the commands meanwhile."""
+    return shown(release, looked=release == "new")
+
+
 def page(release: Release) -> dict[str, Family]:
-    return parse(shown(release).driven.page)
+    return parse(seen(release).driven.page)
 
 
 @pytest.fixture(
@@ -155,7 +162,7 @@ def test_target_info_has_the_labels_of_its_version(catalogue: Catalogue, real: R
 @pytest.mark.real
 def test_doctor_tells_it_back(catalogue: Catalogue, real: Real) -> None:
     """Version, role and runtime of the real server, all of it exposed, nothing odd, and nothing that the catalogue does not know."""
-    found = diagnose(catalogue, [parsed("page", shown(real.release).driven.page)])
+    found = diagnose(catalogue, [parsed("page", seen(real.release).driven.page)])
     (one,) = found.pages
     assert one.told
     assert (one.told.misfits, one.drift, one.added) == ((), (), ())
@@ -164,6 +171,37 @@ def test_doctor_tells_it_back(catalogue: Catalogue, real: Real) -> None:
     if real.era == "new":
         assert one.told.version == real.version
     assert any(span.has(real.version) for span in one.told.spans)
+
+
+@pytest.fixture(scope="module")
+def looked() -> Looked:
+    """What the commands say of today's server while it runs."""
+    found = seen("new").looked
+    assert found
+    return found
+
+
+@pytest.mark.real
+def test_doctor_has_nothing_to_mend_at_a_running_server_nor_at_its_prometheus(looked: Looked) -> None:
+    """The server is the only one that is told of, though Prometheus scrapes itself too; nothing stays blank that could be mended."""
+    for told in (looked.page, looked.prometheus):
+        found = json.loads(told)
+        assert found["ok"] is True
+        (one,) = found["pages"]
+        assert (one["system"], one["odd"], one["drift"], one["added_labels"]) == ("agent_server", [], [], [])
+        assert one["version"]["exact"] == pinned("new", "langgraph-api")
+        assert not [b for b in found["blank"] if b["reason"]["mendable"]]
+    assert json.loads(looked.prometheus)["troubles"] == []
+
+
+@pytest.mark.real
+def test_a_backtest_says_what_prometheus_wrote_while_it_scraped_the_server(looked: Looked) -> None:
+    """What fires, from the first round on. Rounds are a second apart, and a machine with much to do leaves out some."""
+    states = {trial.alert.name: trial.state for trial in looked.trials}
+
+    assert backtested.disagreements(looked, looked.written, looked.trials, pending=False, apart=3) == []
+    assert {"ObservabilityWatchdog", "AgentServerRunTimeouts"} <= {n for n, state in states.items() if state == "fired"}
+    assert not {n: state for n, state in states.items() if state in ("failed", "no data")}
 
 
 @pytest.mark.real

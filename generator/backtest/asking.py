@@ -158,7 +158,7 @@ def backtest(bundle: Bundle, prometheus: Prometheus, asked: Asked, kept: Kept, t
         swept = sweep.sweep(asked.threshold, limit.unit, limit.value, asked.seconds, steps)
     return Report(
         prometheus.probe.url, asked, cost, throughout, tuple(trials), tuple(held(asked.incidents, trials)), swept,
-        tuple(prepared[0].scrapes.away), "; ".join(dict.fromkeys(broken)), history.queries, history.samples,
+        tuple((max(a, asked.start), min(b, asked.end)) for a, b in prepared[0].scrapes.away if b > asked.start), "; ".join(dict.fromkeys(broken)), history.queries, history.samples,
         history.victoria,
     )  # fmt: skip
 

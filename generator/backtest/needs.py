@@ -76,8 +76,9 @@ def _selected(node: Any, targets: Collection[str] | None) -> Need:
     if targets is not None and (node.name or "").endswith("_bucket") and not any(a == "le" for a, _, _ in own):
         held.append(("le", "=", "+Inf"))  # every histogram has this one, and a dozen others that tell no more
     listed = ", ".join(f"{a}{op}{quoted(b)}" for a, op, b in held)
-    if targets is not None and not node.name and not any(a == "__name__" for a, _, _ in own):
+    if targets is not None and not node.name:
         # Counting all that a target has would cost more than all else: whether there are targets is as good.
+        listed = ", ".join(f"{a}{op}{quoted(b)}" for a, op, b in held if a != "__name__")
         return Need("selector", f"up{{{listed}}} == 1" if listed else "up == 1", "up")
     text = f"{node.name or ''}{{{listed}}}" if listed else node.name or ""
     return Need("selector", text, node.name or text) if text else ALWAYS

@@ -25,6 +25,12 @@ WINDOW = 300
 #: What only a running Prometheus writes: scrapes, and alerts that are pending or fire. Where discovery finds nothing, these go on.
 SIGNS = "timestamp(up) or timestamp(ALERTS)"
 
+#: How long before a time it is looked whether Prometheus was there: the longest `for`; and a time before any, in seconds.
+EARLIER, EVER = 3600, 10**9
+
+#: What is asked of a target that has to answer.
+UP = " == 1"
+
 #: By how much a scrape may come late, as a share of its interval, and in seconds.
 LATE, LATE_SECONDS = 0.1, 1.0
 
@@ -97,12 +103,12 @@ class Presence:
     def _asked(self, selector: str) -> dict[int, float]:
         end = self.at(self.moments[-1])
         found = self._history.values(f"count({selector})", self._start, end, self.seconds)
-        if not found and not selector.endswith((")", " == 1")) and self._history.ever(selector, self._start, end):
+        named = selector.removesuffix(UP)
+        if not found and not selector.endswith(")") and self._history.ever(named, self._start, end):
             # It may have been there between two moments only.
-            window = period(self.seconds)
-            found = self._history.values(
-                f"count(present_over_time({selector}[{window}]))", self._start, end, self.seconds
-            )
+            over, judged = ("present", "") if named == selector else ("max", UP)
+            window = f"{over}_over_time({named}[{period(self.seconds)}]){judged}"
+            found = self._history.values(f"count({window})", self._start, end, self.seconds)
         return {round((at - self._start) / self.seconds): value for at, value in found.items()}
 
 
@@ -111,7 +117,7 @@ class Scrapes:
 
     Attributes:
         interval: Seconds between two scrapes of the target that is scraped most often; 0 where nothing was.
-        away: When nothing was scraped, from the last scrape before to the first one after, in unix seconds.
+        away: When nothing was scraped, from the last scrape before to the first one after, in unix seconds; also before the first one.
 
     """
 
@@ -124,7 +130,7 @@ class Scrapes:
 
         """
         counts: dict[float, float] = {}
-        first = math.floor(start / WINDOW) * WINDOW
+        first = math.floor((start - EARLIER) / WINDOW) * WINDOW
         for begin in range(first, math.ceil(end), WINDOW * MOST_POINTS):
             last = min(begin + WINDOW * (MOST_POINTS - 1), math.ceil(end / WINDOW) * WINDOW)
             counts |= history.values(f"max(count_over_time(up[{WINDOW}s]))", begin, last, WINDOW)
@@ -133,12 +139,14 @@ class Scrapes:
         self.away: list[tuple[float, float]] = []
         if not self.interval:
             return
+        known = sorted(counts)
+        if known[0] > first:
+            # Before its first scrape there was no Prometheus, or its samples of that time are gone.
+            born = history.values(f"min({SIGNS})", known[0] - WINDOW, min(known[0], end), 1.0)
+            self.away.append((first - EVER, min(born.values(), default=known[0])))
         windows = range(first, math.ceil(end) + 1, WINDOW)
         seldom = [n for n, at in enumerate(windows) if counts.get(at, 0.0) < usual[0][0] - 1]
-        known = sorted(counts)
-        if not known:
-            return
-        for a, b in gathered(seldom, 2):
+        for a, b in gathered([n for n in seldom if windows[n] >= known[0]], 2):
             since = max(windows[a] - 2 * WINDOW, known[0] - WINDOW)
             self.away += self._gaps(history, since, min(windows[b] + WINDOW, end))
 

@@ -105,7 +105,11 @@ def _of(page: Page, worlds: Worlds, configured: str) -> Told | None:
 
 
 def prefix_of(page: Page, worlds: Worlds, configured: str) -> str:
-    """Return what the names of a system begin with on a page: that under which most of its metrics are there."""
+    """Return what the names of a system begin with on a page: that under which most of its metrics are there.
+
+    Names that go on after those of a program which says its version, such as `prometheus_http_` beside `prometheus_build_info`,
+    are that program's.
+    """
     system = worlds.system
     if not system.prefix:
         return ""
@@ -121,6 +125,10 @@ def prefix_of(page: Page, worlds: Worlds, configured: str) -> str:
             for metric, _ in by_end.get(name[place:], ()):
                 found.setdefault(name[:place], set()).add(metric.name)
     order = {configured or system.prefix: 2, system.prefix: 1}
+    programs = tuple(name.removesuffix("build_info") for name in page.series if name.endswith("_build_info"))
+    for prefix in found.keys() - order.keys():
+        if any(prefix.startswith(program) and prefix != program for program in programs):
+            del found[prefix]
     return max(found, key=lambda p: (len(found[p]), order.get(p, 0), p))
 
 

@@ -29,6 +29,9 @@ AGO = 86_400.0
 #: The choices of a board.
 CHOICES = ("all", "one", "fault", "empty")
 
+#: What a board shows: seconds since the start of the history, from and to.
+WHOLE = (panels.BEGIN, fleet.DURATION - panels.STEP)
+
 #: How long before the history nothing was there, in seconds.
 BEFORE = 86_400.0 * 10
 
@@ -48,39 +51,52 @@ def main(folder: Path, also: Callable[[Stage, float, Path], None]) -> None:
 
 
 def asked(
-    running: Stage, stem: str, board: Mapping[str, Any], start: float, choice: str, deployment: str = ""
+    running: Stage,
+    stem: str,
+    board: Mapping[str, Any],
+    start: float,
+    choice: str,
+    *,
+    deployment: str = "",
+    span: tuple[float, float] = WHOLE,
 ) -> dict[str, Any]:
-    """Return a board with what its queries are answered, for a deployment if there is one, else for that of the choice."""
+    """Return a board with what its queries are answered, for a deployment if there is one, else for that of the choice.
+
+    `span` is what it shows, in seconds since `start`.
+    """
     played = fleet.SCENARIOS[panels.systems(stem)[0]]
     place = {"one": 0, "fault": -1}.get(choice)
     chosen = {"deployment": deployment or fleet.name_of(played[place])} if place is not None else {}
     start -= BEFORE if choice == "empty" else 0
+    times = (start + span[0] + panels.SKEW, start + span[1] + panels.SKEW)
     return {
         "stem": stem,
         "choice": choice,
         "chosen": chosen,
-        "from": start + panels.BEGIN + panels.SKEW,
-        "to": _end(start),
+        "from": times[0],
+        "to": times[1],
         "step": panels.STEP,
         "board": board,
         "empty": [title for where, title in panels.EMPTY if where == stem],
         "answers": {
             str(panel["id"]): {
-                target["refId"]: answer(running, target, start, chosen) for target in panel.get("targets", ())
+                target["refId"]: answer(running, target, times, chosen) for target in panel.get("targets", ())
             }
             for panel in each_panel(board)
         },
     }
 
 
-def answer(running: Stage, target: Mapping[str, Any], start: float, chosen: Mapping[str, str]) -> dict[str, Any]:
+def answer(
+    running: Stage, target: Mapping[str, Any], times: tuple[float, float], chosen: Mapping[str, str]
+) -> dict[str, Any]:
     """Return the `data` of the answer of Prometheus to one query, as Grafana asks it."""
-    expr, end = panels.filled(target["expr"], chosen), _end(start)
+    expr, (begin, end) = panels.filled(target["expr"], chosen), times
     if target.get("instant"):
         form: dict[str, object] = {"query": expr, "time": end}
         path = "query"
     else:
-        form = {"query": expr, "start": start + panels.BEGIN + panels.SKEW, "end": end, "step": panels.STEP}
+        form = {"query": expr, "start": begin, "end": end, "step": panels.STEP}
         path = "query_range"
     data: dict[str, Any] = running.queried.get(f"/api/v1/{path}?{urlencode(form)}")
     return {"expr": expr, **data}
@@ -90,7 +106,3 @@ def each_panel(board: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
     """Yield every panel that is no row, those in collapsed rows too."""
     for top in board["panels"]:
         yield from (p for p in (top, *top.get("panels", ())) if p["type"] != "row")
-
-
-def _end(start: float) -> float:
-    return start + fleet.DURATION - panels.STEP + panels.SKEW

@@ -1,7 +1,7 @@
 """The board of each fault in its fault: what the first alert that must fire links to, asked of a real Prometheus.
 
 Every fault is a deployment of one history, each with all that the rules make of it. The board shows its deployment alone, from half an
-hour before the first change.
+hour before the first change until the trouble ends.
 """
 
 from __future__ import annotations
@@ -15,11 +15,15 @@ import answers
 
 from generator.bundle import build, installation
 from generator.catalogue import load
+from reference_server.core.scenario import Scenario
 from reference_server.scenarios import library as scenarios
 from testbed.matrix import fleet, panels
 from testbed.matrix.engines import NEWEST, stage
 from testbed.matrix.outcomes import RULES
 from testbed.rule_files import lookback
+
+#: Seconds from which rates have values, and for which a picture shows what was before the first change.
+SETTLED, BEFORE = 300.0, 1800.0
 
 
 def boards() -> dict[str, str]:
@@ -27,6 +31,13 @@ def boards() -> dict[str, str]:
     explains = {alert.name: alert.board for alert in build(installation(load())).alerts}
     alone = [s for s in scenarios.shipped() if s.fire and len(s.plans) == 1]
     return {s.id: explains[s.fire[0].alert] for s in alone if s.fire[0].alert in explains}
+
+
+def shown(scenario: Scenario) -> tuple[float, float]:
+    """Return what a picture shows, in seconds since the scenario's start: from before the first change until the trouble ends."""
+    first = scenario.fire[0]
+    end = max(min(first.until, scenario.duration, fleet.DURATION), SETTLED + BEFORE)
+    return max(SETTLED, min(first.since, end) - BEFORE), end - panels.STEP
 
 
 def main(folder: Path) -> dict[str, str]:
@@ -38,7 +49,10 @@ def main(folder: Path) -> dict[str, str]:
         first = time.time() - lookback(RULES) - answers.AGO
         start, _ = panels.fill(running, RULES, first=first, ids=tuple(wanted))
         for scenario, stem in wanted.items():
-            one = answers.asked(running, stem, known[stem], start, "fault", deployment=fleet.name_of(scenario))
+            span = shown(scenarios.named(scenario))
+            one = answers.asked(
+                running, stem, known[stem], start, "fault", deployment=fleet.name_of(scenario), span=span
+            )
             (folder / f"{scenario}.json").write_text(
                 json.dumps({**one, "picture": scenario}, indent=0), encoding="utf-8"
             )

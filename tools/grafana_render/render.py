@@ -58,11 +58,11 @@ def main(wanted: str) -> int:
 def draw_faults(browser: str) -> int:
     """Draw the board of each fault in its fault, to `docs/images/faults/`; return 1 if one could not be drawn."""
     root, target = BUILD / "faults", pictures.IMAGES / "faults"
-    shutil.rmtree(target, ignore_errors=True)
-    target.mkdir(parents=True)
     known = faults.main(root / "answers")
     run("node", "bundle.mjs", str(root))
     failed = run("node", "shoot.mjs", str(root), browser)
+    shutil.rmtree(target, ignore_errors=True)
+    target.mkdir(parents=True)
     for name in known:
         shutil.copy(root / "pictures" / f"{name}.webp", target / f"{name}.webp")
     pictures.note({f"faults/{name}.webp": stem for name, stem in known.items()})

@@ -44,6 +44,7 @@ from generator.promql import (
     starts,
     surged,
     tail,
+    top,
     total,
     volume,
     within,
@@ -534,10 +535,10 @@ def test_a_query_is_kept_among_those_of_wider_labels(site: Site) -> None:
 def test_the_greatest_series_are_kept_with_their_labels(site: Site) -> None:
     calls = rate(site.system("agentgateway")["mcp_requests_total"], by=("server", "resource"))
 
-    assert calls.top(10).build(SCOPE) == f"topk(10, {calls.build(SCOPE)})"
-    assert calls.top(10).labels == ("server", "resource")
-    assert (calls.top(3) + calls).build(SCOPE).startswith("topk(3, ")
-    assert calls.top(10).help.endswith(" The greatest 10.")
+    assert top(calls, 10).build(SCOPE) == f"topk(10, {calls.build(SCOPE)})"
+    assert top(calls, 10).labels == ("server", "resource")
+    assert (top(calls, 3) + calls).build(SCOPE).startswith("topk(3, ")
+    assert top(calls, 10).help.endswith(" The greatest 10.")
 
 
 def test_lint_knows_what_topk_and_the_right_side_of_and_do_to_labels() -> None:

@@ -14,6 +14,7 @@ from generator.boards.panel import POINTS, Panel, steps, targets, unit_of
 from generator.catalogue import Limit
 from generator.errors import QueryError
 from generator.promql.query import Query
+from generator.promql.ranked import greatest, outstanding
 from generator.promql.scope import Scope
 from generator.units import grafana_unit
 
@@ -42,9 +43,9 @@ def lines(
     where less is worse the least.
     """
     unit = unit_of(title, queries, limit)
-    queries = tuple(query.greatest(GREATEST, RANGE) if _many(query) else query for query in queries)
+    queries = tuple(greatest(query, GREATEST, RANGE) if _many(query) else query for query in queries)
     if fleet:
-        queries = tuple(q.outstanding(GREATEST, RANGE, RATE_INTERVAL, least=bad == "below") for q in queries)
+        queries = tuple(outstanding(q, GREATEST, RANGE, RATE_INTERVAL, least=bad == "below") for q in queries)
 
     def make(possible: Sequence[Query], scope: Scope, description: str) -> grafana.Panel:
         custom: dict[str, Any] = {**_LINE, "stacking": {"group": "A", "mode": "normal" if stack else "none"}}

@@ -41,6 +41,7 @@ from generator.promql.histograms import (
     within,
 )
 from generator.promql.joins import constant, share_of, summed, worth
+from generator.promql.ranked import greatest, top
 from generator.promql.series import add_label, count_matching, rename_label, replace_label, select
 
 __all__ = [
@@ -61,6 +62,7 @@ __all__ = [
     "exceeded",
     "falls",
     "gains",
+    "greatest",
     "growth",
     "increase",
     "increments",
@@ -90,6 +92,7 @@ __all__ = [
     "summed",
     "surged",
     "tail",
+    "top",
     "total",
     "typical",
     "volume",

@@ -233,49 +233,6 @@ class Query:
             recorded=self.recorded or other.recorded,
         )
 
-    def top(self, most: int) -> Query:
-        """Keep the greatest `most` series at each time, where labels have many values; for a table, which has one time."""
-        text = self.build
-        reading = replace(self.reading, tail=f"The greatest {most}.")
-        return replace(self, build=lambda scope: _topk(most, text(scope)), compound=False, reading=reading)
-
-    def greatest(self, most: int, range_: str) -> Query:
-        """Keep the `most` series that are greatest over the range of a graph, so that none comes and goes with its rank.
-
-        Args:
-            most: How many.
-            range_: Duration of the graph's range.
-
-        Raises:
-            QueryError: It has no range window, so its value over the whole range is not known.
-
-        """
-        left, text = self.operand, self.build
-        if range_ not in text(Scope(range_)):
-            raise QueryError("the greatest of a query without a range window", "use a rate, or a mean over the window")
-
-        def build(scope: Scope) -> str:
-            ranked = _topk(most, text(replace(scope, window=range_, at="@ end()")))
-            return f"{left(scope)}\nand\n{ranked}"
-
-        reading = replace(self.reading, tail=f"The greatest {most} over the range of the board.")
-        return replace(self, build=build, compound=True, edges=(), reading=reading)
-
-    def outstanding(self, most: int, range_: str, step: str, *, least: bool = False) -> Query:
-        """Keep the `most` series that rise highest within the range of a graph, or fall lowest: the same ones at each time.
-
-        For what has no range window; it is looked at every `step`, both of them durations.
-        """
-        left, text = self.operand, self.build
-        choose, extreme, word = ("bottomk", "min", "least") if least else ("topk", "max", "greatest")
-
-        def build(scope: Scope) -> str:
-            ranked = f"{extreme}_over_time((\n{indented(text(scope))}\n)[{range_}:{step}] @ end())"
-            return f"{left(scope)}\nand\n{choose}({most},\n{indented(ranked)}\n)"
-
-        reading = replace(self.reading, tail=f"The {word} {most} over the range of the board.")
-        return replace(self, build=build, compound=True, edges=(), reading=reading)
-
     def otherwise(self, other: Query) -> Query:
         """Take `other` where this query has no partner with the same labels. An impossible one of the two is left out."""
         if other.missing:
@@ -320,10 +277,6 @@ class Query:
             raise QueryError(what, f"use one of {edges}")
         text = self.operand
         return replace(self, build=lambda scope: f"{text(scope)} {op} {number(value)}", compound=True, edges=())
-
-
-def _topk(most: int, inner: str) -> str:
-    return f"topk({most}, {inner})" if "\n" not in inner else f"topk({most},\n{indented(inner)}\n)"
 
 
 def indented(text: str) -> str:

@@ -10,7 +10,7 @@ from generator.boards.layout import Board, Row, board, row
 from generator.boards.panels import lines, over_range, stat
 from generator.boards.tables import Column, table
 from generator.config.site import Site
-from generator.promql import increase, level, mean, quantile, rate
+from generator.promql import increase, level, mean, quantile, rate, top
 from generator.systems.agentgateway.records import mcp_failed
 
 
@@ -75,8 +75,8 @@ def _tools(site: Site) -> Row:
         table(
             "Tool calls by tool and server",
             [
-                Column("Calls/s", rate(tools, by=by).top(100)),
-                Column("Calls in range", over_range(increase(tools, by=by).top(100))),
+                Column("Calls/s", top(rate(tools, by=by), 100)),
+                Column("Calls in range", over_range(top(increase(tools, by=by), 100))),
             ],
             sort="Calls/s",
         )

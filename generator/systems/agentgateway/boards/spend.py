@@ -12,7 +12,7 @@ from generator.boards.panel import Panel
 from generator.boards.panels import bars, lines, over_range, stat
 from generator.boards.tables import Column, table
 from generator.config.site import Site
-from generator.promql import distinct, observations, share_of, volume
+from generator.promql import distinct, observations, share_of, top, volume
 from generator.promql.query import Query
 from generator.systems.agentgateway import spending
 from generator.systems.agentgateway.records import INPUT, NEW, OUTPUT, answered
@@ -86,7 +86,7 @@ def _by(site: Site, label: str) -> Row:
         lines(f"Tokens by {label}", volume(usage.matching(**NEW), by=by), stack=True).normal(
             "A steady mix.", "Grows alone: an agent in a loop, or a leaked key."
         ),
-        bars(f"Share of cost by {label}", part.top(SHOWN)).wide(12, 10).normal("As you planned it."),
+        bars(f"Share of cost by {label}", top(part, SHOWN)).wide(12, 10).normal("As you planned it."),
         table(
             f"Spending by {label}",
             [

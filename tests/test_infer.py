@@ -13,7 +13,7 @@ import yaml
 from generator.catalogue import read as read_catalogue
 from generator.cli.main import main
 from generator.errors import GeneratorError, Problem
-from generator.infer import draft, read, text
+from generator.infer import draft, page, read, text
 from testbed.servers.fake import FakeServer
 
 from .conftest import ROOT
@@ -159,11 +159,29 @@ def test_what_is_no_page_is_refused_with_its_line(page: str, problem: str) -> No
     assert str(caught.value) == problem
 
 
-def test_a_page_of_nonsense_ends_after_some_lines() -> None:
-    with pytest.raises(GeneratorError) as caught:
-        read("PAGE", "?\n" * 100_000)
+def test_a_page_of_nonsense_ends_in_one_sentence_and_one_with_mistakes_after_some_lines() -> None:
+    for begin, told in (("", 1), ("x 1\n", 5)):
+        with pytest.raises(GeneratorError) as caught:
+            read("PAGE", begin + "?\n" * 100_000)
 
-    assert len(caught.value.problems) == 5
+        assert len(caught.value.problems) == told
+
+
+@pytest.mark.parametrize(
+    ("source", "told"),
+    [
+        ("http://127.0.0.1:1/metrics", "cannot be read: nobody listens there (connection refused)"),
+        ("http://[::1", "cannot be read: it is no address"),
+        ("127.0.0.1:9090/metrics", "an address begins with http:// or https://"),
+        ("ftp://shop/metrics", "an address begins with http:// or https://"),
+        ("", "is empty"),
+    ],
+)
+def test_what_is_wrong_with_a_source_is_told_in_words(source: str, told: str) -> None:
+    with pytest.raises(GeneratorError) as caught:
+        page(source)
+
+    assert told in str(caught.value)
 
 
 def test_a_page_is_read_from_a_file_an_address_and_standard_input(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -17,6 +18,9 @@ LARGEST = 100_000_000
 
 #: How long an address may take, in seconds.
 WITHIN = 30.0
+
+#: What is meant as an address: `ftp://host`, `host:9090/metrics`.
+_ADDRESS = re.compile(r"\w+://|[\w.-]+:\d+(/|$)")
 
 #: What a scraper says that it reads.
 _ACCEPT = "application/openmetrics-text;version=1.0.0;q=0.9,text/plain;version=0.0.4;q=0.5,*/*;q=0.1"
@@ -34,6 +38,8 @@ def page(source: str, bearer_token_file: Path | None = None, largest: int = LARG
         GeneratorError: It cannot be read, or is too large.
 
     """
+    if not source:
+        raise _problem("SOURCE", "is empty", "name a file, an address or -")
     if source.startswith(("http://", "https://")):
         raw = _fetched(source, bearer_token_file, largest)
     elif source == "-":
@@ -42,8 +48,14 @@ def page(source: str, bearer_token_file: Path | None = None, largest: int = LARG
         try:
             with Path(source).open("rb") as file:
                 raw = file.read(largest + 1)
-        except OSError as error:
-            raise _problem(source, f"cannot be read: {error.strerror}", "name a file, an address or -") from error
+        except (OSError, ValueError) as error:
+            what = f"cannot be read: {getattr(error, 'strerror', None) or 'no file has such a name'}"
+            fix = (
+                "an address begins with http:// or https://"
+                if _ADDRESS.match(source)
+                else "name a file, an address or -"
+            )
+            raise _problem(source, what, fix) from error
     if len(raw) > largest:
         raise _problem(source, f"has more than {largest:,} bytes", "name a metrics page")
     try:
@@ -95,10 +107,12 @@ def _fetched(url: str, bearer_token_file: Path | None, largest: int) -> bytes:
 
 
 def _reason(error: Exception) -> str:
-    inner: Any = error
-    while getattr(inner, "args", None) and isinstance(inner.args[0], Exception):
-        inner = inner.args[0]
-    return type(getattr(inner, "reason", inner)).__name__
+    import requests
+
+    from generator.validate.probe import broken
+
+    wrong = (requests.exceptions.InvalidURL, requests.exceptions.InvalidSchema)
+    return "it is no address" if isinstance(error, wrong) else broken(error)
 
 
 def _problem(place: str, what: str, fix: str) -> GeneratorError:

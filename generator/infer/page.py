@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from generator.errors import GeneratorError, Problem
 from generator.source import short
@@ -96,6 +96,9 @@ def read(path: str, text: str) -> list[Family]:
         owner.samples.append(found)
     if not problems and not any(family.samples for family in families.values()):
         problems = [Problem(path, 1, "no series on this page", "name a metrics page that shows some")]
+    if problems and not any(family.samples for family in families.values()):
+        what = problems[0].what if len(problems) == 1 else f"{problems[0].what}, nor are the next lines"
+        problems = [replace(problems[0], what=what)]
     if problems:
         raise GeneratorError(problems)
     return list(families.values())

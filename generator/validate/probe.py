@@ -194,7 +194,7 @@ class Probe:
         except (requests.exceptions.Timeout, urllib3.exceptions.TimeoutError):
             raise self._late(path) from None
         except (requests.exceptions.ConnectionError, urllib3.exceptions.HTTPError) as error:
-            raise self._unreachable(_broken(error), f"start it, or name its address with {self._flag}") from None
+            raise self._unreachable(broken(error), f"start it, or name its address with {self._flag}") from None
         except (requests.exceptions.RequestException, ValueError, OSError) as error:
             raise self._unreachable(
                 f"the request fails: {type(error).__name__}", f"check {self._flag} and --ca-file"
@@ -276,7 +276,8 @@ def _tls(error: BaseException) -> str:
     return "the handshake breaks off"
 
 
-def _broken(error: BaseException) -> str:
+def broken(error: BaseException) -> str:
+    """Return in words why there was no connection, or no answer."""
     text = str(error)
     for sign, meaning in (
         ("Connection refused", "nobody listens there (connection refused)"),

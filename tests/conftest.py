@@ -53,6 +53,7 @@ LIVE = (
     "test_validate_cli",
     "test_validate_grafana",
     "test_validate_systems",
+    "test_tasks",
 )
 
 #: Modules that read the page of one driven Agent Server of each era.

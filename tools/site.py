@@ -36,6 +36,10 @@ FILES = (
 
 #: The parts of the site in order: what each is called, and its pages in docs/.
 PARTS: Mapping[str, tuple[str, ...]] = {
+    "Tasks": (
+        "tasks/first_look", "tasks/prometheus", "tasks/kubernetes", "tasks/other_engines", "tasks/grafana_cloud", "tasks/datadog",
+        "tasks/thresholds", "tasks/upgrade", "tasks/own_system", "tasks/blank", "tasks/on_call",
+    ),
     "Use": ("configuration", "doctor", "validate", "own_system", "upgrade", "diff", "backtest", "exposure", "logs", "docker", "release"),
     "Boards and alerts": ("boards", "boards_compared", "faults", "alerts"),
     "Systems": ("agentgateway", "langsmith", "versions"),
@@ -48,6 +52,7 @@ PARTS: Mapping[str, tuple[str, ...]] = {
 
 #: Folders of docs/ whose pages have an index, with its title and the part that it is in.
 FOLDERS = {
+    "tasks": ("Tasks", ""),  # each is in its own part
     "runbooks": ("Runbooks", "Boards and alerts"),
     "metrics": ("Metrics", "Systems"),
     "formats": ("Formats", "Formats"),

@@ -16,7 +16,7 @@ PYTEST := $(BIN)/python -m pytest --numprocesses=auto --maxprocesses=4 --dist=lo
 SERVERS := tests/test_truth.py tests/test_conformance.py tests/test_mixed_fleet.py
 
 .DEFAULT_GOAL := help
-.PHONY: help dashboards check lint test configurations unit matrix types docs site render reference truth fidelity promtool-tests validate demo up down compose lock newest bench dist clean
+.PHONY: help dashboards check lint test configurations unit matrix types docs site changes render reference truth fidelity promtool-tests validate demo up down compose lock newest bench dist clean
 
 help: ## this list (default)
 	@awk -F ':.*## ' '/^[a-z][a-z-]*:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -59,6 +59,9 @@ docs: $(VENV)/.dev ## write the generated parts of README.md and docs/
 
 site: $(VENV)/.dev ## build the documentation as a site: build/site/index.html (strict; CONFIG=bundle.yaml has your pages, OUT=folder)
 	@PYTHONPATH=. $(BIN)/python tools/site.py $(OUT) $(if $(CONFIG),--config $(CONFIG))
+
+changes: $(VENV)/.dev ## print the section "Upgrade" of CHANGELOG.md between two commits (FROM=900db51 TO=HEAD)
+	@PYTHONPATH=. $(BIN)/python tools/changes.py $(FROM) $(or $(TO),HEAD)
 
 render: $(VENV)/.dev ## draw every board with Grafana's libraries to docs/images and check what it shows (needs node and Chromium; ARGS=overview or faults)
 	@PYTHONPATH=. $(BIN)/python tools/grafana_render/render.py $(ARGS)

@@ -527,7 +527,7 @@ def test_an_alert_leads_to_its_runbook(stack: Stack) -> None:
         path = alert["annotations"]["runbook_url"].partition(":8088")[2]
         page = text_of(*ask(stack.ports["DOCS_PORT"], "GET", path))
         assert f'<h1 id="{name.lower()}">' in page, path
-        assert 'class="highlight"' in page
+        assert 'class="language-promql highlight"' in page
 
 
 @pytest.mark.real

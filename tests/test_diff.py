@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import runpy
 import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -13,6 +14,7 @@ import pytest
 import yaml
 
 from generator.cli.main import main
+from generator.diff.change import Change
 from generator.diff.meaning import difference
 from generator.lint.canonical import canonical
 from testbed.servers.debian import find, missing
@@ -270,3 +272,37 @@ def test_what_a_real_prometheus_has_loaded_is_what_was_generated(
 
     assert code == 1
     assert [(c["name"], c["what"]) for c in changes] == [(A, "removed")]
+
+
+def test_the_section_of_the_changelog_names_what_breaks_and_counts_what_only_looks_different(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """`make changes` for one difference of each kind."""
+    monkeypatch.syspath_prepend(ROOT / "tools")
+    section = runpy.run_path(str(ROOT / "tools" / "changes.py"))["section"]
+    found = [
+        Change("breaking", "alert", "Gone", "removed"),
+        Change("breaking", "alert", "Old", "renamed to New"),
+        Change("breaking", "alert", "Torn", "its series have no label path any more"),
+        Change("behaviour", "alert", "Later", "for: 5m becomes 10m"),
+        Change("behaviour", "alert", "Fresh", "added, critical"),
+        Change("behaviour", "alert", "Asks", "expression: with system"),
+        Change("breaking", "record", "a:b", "renamed to agentobs_a:b; read by board X / Y"),
+        Change("breaking", "panel", "X / Y / Traffic", "renamed to 'Request rate': links to the panel open the board"),
+        Change("breaking", "panel", "X / Y / Errors", "removed"),
+        Change("cosmetic", "panel", "X / Y / Latency", "another description"),
+    ]
+
+    told = re.sub(r"\n  ", " ", section(found)).splitlines()
+
+    assert told == [
+        "- Alerts that are gone or have another name; take them out of silences and routes: `Gone`, `Old` (now `New`).",
+        "- Alerts that fire at another time or wake somebody else: `Later` (for: 5m becomes 10m).",
+        "- Recorded series that are gone or have another name; look for them in rules and boards of your own: "
+        "`a:b` (now `agentobs_a:b`).",
+        "- Panels: 1 have another title, 1 are gone; a link to one of them opens its board: *X / Y* (2).",
+        "- Also look for: alert `Torn` (its series have no label path any more).",
+        "- New alerts; each has a runbook: `Fresh` (critical).",
+        "- 1 alerts ask otherwise; `agentobs diff` of your two bundles shows how.",
+        "- In all 6 differences that break something, 3 of behaviour, 1 in looks.",
+    ]

@@ -163,9 +163,8 @@ def test_alerts_and_panels_lead_to_the_pages(made: Bundle, texts: Mapping[str, s
     }
 
     assert runbook == {"index", *runbooks(texts)}
-    targets = {(system, name) for system, name in metrics if system in made.site.config.systems}
-    assert targets
-    assert targets - anchors == set()
+    assert len(metrics) > 50
+    assert metrics - anchors == set()
 
 
 def test_metrics_of_an_own_system_have_a_page(texts: Mapping[str, str]) -> None:

@@ -269,8 +269,9 @@ class Config:
         return f"{self.runbook_base_url}/{page}{self.runbook_suffix}"
 
     def metric_page(self, system: str, name: str) -> str:
-        """Return the address of what the page on a system's metrics says of one; empty where no pages are served."""
-        return f"{self.docs_url}/metrics/{system}.html#{name.lower()}" if self.docs_url else ""
+        """Return the address of what the page on a system's metrics says of one; empty where nothing is served, or it has no page."""
+        served = self.docs_url and system in self.systems
+        return f"{self.docs_url}/metrics/{system}.html#{name.lower()}" if served else ""
 
     def line(self, *place: str | int) -> tuple[str, int]:
         """Return the file, and the line at which a key or an item of a list stands in it."""

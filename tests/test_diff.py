@@ -304,5 +304,16 @@ def test_the_section_of_the_changelog_names_what_breaks_and_counts_what_only_loo
         "- Also look for: alert `Torn` (its series have no label path any more).",
         "- New alerts; each has a runbook: `Fresh` (critical).",
         "- 1 alerts ask otherwise; `agentobs diff` of your two bundles shows how.",
-        "- In all 6 differences that break something, 3 of behaviour, 1 in looks.",
+        "- 6 differences break something; 3 are of behaviour, 1 in looks.",
     ]
+    assert section([]) == "- Nothing breaks; 0 are of behaviour, 0 in looks.\n"
+
+
+def test_every_state_of_the_changelog_says_how_to_upgrade_to_it() -> None:
+    """From the state before it, and that a state's name is written once."""
+    text = (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
+    states = re.findall(r"^## (\S+)", text, re.MULTILINE)
+
+    assert states[0] == "Unreleased"
+    assert len(states) == len(set(states)) > 2
+    assert re.findall(r"^### Upgrade from (\S+)$", text, re.MULTILINE) == states[1:]

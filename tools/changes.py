@@ -105,7 +105,8 @@ def _items(found: Sequence[Change]) -> Iterator[str]:
     if asked:
         yield f"{len(asked)} alerts ask otherwise; `agentobs diff` of your two bundles shows how."
     ranks = Counter(c.rank for c in found)
-    yield f"In all {ranks['breaking']} differences that break something, {ranks['behaviour']} of behaviour, {ranks['cosmetic']} in looks."
+    broken = f"{ranks['breaking']} differences break something" if ranks["breaking"] else "Nothing breaks"
+    yield f"{broken}; {ranks['behaviour']} are of behaviour, {ranks['cosmetic']} in looks."
 
 
 def _becomes(change: Change) -> str:

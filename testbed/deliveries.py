@@ -120,6 +120,13 @@ DELIVERIES = (
     ),
     Delivery(
         "helm",
+        "reading back",
+        "the rules equal the plain files",
+        "tests/test_format_helm.py::test_rules_read_back_are_those_of_the_plain_files",
+        "make test",
+    ),
+    Delivery(
+        "helm",
         "JSON Schema",
         "the values fit their schema; no text of a rule is taken for a template; a release fits into its Secret",
         "tests/test_format_helm.py::test_values_fit_their_schema_which_refuses_a_misspelt_one",

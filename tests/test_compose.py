@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import re
@@ -14,7 +15,9 @@ import pytest
 import yaml
 
 from generator import version
+from generator.bundle import build
 from generator.config.site import Site
+from generator.outputs import FORMATS
 from reference_server.langsight.settings import TOKEN_FILE
 from testbed.compose import (
     Engine,
@@ -469,6 +472,43 @@ def test_the_image_can_install_and_build_nothing(stack: Stack) -> None:
     look = "import importlib.util as u, shutil as s; print([n for n in ('pip', 'setuptools', 'ensurepip') if u.find_spec(n)], [c for c in ('gcc', 'cc', 'make', 'git') if s.which(c)])"
 
     assert stack.engine.docker("exec", container["Id"], "python", "-c", look).strip() == "[] []"
+
+
+#: Writes formats where a container may write, and tells the hash of each file.
+GENERATES = """
+import hashlib, json, pathlib, subprocess, sys
+out = pathlib.Path("/tmp/bundle")
+words = [word for name in sys.argv[1:] for word in ("--format", name)]
+subprocess.run(["agentobs", "generate", "--out", out, *words], check=True, stdout=subprocess.DEVNULL)
+files = [path for path in out.rglob("*") if path.is_file()]
+print(json.dumps({str(path.relative_to(out)): hashlib.sha256(path.read_bytes()).hexdigest() for path in files}))
+"""
+
+
+@pytest.mark.real
+def test_the_image_does_what_the_checkout_does(stack: Stack, site: Site) -> None:
+    """Every format byte for byte, the version, a runbook, and what a page is; with no right, and no network."""
+    locked = ("--network=none", "--read-only", "--cap-drop=ALL", "--security-opt=no-new-privileges")
+
+    def said(*words: str) -> str:
+        image = SERVICES["agent-api"]["image"]
+        return stack.engine.docker("run", "--rm", *locked, "--tmpfs=/tmp:size=64m,mode=1777", image, *words)
+
+    bundle = build(site)
+    wanted = {
+        str(path): hashlib.sha256(text.encode()).hexdigest()
+        for one in FORMATS.values()
+        for path, text in one.render(bundle).items()
+    }
+    assert json.loads(said("python", "-c", GENERATES, *FORMATS)) == wanted
+    assert said("agentobs", "--version").split() == ["agentobs", version()]
+    runbook = ROOT / "docs" / "runbooks" / "LangSightNotReady.md"
+    assert said("agentobs", "runbook", "LangSightNotReady").strip() == runbook.read_text(encoding="utf-8").strip()
+    (combined,) = stack.containers("agent-combined")
+    told = stack.engine.docker(
+        "exec", combined["Id"], "agentobs", "doctor", "http://127.0.0.1:8000/metrics", "--format=json"
+    )
+    assert [(page["system"], page["prefix"]) for page in json.loads(told)["pages"]] == [("agent_server", "lg_api_")]
 
 
 @pytest.mark.real

@@ -16,7 +16,8 @@ import yaml
 from jsonschema import Draft7Validator
 
 from generator.bundle import Bundle
-from generator.outputs import FORMATS
+from generator.outputs import FORMATS, documents
+from generator.outputs.kubernetes.objects import named
 from testbed.servers import golang, missing
 from tests import operators
 from tests.operators import BUNDLES, Json
@@ -65,6 +66,21 @@ def test_no_text_of_a_rule_is_taken_for_a_template(chart: Mapping[PurePosixPath,
 
     assert strange == []
     assert sum(text.count('{{ "{{" }} $labels') for text in texts.values()) > 20
+
+
+def test_rules_read_back_are_those_of_the_plain_files(bundle: Bundle, chart: Mapping[PurePosixPath, str]) -> None:
+    """Without Helm: lines that are templates alone are left out, and escaped braces are braces again."""
+    found = {}
+    for path, text in chart.items():
+        if path.parent.name == "rules":
+            whole = re.sub(r"^ *\{\{-(?! \"\{\{\").*\}\}$", "", text, flags=re.MULTILINE)
+            (one,) = operators.loaded(whole.replace('{{ "{{" }}', "{{"))
+            found[one["metadata"]["name"]] = one["spec"]["groups"]
+
+    assert found == {
+        named(bundle, stem): [{"interval": bundle.site.timing.evaluation, **group} for group in document["groups"]]
+        for stem, document in documents.rules(bundle).items()
+    }
 
 
 def test_no_mark_of_a_value_is_left(chart: Mapping[PurePosixPath, str]) -> None:

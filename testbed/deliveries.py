@@ -170,7 +170,7 @@ DELIVERIES = (
     Delivery(
         "collector",
         "OpenTelemetry Collector and Prometheus",
-        "it scrapes the reference servers and writes by remote write; `agentobs validate` finds nothing wrong. OTLP is only validated",
+        "it scrapes the reference servers and writes by remote write, and by OTLP; `agentobs validate` finds nothing wrong",
         "tests/test_collector_real.py::test_rules_and_boards_read_what_the_collector_writes",
         "make matrix",
     ),

@@ -21,7 +21,7 @@ import yaml
 from generator.catalogue import load
 from generator.cli.main import main
 from generator.outputs.timescale import duration
-from testbed.servers import Alertmanager, Prometheus, free_port, missing, wait_until
+from testbed.servers import Alertmanager, Prometheus, free_port, golang, missing, wait_until
 from testbed.servers.collector import Collector, collector, faults
 from testbed.servers.loopback import ask
 from testbed.stack.deployments import TABLE, Process, config, follow, start
@@ -74,13 +74,32 @@ def told(arguments: list[str]) -> tuple[int, str]:
     return code, said.getvalue()
 
 
-@contextlib.contextmanager
-def pushed(program: Path) -> Iterator[Pushed]:
-    """Start all of it on the files that `agentobs generate` writes, and wait until every target was scraped."""
+#: A Prometheus that takes OTLP, which Debian takes out of its own.
+UPSTREAM = ("github.com/prometheus/prometheus", "v0.315.1", "./cmd/prometheus", "remove_all_sd,netgo")
+
+#: By exporter: what its endpoint is below Prometheus' address.
+ENDPOINTS = {"prometheus_remote_write": "/api/v1/write", "otlp_http": "/api/v1/otlp"}
+
+
+def receiving(exporter: str) -> tuple[Path, Path]:
+    """Return the Prometheus that takes what an exporter sends, and an Alertmanager."""
     programs = binaries()
     if isinstance(programs, str):
         missing(programs)
     assert not isinstance(programs, str)
+    if exporter == "prometheus_remote_write":
+        return programs
+    upstream = golang.replaced(*UPSTREAM)
+    if not upstream.path:
+        missing(upstream.reason)
+    assert upstream.path
+    return upstream.path, programs[1]
+
+
+@contextlib.contextmanager
+def pushed(program: Path, exporter: str) -> Iterator[Pushed]:
+    """Start all of it on the files that `agentobs generate` writes, and wait until every target was scraped."""
+    programs = receiving(exporter)
     with ExitStack() as open_:
         folder = Path(open_.enter_context(tempfile.TemporaryDirectory(prefix="agentobs-collected-")))
         processes = start(TABLE, SCALE, open_)
@@ -90,7 +109,9 @@ def pushed(program: Path) -> Iterator[Pushed]:
             "scrape": {"prometheus": [f"127.0.0.1:{itself}"]},
             "rule_files": [f"{folder}/out/alerts/*.rules.yaml"],
             "alertmanager": {"targets": [f"127.0.0.1:{told_of}"], "webhook_url": "http://127.0.0.1:1/"},
-            "formats": {"collector": {"endpoint": f"http://127.0.0.1:{itself}/api/v1/write"}},
+            "formats": {
+                "collector": {"exporter": exporter, "endpoint": f"http://127.0.0.1:{itself}{ENDPOINTS[exporter]}"}
+            },
         }
         file = folder / "bundle.yaml"
         file.write_text(yaml.safe_dump({**config(processes, folder), **own}), encoding="utf-8")
@@ -105,6 +126,8 @@ def pushed(program: Path) -> Iterator[Pushed]:
 
         manager = open_.enter_context(Alertmanager(programs[1], text("alerts/alertmanager.yml"), port=told_of))
         flags = [f"--{name}={duration(value, SCALE)}" for name, value in FLAGS.items()]
+        if exporter == "otlp_http":
+            flags.append("--web.enable-otlp-receiver")
         prometheus = open_.enter_context(
             Prometheus(programs[0], text("collector/prometheus.yml"), flags=flags, port=itself)
         )
@@ -158,9 +181,10 @@ def test_the_collector_takes_every_configuration(program: Path, tmp_path: Path) 
     assert "no such file" in faults(program, made["otlp_http"], ENV)
 
 
-def test_rules_and_boards_read_what_the_collector_writes(program: Path) -> None:
+@pytest.mark.parametrize("exporter", ENDPOINTS)
+def test_rules_and_boards_read_what_the_collector_writes(program: Path, exporter: str) -> None:
     """`agentobs validate` finds nothing wrong: names, types, labels, every rule and every panel. A target that ends goes down."""
-    with pushed(program) as one:
+    with pushed(program, exporter) as one:
         code, report = judged(one)
         wrong = [v for v in report["verdicts"] if v["verdict"] == "wrong"]
         assert (code, [(v["item"], v["why"]) for v in wrong]) == (0, [])

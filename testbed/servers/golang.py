@@ -163,7 +163,13 @@ def _finish(done: subprocess.CompletedProcess[str], work: Path, folder: Path) ->
 def _run(words: list[str], where: Path, **more: str) -> subprocess.CompletedProcess[str]:
     try:
         return subprocess.run(
-            words, cwd=where, env=os.environ | more, capture_output=True, text=True, check=False, timeout=BUILD_SECONDS
+            words,
+            cwd=where,
+            env=os.environ | {"GOWORK": "off"} | more,
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=BUILD_SECONDS,
         )
     except subprocess.TimeoutExpired:
         return subprocess.CompletedProcess(words, 1, "", f"Go took over {BUILD_SECONDS} s")

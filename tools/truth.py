@@ -86,7 +86,9 @@ def differences(catalogue: Catalogue, system: System, version: str, page: Mappin
             yield f"{metric.place}: {name} is of the type {seen.type}; type: {seen.type}"
         if metric.system == system.name and not field_[1].has(metric.since, metric.until):
             yield f'{metric.place}: {name} is on a page of {version}; since: "{version}" or earlier, or no until'
-        allowed = {**metric.labels, **metric.constant_labels}
+        # A page's own label of the name of a target's is stored under another name.
+        renamed = {name.removeprefix("exported_"): label for name, label in metric.labels.items()}
+        allowed = {**renamed, **metric.labels, **metric.constant_labels}
         for label, values in seen.labels.items():
             if label not in allowed and label != "quantile":
                 yield f"{metric.place}: {name} has the label {label}; {_label(label, values, version)}"

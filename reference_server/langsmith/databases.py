@@ -82,7 +82,7 @@ def redis(process: ServiceProcess, workload: LangSmithWorkload, seconds: float, 
         return
     own.set("redis_instance_info", 1, maxmemory_policy=workload.redis_policy, redis_mode="standalone",
             redis_version="7.0.15", redis_build_id="ae4d7c971a948f0", os="Linux 6.1.0 x86_64", process_id="1",
-            run_id="34f6325c05ad7a0eed48748c8d394ba05bcf795a", tcp_port="6379")  # fmt: skip
+            run_id="34f6325c05ad7a0eed48748c8d394ba05bcf795a", tcp_port="6379", exported_role="master")  # fmt: skip
     own.set("redis_memory_max_bytes", workload.redis_bytes)
     size = workload.redis_bytes or 4.0 * 1024**3
     own.set("redis_memory_used_bytes", round(size * workload.redis_used * process.chance.uniform(0.99, 1.0)))

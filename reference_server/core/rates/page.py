@@ -32,6 +32,7 @@ class Style:
         edge_first: `le` is the first label of a bucket.
         by_name: Families are in alphabetical order; else in the order in which they are given.
         alphabetical: Labels are in alphabetical order; else in the catalogue's, with `le` last.
+        labels: What the page calls a label that Prometheus renames, because a target has one of that name.
         empty: Families without a series have their HELP and TYPE lines.
         end: What the page ends with.
 
@@ -50,6 +51,7 @@ class Style:
     edge_first: bool = False
     by_name: bool = False
     alphabetical: bool = True
+    labels: Mapping[str, str] = field(default_factory=dict)
     empty: bool = False
     end: str = ""
 
@@ -130,7 +132,7 @@ def _series(
 
 def _spelled(style: Style, name: str, metric: Metric, labels: Mapping[str, str]) -> str:
     if style.alphabetical:
-        return labelled(name, labels.items())
+        return labelled(name, ((style.labels.get(label, label), value) for label, value in labels.items()))
     names = ("le", *metric.labels) if style.edge_first else (*metric.labels, "le")
     added = (n for n in labels if n not in names)  # by the server's configuration
     ordered = [(n, labels[n]) for n in (*names, *added) if n in labels]

@@ -300,7 +300,7 @@ def test_the_section_of_the_changelog_names_what_breaks_and_counts_what_only_loo
         "- Alerts that fire at another time or wake somebody else: `Later` (for: 5m becomes 10m).",
         "- Recorded series that are gone or have another name; look for them in rules and boards of your own: "
         "`a:b` (now `agentobs_a:b`).",
-        "- Panels: 1 have another title, 1 are gone; a link to one of them opens its board: *X / Y* (2).",
+        "- Panels: 1 with another title, 1 gone; a link to one of them opens its board: *X / Y* (2).",
         "- Also look for: alert `Torn` (its series have no label path any more).",
         "- New alerts; each has a runbook: `Fresh` (critical).",
         "- 1 alerts ask otherwise; `agentobs diff` of your two bundles shows how.",

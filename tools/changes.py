@@ -87,7 +87,10 @@ def _items(found: Sequence[Change]) -> Iterator[str]:
         renamed = sum(bool(_RENAMED.search(c.what)) for c in panels)
         boards = Counter(c.name.rpartition(" / ")[0] for c in panels)
         named = ", ".join(f"*{name}* ({count})" for name, count in sorted(boards.items()))
-        yield f"Panels: {renamed} have another title, {len(panels) - renamed} are gone; a link to one of them opens its board: {named}."
+        counted = [f"{renamed} with another title"] * bool(renamed) + [f"{len(panels) - renamed} gone"] * (
+            renamed < len(panels)
+        )
+        yield f"Panels: {', '.join(counted)}; a link to one of them opens its board: {named}."
     told_above = ("record", "panel")
     rest = [
         f"{c.kind} `{c.name}` ({c.what})"

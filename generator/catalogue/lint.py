@@ -65,6 +65,26 @@ def label_bounded(_: System, metric: Metric) -> Iterator[Finding]:
             )
 
 
+def count_known(system: System, metric: Metric) -> Iterator[Finding]:
+    """The number of a label's values is a number, or one of `cardinality`; the label that it goes with is one of the system."""
+    for label in metric.labels.values():
+        if isinstance(label.count, str) and label.count not in system.cardinality:
+            known = list(system.cardinality)
+            yield (
+                "labels",
+                f"label {label.name!r} of {metric.base!r} has as many values as {label.count!r}, which is no number of `cardinality`",
+                nearest(label.count, known, otherwise="add it there"),
+            )
+        if label.follows and (
+            label.follows == label.name or not any(label.follows in m.labels for m in system.metrics)
+        ):
+            yield (
+                "labels",
+                f"label {label.name!r} of {metric.base!r} follows {label.follows!r}, which is no other label of the system",
+                nearest(label.follows, [n for n in metric.labels if n != label.name], otherwise="leave `follows` out"),
+            )
+
+
 def emitted_known(system: System, metric: Metric) -> Iterator[Finding]:
     """Runtimes and roles are the system's own; `any` stands for all of them."""
     for emission in metric.emission.values():
@@ -157,6 +177,7 @@ RULES: tuple[Rule, ...] = (
     unit_suffix,
     buckets_fit,
     label_bounded,
+    count_known,
     emitted_known,
     switch_known,
     era_known,

@@ -15,7 +15,17 @@ from generator.catalogue.reasons import by_metric, reasons
 from generator.catalogue.reasons import mistakes as unreasonable
 from generator.catalogue.signals import Signals, mistakes, signals
 from generator.catalogue.signals import limits as signal_limits
-from generator.catalogue.system import Catalogue, Endpoint, Era, JsonPage, Pods, Readiness, System
+from generator.catalogue.system import (
+    Assumption,
+    Catalogue,
+    Endpoint,
+    Era,
+    JsonPage,
+    Pods,
+    Readiness,
+    System,
+    Unlisted,
+)
 from generator.catalogue.versions import version_key
 from generator.errors import CatalogueError, Problem
 from generator.source import Document, against, parse, shown
@@ -162,6 +172,9 @@ def _system(document: Document, broken: set[Any]) -> System:
         reasons=why,
         metrics=metrics,
         path=document.path,
+        cardinality={name: Assumption(name, **one) for name, one in raw.get("cardinality", {}).items()},
+        created=raw.get("created", False),
+        unlisted={role: Unlisted(**one) for role, one in raw.get("unlisted", {}).items()},
     )
 
 
@@ -246,6 +259,7 @@ def _metric(
         source=Source(**raw.get("source", {"evidence": "operator"})),
         path=path,
         line=line,
+        quantiles=raw.get("quantiles", 0),
     )
 
 
@@ -267,6 +281,9 @@ def _labels(raw: Mapping[str, Any]) -> dict[str, Label]:
             entry.get("values_since", {}),
             until=entry.get("until", ""),
             version=entry.get("version", False),
+            count=entry.get("count", 0),
+            follows=entry.get("follows", ""),
+            rare=entry.get("rare", False),
         )
         for name, entry in raw.items()
     }

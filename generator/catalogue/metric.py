@@ -45,6 +45,9 @@ class Label:
         missing: Why no server of the site has it; empty when one may. Set by the site.
         missing_values: The same by value.
         version: Its value is the version of the server.
+        count: How many values are usual on one process, or the name of the system's assumption that says it; 0 where nobody says.
+        follows: The label that its values go with; empty where they vary by themselves.
+        rare: One value is usual, and the others are exceptions.
 
     """
 
@@ -60,6 +63,9 @@ class Label:
     missing_values: Mapping[str, str] = field(default_factory=dict)
     until: str = ""
     version: bool = False
+    count: int | str = 0
+    follows: str = ""
+    rare: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,6 +126,7 @@ class Metric:
         constant_labels: Labels that every metric of the system carries.
         buckets: Finite upper edges of a histogram, ascending, in `unit`.
         parts: Suffixes of its series.
+        quantiles: How many quantiles of a summary have a series.
         emission: Where and when it exists, by era.
         aggregate: How values of several processes become one: sum, instance, global, max, min, none.
         since, until: First version that has it, first one that no longer does; empty when unbounded.
@@ -175,6 +182,7 @@ class Metric:
     target_matchers: tuple[Matcher, ...] = ()
     missing: str = ""
     before: Metric | None = None
+    quantiles: int = 0
 
     def __eq__(self, other: object) -> bool:
         """Compare entry, name and part; the rest follows from these."""

@@ -145,12 +145,31 @@ class Endpoint:
 
 
 @dataclass(frozen=True, slots=True)
+class Assumption:
+    """A number that nobody but the operator knows, with what stands for it, and why."""
+
+    name: str
+    value: float
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class Unlisted:
+    """How many series the pages of a role have besides those of the catalogue, and how that is known."""
+
+    series: int
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
 class System:
     """One target system: what it is, how it is scraped, what it exposes.
 
     `parts` are roles that are off by default, by name. `reasons` say why no board shows, and no alert reads, several metrics
     at once; each metric has its own of them too. `attributed` is the label of those metrics to which the servers'
-    configuration may add labels; empty where there is no such thing.
+    configuration may add labels; empty where there is no such thing. `cardinality` is how many values labels have that
+    nobody but the operator knows; `created` says that each counter and histogram has a series with the time of its birth;
+    `unlisted` is what pages have besides the catalogue's metrics, by role.
     """
 
     name: str
@@ -176,6 +195,9 @@ class System:
     reasons: tuple[Reason, ...]
     metrics: tuple[Metric, ...]
     path: str
+    cardinality: Mapping[str, Assumption] = field(default_factory=dict)
+    created: bool = False
+    unlisted: Mapping[str, Unlisted] = field(default_factory=dict)
     named: Mapping[str, Metric] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:

@@ -8,9 +8,13 @@ from pathlib import Path
 from typing import Any
 
 from generator.catalogue import Catalogue, Endpoint, System
+from generator.catalogue.cardinality import SPREAD, assumptions
 from generator.config.versions import named
 
 SCHEMA = Path(__file__).parent / "schema.json"
+
+#: Values of a label at most: Prometheus itself would not hold so many series.
+MOST_VALUES = 1_000_000
 
 Json = dict[str, Any]
 
@@ -54,6 +58,10 @@ def _of(system: System, general: Json, *, own: bool) -> Json:
         del keys["catalogue"]
     if not system.attributed:
         del keys["attribution"], keys["budgets"], keys["prices"]
+    keys["cardinality"] |= {
+        "additionalProperties": False,
+        "properties": {name: _number(name, one.why) for name, one in assumptions(system).items()},
+    }
     if "versions" in keys:
         eras = [
             f"{name}: {' and '.join(system.eras[era].title for era in names)}"
@@ -78,3 +86,9 @@ def _narrow(scrape: Json, endpoint: Endpoint) -> None:
         del kubernetes["exporters"]
     if not endpoint.services:
         del kubernetes["fullname"]
+
+
+def _number(name: str, why: str) -> Json:
+    """Return what an operator may assume: a share, or how many values there are."""
+    kind = {"type": "number", "maximum": 1} if name == SPREAD.name else {"type": "integer", "maximum": MOST_VALUES}
+    return {**kind, "minimum": 0, "description": why}

@@ -131,6 +131,7 @@ class SystemConfig:
         attribution: Labels that the servers' configuration adds, by which tokens and cost are told.
         budgets: What values of these labels may spend.
         prices: What tokens cost, where the servers tell no cost.
+        cardinality: How many values labels have on one process, by the names of the catalogue, as far as the operator says.
 
     """
 
@@ -149,6 +150,7 @@ class SystemConfig:
     attribution: tuple[Attribution, ...] = ()
     budgets: tuple[Budget, ...] = ()
     prices: tuple[Price, ...] = ()
+    cardinality: Mapping[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

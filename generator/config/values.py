@@ -139,6 +139,7 @@ def _system(name: str, catalogue: Catalogue, raw: Mapping[str, Any]) -> SystemCo
         attribution=attribution(raw),
         budgets=tuple(Budget(**one) for one in raw.get("budgets", ())),
         prices=tuple(Price(**one) for one in raw.get("prices", ())),
+        cardinality=raw.get("cardinality", {}),
     )
 
 

@@ -124,10 +124,10 @@ def _marks(metric: Metric) -> Iterator[str]:
 
 
 def _predicted(system: System, world: World, metrics: Mapping[str, Metric]) -> Predicted:
-    there = {name: born for name, m in metrics.items() if (born := _born(system, world, m))}
+    there = {name: when for name, m in metrics.items() if (when := born(system, world, m))}
     own = {name for name in there if metrics[name].system == system.name}
     told = [
-        (name, label, _has(world.span, label.since, label.until))
+        (name, label, has(world.span, label.since, label.until))
         for name in own
         for label in (*metrics[name].labels.values(), *metrics[name].constant_labels.values())
         if (label.since or label.until) and numbered(system, world.era)
@@ -145,12 +145,12 @@ def _sure(label: Label) -> bool:
     return not label.optional
 
 
-def _born(system: System, world: World, metric: Metric) -> str:
+def born(system: System, world: World, metric: Metric) -> str:
     """Return when the series of a metric are born in a world; empty where there are none."""
     if metric.system != system.name:
-        return "page" if _has(world.span, system.pages_since.get(metric.system, ""), "") else ""
+        return "page" if has(world.span, system.pages_since.get(metric.system, ""), "") else ""
     emission = metric.emission.get(world.era)
-    if emission is None or (numbered(system, world.era) and not _has(world.span, metric.since, metric.until)):
+    if emission is None or (numbered(system, world.era) and not has(world.span, metric.since, metric.until)):
         return ""
     if metric.exposure == "internal" and (world.exposure == UI or metric.tier > int(world.tier)):
         return ""
@@ -164,7 +164,7 @@ def _born(system: System, world: World, metric: Metric) -> str:
     return "some" if system.endpoint.prober and world.role == system.endpoint.prober else emission.born
 
 
-def _has(span: Span, since: str, until: str) -> bool:
+def has(span: Span, since: str, until: str) -> bool:
     """Say whether the versions of a span, between whose borders nothing changes, have what exists from `since` until `until`."""
     return _key(since) <= _key(span.first) and (not until or _key(span.first) < _key(until))
 

@@ -95,6 +95,8 @@ def draft(families: Sequence[Family], *, system: str = "", prefix: str | None = 
     }
     if pages:
         out["pages"] = pages
+    if _births(families):
+        out["created"] = True
     if found := signals(metrics):
         out["signals"] = found
     if not port:
@@ -113,6 +115,13 @@ def draft(families: Sequence[Family], *, system: str = "", prefix: str | None = 
         for label in entry.get("labels", {}).values():
             label.pop("seen")  # what the golden signals were told by
     return Draft({**out, "metrics": metrics}, tuple(dict.fromkeys(unknown)))
+
+
+def _births(families: Sequence[Family]) -> bool:
+    """Say whether counters or histograms have the time of their birth beside them, and none is only called so."""
+    names = {sample.name for family in families for sample in family.samples}
+    stems = (name.removesuffix("_created") for name in names if name.endswith("_created"))
+    return any(f"{stem}_total" in names or f"{stem}_count" in names for stem in stems)
 
 
 def _some(names: Sequence[str]) -> str:
@@ -215,6 +224,9 @@ def _labels(samples: Sequence[Sample], unknown: list[str]) -> Iterator[tuple[str
             continue
         shown = ", ".join(v if len(v) <= CUT else f"{v[: CUT - 3]}..." for v in values[:_EXAMPLES] if v.isprintable())
         entry: Json = {"bound": f"{len(values)} seen" + (f": {shown}" if shown else ""), "seen": values}
+        entry["count"] = len({sample.labels.get(label, "") for sample in samples})
+        if partner := _partner(label, samples):
+            entry["follows"] = partner
         if len(values) > MANY or any(word in label.lower().split("_") for word in OPEN):
             entry["many"] = True
         if label in UNSURE_OURS or any(not sample.labels.get(label) for sample in samples):
@@ -222,6 +234,17 @@ def _labels(samples: Sequence[Sample], unknown: list[str]) -> Iterator[tuple[str
         if label in TARGET_LABELS:
             unknown.append(f"The label {label}: targets have one, so Prometheus calls this one exported_{label}.")
         yield f"exported_{label}" if label in TARGET_LABELS else label, entry
+
+
+def _partner(label: str, samples: Sequence[Sample]) -> str:
+    """Return the first label that goes with this one on the page: both have as many pairs as the one with more values."""
+    labels = list(dict.fromkeys(name for sample in samples for name in sample.labels if name not in ("le", "quantile")))
+    for other in labels[: labels.index(label)]:
+        pairs = {(sample.labels.get(other, ""), sample.labels.get(label, "")) for sample in samples}
+        counts = [len({pair[n] for pair in pairs}) for n in (0, 1)]
+        if min(counts) > 1 and len(pairs) == max(counts):
+            return f"exported_{other}" if other in TARGET_LABELS else other
+    return ""
 
 
 def _buckets(family: Family) -> Json:
@@ -243,4 +266,6 @@ def _summary(family: Family, name: str) -> Json:
     parts = {sample.name.removeprefix(name) for sample in family.samples}
     found = [part for part in ("sum", "count") if f"_{part}" in parts]
     out: Json = {"series": found} if len(found) == 1 else {}
+    if quantiles := {sample.labels["quantile"] for sample in family.samples if "quantile" in sample.labels}:
+        out["quantiles"] = len(quantiles)
     return out | ({"quirks": ["its quantiles are of each process, and cannot be put together"]} if "" in parts else {})

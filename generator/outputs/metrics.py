@@ -6,6 +6,7 @@ from collections.abc import Callable, Collection, Iterator, Sequence
 
 from generator.bundle import Bundle
 from generator.catalogue import Label, Metric, System
+from generator.catalogue.cardinality import Numbers, combinations, series_count
 from generator.units import number
 
 #: How an entry is known, by the word of the catalogue.
@@ -44,6 +45,10 @@ def _head(system: System, metrics: Sequence[Metric], scraped: Collection[str]) -
     yield f"{len(kinds)} metrics: {counted}." + (f" Names begin with `{prefix}`." if prefix else "")
     if system.roles:
         yield "\n".join(["Roles:", "", *(f"- `{role}`: {text}" for role, text in system.roles.items())])
+    yield (
+        "Series of a process are those that there are once everything has happened, with the numbers that "
+        "the catalogue assumes."
+    )
     if system.switches:
         yield "\n".join(["Switches:", "", *(f"- `{switch}`: {text}" for switch, text in system.switches.items())])
     if system.tiers:
@@ -68,6 +73,8 @@ def _metric(system: System, metric: Metric, readers: dict[str, list[str]]) -> It
     rows += [(f"label `{label.name}`", _label(label)) for label in metric.labels.values()]
     if metric.buckets:
         rows.append(("bucket edges", ", ".join(map(number, metric.buckets))))
+    if not metric.never_scraped:
+        rows.append(("series of a process", _series(system, metric)))
     rows += _where(system, metric)
     rows += [(kind, ", ".join(names)) for kind, names in readers.items()]
     if metric.no_board:
@@ -88,6 +95,14 @@ _AGGREGATES = {
     "min": "the least counts",
     "none": "no sum means anything",
 }
+
+
+def _series(system: System, metric: Metric) -> str:
+    """Return how many series a process has of a metric with the catalogue's own numbers."""
+    found, times = series_count(system, metric, Numbers({})), combinations(system, metric, Numbers({}))
+    if not found:
+        return "none, unless `cardinality` says that it happens"
+    return f"{found:,}" + (f", {found // times} for each of {times} combinations of labels" if times > 1 else "")
 
 
 def _label(label: Label) -> str:

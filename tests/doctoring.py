@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import product
 
@@ -59,11 +59,11 @@ class Played:
         return frozenset(own + n.removeprefix(given) if given and n.startswith(given) else n for n in found)
 
 
-def agent_servers() -> Iterator[Played]:
+def agent_servers(versions_: Sequence[str] = VERSIONS, traffics: Sequence[str] = tuple(TRAFFIC)) -> Iterator[Played]:
     """Yield a page for every role, runtime, version, exposure, tier and switch, under two prefixes, at every traffic."""
     kinds = [("combined", "postgres"), ("api", "postgres"), ("queue", "postgres"), ("combined", "inmem")]
     for number, (version, (role, runtime), traffic, asynchronous) in enumerate(
-        product(VERSIONS, kinds, TRAFFIC, (False, True))
+        product(versions_, kinds, traffics, (False, True))
     ):
         new = versions.era(version) == "new"
         shown = [("ui", 2), *(("internal", tier) for tier in (1, 2, 3, 4))] if new else [("", 2)]

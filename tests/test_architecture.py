@@ -17,7 +17,7 @@ ROOT = Path(__file__).parent.parent
 ROOMS = (  # lowest first; a module imports its own room and lower ones, never a higher one
     "errors", "runbooks", "terminal", "units", "systems", "source", "catalogue", "config", "promql", "rules", "boards", "discovery",
     "registry", "declared", "bundle", "outputs", "writing", "coverage", "lint", "validate", "infer", "doctor", "diff", "upgrade",
-    "backtest", "cli", "__main__",
+    "backtest", "cost", "cli", "__main__",
 )  # fmt: skip
 #: Modules that stand lower than the room that they are in.
 LOWER = {

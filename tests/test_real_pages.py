@@ -10,24 +10,30 @@ from __future__ import annotations
 import gzip
 import re
 from collections.abc import Iterator, Mapping
-from contextlib import ExitStack
-from dataclasses import dataclass
+from contextlib import ExitStack, closing
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from generator.catalogue import load
+from generator.config.site import Site
+from generator.cost import Cost, asked, cost
 from generator.doctor import diagnose
 from generator.doctor.page import parsed
 from generator.validate import CHECKS, Options, Verdict, prepared, run
+from generator.validate.access import Access
+from generator.validate.probe import Probe
+from generator.validate.prometheus import Prometheus as Server
 from generator.validate.verdict import State
 from reference_server.agent_server.meta import CONTENT_TYPES
 from reference_server.agentgateway.page import OPEN_METRICS
 from reference_server.langsight.page import CONTENT_TYPE
-from testbed.servers import missing
+from testbed.servers import missing, wait_until
 from testbed.servers.fake import FakeServer, always
 from testbed.stack.monitoring import Monitoring, binaries
+from tests.costing import SHORT
 from tests.validating import SCALE, bundled
 
 ROOT = Path(__file__).parent.parent
@@ -165,3 +171,43 @@ def test_the_page_of_versions_has_every_saved_page() -> None:
     }
 
     assert told == {name.rsplit("_", 1)[1] for name in TYPES}
+
+
+#: Configurations under which all processes of a system are of one version at least in names: what a fleet is predicted for.
+COUNTED = ("new", "old", "by doctor")
+
+
+def _short(site: Site) -> Site:
+    """The installation with traffic as tests have it: a further status code is met on one route."""
+    systems = {name: replace(own, cardinality=SHORT) for name, own in site.config.systems.items()}
+    return replace(site, config=replace(site.config, systems=systems))
+
+
+@pytest.mark.real
+@pytest.mark.parametrize("name", COUNTED)
+def test_cost_predicts_what_a_real_prometheus_counts(name: str, running: Mapping[str, Monitoring]) -> None:
+    """Series of the pages of each role, and recorded series, by the numbers of labels that it counts there, within 10 %."""
+    monitoring = running[name]
+    site = _short(bundled(monitoring.config).site)
+    with closing(Probe("Prometheus", monitoring.prometheus.url, Access(), timeout=30.0)) as probe:
+        server = Server(probe)
+
+        def counted() -> Cost | None:
+            told = asked(site, server)
+            found = cost(site, told.fleet, told=told)
+            whole = sum(told.fleet.processes.values()) == len(FITS[name].pages) and all(told.series.values())
+            return found if whole and found.recorded >= 0.9 * sum(g.records for g in found.groups) else None
+
+        found = wait_until(counted, what="pages and recorded series", limit_seconds=120)
+    assert found
+    told = found.measured
+    assert told
+    pages = {key: (found.predicted(key), told.series[key]) for key in found.processes}
+    predicted = sum(group.records for group in found.groups)
+
+    assert {key: pair for key, pair in pages.items() if abs(pair[0] - pair[1]) > 0.1 * pair[1]} == {}
+    assert told.recorded
+    assert abs(predicted - told.recorded) <= 0.1 * told.recorded, (predicted, told.recorded)
+    assert found.rules_measured
+    assert {found.full(group) for group in found.groups} == told.rule_seconds.keys()
+    assert found.rule_seconds > 0

@@ -8,18 +8,21 @@ from __future__ import annotations
 import json
 import re
 import sys
+import tempfile
 from dataclasses import replace
 from pathlib import Path
 
 from blocks import problems, written
 
-from generator.bundle import Bundle, build
+from generator.bundle import Bundle, build, installation
 from generator.catalogue import load
 from generator.catalogue.lint import RULES, slug
 from generator.cli.commands.listing import boards
 from generator.config import read
 from generator.config.completion import complete
 from generator.config.site import Site
+from generator.cost import cost, fleet
+from generator.cost.report import text
 from generator.coverage import FORMATS as FORMATS_OF_COVERAGE
 from generator.coverage import Report, evidence, examined
 from generator.lint import CHECKS
@@ -99,6 +102,7 @@ def parts() -> dict[str, list[str]]:
                 for limit in load().limits.values()
             ),
         ],
+        "cost": _cost((ROOT / "docs" / "cost.md").read_text(encoding="utf-8")),
         "checks": [
             "| check | what it wants |",
             "| --- | --- |",
@@ -135,6 +139,18 @@ def _coverage(site: Site) -> list[str]:
     everything, holes = examined(site.catalogue, proofs.evidence())
     report = Report(everything, tuple(holes), site.catalogue.targets)
     return FORMATS_OF_COVERAGE["markdown"](report).rstrip().splitlines()
+
+
+def _cost(page: str) -> list[str]:
+    """Return the example of docs/cost.md: what the command says of the bundle.yaml that stands above it."""
+    given = re.findall(r"```yaml\n(.*?)```", page, re.DOTALL)[0]
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder, "bundle.yaml")
+        path.write_text(given, encoding="utf-8")
+        site = installation(load(), path)
+    words = ["--processes", "agent_server.api=10,agent_server.queue=5", "--deployments", "agent_server=3"]
+    told = text(cost(site, fleet(site, words[1:2], words[3:])))
+    return ["```console", f"$ agentobs cost --config bundle.yaml {' '.join(words)}", *told.splitlines(), "```"]
 
 
 def _left_out(bundle: Bundle) -> list[str]:

@@ -40,7 +40,7 @@ PARTS: Mapping[str, tuple[str, ...]] = {
         "tasks/first_look", "tasks/prometheus", "tasks/kubernetes", "tasks/other_engines", "tasks/grafana_cloud", "tasks/datadog",
         "tasks/thresholds", "tasks/upgrade", "tasks/own_system", "tasks/blank", "tasks/on_call",
     ),
-    "Use": ("configuration", "doctor", "validate", "own_system", "upgrade", "diff", "backtest", "exposure", "logs", "docker", "release"),
+    "Use": ("configuration", "doctor", "cost", "validate", "own_system", "upgrade", "diff", "backtest", "exposure", "logs", "docker", "release"),
     "Boards and alerts": ("boards", "boards_compared", "faults", "alerts"),
     "Systems": ("agentgateway", "langsmith", "versions"),
     "Formats": ("formats",),

@@ -69,7 +69,7 @@ def _why(label: Label) -> str:
     return f"no number in the catalogue, so {UNKNOWN_VALUES} stands for it: {label.bound}"
 
 
-def values_of(system: System, metric: Metric, label: Label, numbers: Numbers) -> int:
+def values_of(system: System, metric: Metric, label: Label, numbers: Numbers) -> float:
     """Return how many values a label has, no more than the closed set of them that there is; those of an info metric go with it."""
     if metric.kind is Kind.INFO:
         return usual(label, metric)
@@ -77,7 +77,7 @@ def values_of(system: System, metric: Metric, label: Label, numbers: Numbers) ->
     known = sum(numbers.has(label.values_since.get(value, ""), "") for value in label.values) + label.optional
     named = system.cardinality.get(name)
     value = numbers.given.get(name, named.value if named else usual(label, metric))
-    return min(int(value), known) if label.values else int(value)
+    return min(value, known) if label.values else value
 
 
 def combinations(system: System, metric: Metric, numbers: Numbers, only: Collection[str] | None = None) -> int:
@@ -94,7 +94,8 @@ def combinations(system: System, metric: Metric, numbers: Numbers, only: Collect
     if not all(values_of(system, metric, one, numbers) for one in labels):
         return 0
     kept = [one for one in labels if only is None or one.name in only]
-    common, exceptions = 1, []
+    common: float = 1
+    exceptions = []
     for group in _groups(kept, metric.labels):
         most = max(values_of(system, metric, one, numbers) for one in group)
         if any(one.rare for one in group):
@@ -103,10 +104,10 @@ def combinations(system: System, metric: Metric, numbers: Numbers, only: Collect
             common *= most
     spread = numbers.given.get(SPREAD.name, system.cardinality.get(SPREAD.name, SPREAD).value)
     found = common + sum(n * max(1.0, spread * common) for n in exceptions)
-    product = 1
+    product: float = 1
     for group in _groups(kept, metric.labels):
         product *= max(values_of(system, metric, one, numbers) for one in group)
-    return min(product, round(found))
+    return round(min(product, found))
 
 
 def _groups(labels: Collection[Label], every: Mapping[str, Label]) -> Iterator[list[Label]]:

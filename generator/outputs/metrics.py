@@ -47,7 +47,7 @@ def _head(system: System, metrics: Sequence[Metric], scraped: Collection[str]) -
         yield "\n".join(["Roles:", "", *(f"- `{role}`: {text}" for role, text in system.roles.items())])
     yield (
         "Series of a process are those that there are once everything has happened, with the numbers that "
-        "the catalogue assumes."
+        "the catalogue assumes: [agentobs cost](../cost.md)."
     )
     if system.switches:
         yield "\n".join(["Switches:", "", *(f"- `{switch}`: {text}" for switch, text in system.switches.items())])

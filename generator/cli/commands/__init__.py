@@ -8,6 +8,7 @@ from generator.cli.command import Command
 from generator.cli.commands import (
     backtest,
     check,
+    cost,
     coverage,
     diff,
     doctor,
@@ -30,6 +31,7 @@ COMMANDS: tuple[Command, ...] = (
     diff.COMMAND,
     upgrade.COMMAND,
     doctor.COMMAND,
+    cost.COMMAND,
     infer.COMMAND,
     schema.COMMAND,
     runbook.COMMAND,

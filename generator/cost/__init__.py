@@ -1,0 +1,174 @@
+"""What an installation costs before it is rolled out: series, samples, bytes, recorded series, rule seconds, and what would save some."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+from generator.bundle import Bundle, build
+from generator.config.site import Site
+from generator.cost.fleet import Fleet, fleet
+from generator.cost.measured import Measured, adopted, measured
+from generator.cost.process import SCRAPE_SERIES, Process, process
+from generator.cost.recorded import Counts, Evaluated, evaluated
+from generator.cost.switches import Switch, switches, tiers
+from generator.doctor.worlds import UI
+from generator.rules.rule import GROUP_PREFIX
+from generator.units import seconds
+from generator.validate.prometheus import Prometheus
+
+#: Bytes on disk for a sample, index included, unless a server tells its own.
+#: Source: "Prometheus stores an average of only 1-2 bytes per sample", https://prometheus.io/docs/prometheus/latest/storage/;
+#: a day of 1.09 billion samples took 2.0 here, with Prometheus 3.5.
+BYTES_PER_SAMPLE = 2.0
+
+DAY = 86_400
+
+#: What the page of a role has with other values of exposure and tier: `ui`, `tier 1` and so on to series of a process.
+Ways = Mapping[str, int]
+
+
+@dataclass(frozen=True, slots=True)
+class Cost:
+    """What a fleet costs.
+
+    Attributes:
+        bundle: What is generated for it.
+        fleet: Its processes and deployments.
+        processes: The page of each role.
+        ways: How many series it has with other values of exposure and tier; none where the system has no such thing.
+        groups: The rule groups.
+        switches: What each switch would save or add.
+        bytes_per_sample: What a sample takes on disk.
+        measured: What a Prometheus tells; None where none was asked.
+
+    """
+
+    bundle: Bundle
+    fleet: Fleet
+    processes: Mapping[tuple[str, str], Process]
+    ways: Mapping[tuple[str, str], Ways]
+    groups: tuple[Evaluated, ...]
+    switches: tuple[Switch, ...]
+    bytes_per_sample: float
+    measured: Measured | None = None
+
+    @property
+    def site(self) -> Site:
+        """The installation."""
+        return self.bundle.site
+
+    def predicted(self, key: tuple[str, str]) -> int:
+        """Return how many series the pages of all processes of a role have."""
+        return self.fleet.processes.get(key, 0) * self.processes[key].series
+
+    def counted(self, key: tuple[str, str]) -> int | None:
+        """Return how many series a Prometheus has of the pages of a role; None where none was asked."""
+        return self.measured.series.get(key, 0) if self.measured else None
+
+    @property
+    def scraped(self) -> int:
+        """Series of all pages, those included that Prometheus adds for each target; counted, where a Prometheus was asked."""
+        pages = sum(
+            self.predicted(key) if self.measured is None else self.measured.series.get(key, 0) for key in self.processes
+        )
+        return pages + SCRAPE_SERIES * sum(self.fleet.processes.values())
+
+    @property
+    def recorded(self) -> int:
+        """Recorded series; counted, where a Prometheus with our rules was asked."""
+        counted = self.measured.recorded if self.measured else None
+        return sum(one.records for one in self.groups) if counted is None else counted
+
+    @property
+    def series(self) -> int:
+        """All series."""
+        return self.scraped + self.recorded
+
+    @property
+    def samples_per_second(self) -> float:
+        """Samples that are stored in a second, by the intervals of the configuration."""
+        predicted = sum(one.records for one in self.groups)
+        share = self.recorded / predicted if predicted else 0.0
+        made = sum(one.records / one.interval for one in self.groups) * share
+        return self.scraped / seconds(self.site.timing.scrape) + made
+
+    @property
+    def bytes_per_day(self) -> float:
+        """Bytes on disk for a day."""
+        return self.samples_per_second * DAY * self.bytes_per_sample
+
+    @property
+    def rule_seconds(self) -> float:
+        """Seconds of a core that all rules take in one interval of evaluation, rarer groups by their share of it."""
+        every = seconds(self.site.timing.evaluation)
+        return sum(self.spent(one) * every / one.interval for one in self.groups)
+
+    def spent(self, group: Evaluated) -> float:
+        """Return the seconds that one round of a group takes: a server's own where it tells them, else by the model."""
+        told = self.measured.rule_seconds if self.measured else {}
+        return told.get(self.full(group), group.seconds)
+
+    @property
+    def rules_measured(self) -> bool:
+        """Whether the seconds of the rules are a server's own."""
+        return bool(self.measured and self.measured.rule_seconds)
+
+    @staticmethod
+    def full(group: Evaluated) -> str:
+        """Return what a group is called in a rule file."""
+        return f"{GROUP_PREFIX}{group.name}"
+
+    @property
+    def refused(self) -> tuple[tuple[str, str, int], ...]:
+        """System, role and limit where a page would have more samples than the scrape configuration takes."""
+        limits = {name: own.discovery.sample_limit for name, own in self.site.config.systems.items()}
+        return tuple(
+            (*key, limits[key[0]])
+            for key, one in self.processes.items()
+            if self.fleet.processes.get(key) and 0 < limits[key[0]] < one.series
+        )
+
+
+def cost(site: Site, found: Fleet, bytes_per_sample: float = 0.0, told: Measured | None = None) -> Cost:
+    """Return what a fleet costs.
+
+    Args:
+        site: The installation.
+        found: The processes.
+        bytes_per_sample: What a sample takes on disk; 0 for what the server tells, or else what is usual.
+        told: What a Prometheus tells.
+
+    """
+    site = adopted(site, told) if told else site
+    bundle = build(site, kinds=("boards", "rules"))
+    processes = {key: process(site, *key) for key in found.processes}
+    own = told.bytes_per_sample if told else None
+    return Cost(
+        bundle, found, processes, {key: _ways(site, *key) for key in processes},
+        evaluated(bundle, Counts(site, found, processes)), tuple(switches(bundle, found, processes)),
+        bytes_per_sample or own or BYTES_PER_SAMPLE, told,
+    )  # fmt: skip
+
+
+def asked(site: Site, prometheus: Prometheus) -> Measured:
+    """Ask a Prometheus.
+
+    Raises:
+        ProbeError: It does not answer.
+
+    """
+    return measured(site, prometheus)
+
+
+def _ways(site: Site, name: str, role: str) -> Ways:
+    system, config = site.catalogue.systems[name], site.config.systems[name]
+    if not system.exposure:
+        return {}
+    found = {UI: process(site, name, role, replace(config, exposure=UI)).series}
+    for tier in tiers(system):
+        found[f"tier {tier}"] = process(site, name, role, replace(config, exposure="internal", tier=tier)).series
+    return found
+
+
+__all__ = ["BYTES_PER_SAMPLE", "Cost", "Fleet", "Measured", "asked", "cost", "fleet"]

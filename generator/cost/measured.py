@@ -1,0 +1,151 @@
+"""What a Prometheus that is there already tells: how many processes there are, and how many series, samples and seconds they take."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+
+from generator.catalogue import Kind, Metric
+from generator.catalogue.cardinality import assumption_of
+from generator.config.site import Site
+from generator.cost.fleet import Fleet
+from generator.rules.rule import GROUP_PREFIX, RECORD_PREFIX
+from generator.validate.prometheus import Prometheus
+
+#: Names in one query at most: a pattern of more is slow, and too long for some proxies.
+_MOST_NAMES = 60
+
+#: What Prometheus tells of its own blocks: bytes and samples of the chunks that it compacted.
+_BYTES, _SAMPLES = "prometheus_tsdb_compaction_chunk_size_bytes_sum", "prometheus_tsdb_compaction_chunk_samples_sum"
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """What a server tells.
+
+    Attributes:
+        fleet: The processes and deployments that it scrapes.
+        series: System and role to how many series their pages have, as the last scrape stored them.
+        metrics: System and full name of a metric to how many series of it there are.
+        numbers: System to how many values labels have on a process that has some, on average, by the names of the catalogue.
+        recorded: How many recorded series of ours there are; None where no rule of ours is loaded.
+        rule_seconds: Seconds that each of our groups took the last time, by name.
+        samples_per_second: What the whole server stores, of everybody; None where it does not scrape itself.
+        bytes_per_sample: Of the blocks that it has compacted; None where it tells none.
+
+    """
+
+    fleet: Fleet
+    series: Mapping[tuple[str, str], int]
+    metrics: Mapping[tuple[str, str], int]
+    numbers: Mapping[str, Mapping[str, float]]
+    recorded: int | None
+    rule_seconds: Mapping[str, float]
+    samples_per_second: float | None
+    bytes_per_sample: float | None
+
+
+def measured(site: Site, prometheus: Prometheus) -> Measured:
+    """Ask a server. A few dozen queries at one moment; it is only read.
+
+    Raises:
+        ProbeError: It does not answer.
+
+    """
+    processes: dict[tuple[str, str], int] = {}
+    series: dict[tuple[str, str], int] = {}
+    deployments: dict[str, int] = {}
+    metrics: dict[tuple[str, str], int] = {}
+    numbers: dict[str, dict[str, float]] = {}
+    labels = site.labels
+    for name, config in site.config.systems.items():
+        if not config.enabled:
+            continue
+        ours = ", ".join(map(str, (*site.target_matchers(name), *site.selectors)))
+        for one in prometheus.numbers(f"count by ({labels.role}) (up{{{ours}}})"):
+            key = (name, _role(site, name, one.labels.get(labels.role, "")))
+            processes[key] = processes.get(key, 0) + int(one.values[0])
+        if not any(key[0] == name for key in processes):
+            continue
+        for one in prometheus.numbers(f"sum by ({labels.role}) (scrape_samples_post_metric_relabeling{{{ours}}})"):
+            key = (name, _role(site, name, one.labels.get(labels.role, "")))
+            series[key] = series.get(key, 0) + int(one.values[0])
+        identity = ", ".join(labels.identity)
+        deployments[name] = _one(prometheus, f"count(count by ({identity}) (up{{{ours}}}))")
+        view = site.system(name)
+        known = {part: m.full_name for m in view for part in m.series}
+        metrics |= {(name, full): n for full, n in _counted(prometheus, known, ours).items()}
+        numbers[name] = _numbers(site, prometheus, name, metrics, ours)
+    groups = [one for one in prometheus.groups() if one.name.startswith(GROUP_PREFIX)]
+    spent = {one.name: one.evaluation_seconds for one in groups}
+    # What a slow group records goes stale between two of its rounds.
+    window = f"{math.ceil(2 * max((one.interval for one in groups), default=0)) + 60}s"
+    ours = f'{{__name__=~"{RECORD_PREFIX}.+"}}'
+    recorded = _one(prometheus, f"count(last_over_time({ours}[{window}]))") if groups else None
+    appended = prometheus.query("sum(rate(prometheus_tsdb_head_samples_appended_total[10m]))")
+    size = prometheus.query(f"sum({_BYTES}) / sum({_SAMPLES})")
+    return Measured(
+        Fleet("what the Prometheus scrapes", processes, deployments), series, metrics, numbers, recorded, spent,
+        _finite(appended[0].values[0]) if appended else None, _finite(size[0].values[0]) if size else None,
+    )  # fmt: skip
+
+
+def _finite(value: float) -> float | None:
+    return value if math.isfinite(value) else None
+
+
+def _role(site: Site, name: str, found: str) -> str:
+    """Return the role of a process as the catalogue calls it; of a system without roles none."""
+    roles = site.catalogue.systems[name].roles
+    return found if found in roles else next(iter(roles), "")
+
+
+def _one(prometheus: Prometheus, expr: str) -> int:
+    found = prometheus.numbers(expr)
+    return int(found[0].values[0]) if found else 0
+
+
+def _counted(prometheus: Prometheus, known: Mapping[str, str], ours: str) -> dict[str, int]:
+    """Return how many series there are of each metric, by its full name; `known` is the metric of each name of a series."""
+    found: dict[str, int] = {}
+    names = sorted(known)
+    for start in range(0, len(names), _MOST_NAMES):
+        pattern = "|".join(names[start : start + _MOST_NAMES])
+        for one in prometheus.numbers(f'count by (__name__) ({{__name__=~"{pattern}", {ours}}})'):
+            full = known[one.labels["__name__"]]
+            found[full] = found.get(full, 0) + int(one.values[0])
+    return found
+
+
+def _numbers(
+    site: Site, prometheus: Prometheus, name: str, there: Mapping[tuple[str, str], int], ours: str
+) -> dict[str, float]:
+    """Return how many values labels have on a process that has some, on average, of metrics that are there."""
+    found: dict[str, float] = {}
+    for metric in site.system(name):
+        if metric.kind is Kind.INFO or not there.get((name, metric.full_name)):
+            continue
+        catalogued = site.catalogue.systems[name].named[metric.name]
+        together: dict[str, list[str]] = {}
+        for label in catalogued.labels.values():
+            together.setdefault(assumption_of(label), []).append(label.name)
+        for number, own in together.items():
+            found[number] = max(found.get(number, 0), _values(prometheus, site, metric, own, ours))
+    return found
+
+
+def _values(prometheus: Prometheus, site: Site, metric: Metric, labels: Iterable[str], ours: str) -> float:
+    series = next(one for one in metric.series if not one.endswith("_bucket"))
+    inner = f"count by ({site.labels.instance}, job, {', '.join(labels)}) ({series}{{{ours}}})"
+    found = prometheus.numbers(f"avg(count by ({site.labels.instance}, job) ({inner}))")
+    return found[0].values[0] if found else 0.0
+
+
+def adopted(bundle_site: Site, found: Measured) -> Site:
+    """Return the installation with the numbers that were measured, where its configuration says none."""
+    systems = {
+        name: replace(own, cardinality={**found.numbers.get(name, {}), **own.cardinality})
+        for name, own in bundle_site.config.systems.items()
+    }
+    return Site(bundle_site.catalogue, replace(bundle_site.config, systems=systems))

@@ -34,6 +34,7 @@ REASONS = (
     "no alert is pending or firing",
     "no value of",
     "nothing to record yet",
+    "has no past of",  # what changed is compared with some minutes ago
     "has fewer than two samples within the range",  # a counter that was born a moment ago
     "everything that it would show is left out",
 )

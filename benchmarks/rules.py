@@ -238,7 +238,11 @@ def _queries(board: Mapping[str, Any]) -> Iterator[tuple[str, str, bool]]:
     """Yield the queries with everything chosen: panel and number or column, PromQL, and whether it is an instant one."""
     for panel in (p for top in board["panels"] for p in (top, *top.get("panels", ()))):
         for target in panel.get("targets", ()):
-            expr = re.sub(r'"\$(\w+)"', '".*"', target["expr"]).replace("$__rate_interval", "2m")
+            expr = (
+                re.sub(r'"\$(\w+)"', '".*"', target["expr"])
+                .replace("$__rate_interval", "2m")
+                .replace("$__interval", f"{POINT_SECONDS}s")
+            )
             yield f"{panel['title']} {target['refId']}", expr, bool(target.get("instant"))
 
 

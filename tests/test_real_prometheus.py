@@ -138,7 +138,12 @@ def panel_queries(bundle: Bundle) -> Iterator[tuple[str, str, Query, str]]:
         panels = {p["title"]: p for top in json.loads(text)["panels"] for p in (top, *top.get("panels", ()))}
         for shown in board.panels:
             for query, target in zip(shown.possible, panels[shown.title].get("targets", ()), strict=True):
-                expr = target["expr"].replace("$__rate_interval", WINDOW).replace("$__range", WINDOW)
+                expr = (
+                    target["expr"]
+                    .replace("$__rate_interval", WINDOW)
+                    .replace("$__range", WINDOW)
+                    .replace("$__interval", "1s")
+                )
                 yield board.stem, shown.title, query, re.sub(r'"\$(\w+)"', '".*"', expr)
 
 

@@ -23,6 +23,9 @@ Json = Any
 #: Range windows of a board: what holds a few scrapes at every zoom, and all that the board shows.
 RATE_INTERVAL, RANGE = "$__rate_interval", "$__range"
 
+#: Between two points of a graph: how often it is looked for what stands out.
+INTERVAL = "$__interval"
+
 #: How many series a graph shows whose labels have many values: as many as one can tell apart by colour.
 GREATEST = 10
 
@@ -45,7 +48,7 @@ def lines(
     unit = unit_of(title, queries, limit)
     queries = tuple(greatest(query, GREATEST, RANGE) if _many(query) else query for query in queries)
     if fleet:
-        queries = tuple(outstanding(q, GREATEST, RANGE, RATE_INTERVAL, least=bad == "below") for q in queries)
+        queries = tuple(outstanding(q, GREATEST, RANGE, INTERVAL, least=bad == "below") for q in queries)
 
     def make(possible: Sequence[Query], scope: Scope, description: str) -> grafana.Panel:
         custom: dict[str, Any] = {**_LINE, "stacking": {"group": "A", "mode": "normal" if stack else "none"}}

@@ -116,7 +116,11 @@ def variables(stage: Stage, board: Mapping[str, Any], start: float) -> dict[str,
 
 def filled(expr: str, chosen: Mapping[str, str]) -> str:
     """Return an expression without variables; one that is not chosen stands at All."""
-    text = expr.replace("$__rate_interval", RATE_INTERVAL).replace("$__range", f"{fleet.DURATION - BEGIN:g}s")
+    text = (
+        expr.replace("$__rate_interval", RATE_INTERVAL)
+        .replace("$__interval", f"{STEP:g}s")
+        .replace("$__range", f"{fleet.DURATION - BEGIN:g}s")
+    )
     return re.sub(r'"\$(\w+)"', lambda m: json.dumps(chosen.get(m[1], ".*")), text)
 
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from generator.boards.layout import Board
-from generator.boards.panels import RANGE, RATE_INTERVAL
+from generator.boards.panels import INTERVAL, RANGE
 from generator.bundle import Bundle
 from generator.outputs.datadog import naming
 from generator.outputs.datadog.monitors import values as translated
@@ -57,8 +57,7 @@ def _group(bundle: Bundle, system: str, board: Board) -> Json | None:
         by = translated(bundle, known, system, push=push, scope=f"${VARIABLE}")
         try:
             values = [
-                by.graph(query.build(scope).replace(RANGE, "1h").replace(RATE_INTERVAL, "5m"))
-                for query in shown.possible
+                by.graph(query.build(scope).replace(RANGE, "1h").replace(INTERVAL, "5m")) for query in shown.possible
             ]
         except UntranslatableError:
             continue

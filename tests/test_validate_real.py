@@ -14,7 +14,7 @@ import pytest
 import yaml
 
 from generator.validate import CHECKS, Context, prepared, run
-from generator.validate.verdict import State
+from generator.validate.verdict import State, Verdict
 from testbed.servers import Prometheus, find, free_port, wait_until
 from testbed.servers.fake import FakeServer, exposition
 from tests.validating import Installation, judged, settled, settling, troubles
@@ -77,12 +77,15 @@ def scraped(server: Prometheus, config: Any) -> bool:
 
 def test_nothing_is_wrong_where_nothing_is_wrong(live: Installation) -> None:
     """Every item of every family is ok, or empty for a reason that is one of a handful."""
-    with live.context() as context:
-        # What stands out is looked for every half a minute: until then there is nothing of a series that was born after.
-        verdicts = settling(
-            lambda: list(run(context)), lambda found: not any(v.state in (State.WRONG, State.WARNING) for v in found)
-        )
 
+    def judge() -> tuple[Context, list[Verdict]]:
+        with live.context() as context:
+            return context, list(run(context))
+
+    # What stands out is looked for every half a minute: until then there is nothing of a series that was born after.
+    context, verdicts = settling(
+        judge, lambda found: not any(v.state in (State.WRONG, State.WARNING) for v in found[1])
+    )
     assert [v for v in verdicts if v.state in (State.WRONG, State.WARNING)] == []
     assert [v for v in verdicts if v.state is State.EMPTY and not any(r in v.why for r in REASONS)] == []
     counts = {c.category: sum(v.category == c.category for v in verdicts) for c in CHECKS}

@@ -75,8 +75,8 @@ def test_names_types_units_labels_and_edges_are_those_of_the_page() -> None:
         "go_goroutines": ("gauge", "none"),
     }
     assert metrics["requests_total"]["labels"] == {
-        "status": {"bound": "2 seen: 200, 500"},
-        "path": {"bound": "2 seen: /, /a b", "many": True},
+        "status": {"bound": "2 seen: 200, 500", "count": 2},
+        "path": {"bound": "2 seen: /, /a b", "count": 2, "follows": "status", "many": True},
     }
     assert metrics["request_seconds"]["buckets"] == [0.5, 1]
     assert metrics["odd"]["allow"] == {"counter-suffix": "the server does not append it"}

@@ -173,6 +173,27 @@ def test_metrics_of_an_own_system_have_a_page(texts: Mapping[str, str]) -> None:
 
 
 @pytest.mark.parametrize(
+    ("said", "shown"),
+    [
+        ("Requests <b>by</b> path | status.", "Requests &lt;b>by&lt;/b> path | status."),
+        ("See [this](page.md), not `[that](x) <y>`.", "See [this]\\(page.md), not `[that](x) <y>`."),
+    ],
+)
+def test_words_of_a_metrics_page_are_text(tmp_path: Path, said: str, shown: str) -> None:
+    """`agentobs infer` takes a help from a page of anybody's: a tag or a link in it is neither."""
+    (tmp_path / "shop.yaml").write_text(
+        CATALOGUE.replace("help: Requests answered.", f'help: "{said}"', 1).replace("bound: routes", f'bound: "{said}"', 1),
+        encoding="utf-8",
+    )
+    (tmp_path / "bundle.yaml").write_text("systems: {shop: {catalogue: ./shop.yaml}}\n", encoding="utf-8")
+    made = build(installation(load(), tmp_path / "bundle.yaml"))
+    page = FORMATS["docs"].render(made)[PurePosixPath("docs/metrics/shop.md")]
+
+    assert f"\n{shown}\n" in page
+    assert f"| label `path` | {shown.replace('|', chr(92) + '|')} |" in page
+
+
+@pytest.mark.parametrize(
     ("usual", "here"),
     [
         (

@@ -196,7 +196,7 @@ def metric_pages() -> dict[Path, str]:
     catalogue = load()
     site = Site(catalogue, read(catalogue))
     bundle = build(complete(site))
-    return {ROOT / "docs" / "metrics" / f"{name}.md": page(bundle, name, _file) for name in SHIPPED}
+    return {ROOT / "docs" / "metrics" / f"{name}.md": page(bundle, name, _file, "../cost.md") for name in SHIPPED}
 
 
 def main() -> int:

@@ -22,6 +22,9 @@ _ROLE = re.compile(r"[a-z][a-z0-9]*([-_][a-z0-9]+)*")
 #: Characters of a title at most: names of boards and panels begin with it.
 LONGEST_TITLE = 40
 
+#: Characters that no title has: it stands in links, in cells of tables and in the text of pages.
+MARKUP = frozenset("<>[]|`*\\")
+
 #: Metrics of a file at most: an ordinary exporter has some hundred.
 MOST = 2000
 
@@ -58,6 +61,9 @@ def _head(document: Document) -> Iterator[Problem]:
     if isinstance(title, str) and not 0 < len(title.strip()) <= LONGEST_TITLE:
         what = f"'title' is {short(title)}, of {len(title)} characters"
         yield document.problem(("title",), what, f"write one of 1 to {LONGEST_TITLE} characters")
+    elif isinstance(title, str) and (found := sorted(set(title) & MARKUP)):
+        what = f"'title' is {short(title)}, with {' '.join(found)} in it, which pages and links take for markup"
+        yield document.problem(("title",), what, "write it without")
     if document.data.get("alerts") == "":
         yield document.problem(("alerts",), "'alerts' is empty", "write a word, such as Shop, or leave it out")
     if isinstance(path, str) and not re.fullmatch(r"/[^\s?#]*", path):

@@ -7,6 +7,7 @@ from collections.abc import Callable, Collection, Iterator, Sequence
 from generator.bundle import Bundle
 from generator.catalogue import Label, Metric, System
 from generator.catalogue.cardinality import Numbers, combinations, series_count
+from generator.outputs.markdown import cell, code, words
 from generator.units import number
 
 #: How an entry is known, by the word of the catalogue.
@@ -20,41 +21,42 @@ _EVIDENCE = {
 }
 
 
-def page(bundle: Bundle, name: str, board: Callable[[str], str]) -> str:
+def page(bundle: Bundle, name: str, board: Callable[[str], str], cost: str = "") -> str:
     """Return the page in Markdown: each metric with its anchor, what it is, and which boards and rules read it.
 
     Args:
         bundle: The bundle whose boards and rules are named, and whose names of metrics and labels count.
         name: The system.
         board: Where a link to a board leads, by its stem; nothing where it is off by default.
+        cost: Where the page on `agentobs cost` is; nothing where it is not beside this one.
 
     """
     system, metrics = bundle.site.catalogue.systems[name], list(bundle.site.system(name))
     readers = _readers(bundle, board)
     scraped = {*bundle.site.labels.every, *bundle.site.config.selectors}
-    parts = [f"# Metrics of {system.title}", *_head(system, metrics, scraped)]
+    parts = [f"# Metrics of {system.title}", *_head(system, metrics, scraped, cost)]
     for metric in metrics:
         parts += _metric(system, metric, readers.get((metric.system, metric.name), {}))
     return "\n\n".join(parts) + "\n"
 
 
-def _head(system: System, metrics: Sequence[Metric], scraped: Collection[str]) -> Iterator[str]:
+def _head(system: System, metrics: Sequence[Metric], scraped: Collection[str], cost: str) -> Iterator[str]:
     kinds = [str(metric.kind) for metric in metrics]
     counted = ", ".join(_several(kinds.count(kind), kind) for kind in dict.fromkeys(kinds))
     prefix = next((metric.prefix for metric in metrics), "")
     yield f"{len(kinds)} metrics: {counted}." + (f" Names begin with `{prefix}`." if prefix else "")
     if system.roles:
-        yield "\n".join(["Roles:", "", *(f"- `{role}`: {text}" for role, text in system.roles.items())])
+        yield "\n".join(["Roles:", "", *(f"- `{role}`: {words(text)}" for role, text in system.roles.items())])
     yield (
         "Series of a process are those that there are once everything has happened, with the numbers that "
-        "the catalogue assumes: [agentobs cost](../cost.md)."
+        f"the catalogue assumes: {'[agentobs cost](' + cost + ')' if cost else '`agentobs cost` has yours'}."
     )
     if system.switches:
-        yield "\n".join(["Switches:", "", *(f"- `{switch}`: {text}" for switch, text in system.switches.items())])
+        yield "\n".join(["Switches:", "", *(f"- `{switch}`: {words(text)}" for switch, text in system.switches.items())])
     if system.tiers:
-        yield "\n".join(["Tiers:", "", *(f"- {tier}: {text}" for tier, text in system.tiers.items())])
+        yield "\n".join(["Tiers:", "", *(f"- {tier}: {words(text)}" for tier, text in system.tiers.items())])
     if system.exposure:
-        yield "\n".join(["Exposure:", "", *(f"- {one}: {text}" for one, text in system.exposure.items())])
+        yield "\n".join(["Exposure:", "", *(f"- {one}: {words(text)}" for one, text in system.exposure.items())])
     constant = next((metric.constant_labels for metric in metrics if metric.constant_labels), {})
     lines = [f"- `{label.name}`: {_label(label)}" for label in constant.values() if label.name not in scraped]
     if lines:
@@ -68,7 +70,7 @@ def _several(count: int, kind: str) -> str:
 
 def _metric(system: System, metric: Metric, readers: dict[str, list[str]]) -> Iterator[str]:
     yield f"## `{metric.full_name}`"
-    yield metric.help
+    yield words(metric.help)
     rows = [("type", str(metric.kind)), ("unit", metric.unit), ("over processes", _AGGREGATES[metric.aggregate])]
     rows += [(f"label `{label.name}`", _label(label)) for label in metric.labels.values()]
     if metric.buckets:
@@ -78,12 +80,12 @@ def _metric(system: System, metric: Metric, readers: dict[str, list[str]]) -> It
     rows += _where(system, metric)
     rows += [(kind, ", ".join(names)) for kind, names in readers.items()]
     if metric.no_board:
-        rows.append(("on no board", metric.no_board))
+        rows.append(("on no board", words(metric.no_board)))
     if metric.no_alert:
-        rows.append(("no alert", metric.no_alert))
-    yield "\n".join(["| | |", "| --- | --- |", *(f"| {name} | {_cell(text)} |" for name, text in rows)])
+        rows.append(("no alert", words(metric.no_alert)))
+    yield "\n".join(["| | |", "| --- | --- |", *(f"| {name} | {cell(text)} |" for name, text in rows)])
     if metric.quirks:
-        yield "\n".join(f"- {quirk[:1].upper()}{quirk[1:]}." for quirk in metric.quirks)
+        yield "\n".join(f"- {words(quirk[:1].upper() + quirk[1:])}." for quirk in metric.quirks)
 
 
 #: What `aggregate` of an entry means.
@@ -106,7 +108,7 @@ def _series(system: System, metric: Metric) -> str:
 
 
 def _label(label: Label) -> str:
-    text = ", ".join(f"`{value}`" for value in label.values) or label.bound
+    text = ", ".join(map(code, label.values)) or words(label.bound)
     extra = [" (some series lack it)" if label.optional else "", f" (since {label.since})" if label.since else ""]
     return text + "".join(extra)
 
@@ -139,10 +141,6 @@ def _server(system: System, metric: Metric) -> str:
     """Return which server or code an entry is of: its own words, or the system with its version."""
     version = metric.source.version
     return f"{system.title} {version}" if version[:1].isdigit() else version
-
-
-def _cell(text: str) -> str:
-    return " ".join(text.replace("|", "\\|").split())
 
 
 def _readers(bundle: Bundle, board: Callable[[str], str]) -> dict[tuple[str, str], dict[str, list[str]]]:

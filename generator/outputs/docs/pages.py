@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from generator.bundle import Bundle
+from generator.outputs.markdown import cell, words
 from generator.rules.rule import Alert
 from generator.units import number
 
@@ -40,7 +41,7 @@ def boards(bundle: Bundle, links: Mapping[str, str]) -> str:
         about = " ".join((board.dashboard.description or "").split("\n\n")[0].split())
         link = f"[{board.title}]({links[stem]})" if "://" in links[stem] else board.title
         out += [f'## {link} <a id="{board.uid}"></a>\n', f"{about}\n", "| panel | normal |", "| --- | --- |"]
-        out += [f"| {_cell(panel.title)} | {_cell(panel.usual) or '-'} |" for panel in board.panels]
+        out += [f"| {cell(panel.title)} | {cell(panel.usual) or '-'} |" for panel in board.panels]
         out.append("")
     return "\n".join(out[:-1]) + "\n"
 
@@ -64,7 +65,7 @@ def told(bundle: Bundle) -> list[str]:
 def _row(bundle: Bundle, alert: Alert) -> str:
     hold = "-" if alert.hold == "0s" else bundle.site.timing.hold(alert.hold)
     what = alert.description.partition(". ")[0].removesuffix(".")
-    return f"| [{alert.name}](runbooks/{alert.name}.md) | {alert.severity} | {hold} | {_cell(what)}. |"
+    return f"| [{alert.name}](runbooks/{alert.name}.md) | {alert.severity} | {hold} | {cell(what)}. |"
 
 
 def _of(bundle: Bundle, system: str) -> Iterator[Alert]:
@@ -89,7 +90,7 @@ def threshold_rows(bundle: Bundle, names: Iterable[str]) -> Iterator[str]:
         default, here = bundle.site.catalogue.limits[name], bundle.site.limit(name)
         unit = "" if here.unit in ("none", "ratio") else f" {here.unit}"
         shown, usual = f"{number(here.value)}{unit}", f"{number(default.value)}{unit}"
-        yield f"| `{name}` | {shown if shown == usual else f'**{shown}**'} | {usual} | {_cell(here.why)} |"
+        yield f"| `{name}` | {shown if shown == usual else f'**{shown}**'} | {usual} | {cell(words(here.why))} |"
 
 
 def objective_rows(bundle: Bundle, names: Iterable[str]) -> Iterator[str]:
@@ -117,7 +118,7 @@ def left_out(bundle: Bundle) -> str:
         reasons.setdefault(out.why, {})[f"{out.where}: {out.what}"] = None
     lines = ["# Left out", "", "What is not here, and what of bundle.yaml or of the servers would bring it."]
     for why, found in reasons.items():
-        lines += ["", f"**{_cell(why)}**", "", *(f"- {_cell(one)}" for one in found)]
+        lines += ["", f"**{cell(why)}**", "", *(f"- {cell(one)}" for one in found)]
     return "\n".join(lines if reasons else ["# Left out", "", "Nothing."]) + "\n"
 
 
@@ -125,7 +126,3 @@ def listed(title: str, paths: Sequence[str]) -> str:
     """Return a page of links to the pages of its own folder."""
     names = [path.rpartition("/")[2].removesuffix(".md") for path in paths]
     return "\n".join([f"# {title}", "", *(f"- [{name}]({name}.md)" for name in names)]) + "\n"
-
-
-def _cell(text: str) -> str:
-    return " ".join(text.replace("|", "\\|").split())

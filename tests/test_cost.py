@@ -162,8 +162,15 @@ def test_a_budget_is_a_gate(most: str, code: int, tmp_path: Path, capsys: pytest
         (("--deployments", "agent_server.api=3"), ["--deployments:1: no system 'agent_server.api'; did you mean 'agent_server'?"]),
         (("--bytes-per-sample", "nan", "--budget", "-3"), [
             "--budget:1: -3 is below 0; write a number of series",
-            "--bytes-per-sample:1: nan is no size; write 1.5",
+            "--bytes-per-sample:1: nan is no size of a sample, which has at most 1000 bytes; write 1.5",
         ]),
+        (("--bytes-per-sample", "1e308"), ["--bytes-per-sample:1: 1e+308 is no size of a sample"]),
+        (("--processes", "agent_server.api=2,langsmith.redis=1", "--deployments", "agent_server=3,langsight=1,langsmith=0"), [
+            "--deployments:1: 0 deployments of langsmith cannot be: there is 1 of its processes; write 1, or leave it out",
+            "--deployments:1: 1 deployment of langsight cannot be: there are 0 of its processes; say how many with --processes, or leave it out",
+            "--deployments:1: 3 deployments of agent_server cannot be: there are 2 of its processes; write a number from 1 to 2",
+        ]),
+        (("--prometheus", ""), ["--prometheus:1: '' is no address of a server; write http://host:port"]),
         (("--prometheus", "http://127.0.0.1:9"), ["--prometheus:1: "]),
     ],
 )  # fmt: skip

@@ -359,6 +359,7 @@ def test_verdicts_of_a_validation_stand_beside_each_metric(tmp_path: Path, capsy
     [
         ("", "not JSON: Expecting value"),
         ("[" * 100_000, "not JSON in UTF-8"),
+        ('{"verdicts": ' + "9" * 5000 + "}", "not JSON in UTF-8"),
         ("[]", "no report of `agentobs validate`"),
         ('{"verdicts": [{"category": "metrics", "item": "a b", "verdict": "good", "why": ""}]}', "no report of `agentobs validate`"),
         ('{"verdicts": []}', "says nothing of any metric"),

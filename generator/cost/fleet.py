@@ -51,13 +51,27 @@ def fleet(site: Site, processes: Sequence[str], deployments: Sequence[str]) -> F
     spread = dict(_deployments(site, deployments, problems))
     if problems:
         raise GeneratorError(problems)
-    if given:
-        return Fleet("as --processes says", given, spread)
     found = _configured(site)
-    if found.processes:
-        return Fleet(found.source, found.processes, {**found.deployments, **spread})
-    one = {(name, role): 1 for name in _enabled(site) for role in site.config.systems[name].roles or ("",)}
-    return Fleet("one process of each role: say how many with --processes", one, spread)
+    if given:
+        made = Fleet("as --processes says", given, spread)
+    elif found.processes:
+        made = Fleet(found.source, found.processes, {**found.deployments, **spread})
+    else:
+        one = {(name, role): 1 for name in _enabled(site) for role in site.config.systems[name].roles or ("",)}
+        made = Fleet("one process of each role: say how many with --processes", one, spread)
+    if contrary := [*_contrary(made, spread)]:
+        raise GeneratorError(contrary)
+    return made
+
+
+def _contrary(made: Fleet, spread: Mapping[str, int]) -> Iterator[Problem]:
+    """Yield numbers of deployments that the processes cannot be: each has one of them at least, and each process is in one."""
+    for name, number in spread.items():
+        count = sum(n for (system, _), n in made.processes.items() if system == name)
+        if number > count or (count and not number):
+            what = f"{number:,} {'deployment' if number == 1 else 'deployments'} of {name} cannot be: there {'is' if count == 1 else 'are'} {count:,} of its processes"
+            fix = f"write a number from 1 to {count:,}" if count else "say how many with --processes, or leave it out"
+            yield Problem("--deployments", 1, what, "write 1, or leave it out" if count == 1 else fix)
 
 
 def _enabled(site: Site) -> list[str]:

@@ -52,7 +52,7 @@ def read(path: Path) -> Verdicts:
         raise _wrong(path, 1, f"cannot be read: {error.strerror}") from error
     except json.JSONDecodeError as error:
         raise _wrong(path, error.lineno, f"not JSON: {error.msg}") from error
-    except (UnicodeDecodeError, RecursionError) as error:
+    except (ValueError, RecursionError) as error:  # other bytes than UTF-8, or a number of thousands of digits
         raise _wrong(path, 1, "not JSON in UTF-8") from error
     found: dict[str, dict[str, tuple[str, str]]] = {}
     try:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import math
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,6 +15,9 @@ from generator.errors import GeneratorError, Problem
 if TYPE_CHECKING:
     from generator.config.site import Site
     from generator.cost import Measured
+
+#: Bytes of a sample at most: one that nothing compresses has sixteen.
+MOST_BYTES = 1000
 
 
 def _declare(parser: argparse.ArgumentParser) -> None:
@@ -34,7 +36,7 @@ def _declare(parser: argparse.ArgumentParser) -> None:
         metavar="NAME=N,...",
         help="how many deployments of a system these are: agent_server=3; one by default",
     )
-    add("--prometheus", default="", metavar="URL", help="count what a Prometheus has instead; it is only read")
+    add("--prometheus", metavar="URL", help="count what a Prometheus has instead; it is only read")
     add(
         "--bytes-per-sample",
         type=float,
@@ -54,13 +56,13 @@ def _run(args: argparse.Namespace) -> int:
     from generator import cost
     from generator.cost.report import FORMATS
 
-    if args.prometheus and (args.processes or args.deployments):
+    if args.prometheus is not None and (args.processes or args.deployments):
         args.misused("--prometheus counts the processes: leave out --processes and --deployments")
     problems = [*_odd(args)]
     if problems:
         raise GeneratorError(problems)
     installed = site(args)
-    told = _asked(args, installed) if args.prometheus else None
+    told = _asked(args, installed) if args.prometheus is not None else None
     fleet = told.fleet if told else cost.fleet(installed, args.processes, args.deployments)
     found = cost.cost(installed, fleet, args.bytes_per_sample, told)
     deliver(FORMATS[args.format](found), args.output)
@@ -70,8 +72,9 @@ def _run(args: argparse.Namespace) -> int:
 def _odd(args: argparse.Namespace) -> list[Problem]:
     """Return what is wrong with numbers that are given."""
     problems = []
-    if not math.isfinite(args.bytes_per_sample) or args.bytes_per_sample < 0:
-        problems.append(Problem("--bytes-per-sample", 1, f"{args.bytes_per_sample:g} is no size", "write 1.5"))
+    if not 0 <= args.bytes_per_sample <= MOST_BYTES:
+        what = f"{args.bytes_per_sample:g} is no size of a sample, which has at most {MOST_BYTES} bytes"
+        problems.append(Problem("--bytes-per-sample", 1, what, "write 1.5"))
     if args.budget < 0:
         problems.append(Problem("--budget", 1, f"{args.budget} is below 0", "write a number of series"))
     return problems

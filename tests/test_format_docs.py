@@ -182,7 +182,9 @@ def test_metrics_of_an_own_system_have_a_page(texts: Mapping[str, str]) -> None:
 def test_words_of_a_metrics_page_are_text(tmp_path: Path, said: str, shown: str) -> None:
     """`agentobs infer` takes a help from a page of anybody's: a tag or a link in it is neither."""
     (tmp_path / "shop.yaml").write_text(
-        CATALOGUE.replace("help: Requests answered.", f'help: "{said}"', 1).replace("bound: routes", f'bound: "{said}"', 1),
+        CATALOGUE.replace("help: Requests answered.", f'help: "{said}"', 1).replace(
+            "bound: routes", f'bound: "{said}"', 1
+        ),
         encoding="utf-8",
     )
     (tmp_path / "bundle.yaml").write_text("systems: {shop: {catalogue: ./shop.yaml}}\n", encoding="utf-8")

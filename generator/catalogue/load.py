@@ -104,9 +104,10 @@ def read(paths: Mapping[str, Path], problems: list[Problem]) -> dict[str, System
             problems.append(document.problem(("system",), what, f"call it {name!r}"))
         problems += lint(system, document)
         problems += unreasonable(document)
+        unread = [e.get("name") for n, e in enumerate(document.data["metrics"]) if n in broken and isinstance(e, dict)]
         problems += (
             document.problem(("signals", *place), what, fix)
-            for place, what, fix in mistakes(system.signals, system.metrics)
+            for place, what, fix in mistakes(system.signals, system.metrics, unread)
         )
         systems[system.name] = system
     return systems

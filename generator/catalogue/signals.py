@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -145,9 +145,17 @@ def limits(system: str, found: Signals, metrics: Sequence[Metric]) -> Iterator[L
             )
 
 
-def mistakes(found: Signals, metrics: Sequence[Metric]) -> Iterator[Finding]:
-    """Yield signals that no metric has, that are of another kind, and edges that no histogram has."""
-    known = {metric.name: metric for metric in metrics}
+def mistakes(found: Signals, metrics: Sequence[Metric], unread: Collection[object] = ()) -> Iterator[Finding]:
+    """Yield signals that no metric has, that are of another kind, and edges that no histogram has.
+
+    Args:
+        found: The signals.
+        metrics: The metrics.
+        unread: Names of further metrics, whose entries are wrong: nothing is said of them here.
+
+    """
+    known: dict[str, Metric | None] = {metric.name: metric for metric in metrics}
+    known |= {name: None for name in unread if isinstance(name, str) and name not in known}
     yield from _repeated("requests", found.requests)
     yield from _repeated("latency", found.latency)
     yield from _repeated("pools", found.pools)
@@ -174,14 +182,14 @@ def _repeated(kind: str, listed: Sequence[Requests | Latency | Pool | Queue]) ->
             yield (kind, number), what, "give each a name of its own: `name: ...`"
 
 
-def _unlike(place: Place, name: str, wanted: str, known: Mapping[str, Metric]) -> Iterator[Finding]:
+def _unlike(place: Place, name: str, wanted: str, known: Mapping[str, Metric | None]) -> Iterator[Finding]:
     if name not in known:
         yield place, f"no metric {name!r}", nearest(name, list(known), otherwise="name one of `metrics`")
-    elif str(known[name].kind) != wanted:
-        yield place, f"{name!r} is a {known[name].kind}", f"name a {wanted}"
+    elif (metric := known[name]) and str(metric.kind) != wanted:
+        yield place, f"{name!r} is a {metric.kind}", f"name a {wanted}"
 
 
-def _unlabelled(place: Place, request: Requests, known: Mapping[str, Metric]) -> Iterator[Finding]:
+def _unlabelled(place: Place, request: Requests, known: Mapping[str, Metric | None]) -> Iterator[Finding]:
     metric = known.get(request.metric)
     for label in request.failed:
         if metric and label not in metric.labels:
@@ -189,7 +197,7 @@ def _unlabelled(place: Place, request: Requests, known: Mapping[str, Metric]) ->
             yield (*place, label), f"{request.metric} has no label {label!r}", fix
 
 
-def _edgeless(place: Place, wait: Latency, known: Mapping[str, Metric]) -> Iterator[Finding]:
+def _edgeless(place: Place, wait: Latency, known: Mapping[str, Metric | None]) -> Iterator[Finding]:
     metric = known.get(wait.metric)
     if metric and str(metric.kind) == "histogram" and "_bucket" not in metric.parts:
         yield (*place[:-1], "metric"), f"{wait.metric} has no buckets", "name a histogram that has"
@@ -199,7 +207,7 @@ def _edgeless(place: Place, wait: Latency, known: Mapping[str, Metric]) -> Itera
         yield place, what, f"use one of {usable}" if usable else "list its edges, or leave out `slow`"
 
 
-def _unpaired(place: Place, pool: Pool, known: Mapping[str, Metric]) -> Iterator[Finding]:
+def _unpaired(place: Place, pool: Pool, known: Mapping[str, Metric | None]) -> Iterator[Finding]:
     used, most = known.get(pool.used), known.get(pool.max)
     if used and most and {*used.labels} != {*most.labels}:
         what = f"{pool.used} and {pool.max} have not the same labels"

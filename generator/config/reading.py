@@ -49,7 +49,10 @@ def read(catalogue: Catalogue, path: Path | None = None) -> Config:
     document = mended(unplain(document))
     catalogue, own, found = extended(document, catalogue, path.parent)
     document = mended(found)
-    document = mended(_against_schema(document, schema(catalogue, own)))
+    known = schema(catalogue, own)
+    document = mended(_against_schema(document, known))
+    if problems:
+        document = replace(document, data=_fitting(document, known))
     if isinstance(document.data, dict):
         problems += islice((p for check in CHECKS for p in check(document, catalogue)), MOST)
     if problems:
@@ -79,6 +82,16 @@ def _against_schema(document: Document, known: Json) -> Iterator[tuple[Place, Pr
     whole = Draft202012Validator.TYPE_CHECKER.redefine("integer", lambda _, value: type(value) is int)
     strict = extend(Draft202012Validator, type_checker=whole)  # type: ignore[no-untyped-call]
     return violations(document, strict(known))
+
+
+def _fitting(document: Document, known: Json) -> Any:
+    """Return what is left of a document once what lacks something that was wrong is taken out, too: a group without its name."""
+    while isinstance(document.data, dict) and (places := [place for place, _ in _against_schema(document, known)]):
+        left = without(document.data, places)
+        if left == document.data:
+            return None
+        document = replace(document, data=left)
+    return document.data
 
 
 def without(data: Any, places: Iterable[Place]) -> Any:

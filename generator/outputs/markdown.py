@@ -10,7 +10,9 @@ _SPAN = re.compile(r"(`[^`\n]+`)")
 def words(text: str) -> str:
     """Return a sentence of a catalogue: spans of code stay, and outside of them a tag or a link is what it reads as."""
     pieces = _SPAN.split(text)
-    return "".join(piece if number % 2 else _tagless(piece).replace("](", "]\\(") for number, piece in enumerate(pieces))
+    return "".join(
+        piece if number % 2 else _tagless(piece).replace("](", "]\\(") for number, piece in enumerate(pieces)
+    )
 
 
 def cell(text: str) -> str:

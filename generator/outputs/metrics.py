@@ -52,7 +52,9 @@ def _head(system: System, metrics: Sequence[Metric], scraped: Collection[str], c
         f"the catalogue assumes: {'[agentobs cost](' + cost + ')' if cost else '`agentobs cost` has yours'}."
     )
     if system.switches:
-        yield "\n".join(["Switches:", "", *(f"- `{switch}`: {words(text)}" for switch, text in system.switches.items())])
+        yield "\n".join(
+            ["Switches:", "", *(f"- `{switch}`: {words(text)}" for switch, text in system.switches.items())]
+        )
     if system.tiers:
         yield "\n".join(["Tiers:", "", *(f"- {tier}: {words(text)}" for tier, text in system.tiers.items())])
     if system.exposure:

@@ -98,10 +98,11 @@ def _explain(document: Document, error: ValidationError) -> Iterator[Problem]:
             yield document.problem(place, f"{name!r} is {short(found)}", fix)
         case "type":
             kinds = wanted if isinstance(wanted, str) else " or ".join(wanted)
+            one = _A.get(kinds) or " or ".join(_A[kind] for kind in wanted)
             yield document.problem(
                 place,
-                f"{name!r} must be {_A[kinds]}, not {'something else' if _SECRET.search(name) else short(found)}",
-                f"write {_A[kinds]}{_meant(found, kinds, schema)}",
+                f"{name!r} must be {one}, not {'something else' if _SECRET.search(name) else short(found)}",
+                f"write {one}{_meant(found, kinds, schema)}",
             )
         case _:
             yield document.problem(

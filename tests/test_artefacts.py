@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import shlex
 import subprocess
 import sys
 from collections.abc import Callable
@@ -53,17 +54,21 @@ def test_the_demo_s_files_are_current(monkeypatch: pytest.MonkeyPatch, capsys: p
     monkeypatch.chdir(ROOT)
     (flags,) = re.findall(r"^DEMO +:= (.*)$", (ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE)
 
-    assert main(["check", *flags.split()]) == 0, capsys.readouterr().err
+    assert main(["check", *shlex.split(flags)]) == 0, capsys.readouterr().err
 
 
-def test_the_demo_has_the_rules_and_boards_of_the_defaults(site: Site, demo: Site) -> None:
-    """It mounts alerts/ and dashboards/ as they are committed; only what is scraped and who is told is its own."""
+def test_boards_of_the_defaults_ask_what_those_of_the_demo_would(site: Site, demo: Site) -> None:
+    """It mounts dashboards/ as it is committed: what is its own there are links alone."""
     texts = FORMATS["files"].render(build(site))
     others = FORMATS["files"].render(build(demo))
 
-    shared = [path for path in texts if path.suffix == ".json" or path.name.endswith(".rules.yaml")]
-    assert len(shared) > 40
-    assert [str(path) for path in shared if texts[path] != others.get(path)] == []
+    def asked(text: str) -> list[str]:
+        return re.findall(r'^ *"(?:expr|query|definition)": .*$', text, re.MULTILINE)
+
+    boards = [path for path in texts if path.suffix == ".json"]
+    assert len(boards) > 25
+    assert min(len(asked(texts[path])) for path in boards) > 10
+    assert [str(path) for path in boards if asked(texts[path]) != asked(others[path])] == []
 
 
 def test_the_defaults_scrape_nothing_that_nobody_named(site: Site) -> None:

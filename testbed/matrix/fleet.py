@@ -24,6 +24,9 @@ SCENARIOS: Mapping[str, tuple[str, ...]] = {
     "langsmith": ("langsmith", "B24"),
 }
 
+#: All of them.
+WHOLE = tuple(name for names in SCENARIOS.values() for name in names)
+
 #: Scenarios that nobody else plays: every trouble of a system at once.
 FOLDER = Path(__file__).parent / "scenarios"
 
@@ -48,7 +51,7 @@ def histories(start: float, offsets: Sequence[float], ids: tuple[str, ...] = ())
     """Yield every series, given the unix time of the start and the seconds since then of each scrape; of `ids` alone if there are any."""
     count, later = len(offsets), start - START
     clocks = {metric.full_name for metric in load() if metric.unit == "unixtime"}
-    for labels, column in played(ids or tuple(name for names in SCENARIOS.values() for name in names)):
+    for labels, column in played(ids or WHOLE):
         clock = labels["__name__"] in clocks
         values = [v + later if clock and isinstance(v, float) else v for v in column]
         yield labels, [*values, *[None] * count][:count]

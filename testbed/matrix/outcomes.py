@@ -34,14 +34,14 @@ class Screen:
         whole: The answer to each query with every variable at All.
         narrow: The same with one deployment chosen.
         offered: The values of each variable, by board.
-        marks: Whether the query of each mark over the graphs has an answer.
+        marks: Whether each mark over the graphs has an answer.
 
     """
 
     whole: dict[panels.Shown, panels.Values]
     narrow: dict[panels.Shown, panels.Values]
     offered: dict[str, dict[str, list[str]]]
-    marks: list[bool]
+    marks: dict[panels.Shown, bool]
 
 
 @cache
@@ -57,7 +57,7 @@ def screen(engine: Engine) -> Screen:
                 for query in asked
             },
             {stem: panels.variables(running, board, start) for stem, board in panels.boards().items()},
-            [bool(panels.answer(running, query, start)) for query in panels.marks()],
+            {query: bool(panels.answer(running, query, start)) for query in panels.marks()},
         )
 
 

@@ -222,6 +222,27 @@ def test_an_own_configuration_keeps_what_doctor_says_nothing_of(tmp_path: Path) 
     assert document["systems"]["agent_server"] == {**REAL["agent_server_0.16.7"], "scale_to_zero": ["night"]}
 
 
+def test_a_file_that_is_there_is_only_written_over_as_the_configuration(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Nothing that somebody has written is lost; the same command again finds what it wrote."""
+    source, path = saved(tmp_path, "agent_server_0.16.7"), tmp_path / "bundle.yaml"
+    path.write_text("slo_period: 14d\n", encoding="utf-8")
+
+    assert main(["doctor", source, "--write", str(path)]) == 1
+    assert path.read_text(encoding="utf-8") == "slo_period: 14d\n"
+    told = capsys.readouterr().err
+    assert f"{path}:1: is there already, and says something else; add --config {path}" in told
+
+    for _ in range(2):
+        main(["doctor", source, "--config", str(path), "--write", str(path)])
+        assert yaml.safe_load(path.read_text(encoding="utf-8"))["slo_period"] == "14d"
+    fresh = tmp_path / "fresh.yaml"
+    for _ in range(2):
+        main(["doctor", source, "--write", str(fresh)])
+        assert f"{fresh}: written" in capsys.readouterr().err
+
+
 def test_a_configuration_that_says_something_else_is_held_against_the_pages(
     configured: Callable[[str], Site], catalogue: Catalogue
 ) -> None:

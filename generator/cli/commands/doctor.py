@@ -52,9 +52,26 @@ def _run(args: argparse.Namespace) -> int:
         if not diagnosis.fits:
             what = "no page is one of a system, so there is nothing to write"
             raise GeneratorError([Problem("--write", 1, what, "name a page of a server that the catalogue knows")])
-        deliver(doctor.written(diagnosis, args.deployment), args.write)
+        _write(doctor.written(diagnosis, args.deployment), args.write, args.config)
         terminal.say(f"{args.write}: written; agentobs generate --config {args.write}")
     return int(found.failed)
+
+
+def _write(text: str, path: Path, config: Path | None) -> None:
+    """Write the configuration that fits; over another one only where that is the one that it keeps the keys of.
+
+    Raises:
+        GeneratorError: There is another file, or it cannot be written.
+
+    """
+    try:
+        other = path.is_file() and path.read_bytes() not in (b"", text.encode())
+    except OSError:
+        other = False
+    if other and not (config and config.exists() and path.samefile(config)):
+        fix = f"add --config {path}, and its keys of which doctor says nothing stay; or name another file"
+        raise GeneratorError([Problem(str(path), 1, "is there already, and says something else", fix)])
+    deliver(text, path)
 
 
 def _looked_at(args: argparse.Namespace, installed: Site) -> Diagnosis:

@@ -86,7 +86,7 @@ def test_the_introduction_names_what_is_played_and_how_long_it_takes() -> None:
 
     assert "60 times as fast as life" in text
     assert "F10, F18" in text
-    assert re.search(r"each for \d+ to \d+ s\.\nCtrl-C ends everything\.$", text)
+    assert re.search(r"each for \d+ to \d+ s\.\n.*not delivered.*Ctrl-C ends everything\.$", text)
 
 
 @contextmanager

@@ -76,7 +76,8 @@ def introduction(names: Sequence[str], scale: float) -> str:
         f"A Prometheus and an Alertmanager over {len(TABLE)} simulated deployments of all systems, on loopback addresses, "
         f"{scale:g} times as fast as life.\n"
         f"Ready in about half a minute; the first time both servers are fetched too. Then one fault after another, "
-        f"{', '.join(names)}, each for {_span(each)}.\nCtrl-C ends everything."
+        f"{', '.join(names)}, each for {_span(each)}.\n"
+        "What another alert explains is not delivered, and not printed here. Ctrl-C ends everything."
     )
 
 

@@ -14,7 +14,7 @@ from generator.rules.rule import Alert, Because
 #: Policies under which memory at the maximum is an ordinary state.
 EVICTING = "(allkeys|volatile)-.*"
 
-#: Policies that throw away only keys with an end of their own: what was cached, and no trace.
+#: Policies that evict only keys with an end of their own: what was cached, and no trace.
 SPARING = "volatile-.*"
 
 

@@ -1,6 +1,6 @@
-"""LangSmith's Redis: is it there, has it memory left, does it throw keys away or refuse clients?
+"""LangSmith's Redis: is it there, has it memory left, does it evict keys or refuse clients?
 
-For the on-call who answers an alert on Redis. Traces queue there before they are stored, so a key that is thrown away may be one.
+For the on-call who answers an alert on Redis. Traces queue there before they are stored, so a key that is evicted may be one.
 """
 
 from __future__ import annotations

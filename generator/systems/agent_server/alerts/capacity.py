@@ -28,7 +28,7 @@ def _slots(site: Site) -> list[Alert]:
     gained = pending.over_time("delta", last)
     worked_on = (now["slots_busy"] / now["slots"].above(0)).over_time("avg_over_time", last)
     stuck = (pending + gained * WINDOWS_TO_DRAIN).above(0).both(worked_on.above(site.limit("backlog_busy")))
-    per_slot = pending.per(now["slots"].above(0), "ratio")
+    per_slot = pending.per(now["slots"].above(0), "none")
     return [
         Alert(
             name="AgentServerWorkersSaturated",

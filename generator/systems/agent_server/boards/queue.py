@@ -63,7 +63,7 @@ def _depth(site: Site) -> Row:
         .normal("Follows the busy slots.", alert="AgentServerGhostRuns"),
         lines(
             "Queue depth per job slot",
-            pending.per(total(lg["workers_max"], by=by).above(0), "ratio"),
+            pending.per(total(lg["workers_max"], by=by).above(0), "none"),
             limit=site.limit("backlog_slots"),
         ).normal(
             "Below 1: the autoscaler adds workers at one.",

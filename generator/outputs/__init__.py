@@ -60,7 +60,7 @@ FORMATS: Mapping[str, Format] = {
         Format(
             "files",
             "Grafana boards as JSON, rule files and scrape configurations for Prometheus, Alertmanager's configuration.",
-            "Prometheus 2.42 or VictoriaMetrics, Alertmanager 0.25, Grafana 10, or later",
+            "Prometheus 2.42 or VictoriaMetrics, Alertmanager 0.25, Grafana 10.4, or later",
         ),
         Format(
             "kubernetes",

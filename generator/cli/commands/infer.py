@@ -41,7 +41,9 @@ def _run(args: argparse.Namespace) -> int:
     draft = infer.text(infer.draft(families, system=args.system, prefix=args.prefix, port=port))
     if args.out:
         deliver(draft, args.out)
-        terminal.say(f"{args.out}: written; name it in bundle.yaml: systems: {{{args.system or 'NAME'}: {{catalogue: {args.out}}}}}")
+        terminal.say(
+            f"{args.out}: written; name it in bundle.yaml: systems: {{{args.system or 'NAME'}: {{catalogue: {args.out}}}}}"
+        )
     else:
         terminal.line(draft.rstrip("\n"))
     return 0

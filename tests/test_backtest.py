@@ -28,6 +28,7 @@ from generator.backtest.server import slices
 from generator.backtest.state import Episode, episodes
 from generator.backtest.trial import Interval, Trial
 from generator.backtest.widened import widened
+from generator.cli.main import main
 from generator.errors import GeneratorError, QueryError
 from testbed.replay import firing
 
@@ -396,3 +397,18 @@ def test_the_page_has_a_lane_for_each_alert_and_asks_nobody() -> None:
     assert "<script" not in made
     assert "<agents>" not in made
     assert "default-src &#x27;none&#x27;" in made or "default-src 'none'" in made
+
+
+def test_options_that_cannot_be_are_told_at_once(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Before anybody is asked."""
+    arguments = ["--since", "99999999d", "--until", "2027-02-30T00:00:00Z", "--sweep", "pg_pool_used=0.8,nan,inf,x"]
+
+    assert main(["backtest", *arguments, "--incidents", str(tmp_path / "none.yaml")]) == 1
+    assert capsys.readouterr().err.splitlines() == [
+        "--since:1: 99999999d is longer than samples are kept; use at most 3650d",
+        "--sweep:1: 'inf' is no number; write pg_pool_used=1,2,3",
+        "--sweep:1: 'nan' is no number; write pg_pool_used=1,2,3",
+        "--sweep:1: 'x' is no number; write pg_pool_used=1,2,3",
+        "--until:1: '2027-02-30T00:00:00Z': no time; write 2026-01-31T10:00:00Z",
+        f"{tmp_path}/none.yaml:1: cannot be read: No such file or directory; name a readable text file",
+    ]

@@ -199,6 +199,8 @@ def test_a_prometheus_counts_the_processes_itself(capsys: pytest.CaptureFixture[
     [
         ({"status": "success", "data": {"resultType": "vector", "result": [], "groups": []}}, "it scrapes no process that the configuration would find"),
         ({"status": "success", "data": {"resultType": "vector", "result": [{"metric": {}, "value": [0, "NaN"]}], "groups": []}}, "is no finite number"),
+        ({"status": "success", "data": {"resultType": "vector", "result": [{"metric": {}, "value": [0, "1e308"]}], "groups": []}}, "counts 1e+308 of something"),
+        ({"status": "success", "data": {"resultType": "vector", "result": [{"metric": {}, "value": [0, "-5"]}], "groups": []}}, "counts -5 of something"),
         ({"status": "success"}, "--prometheus:1: "),
         ([], "--prometheus:1: "),
     ],
@@ -213,6 +215,16 @@ def test_what_is_no_prometheus_of_ours_ends_in_one_sentence(
     assert out == ""
     assert said in err
     assert len(err.splitlines()) == 1
+
+
+def test_series_that_nobody_asked_for_are_nobody_s(capsys: pytest.CaptureFixture[str]) -> None:
+    """A proxy that answers every question alike ends in figures, not in an error of ours."""
+    one = {"metric": {"__name__": "up", "role": "api"}, "value": [0, "2"]}
+    answer = {"status": "success", "data": {"resultType": "vector", "result": [one], "groups": []}}
+    with FakeServer(lambda _: in_json(answer)) as server:
+        found = report(capsys, "--prometheus", f"http://{server.address}")
+
+    assert {page["processes"] for page in found["pages"]} == {2}
 
 
 def test_a_system_of_your_own_is_counted_too(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

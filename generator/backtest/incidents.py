@@ -58,7 +58,12 @@ def read(path: Path) -> list[Incident]:
     try:
         text = path.read_text(encoding="utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
-        problem = Problem(str(path), 1, f"cannot be read: {type(error).__name__}", "name a readable text file")
+        problem = Problem(
+            str(path),
+            1,
+            f"cannot be read: {error.strerror if isinstance(error, OSError) else 'it is not UTF-8'}",
+            "name a readable text file",
+        )
         raise GeneratorError([problem]) from error
     problems: list[Problem] = []
     rows = _csv(str(path), text, problems) if path.suffix.lower() == ".csv" else _yaml(str(path), text, problems)

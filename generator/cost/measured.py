@@ -11,10 +11,14 @@ from generator.catalogue.cardinality import assumption_of
 from generator.config.site import Site
 from generator.cost.fleet import Fleet
 from generator.rules.rule import GROUP_PREFIX, RECORD_PREFIX
+from generator.validate.probe import ProbeError
 from generator.validate.prometheus import Prometheus
 
 #: Names in one query at most: a pattern of more is slow, and too long for some proxies.
 _MOST_NAMES = 60
+
+#: More than this of anything is no count.
+_MOST = 1e12
 
 #: What Prometheus tells of its own blocks: bytes and samples of the chunks that it compacted.
 _BYTES, _SAMPLES = "prometheus_tsdb_compaction_chunk_size_bytes_sum", "prometheus_tsdb_compaction_chunk_samples_sum"
@@ -65,12 +69,12 @@ def measured(site: Site, prometheus: Prometheus) -> Measured:
         ours = ", ".join(map(str, (*site.target_matchers(name), *site.selectors)))
         for one in prometheus.numbers(f"count by ({labels.role}) (up{{{ours}}})"):
             key = (name, _role(site, name, one.labels.get(labels.role, "")))
-            processes[key] = processes.get(key, 0) + int(one.values[0])
+            processes[key] = processes.get(key, 0) + _count(one.values[0])
         if not any(key[0] == name for key in processes):
             continue
         for one in prometheus.numbers(f"sum by ({labels.role}) (scrape_samples_post_metric_relabeling{{{ours}}})"):
             key = (name, _role(site, name, one.labels.get(labels.role, "")))
-            series[key] = series.get(key, 0) + int(one.values[0])
+            series[key] = series.get(key, 0) + _count(one.values[0])
         identity = ", ".join(labels.identity)
         deployments[name] = _one(prometheus, f"count(count by ({identity}) (up{{{ours}}}))")
         view = site.system(name)
@@ -91,6 +95,18 @@ def measured(site: Site, prometheus: Prometheus) -> Measured:
     )  # fmt: skip
 
 
+def _count(value: float) -> int:
+    """Return a number of series or processes.
+
+    Raises:
+        ProbeError: It is none that a server could have.
+
+    """
+    if not 0 <= value <= _MOST:
+        raise ProbeError(f"Prometheus counts {value:g} of something, which no server has", "is it a Prometheus?")
+    return int(value)
+
+
 def _finite(value: float) -> float | None:
     return value if math.isfinite(value) else None
 
@@ -103,7 +119,7 @@ def _role(site: Site, name: str, found: str) -> str:
 
 def _one(prometheus: Prometheus, expr: str) -> int:
     found = prometheus.numbers(expr)
-    return int(found[0].values[0]) if found else 0
+    return _count(found[0].values[0]) if found else 0
 
 
 def _counted(prometheus: Prometheus, known: Mapping[str, str], ours: str) -> dict[str, int]:
@@ -113,8 +129,8 @@ def _counted(prometheus: Prometheus, known: Mapping[str, str], ours: str) -> dic
     for start in range(0, len(names), _MOST_NAMES):
         pattern = "|".join(names[start : start + _MOST_NAMES])
         for one in prometheus.numbers(f'count by (__name__) ({{__name__=~"{pattern}", {ours}}})'):
-            full = known[one.labels["__name__"]]
-            found[full] = found.get(full, 0) + int(one.values[0])
+            if full := known.get(one.labels.get("__name__", "")):  # who answers something else was not asked for it
+                found[full] = found.get(full, 0) + _count(one.values[0])
     return found
 
 

@@ -63,6 +63,7 @@ def _asked(args: argparse.Namespace, now: float) -> Asked:
     """
     from generator.backtest import Asked
     from generator.backtest.incidents import moment, read
+    from generator.config.timing import LONGEST_RETENTION
     from generator.units import seconds as length
 
     problems: list[Problem] = []
@@ -76,6 +77,12 @@ def _asked(args: argparse.Namespace, now: float) -> Asked:
         span = length(args.since)
         if not span:
             problems.append(Problem("--since", 1, "no time at all", "write 30d or 12h"))
+        elif span > length(LONGEST_RETENTION):
+            problems.append(
+                Problem(
+                    "--since", 1, f"{args.since} is longer than samples are kept", f"use at most {LONGEST_RETENTION}"
+                )
+            )
     except ValueError as error:
         problems.append(Problem("--since", 1, str(error), "write 30d or 12h"))
     if not args.budget > 0 or math.isnan(args.budget):
@@ -102,6 +109,8 @@ def _swept(text: str, problems: list[Problem]) -> tuple[str, tuple[float, ...]]:
         try:
             values.append(float(one))
         except ValueError:
+            values.append(math.nan)
+        if not math.isfinite(values[-1]):
             problems.append(Problem("--sweep", 1, f"{one!r} is no number", f"write {name or 'NAME'}=1,2,3"))
     if text and not (name and listed):
         problems.append(Problem("--sweep", 1, f"{text!r} is not THRESHOLD=A,B", "write pg_pool_used=0.8,0.9"))

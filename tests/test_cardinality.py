@@ -74,6 +74,20 @@ def test_labels_multiply_go_with_one_another_or_are_exceptions(tmp_path: Path) -
     assert series_count(system, seconds, Numbers({})) == 10 * (3 + 1 + 2)
 
 
+def test_labels_that_follow_each_other_are_as_many_as_the_most(tmp_path: Path) -> None:
+    """Whichever stands first: a ring is one group, and what follows it too."""
+    text = ORDERS.replace(
+        'bound: "one per page", count: routes}\n      backend',
+        'bound: "x", count: routes, follows: backend}\n      backend',
+    )
+    text = text.replace("kind: {values: [a, b, c], count: 2}", "kind: {values: [a, b, c], count: 2, follows: backend}")
+    system = shop(tmp_path, text)
+
+    assert system.metrics[0].labels["route"].follows == "backend"
+    assert combinations(system, system.metrics[0], Numbers({"spread": 0, "shelf": 1})) == 12 + 3
+    assert combinations(system, system.metrics[0], Numbers({}), only=["route", "kind"]) == 10
+
+
 def test_births_and_quantiles_are_series_too(tmp_path: Path) -> None:
     """As Python's client library has them, and as a summary of Go."""
     system = shop(

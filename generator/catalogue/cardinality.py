@@ -119,12 +119,13 @@ def _groups(labels: Collection[Label], every: Mapping[str, Label]) -> Iterator[l
 
 
 def _leader(label: Label, every: Mapping[str, Label]) -> str:
-    """Return the label that a label goes with in the end; one that the metric lacks leads too."""
-    name, seen = label.name, {label.name}
-    while name in every and (following := every[name].follows) and following not in seen:
-        name = following
-        seen.add(name)
-    return name
+    """Return the label that a label goes with in the end; one that the metric lacks leads too, and of a ring the first by name."""
+    seen = [label.name]
+    while seen[-1] in every and (following := every[seen[-1]].follows):
+        if following in seen:
+            return min(seen[seen.index(following) :])
+        seen.append(following)
+    return seen[-1]
 
 
 def series_each(system: System, metric: Metric) -> int:

@@ -146,6 +146,27 @@ def test_a_limit_has_the_colour_of_its_alert(bundle: Bundle) -> None:
     assert seen_colours == {colours.CRITICAL, colours.WARNING}
 
 
+def test_no_data_has_not_the_colour_of_what_is_well(bundle: Bundle) -> None:
+    """Grafana asks the mappings for null where nothing is there, then takes the colour of the lowest step.
+
+    Source: `@grafana/data` 12.4, createNoValuesFieldDisplay in fieldDisplay.ts.
+    """
+    judged = 0
+    for stem, made in panels(bundle):
+        defaults = made["fieldConfig"]["defaults"]
+        if made["type"] not in {"stat", "bargauge"}:
+            continue
+        (empty,) = (
+            m["options"]["result"]
+            for m in defaults["mappings"]
+            if m["type"] == "special" and m["options"]["match"] == "null"
+        )
+        assert empty["color"] == colours.PLAIN, (stem, made["title"])
+        assert "text" not in empty, "it stays Grafana's own No data"
+        judged += defaults["thresholds"]["steps"][0]["color"] != colours.PLAIN
+    assert judged > 30
+
+
 def test_alerts_are_listed_most_severe_first(bundle: Bundle) -> None:
     """As people rank severities, not as letters do: the column is a number that has a word and a colour."""
     tables = [(stem, p) for stem, p in panels(bundle) if p["title"] == "Firing alerts"]

@@ -184,6 +184,11 @@ def no_number(text: str) -> Json:
     return {"type": "special", "options": {"match": "nan", "result": {"index": 0, "text": text}}}
 
 
+def nothing(color: str) -> Json:
+    """Return a mapping that gives what is empty a colour: Grafana's own is that of the lowest step, which often says that all is well."""
+    return {"type": "special", "options": {"match": "null", "result": {"color": color, "index": 1}}}
+
+
 def colour(pattern: str, color: str) -> Json:
     """Return an override that gives series whose name matches a regular expression shades of a colour."""
     value = {"mode": "shades", "fixedColor": color}

@@ -229,7 +229,7 @@ def _room(unit: str, limit: Limit | None, bad: str) -> float:
 
 def _single(unit: str, limit: Limit | None, bad: str, plain: str, hot: str = colours.CRITICAL) -> dict[str, Any]:
     by = steps(limit, bad, calm=colours.GOOD, hot=hot) if limit else grafana.thresholds(plain)
-    mappings = [grafana.no_number("-")]
+    mappings = [grafana.no_number("-"), grafana.nothing(colours.PLAIN)]
     return {"color": {"mode": "thresholds"}, "mappings": mappings, "thresholds": by, "unit": grafana_unit(unit)}
 
 

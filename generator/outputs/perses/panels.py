@@ -86,10 +86,12 @@ def _thresholds(defaults: Json) -> Json:
 
 
 def _mappings(defaults: Json) -> Json:
-    """Return what values are called; what is no number is `Misc`."""
+    """Return what values are called; what is no number is `Misc`. A colour of what is empty has no place in Perses."""
     out: list[Json] = []
     for one in defaults.get("mappings", []):
         if one["type"] == "special":
+            if "text" not in one["options"]["result"]:
+                continue
             spec: Json = {"value": "NaN", "result": {"value": one["options"]["result"]["text"]}}
             out.append({"kind": "Misc", "spec": spec})
         else:

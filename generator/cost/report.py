@@ -116,7 +116,7 @@ def _sums(cost: Cost) -> Iterator[str]:
 def _dearest(cost: Cost) -> Iterator[str]:
     rows = metrics(cost)
     whole = cost.scraped or 1
-    yield f"The dearest of {len(rows)} metrics:"
+    yield f"The most expensive of {len(rows)} metrics:"
     yield from _table(
         [[full, f"{n:,}", f"{n / whole:.0%}", str(reader)] for _, full, n, reader in rows[:_LISTED]] or [["none"]],
         {1, 2},

@@ -58,7 +58,10 @@ def shown(replay: Replay, system: str, name: str, version: str, old: Site) -> se
     out = set()
     for board in build(old, kinds=["boards"]).boards.values():
         for panel in board.panels:
-            texts = [q.build(site_scope(old, "5m")).replace("$__range", "1h") for q in panel.possible]
+            texts = [
+                q.build(site_scope(old, "5m")).replace("$__range", "1h").replace("$__interval", "30s")
+                for q in panel.possible
+            ]
             if any(replay._server.query_range(text, at, at, 30.0) for text in texts):
                 out.add((board.title, panel.title))
     return out

@@ -29,7 +29,7 @@ from tests.configurations import CATALOGUE, documents
 EXAMPLES = int(os.environ.get("AGENTOBS_CONFIGURATIONS", "0"))
 
 #: Checks that take as long as all others together: of a hundred configurations some are enough.
-DEAR = {"dashboard/schema", "coverage/shown"}
+DEAR = {"dashboard/schema", "coverage/shown", "coverage/watched", "coverage/proved", "coverage/reasons"}
 
 
 class Judge:

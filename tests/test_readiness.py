@@ -198,7 +198,7 @@ def test_a_real_exporter_tells_that_a_database_is_gone(configured: Callable[[str
     token.write_text("t", encoding="utf-8")
     with ExitStack() as open_:
         blackbox = open_.enter_context(Blackbox(exporter.path))
-        flags = ("--system", "langsight", "--time-scale", "60")
+        flags = ("--system", "langsight", "--time-scale", "600")
         sight = open_.enter_context(Reference(*flags, env={"LANGSIGHT_METRICS_TOKEN": "t"}).ready())
         site = configured(
             "scrape: {interval: 1s, timeout: 1s, prometheus: []}\nrule_files: []\nalertmanager: {targets: []}\n"

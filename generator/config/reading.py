@@ -24,6 +24,9 @@ LARGEST = 1_000_000
 #: Problems of one run at most: nobody reads more.
 MOST = 200
 
+#: How often what lacks something wrong is taken out: groups are not so deep, and each time some twenty places go.
+ROUNDS = 12
+
 
 def read(catalogue: Catalogue, path: Path | None = None) -> Config:
     """Read `path`, or return the defaults.
@@ -86,12 +89,13 @@ def _against_schema(document: Document, known: Json) -> Iterator[tuple[Place, Pr
 
 def _fitting(document: Document, known: Json) -> Any:
     """Return what is left of a document once what lacks something that was wrong is taken out, too: a group without its name."""
-    while isinstance(document.data, dict) and (places := [place for place, _ in _against_schema(document, known)]):
+    for _ in range(ROUNDS):
+        places = [place for place, _ in _against_schema(document, known)] if isinstance(document.data, dict) else []
         left = without(document.data, places)
-        if left == document.data:
-            return None
+        if not places or left == document.data:
+            return None if places else document.data
         document = replace(document, data=left)
-    return document.data
+    return None
 
 
 def without(data: Any, places: Iterable[Place]) -> Any:

@@ -15,6 +15,8 @@ import re
 from collections.abc import Mapping
 from functools import lru_cache
 
+from generator.errors import nearest
+
 #: Catalogue unit -> (Grafana unit of a value, Grafana unit of its rate per second).
 UNITS: Mapping[str, tuple[str, str]] = {
     "none": ("short", "short"),
@@ -68,6 +70,13 @@ UNITS: Mapping[str, tuple[str, str]] = {
     "unixtime": ("dateTimeAsIso", "percentunit"),
     "USD": ("currencyUSD", "currencyUSD"),
 }
+
+
+def nearest_unit(unit: str) -> str:
+    """Return the way out for who wrote a unit that there is not: the one that was likely meant, and all that there are."""
+    every = ", ".join(UNITS)
+    near = nearest(unit, list(UNITS), otherwise="")
+    return f"{near} Units are {every}" if near else f"use one of {every}"
 
 
 def grafana_unit(unit: str) -> str:

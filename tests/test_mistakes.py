@@ -16,6 +16,7 @@ from generator.cli.main import main
 from generator.config.site import Site
 from generator.errors import BundleError, CatalogueError, ConfigError
 from generator.systems.registry import declare
+from generator.units import UNITS
 
 SHOP = """\
 system: shop
@@ -64,7 +65,41 @@ def broken_catalogue(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, old: str, 
             "name: orders",
             ["shop.yaml:7: counter 'orders' lacks its suffix; expose it as 'orders_total'"],
         ),
-        ("unit: requests", "unit: request", ["shop.yaml:9: unit 'request' is unknown; did you mean 'requests'?"]),
+        (
+            "unit: requests",
+            "unit: request",
+            [f"shop.yaml:9: unit 'request' is unknown; did you mean 'requests'? Units are {', '.join(UNITS)}"],
+        ),
+        (
+            "unit: requests",
+            "unit: xyz",
+            [f"shop.yaml:9: unit 'xyz' is unknown; use one of {', '.join(UNITS)}"],
+        ),
+        (
+            "status: {values: [ok, failed]}",
+            "status: {values: [ok, failed, ok], values_since: {faild: '1.2'}}",
+            [
+                "shop.yaml:12: 'faild' is none of the values of 'status'; did you mean 'failed'?",
+                "shop.yaml:12: 'ok' stands in 'values' a second time; keep one of the two",
+            ],
+        ),
+        (
+            "metrics:\n",
+            "unlisted: {weeb: {series: 2, why: counted}, '': {series: 1, why: counted}}\n"
+            "parts: {more: [web, store]}\n"
+            "cardinality: {shelves: {value: 3, why: a guess}}\n"
+            "scrape: {port: 80, ports: {api: 81}, ready: {path: /ok, roles: [web, web, wev]}}\n"
+            "metrics:\n",
+            [
+                "shop.yaml:6: role '' is unknown; use one of web",
+                "shop.yaml:6: role 'weeb' is unknown; did you mean 'web'?",
+                "shop.yaml:7: role 'store' is unknown; use one of web",
+                "shop.yaml:8: no label has as many values as 'shelves'; give a label `count: shelves`, or remove it",
+                "shop.yaml:9: 'web' stands in 'roles' a second time; keep one of the two",
+                "shop.yaml:9: role 'api' is unknown; use one of web",
+                "shop.yaml:9: role 'wev' is unknown; did you mean 'web'?",
+            ],
+        ),
         (
             "{values: [ok, failed]}",
             "{}",

@@ -267,6 +267,9 @@ def test_shipped_entries_say_it_all() -> None:
         ("{port: 9100}", "{port: 9100, path: metrics}", "write a path that begins with /"),
         ("pages: [process]", "pages: [langsight]", "use process or python, or leave out `pages`"),
         ("pages: [process]", "roles: {'we b(': x}", "the role 'we b(' is no name"),
+        ("pages: [process]", "switches: {fast: x}", "no metric of shop needs the switch fast; give one `switch: fast`"),
+        ("pages: [process]", "unlisted: {web: {series: 1, why: x}}", "role 'web' is unknown"),
+        ("pages: [process]", "pages: [process, process]", "'process' stands in 'pages' a second time"),
         ("pages: [process]", "objectives: {run_success: {objective: 99}}", "leave them out"),
         (
             "pages: [process]",

@@ -12,7 +12,7 @@ from generator.catalogue.metric import Kind, Metric
 from generator.catalogue.system import System
 from generator.errors import Problem, nearest
 from generator.source import Document
-from generator.units import UNITS
+from generator.units import UNITS, nearest_unit
 
 Finding = tuple[str, str, str]  # the field it is about, what is wrong, the way out
 Rule = Callable[[System, Metric], Iterator[Finding]]
@@ -29,11 +29,7 @@ def counter_suffix(_: System, metric: Metric) -> Iterator[Finding]:
 def unit_known(_: System, metric: Metric) -> Iterator[Finding]:
     """The unit is one that the generator can hand to Grafana."""
     if metric.unit not in UNITS:
-        yield (
-            "unit",
-            f"unit {metric.unit!r} is unknown",
-            nearest(metric.unit, list(UNITS), otherwise="add it to generator/units.py"),
-        )
+        yield "unit", f"unit {metric.unit!r} is unknown", nearest_unit(metric.unit)
 
 
 def unit_suffix(_: System, metric: Metric) -> Iterator[Finding]:

@@ -8,6 +8,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+from generator.catalogue.declared import undeclared
 from generator.catalogue.limits import Limit
 from generator.catalogue.lint import lint
 from generator.catalogue.metric import SUFFIXES, Emission, Kind, Label, Metric, Source
@@ -103,6 +104,7 @@ def read(paths: Mapping[str, Path], problems: list[Problem]) -> dict[str, System
             )
             problems.append(document.problem(("system",), what, f"call it {name!r}"))
         problems += lint(system, document)
+        problems += undeclared(document, broken)
         problems += unreasonable(document)
         unread = [e.get("name") for n, e in enumerate(document.data["metrics"]) if n in broken and isinstance(e, dict)]
         problems += (

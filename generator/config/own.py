@@ -131,6 +131,11 @@ def _unfit(system: System, catalogue: Catalogue, sound: Mapping[str, System]) ->
             f"{system.name} names the page of {', '.join(missing)}",
             f"use {' or '.join(SHARED)}, or leave out `pages`",
         )
+    if idle := [name for name in system.switches if not any(metric.switch == name for metric in system.metrics)]:
+        yield (
+            f"no metric of {system.name} needs the switch {', '.join(idle)}",
+            f"give one `switch: {idle[0]}` in the catalogue file, or leave the switch out",
+        )
     if system.alerts and OBSERVABILITY.startswith(system.alerts):
         yield (
             f"alerts of {system.name} begin with {system.alerts}, as those of the monitoring do",

@@ -10,7 +10,7 @@ from generator.config.checks.matchers import VARIABLE, unreadable
 from generator.config.plain import unplain
 from generator.errors import Problem
 from generator.source import Document, Place, short
-from generator.units import UNITS
+from generator.units import UNITS, nearest_unit
 
 #: Labels that every series of a target has, or that Prometheus and its client libraries give.
 TAKEN = ("le", "quantile", "job", "instance", "cluster", "namespace", "deployment", "system")
@@ -81,7 +81,7 @@ def _head(document: Document) -> Iterator[Problem]:
         unit = limit.get("unit") if isinstance(limit, dict) else None
         if isinstance(unit, str) and unit.removesuffix("/s") not in UNITS:
             yield document.problem(
-                ("limits", name, "unit"), f"unit {unit!r} is unknown", f"use one of {', '.join(UNITS)}"
+                ("limits", name, "unit"), f"unit {unit!r} is unknown", nearest_unit(unit.removesuffix("/s"))
             )
 
 

@@ -1,6 +1,7 @@
 """YAML text that remembers its lines, and its check against a JSON Schema."""
 
 from generator.source.document import DEEPEST, Document, Place, parse, short, shown
+from generator.source.repeats import repeated
 from generator.source.schema import against, fits, otherwise, validator, violations
 
 __all__ = [
@@ -11,6 +12,7 @@ __all__ = [
     "fits",
     "otherwise",
     "parse",
+    "repeated",
     "short",
     "shown",
     "validator",

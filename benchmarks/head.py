@@ -23,7 +23,7 @@ _FULL, _SERIES, _XOR = 1, 1, 1
 
 
 def write(folder: Path, series: Mapping[Labels, Course], start: int, end: int) -> int:
-    """Write what is in memory from `start` to `end`, in milliseconds since 1970, and return how many samples that are.
+    """Write what is in memory from `start` to `end`, in milliseconds since 1970.
 
     What Prometheus had in memory before is lost: both number their series.
 
@@ -32,6 +32,9 @@ def write(folder: Path, series: Mapping[Labels, Course], start: int, end: int) -
         series: Labels in order of their names, `__name__` among them.
         start: Where the blocks end.
         end: Time that no sample reaches.
+
+    Returns:
+        How many samples that are, over all series.
 
     """
     for name in ("wal", "chunks_head"):

@@ -77,13 +77,16 @@ class _Meta(NamedTuple):
 
 
 def write(folder: Path, series: Mapping[Labels, Course], start: int, end: int) -> int:
-    """Write blocks from `start` to `end`, in milliseconds since 1970, and return how many samples they have.
+    """Write blocks from `start` to `end`, in milliseconds since 1970.
 
     Args:
         folder: Folder of the database; Prometheus must not run.
         series: Labels in order of their names, `__name__` among them.
         start: Time of the first sample.
         end: Time that no sample reaches.
+
+    Returns:
+        How many samples they have, over all series.
 
     """
     written = 0

@@ -75,6 +75,10 @@ def build(
         systems: What the systems declare; without it, those that are enabled.
         kinds: What is made; the rest of the bundle is empty.
 
+    Returns:
+        The bundle, without boards that have no panel and groups that have no rule; what was left out stands in it with
+        the reasons.
+
     Raises:
         ConfigError: The configuration has values that cannot work together.
         BundleError: Some module misuses the catalogue; carries one problem per such module, at its line.

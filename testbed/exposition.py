@@ -73,7 +73,7 @@ class Family:
 
 
 def parse(text: str) -> dict[str, Family]:
-    """Families of a page by name, in the page's order.
+    """Return the families of a page by name, in the page's order.
 
     Time stamps are read and dropped. Lines of one family may be apart.
 
@@ -88,16 +88,16 @@ def parse(text: str) -> dict[str, Family]:
         if comment := COMMENT.fullmatch(line):
             kind, name, rest = comment.groups()
             if (kind, name) in described or (name in families and families[name].samples):
-                raise _refused(number, line, f"{kind} of {name} comes twice or too late")
+                raise ExpositionError(_refused(number, line, f"{kind} of {name} comes twice or too late"))
             described.add((kind, name))
             families[name] = _announced(families.get(name, Family(name)), kind, rest or "")
             if families[name].type not in SUFFIXES:
-                raise _refused(number, line, "unknown type")
+                raise ExpositionError(_refused(number, line, "unknown type"))
         elif line.strip() and not line.startswith("#"):
             sample = _sample(number, line)
             key = sample.name, frozenset(sample.labels.items())
             if key in seen:
-                raise _refused(number, line, "the same sample comes twice")
+                raise ExpositionError(_refused(number, line, "the same sample comes twice"))
             seen.add(key)
             owner = _owner(sample.name, families)
             families.setdefault(owner, Family(owner)).samples.append(sample)
@@ -123,16 +123,16 @@ def _owner(name: str, families: dict[str, Family]) -> str:
 def _sample(number: int, line: str) -> Sample:
     parts = SAMPLE.fullmatch(line)
     if not parts or not LABELS.fullmatch(parts[2] or ""):
-        raise _refused(number, line, "not a sample")
+        raise ExpositionError(_refused(number, line, "not a sample"))
     pairs = list(_pairs(parts[2] or ""))
     labels = dict(pairs)
     if len(labels) < len(pairs):
-        raise _refused(number, line, "a label comes twice")
+        raise ExpositionError(_refused(number, line, "a label comes twice"))
     try:
         # Python reads 1_000 as a number, Prometheus does not.
         return Sample(parts[1], labels, float(parts[3].replace("_", "?")))
     except ValueError:
-        raise _refused(number, line, f"{parts[3]} is not a number") from None
+        raise ExpositionError(_refused(number, line, f"{parts[3]} is not a number")) from None
 
 
 def _pairs(text: str) -> Iterator[tuple[str, str]]:
@@ -140,5 +140,5 @@ def _pairs(text: str) -> Iterator[tuple[str, str]]:
         yield found[1], re.sub(r"\\.", lambda escape: ESCAPES[escape[0]], found[2])
 
 
-def _refused(number: int, line: str, why: str) -> ExpositionError:
-    return ExpositionError(f"{number}: {why}: {line}")
+def _refused(number: int, line: str, why: str) -> str:
+    return f"{number}: {why}: {line}"

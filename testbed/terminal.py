@@ -37,7 +37,10 @@ class Shown(NamedTuple):
 
 
 def run(command: Sequence[str], folder: Path, limit_seconds: float = 120) -> Shown:
-    """Run a command.
+    """Run a command in a terminal.
+
+    Returns:
+        Its exit code, what it wrote to standard output, and what the terminal showed.
 
     Raises:
         subprocess.TimeoutExpired: It does not end within the limit.

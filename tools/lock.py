@@ -105,6 +105,10 @@ def image(wanted: Sequence[str], head: str) -> str:
     """Return the lock of an image.
 
     The architectures must agree on versions: otherwise a wheel is missing, and pip took an older release for one of them.
+
+    Raises:
+        SystemExit: They have no version in common.
+
     """
     versions: dict[str, set[str]] = defaultdict(set)
     hashes: dict[str, set[str]] = defaultdict(set)

@@ -70,7 +70,10 @@ def staged() -> dict[str, Path]:
 
 
 def installed(config: Path, folder: Path) -> dict[str, Path]:
-    """Write the pages of an installation below a folder, and return them by their path in the site.
+    """Write the pages of an installation below a folder.
+
+    Returns:
+        The pages, by their path in the site.
 
     Raises:
         GeneratorError: The configuration is wrong.
@@ -167,11 +170,14 @@ def configuration(source: Path, out: Path, known: Mapping[str, Path]) -> dict[st
 
 
 def build(out: Path, config: Path | None = None) -> int:
-    """Build the site below a folder, and return how many pages it has.
+    """Build the site below a folder.
 
     Args:
         out: The folder.
         config: The bundle.yaml whose pages stand in place of those of the defaults.
+
+    Returns:
+        How many pages it has.
 
     Raises:
         mkdocs.exceptions.Abort: A link or an anchor leads nowhere.

@@ -110,6 +110,9 @@ def backtest(bundle: Bundle, prometheus: Prometheus, asked: Asked, kept: Kept, t
         told: Is told what is going on.
         planned: Is told what it will cost, before it costs that.
 
+    Returns:
+        A report: what the alerts would have done and the values tried; of a plan (`asked.plan`), its cost alone.
+
     Raises:
         GeneratorError: An alert or a threshold is not there, or the plan is beyond the budget.
         ProbeError: The server does not answer.
@@ -129,7 +132,7 @@ def backtest(bundle: Bundle, prometheus: Prometheus, asked: Asked, kept: Kept, t
         try:
             prepared.append(test.prepare(told))
         except BudgetError:
-            raise _beyond("looking what there is takes more samples than --budget") from None
+            raise GeneratorError([_beyond("looking what there is takes more samples than --budget")]) from None
     cost = sum((one.cost for one in prepared), Cost(0, 0))
     count = sum(len(found.alerts) for _, found in sets)
     planned(
@@ -142,7 +145,9 @@ def backtest(bundle: Bundle, prometheus: Prometheus, asked: Asked, kept: Kept, t
             prometheus.probe.url, asked, cost, throughout, queries=history.queries, samples=history.samples,
         )  # fmt: skip
     if cost.samples > asked.budget:
-        raise _beyond(f"the plan is about {cost.samples:,.0f} samples, and --budget {asked.budget:,.0f}")
+        raise GeneratorError(
+            [_beyond(f"the plan is about {cost.samples:,.0f} samples, and --budget {asked.budget:,.0f}")]
+        )
     steps, broken = [], []
     trials: Sequence[Trial] = ()
     for (value, test), ready in zip(tests, prepared, strict=True):
@@ -163,9 +168,9 @@ def backtest(bundle: Bundle, prometheus: Prometheus, asked: Asked, kept: Kept, t
     )  # fmt: skip
 
 
-def _beyond(what: str) -> GeneratorError:
+def _beyond(what: str) -> Problem:
     fix = "raise it, or ask for fewer alerts (--alert) or days (--since)"
-    return GeneratorError([Problem("--budget", 1, what, fix)])
+    return Problem("--budget", 1, what, fix)
 
 
 def _sets(bundle: Bundle, asked: Asked) -> list[tuple[float | None, rules.Rules]]:

@@ -43,7 +43,7 @@ class Kept:
             try:
                 self._read(path)
             except OSError as error:
-                raise _problem(path, error) from error
+                raise GeneratorError([_problem(path, error)]) from error
 
     @property
     def count(self) -> int:
@@ -65,7 +65,7 @@ class Kept:
             self.path.parent.mkdir(parents=True, exist_ok=True)
             self._file = self.path.open("a" if known else "w", encoding="utf-8")
         except OSError as error:
-            raise _problem(self.path, error) from error
+            raise GeneratorError([_problem(self.path, error)]) from error
         if not known:
             self._answers.clear()
             self._line({**self._head, "end": end})
@@ -131,7 +131,5 @@ def _digest(question: tuple[object, ...]) -> str:
     return hashlib.sha256(repr(question).encode()).hexdigest()[:32]
 
 
-def _problem(path: Path, error: OSError) -> GeneratorError:
-    return GeneratorError(
-        [Problem(str(path), 1, f"cannot be used to keep answers: {error.strerror}", "name another file with --state")]
-    )
+def _problem(path: Path, error: OSError) -> Problem:
+    return Problem(str(path), 1, f"cannot be used to keep answers: {error.strerror}", "name another file with --state")

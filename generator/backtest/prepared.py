@@ -99,7 +99,10 @@ class Prepared:
 
 
 def prepare(history: History, rules: Rules, options: Options, told: Callable[[str], None]) -> Prepared:
-    """Ask what is there.
+    """Ask which series there were and when.
+
+    Returns:
+        The alerts to ask for with their cost, those of which all is known already, and how Prometheus scraped.
 
     Raises:
         BudgetError: The budget is gone.

@@ -26,7 +26,10 @@ class Backtest:
         self._history, self._rules, self._options = history, rules, options
 
     def prepare(self, told: Callable[[str], None]) -> Prepared:
-        """Ask what is there.
+        """Ask which series there were and when.
+
+        Returns:
+            The alerts to ask for with their cost, those of which all is known already, and how Prometheus scraped.
 
         Raises:
             BudgetError: The budget is gone.

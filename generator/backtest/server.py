@@ -190,7 +190,7 @@ class History:
         return dict(known)
 
     def ever(self, selector: str, start: float, end: float) -> bool:
-        """Say whether a selector may have had a series in a time; yes where the server does not tell.
+        """Return whether a selector may have had a series in a time; yes where the server does not tell.
 
         Raises:
             GoneError: The server does not answer any more.

@@ -80,6 +80,10 @@ def sweep(threshold: str, unit: str, present: float, span: float, steps: Sequenc
 
     With incidents: of the values that tell of most of them, the one that fires least often. Without: the most sensitive
     value that fires at most once a week; that tells noise alone, and says so.
+
+    Returns:
+        The values in order, which of them is advised, and why; no value where none is better than the present one.
+
     """
     ordered = tuple(sorted(steps, key=lambda s: s.value))
     advised, why = _advice(ordered, present, span)

@@ -126,6 +126,9 @@ def board(
         fleet: It opens with all deployments; others open with the first one.
         filters: Labels of series that have variables too, each with a metric that has the label.
 
+    Returns:
+        The board: its dashboard with numbered and placed panels, and what was left out with the reasons.
+
     """
     filters = filters or {}
     uid = board_uid(site, stem)
@@ -198,7 +201,7 @@ def _links(site: Site, tag: str) -> Iterator[g.DashboardLink]:
 def _place(
     site: Site, rows: Sequence[tuple[Row, list[Panel]]], scope: Scope, stem: str, variables: Sequence[str]
 ) -> list[object]:
-    """Rows and panels, left to right. All panels of a line get the line's height: Grafana would pull the next line up.
+    """Return rows and panels, left to right. All panels of a line get the line's height: Grafana would pull the next line up.
 
     A panel that has the half of a line to itself gets the whole.
     """

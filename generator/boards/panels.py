@@ -44,6 +44,10 @@ def lines(
     The axis begins at 0 unless `floor` is off, which a query that can be negative needs. A query by labels of many values
     keeps the greatest over the range of the board. With `fleet`, where each line is a deployment, so does every query, and
     where less is worse the least.
+
+    Returns:
+        A time series panel of half a line.
+
     """
     unit = unit_of(title, queries, limit)
     queries = tuple(greatest(query, GREATEST, RANGE) if _many(query) else query for query in queries)
@@ -80,6 +84,10 @@ def stat(
     """Show the value that each query has now: blue, and `hot` on the `bad` side of `limit`; without one, in the colour of text.
 
     It has no graph: a figure of this moment is an instant query, which has no past. The rows below have that.
+
+    Returns:
+        A stat panel, six to a line.
+
     """
     unit = unit_of(title, queries, limit)
 
@@ -128,6 +136,9 @@ def bars(title: str, *queries: Query, limit: Limit | None = None, bad: str = "ab
 
 def heat(title: str, buckets: Query) -> Panel:
     """Draw how observations spread over a histogram's buckets, over time.
+
+    Returns:
+        A heat map of half a line.
 
     Raises:
         QueryError: The query has no label `le`.

@@ -151,7 +151,7 @@ def target_columns(site: Site, system: str) -> list[Column]:
 
 
 def firing_alerts(site: Site, *systems: str, link: Mapping[str, str] | None = None) -> Panel:
-    """Panel: a table of the alerts that fire, of some systems, most severe first; without any system, of all.
+    """Return a table of the alerts that fire, of some systems, most severe first; without any system, of all.
 
     The severity is a number, because words sort by their letters. `link` is label to URL, as in a table.
     """

@@ -57,6 +57,9 @@ def table(
         link: Label to the URL that its cell opens.
         hidden: Labels that have no column: another one says the same.
 
+    Returns:
+        A table as wide as the board.
+
     Raises:
         QueryError: Two columns have different labels, so their rows would not meet.
 

@@ -54,6 +54,9 @@ def load(folder: Path | None = None, shipped: Sequence[str] = SHIPPED) -> Catalo
         folder: A folder with a file per system; the shipped catalogue when left out.
         shipped: Target systems of the shipped catalogue that are read.
 
+    Returns:
+        The catalogue of all those files.
+
     Raises:
         CatalogueError: Something is wrong in some file; carries every problem of every file.
 

@@ -17,7 +17,10 @@ from generator.errors import GeneratorError
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run one command and return its exit code.
+    """Run one command.
+
+    Returns:
+        Its exit code: 0 fine, 1 something is wrong, 128 + n ended by signal n.
 
     Raises:
         SystemExit: The usage is wrong, or help was asked for.

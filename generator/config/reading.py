@@ -31,6 +31,9 @@ ROUNDS = 12
 def read(catalogue: Catalogue, path: Path | None = None) -> Config:
     """Read `path`, or return the defaults.
 
+    Returns:
+        The configuration; a key that the file leaves out has its default.
+
     Raises:
         ConfigError: The file cannot be read or is wrong; carries every problem, and what is left of the configuration
             without what is wrong, for those who look further.

@@ -152,7 +152,7 @@ def cost(site: Site, found: Fleet, bytes_per_sample: float = 0.0, told: Measured
 
 
 def asked(site: Site, prometheus: Prometheus) -> Measured:
-    """Ask a Prometheus.
+    """Return what a Prometheus has and spends at this moment.
 
     Raises:
         ProbeError: It does not answer.

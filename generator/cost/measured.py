@@ -51,7 +51,9 @@ class Measured:
 
 
 def measured(site: Site, prometheus: Prometheus) -> Measured:
-    """Ask a server. A few dozen queries at one moment; it is only read.
+    """Return what a server has at this moment: its fleet, series, samples per second, bytes, and what its rules take.
+
+    That is a few dozen queries; it is only read.
 
     Raises:
         ProbeError: It does not answer.

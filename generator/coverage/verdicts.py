@@ -36,7 +36,7 @@ class Verdicts:
 
 
 def read(path: Path) -> Verdicts:
-    """Read a report.
+    """Return the verdicts of a report of `agentobs validate --format json`.
 
     Raises:
         GeneratorError: It cannot be read, or is no such report.
@@ -46,14 +46,14 @@ def read(path: Path) -> Verdicts:
         with path.open("rb") as file:
             raw = file.read(LARGEST + 1)
         if len(raw) > LARGEST:
-            raise _wrong(path, 1, f"has more than {LARGEST:,} bytes")
+            raise GeneratorError([_wrong(path, 1, f"has more than {LARGEST:,} bytes")])
         document = json.loads(raw.decode("utf-8"))
     except OSError as error:
-        raise _wrong(path, 1, f"cannot be read: {error.strerror}") from error
+        raise GeneratorError([_wrong(path, 1, f"cannot be read: {error.strerror}")]) from error
     except json.JSONDecodeError as error:
-        raise _wrong(path, error.lineno, f"not JSON: {error.msg}") from error
+        raise GeneratorError([_wrong(path, error.lineno, f"not JSON: {error.msg}")]) from error
     except (ValueError, RecursionError) as error:  # other bytes than UTF-8, or a number of thousands of digits
-        raise _wrong(path, 1, "not JSON in UTF-8") from error
+        raise GeneratorError([_wrong(path, 1, "not JSON in UTF-8")]) from error
     found: dict[str, dict[str, tuple[str, str]]] = {}
     try:
         for one in document["verdicts"]:
@@ -61,12 +61,12 @@ def read(path: Path) -> Verdicts:
                 system, _, name = one["item"].partition(" ")
                 found.setdefault(name, {})[system] = _STATES[_STATES.index(one["verdict"])], str(one["why"])
     except (KeyError, TypeError, ValueError, AttributeError) as error:
-        raise _wrong(path, 1, "no report of `agentobs validate`") from error
+        raise GeneratorError([_wrong(path, 1, "no report of `agentobs validate`")]) from error
     if not found:
-        raise _wrong(path, 1, "says nothing of any metric")
+        raise GeneratorError([_wrong(path, 1, "says nothing of any metric")])
     return Verdicts(found)
 
 
-def _wrong(path: Path, line: int, what: str) -> GeneratorError:
+def _wrong(path: Path, line: int, what: str) -> Problem:
     fix = "name what `agentobs validate --format json --output FILE` wrote"
-    return GeneratorError([Problem(shown(path), line, what, fix)])
+    return Problem(shown(path), line, what, fix)

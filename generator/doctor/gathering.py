@@ -86,6 +86,9 @@ def gather(prometheus: Prometheus, known: Mapping[str, Worlds], configured: Mapp
         configured: What the names of each are configured to begin with.
         now: Unix seconds.
 
+    Returns:
+        The targets, those of which it is in doubt whose they are, which forms of the names they have, and their `up`.
+
     Raises:
         ProbeError: It does not answer.
 

@@ -75,6 +75,9 @@ def names(metric: Metric, prefix: str) -> list[str]:
 def read(source: str, bearer_token_file: Path | None = None) -> Page:
     """Read a page from an address, a file, or the standard input (`-`).
 
+    Returns:
+        The series of the page and the types that it tells.
+
     Raises:
         GeneratorError: It cannot be read, is too large, or is no metrics page.
 

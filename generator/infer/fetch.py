@@ -39,7 +39,7 @@ def page(source: str, bearer_token_file: Path | None = None, largest: int = LARG
 
     """
     if not source:
-        raise _problem("SOURCE", "is empty", "name a file, an address or -")
+        raise GeneratorError([_problem("SOURCE", "is empty", "name a file, an address or -")])
     if source.startswith(("http://", "https://")):
         raw = _fetched(source, bearer_token_file, largest)
     elif source == "-":
@@ -55,13 +55,13 @@ def page(source: str, bearer_token_file: Path | None = None, largest: int = LARG
                 if _ADDRESS.match(source)
                 else "name a file, an address or -"
             )
-            raise _problem(source, what, fix) from error
+            raise GeneratorError([_problem(source, what, fix)]) from error
     if len(raw) > largest:
-        raise _problem(source, f"has more than {largest:,} bytes", "name a metrics page")
+        raise GeneratorError([_problem(source, f"has more than {largest:,} bytes", "name a metrics page")])
     try:
         return raw.decode("utf-8")
     except UnicodeDecodeError as error:
-        raise _problem(source, "is no UTF-8 text", "name a metrics page") from error
+        raise GeneratorError([_problem(source, "is no UTF-8 text", "name a metrics page")]) from error
 
 
 def _fetched(url: str, bearer_token_file: Path | None, largest: int) -> bytes:
@@ -74,8 +74,8 @@ def _fetched(url: str, bearer_token_file: Path | None, largest: int) -> bytes:
         try:
             headers["Authorization"] = f"Bearer {bearer_token_file.read_text(encoding='utf-8').strip()}"
         except OSError as error:
-            raise _problem(
-                str(bearer_token_file), f"cannot be read: {error.strerror}", "name the file with the token"
+            raise GeneratorError(
+                [_problem(str(bearer_token_file), f"cannot be read: {error.strerror}", "name the file with the token")]
             ) from error
 
     def work(exchange: Exchange[Any]) -> tuple[int, bytes]:
@@ -91,10 +91,12 @@ def _fetched(url: str, bearer_token_file: Path | None, largest: int) -> bytes:
     try:
         status, raw = Exchange[tuple[int, bytes]](work).within(WITHIN)
     except LateError as error:
-        raise _problem(url, f"has not answered within {WITHIN:g} s", "is it the address of a metrics page?") from error
+        raise GeneratorError(
+            [_problem(url, f"has not answered within {WITHIN:g} s", "is it the address of a metrics page?")]
+        ) from error
     except (requests.RequestException, OSError, ValueError) as error:
-        raise _problem(
-            url, f"cannot be read: {_reason(error)}", "is the server up, and is this its address?"
+        raise GeneratorError(
+            [_problem(url, f"cannot be read: {_reason(error)}", "is the server up, and is this its address?")]
         ) from error
     if status != requests.codes.ok:
         fix = (
@@ -102,7 +104,7 @@ def _fetched(url: str, bearer_token_file: Path | None, largest: int) -> bytes:
             if status in (401, 403)
             else "name the address of its metrics page"
         )
-        raise _problem(url, f"answered {status}", fix)
+        raise GeneratorError([_problem(url, f"answered {status}", fix)])
     return raw
 
 
@@ -115,5 +117,5 @@ def _reason(error: Exception) -> str:
     return "it is no address" if isinstance(error, wrong) else broken(error)
 
 
-def _problem(place: str, what: str, fix: str) -> GeneratorError:
-    return GeneratorError([Problem(short(place).strip("'"), 1, what, fix)])
+def _problem(place: str, what: str, fix: str) -> Problem:
+    return Problem(short(place).strip("'"), 1, what, fix)

@@ -102,6 +102,9 @@ def run(site: Site, root: Path, checks: Iterable[Check] = CHECKS, today: date | 
     A suppression that suppresses nothing is a finding itself, `lint/suppressions`, and so is one that ended before `today`,
     beside what it suppressed. Without a day none has ended.
 
+    Returns:
+        The findings, sorted by file and line; only those of parsing where a file cannot be parsed.
+
     Raises:
         GeneratorError: There is nothing to look at.
 

@@ -18,7 +18,7 @@ from generator.units import number, seconds
 
 
 def events(metric: Metric, *, by: Sequence[str] = (), unit: str = "", within: float | None = None) -> Query:
-    """Events per second within the window, with those that a series is born with; summed over every label not in `by`.
+    """Return events per second within the window, with those that a series is born with; summed over every label not in `by`.
 
     For the first window of its life, a series counts by its value, which is all that happened; after that by its rate. It is
     new when it was not there a window ago although its target was up, or although its process is younger than that: a

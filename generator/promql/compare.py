@@ -14,7 +14,7 @@ USUAL, YESTERDAY, LAST_WEEK = "1h", ("23h30m", "1d30m"), ("6d23h30m", "7d30m")
 
 
 def surged(measure: Callable[[str], Query], factor: Limit) -> Query:
-    """How many times as much as usual there is now, above `factor`, as a ratio.
+    """Return how many times as much as usual there is now, above `factor`, as a ratio.
 
     Usual is the hour around the same time yesterday, or a week ago where there was nothing yesterday. Where a week ago there was as much
     as now, it is a matter of the weekday and left out. Nothing on either day is no baseline, and neither is an hour in

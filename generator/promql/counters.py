@@ -16,7 +16,7 @@ _COUNTED = "Increase within the window of {}"
 
 
 def rate(metric: Metric, *, by: Sequence[str] = (), ago: str = "") -> Query:
-    """Events (or units) per second, summed over every label not in `by`.
+    """Return events (or units) per second, summed over every label not in `by`.
 
     Args:
         metric: The counter.
@@ -38,7 +38,9 @@ def rate(metric: Metric, *, by: Sequence[str] = (), ago: str = "") -> Query:
 
 
 def increase(metric: Metric, *, by: Sequence[str] = (), ago: str = "") -> Query:
-    """Events (or units) within the window, summed over every label not in `by`; not a whole number, Prometheus extrapolates.
+    """Return events (or units) within the window, summed over every label not in `by`.
+
+    Not a whole number: Prometheus extrapolates.
 
     Args:
         metric: The counter.
@@ -54,7 +56,9 @@ def increase(metric: Metric, *, by: Sequence[str] = (), ago: str = "") -> Query:
 
 
 def increments(metric: Metric, *, by: Sequence[str] = ()) -> Query:
-    """Events (or units) within the window, as `increase()`, of those series alone that moved in it: for limits in an alert.
+    """Return events (or units) within the window, as `increase()`, of those series alone that moved in it.
+
+    For limits in an alert.
 
     On Prometheus the sum is the same, or nothing instead of 0. VictoriaMetrics takes the first sample of a small counter for
     an increase, and not for a rate: with `rate()` beside it, an old counter that is found late stays silent there too.
@@ -82,7 +86,7 @@ def increments(metric: Metric, *, by: Sequence[str] = ()) -> Query:
 
 
 def occurrences(metric: Metric, *, by: Sequence[str] = (), clock: bool = True) -> Query:
-    """Events within the window, 0 left out, by a counter whose series is born at its first event.
+    """Return events within the window, 0 left out, by a counter whose series is born at its first event.
 
     `increase()` never sees the event that a series is born with. So a series also counts when it did not exist a window
     ago while its target was up, or when its process is younger than the window; a target found late and a gap of
@@ -121,7 +125,7 @@ def occurrences(metric: Metric, *, by: Sequence[str] = (), clock: bool = True) -
 
 
 def spikes(metric: Metric, *, by: Sequence[str] = ()) -> Query:
-    """Events within the window by a counter that is born when its process stops and goes with it.
+    """Return events within the window by a counter that is born when its process stops and goes with it.
 
     `increase()` sees none of them: the series never has a value before. The greatest value of each series is what it
     counted; a process that stops twice at one address within the window counts once.
@@ -135,7 +139,9 @@ def spikes(metric: Metric, *, by: Sequence[str] = ()) -> Query:
 
 
 def gains(metric: Metric, step: str, *, by: Sequence[str] = ()) -> Query:
-    """Events within the window by a counter that is born when its process stops and goes with it, again and again at one address.
+    """Return events within the window by a counter that is born when its process stops and goes with it.
+
+    That may happen again and again at one address.
 
     `increase()` sees none of them: the series never has a value before. So what each series gains from step to step is added
     up, and what it is born with is a gain.

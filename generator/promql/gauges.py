@@ -32,7 +32,7 @@ _WORDS = {
 
 
 def total(metric: Metric | Query, *, by: Sequence[str] = ()) -> Query:
-    """Sum of a gauge over processes, or of a query over the labels that it has beyond `by`.
+    """Return the sum of a gauge over processes, or of a query over the labels that it has beyond `by`.
 
     Raises:
         QueryError: Not a gauge; or each process repeats one global value, or the last writer's, so a sum means nothing.
@@ -53,7 +53,7 @@ def total(metric: Metric | Query, *, by: Sequence[str] = ()) -> Query:
 
 
 def level(metric: Metric, *, by: Sequence[str] = ()) -> Query:
-    """Value of a gauge over processes, put together as the catalogue says: sum, max or min.
+    """Return the value of a gauge over processes, put together as the catalogue says: sum, max or min.
 
     Raises:
         QueryError: Not a gauge; or it has a meaning per process only.
@@ -79,7 +79,7 @@ def lowest(metric: Metric | Query, *, by: Sequence[str] = ()) -> Query:
 
 
 def count(metric: Metric | Query, *, by: Sequence[str] = ()) -> Query:
-    """Number of series of a gauge, or of a query made by `each`: with one series per process, the number of processes.
+    """Return the number of series of a gauge, or of a query made by `each`: with one series per process, the number of processes.
 
     Never 0: nothing when there is none.
     """
@@ -190,7 +190,7 @@ def present(metric: Metric, *, by: Sequence[str] = ()) -> Query:
 
 
 def distinct(metric: Metric | Query, label: str, *, by: Sequence[str] = ()) -> Query:
-    """How many values `label` has on the series of a metric of any kind, or of a query made by `each`, by `by`.
+    """Return how many values `label` has on the series of a metric of any kind, or of a query made by `each`, by `by`.
 
     Raises:
         QueryError: A label is unknown.

@@ -94,7 +94,7 @@ def buckets(metric: Metric, *, by: Sequence[str] = ()) -> Query:
 
 
 def quantile(q: float, metric: Metric, *, by: Sequence[str] = ()) -> Query:
-    """The `q`-quantile, 0 to 1, of a histogram, in its unit; never above the last finite edge.
+    """Return the `q`-quantile, 0 to 1, of a histogram, in its unit; never above the last finite edge.
 
     Raises:
         QueryError: Not a histogram, `q` outside 0 to 1, or a label is unknown.
@@ -105,7 +105,7 @@ def quantile(q: float, metric: Metric, *, by: Sequence[str] = ()) -> Query:
 
 
 def quantile_of(q: float, rates: Query) -> Query:
-    """The `q`-quantile, 0 to 1, of bucket rates, in the histogram's unit.
+    """Return the `q`-quantile, 0 to 1, of bucket rates, in the histogram's unit.
 
     Raises:
         QueryError: The query lost `le`, or `q` is outside 0 to 1.
@@ -130,7 +130,7 @@ def quantile_of(q: float, rates: Query) -> Query:
 
 
 def share_within(metric: Metric, edge: float, *, by: Sequence[str] = ()) -> Query:
-    """Share of a histogram's observations that are at most `edge`, 0 to 1. NaN without observations.
+    """Return the share of a histogram's observations that are at most `edge`, 0 to 1. NaN without observations.
 
     Raises:
         QueryError: Not a histogram, `edge` is no bucket edge below the last one, or a label is unknown.
@@ -140,7 +140,7 @@ def share_within(metric: Metric, edge: float, *, by: Sequence[str] = ()) -> Quer
 
 
 def share_above(metric: Metric, edge: float, *, by: Sequence[str] = ()) -> Query:
-    """Share of a histogram's observations that are above `edge`, 0 to 1. NaN without observations.
+    """Return the share of a histogram's observations that are above `edge`, 0 to 1. NaN without observations.
 
     Raises:
         QueryError: Not a histogram, `edge` is no bucket edge below the last one, or a label is unknown.
@@ -150,7 +150,7 @@ def share_above(metric: Metric, edge: float, *, by: Sequence[str] = ()) -> Query
 
 
 def tail(q: float, metric: Metric, limit: Limit, *, by: Sequence[str] = ()) -> Query:
-    """Share of a histogram's observations that are above `limit`, 0 to 1, where its `q`-quantile is above it.
+    """Return the share of a histogram's observations that are above `limit`, 0 to 1, where its `q`-quantile is above it.
 
     It reads one bucket of each series where the quantile reads them all: over a fleet, the dearest thing that a rule can do.
 
@@ -162,7 +162,7 @@ def tail(q: float, metric: Metric, limit: Limit, *, by: Sequence[str] = ()) -> Q
 
 
 def within(metric: Metric, edge: float, *, by: Sequence[str] = (), unit: str = "") -> Query:
-    """Observations per second that are at most `edge`; `unit` says of what.
+    """Return observations per second that are at most `edge`; `unit` says of what.
 
     Raises:
         QueryError: Not a histogram, `edge` is no bucket edge below the last one, or a label is unknown.
@@ -180,7 +180,7 @@ def within(metric: Metric, edge: float, *, by: Sequence[str] = (), unit: str = "
 
 
 def exceeded(metric: Metric, edge: float, *, by: Sequence[str] = (), unit: str = "") -> Query:
-    """Observations within the window that are above `edge`; `unit` says of what.
+    """Return observations within the window that are above `edge`; `unit` says of what.
 
     Raises:
         QueryError: Not a histogram, `edge` is no bucket edge below the last one, or a label is unknown.

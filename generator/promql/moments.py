@@ -18,7 +18,7 @@ KNOWN = "15m"
 
 
 def started(start_time: Metric, *, by: Sequence[str]) -> Query:
-    """Start time of the youngest process in milliseconds, where it was another one `window` ago.
+    """Return the start time of the youngest process in milliseconds, where it was another one `window` ago.
 
     The time is true whatever was missing in between: a scrape that failed brings back an earlier start, at its own time.
     """

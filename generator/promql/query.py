@@ -101,7 +101,7 @@ class Query:
         return replace(self, build=lambda scope: f"1 - {text(scope)}", compound=True, reading=left)
 
     def or_zero(self) -> Query:
-        """0 where there is no series at all; only for a query without labels, where that is the truth.
+        """Return the query with 0 where there is no series at all; only for a query without labels, where that is the truth.
 
         Raises:
             QueryError: The query has labels.
@@ -146,7 +146,7 @@ class Query:
         )
 
     def filled(self, base: Query) -> Query:
-        """0 where there is no series but `base` has one with the same labels.
+        """Return the query with 0 where there is no series but `base` has one with the same labels.
 
         A counter is born at its first event; where `base` shows that its process is watched, no series means none yet.
         A `base` that the configuration makes impossible fills nothing.
@@ -214,7 +214,7 @@ class Query:
         )
 
     def among(self, other: Query) -> Query:
-        """Keep what belongs to something in `other`, whose labels are some of this query's; values stay.
+        """Return what belongs to something in `other`, whose labels are some of this query's; values stay.
 
         Raises:
             QueryError: `other` has a label that this query lacks.

@@ -99,7 +99,7 @@ def record(
 
 
 def recorded(rule: Record, *, by: Sequence[str] = (), function: str = "", over_time: str = "") -> Query:
-    """Read a recorded series, put together over every label not in `by`.
+    """Return a query of a recorded series, put together over every label not in `by`.
 
     Args:
         rule: The recording rule.

@@ -58,6 +58,9 @@ def access(
         headers: `NAME=VALUE`, or `NAME=@FILE` for a value that stands in a file.
         token_flag: What to name in an advice about a refused login.
 
+    Returns:
+        How requests are sent: headers, certificates, and the secrets that no message may show.
+
     Raises:
         GeneratorError: A file cannot be read, or a text is not what it must be.
 
@@ -68,29 +71,33 @@ def access(
     for header in headers:
         name, found, value = header.partition("=")
         if not (found and name.strip()):
-            raise _problem("--header", "a header is not NAME=VALUE", "write NAME=VALUE or NAME=@FILE")
+            raise GeneratorError([_problem("--header", "a header is not NAME=VALUE", "write NAME=VALUE or NAME=@FILE")])
         if value.startswith("@"):
             value = secret(Path(value[1:]), "--header")
         secrets.append(value)
         made[name.strip()] = value
     for name, value in made.items():
         if not (value.isprintable() and value.isascii() and name.isprintable() and name.isascii()):
-            raise _problem(token_flag, f"the value of {name} cannot stand in a header", "use one line of plain ASCII")
+            raise GeneratorError(
+                [_problem(token_flag, f"the value of {name} cannot stand in a header", "use one line of plain ASCII")]
+            )
     if ca_file is not None and not ca_file.is_file():
-        raise _problem(str(ca_file), "the file of certificates is not there", "name a readable PEM file")
+        raise GeneratorError(
+            [_problem(str(ca_file), "the file of certificates is not there", "name a readable PEM file")]
+        )
     return Access(made, str(ca_file or ""), tuple(s for s in secrets if s), token_flag)
 
 
 def _login(bearer: str, basic: str, flag: str) -> tuple[dict[str, str], list[str]]:
     """Return the header of a login, and the texts of it that are secret."""
     if bearer and basic:
-        raise _problem(flag, "both a token and a password are given", "give one of the two")
+        raise GeneratorError([_problem(flag, "both a token and a password are given", "give one of the two")])
     if bearer:
         return {"Authorization": f"Bearer {bearer}"}, [bearer]
     if not basic:
         return {}, []
     if ":" not in basic:
-        raise _problem(flag, "the password has no user", "write user:password")
+        raise GeneratorError([_problem(flag, "the password has no user", "write user:password")])
     encoded = base64.b64encode(basic.encode()).decode()
     return {"Authorization": f"Basic {encoded}"}, [encoded, basic, basic.partition(":")[2]]
 
@@ -107,12 +114,16 @@ def secret(path: Path, flag: str) -> str:
     except (OSError, UnicodeDecodeError) as error:
         if not os.path.lexists(path):
             # What is given instead of a file's name may be the secret itself.
-            raise _problem(flag, "the file that it names is not there", "name a file that holds the secret") from None
-        raise _problem(
-            str(path), f"{flag} cannot be read: {type(error).__name__}", "name a readable text file"
+            raise GeneratorError(
+                [_problem(flag, "the file that it names is not there", "name a file that holds the secret")]
+            ) from None
+        raise GeneratorError(
+            [_problem(str(path), f"{flag} cannot be read: {type(error).__name__}", "name a readable text file")]
         ) from error
     if not text:
-        raise _problem(str(path), f"{flag} is empty", "write the secret into the file, or leave the option out")
+        raise GeneratorError(
+            [_problem(str(path), f"{flag} is empty", "write the secret into the file, or leave the option out")]
+        )
     return text
 
 
@@ -128,14 +139,16 @@ def address(text: str, flag: str) -> str:
         parts = urlsplit(text)
         _ = parts.port
     except ValueError:
-        raise _problem(flag, "the address cannot be read", "write http://host:port") from None
+        raise GeneratorError([_problem(flag, "the address cannot be read", "write http://host:port")]) from None
     if "@" in text:
-        raise _problem(flag, "the address has a user or a password in it", "put it into a file: --basic-auth-file")
+        raise GeneratorError(
+            [_problem(flag, "the address has a user or a password in it", "put it into a file: --basic-auth-file")]
+        )
     if parts.scheme not in ("http", "https") or not parts.hostname or parts.query or parts.fragment:
         shown = re.split(r"[?#]", text.rpartition("@")[2])[0]
-        raise _problem(flag, f"{shown!r} is no address of a server", "write http://host:port")
+        raise GeneratorError([_problem(flag, f"{shown!r} is no address of a server", "write http://host:port")])
     return text.rstrip("/")
 
 
-def _problem(path: str, what: str, fix: str) -> GeneratorError:
-    return GeneratorError([Problem(path, 1, what, fix)])
+def _problem(path: str, what: str, fix: str) -> Problem:
+    return Problem(path, 1, what, fix)

@@ -13,7 +13,7 @@ class Existence:
         self._answers: dict[tuple[str, float | None], bool] = {}
 
     def any(self, expr: str, at: float | None) -> bool:
-        """Say whether an instant vector has a series at a time, in unix seconds; None means now.
+        """Return whether an instant vector has a series at a time, in unix seconds; None means now.
 
         Raises:
             ProbeError: Prometheus does not answer.

@@ -71,7 +71,7 @@ class Explainer:
         self._unmatched = Unmatched(site, evidence, self._existence)
 
     def nothing(self, expr: str, at: float | None = None) -> Finding:
-        """Say why an expression gives no series.
+        """Return why an expression gives no series.
 
         Args:
             expr: PromQL without variables.
@@ -97,7 +97,7 @@ class Explainer:
         return not self._existence.any("vector(0) / 0", None)
 
     def no_number(self, expr: str, at: float | None = None) -> Finding:
-        """Say why an expression gives series whose values are no numbers.
+        """Return why an expression gives series whose values are no numbers.
 
         Raises:
             ProbeError: Prometheus does not answer.
@@ -207,7 +207,7 @@ class Explainer:
         return (found[0].values[0], known[1]) if found else None
 
     def unrecorded(self, record: Record, at: float | None = None) -> Finding:
-        """Say why a recorded series is not there.
+        """Return why a recorded series is not there.
 
         Raises:
             ProbeError: Prometheus does not answer.

@@ -51,6 +51,9 @@ def gather(
         since: Unix seconds from which on names of series are of interest.
         too_early: That it is too early to miss something; empty where it is not.
 
+    Returns:
+        What Prometheus has of each system: its targets, names and rules, for all verdicts to be drawn from.
+
     Raises:
         ProbeError: Prometheus does not answer.
 

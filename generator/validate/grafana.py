@@ -232,7 +232,8 @@ def answered(answer: Answer) -> int:
     """Return the number of values in an answer of /api/ds/query to the query A.
 
     Raises:
-        ProbeError: The query failed, with Grafana's text; or the answer has another shape, or no result.
+        RefusedError: The query failed; has Grafana's text.
+        ProbeError: The answer has another shape, or no result.
 
     """
     result = answer.get("results", "A")

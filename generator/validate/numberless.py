@@ -20,7 +20,7 @@ class Numberless:
         self._existence, self._rules = existence, rules
 
     def why(self, expression: Tree, at: float | None, through: frozenset[str] = frozenset()) -> Finding | None:
-        """Say which division or quantile has nothing below it, if one has; also in what a rule recorded.
+        """Return which division or quantile has nothing below it, if one has; also in what a rule recorded.
 
         Args:
             expression: Its tree.

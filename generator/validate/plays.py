@@ -38,7 +38,8 @@ def find(references: Sequence[Probe], name: str) -> tuple[Probe, Play]:
     """Return the first reference server that has a scenario, and the scenario: each knows those of its own system.
 
     Raises:
-        ProbeError: None has it, or one is no reference server.
+        AbsentError: None has it.
+        ProbeError: One is no reference server.
 
     """
     for reference in references:
@@ -54,10 +55,11 @@ def find(references: Sequence[Probe], name: str) -> tuple[Probe, Play]:
 
 
 def read(reference: Probe, name: str) -> Play:
-    """Ask the reference server what a scenario expects.
+    """Return what a scenario of the reference server expects: its alerts with the times by which each must fire.
 
     Raises:
-        ProbeError: It has no such scenario, or is no reference server.
+        AbsentError: It has no such scenario.
+        ProbeError: It is no reference server.
 
     """
     try:

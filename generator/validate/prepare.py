@@ -152,7 +152,7 @@ def _reach(prometheus: Prometheus, limit: float, report: Callable[[str], None]) 
 
 
 def _too_early(timing: Timing, scale: float, age: float) -> str:
-    """Say that a Prometheus started so few seconds ago that what is missing may still come; nothing where it is old enough.
+    """Return that a Prometheus started so few seconds ago that what is missing may still come; nothing where it is old enough.
 
     It discovers, scrapes twice for a rate, and evaluates twice: what a rule records may be read by another one.
     """

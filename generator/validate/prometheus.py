@@ -92,7 +92,7 @@ class Prometheus:
         self.probe = probe
 
     def query(self, expr: str, at: float | None = None) -> list[Series]:
-        """Run an instant query.
+        """Return the series of an instant query; the value of a native histogram is NaN.
 
         Args:
             expr: PromQL.
@@ -106,7 +106,7 @@ class Prometheus:
         return _series(self.data("query", form))
 
     def numbers(self, expr: str) -> list[Series]:
-        """Run an instant query for counts and the like: every value is a number.
+        """Return the series of an instant query for counts and the like: every value is a finite number.
 
         Raises:
             ProbeError: It fails, or gives something else.
@@ -118,7 +118,7 @@ class Prometheus:
         return found
 
     def query_range(self, expr: str, start: float, end: float, step: float) -> list[Series]:
-        """Run a range query; times are unix seconds, both ends included.
+        """Return the series of a range query; times are unix seconds, both ends included.
 
         Raises:
             ProbeError: It fails.

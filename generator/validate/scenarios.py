@@ -217,7 +217,7 @@ class Stage:
         return self._systems.get(alert, "")
 
     def _resolved(self, alert: str, begin: float, over: float) -> Finding:
-        """Wait until an alert is delivered resolved: no sooner than what its rule looks back on has passed.
+        """Return whether an alert is delivered resolved in time: no sooner than what its rule looks back on has passed.
 
         One that ends while the scenario still goes on counts from its delivery at `begin` or later; then it must be over.
         """

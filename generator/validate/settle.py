@@ -21,7 +21,7 @@ LONGEST_SECONDS = 60.0
 def settle(
     prometheus: Prometheus, ruler: Prometheus, limit: float, report: Callable[[str], None], *, targets: bool = True
 ) -> bool:
-    """Wait until the bundle has settled; False when it has not within `limit` seconds.
+    """Wait until the bundle has settled.
 
     Args:
         prometheus: Who scrapes.
@@ -29,6 +29,9 @@ def settle(
         limit: Seconds.
         report: Is called with what is waited for.
         targets: There has to be some target.
+
+    Returns:
+        Whether it has within `limit` seconds.
 
     Raises:
         GoneError: A server stopped answering.

@@ -65,7 +65,7 @@ class Tree:
 
 
 def tree(expr: str) -> Tree:
-    """Parse an expression without variables.
+    """Return the tree of an expression without variables.
 
     Raises:
         ValueError: It is not PromQL.

@@ -35,7 +35,7 @@ class Unmatched:
         return Finding(found.state, f"{metric.full_name}: {found.why}", found.fix)
 
     def filtered(self, metric: Metric, selector: Selector, matchers: Sequence[Matcher], at: float | None) -> Finding:
-        """Say which matchers leave nothing of a metric that is there.
+        """Return which matchers leave nothing of a metric that is there.
 
         Raises:
             ProbeError: Prometheus does not answer.

@@ -38,10 +38,13 @@ class Exchange:
         self.state = "no file was changed"
 
     def run(self, check: Callable[[], None] = lambda: None) -> int:
-        """Write what changed and return how many files that were.
+        """Write the files that changed, all of them or none.
 
         Args:
             check: Called once more before files change places; what it raises ends the run with nothing changed.
+
+        Returns:
+            How many files that were.
 
         Raises:
             GeneratorError: Something else stands in the place of a file, or the system refused; nothing was changed, unless it says so.

@@ -107,7 +107,7 @@ class Behaviour:
         return {"error": "RuntimeError", "message": "the simulation says so"}
 
     def events(self) -> Iterator[Event]:
-        """Stream of a run that does what it was asked for, without the first event, `metadata`, and without an error.
+        """Return the stream of a run that does what it was asked for, without the first event, `metadata`, and without an error.
 
         Each event is made when it is asked for: a thousand copies of a large state are never there at once.
         """

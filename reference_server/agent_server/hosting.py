@@ -56,7 +56,9 @@ FIELDS = {
 
 
 def scenario(settings: Settings, library: Library) -> Scenario:
-    """Find the scenario that the settings name.
+    """Return the scenario that the settings name, or the default one.
+
+    `IDLE` names one that no file has: nobody uses the deployment.
 
     Raises:
         ScenarioError: There is none of that name, its file is wrong, or it is another system's.
@@ -70,7 +72,7 @@ def scenario(settings: Settings, library: Library) -> Scenario:
 
 
 def named(word: str, library: Library) -> Scenario:
-    """Find a shipped scenario of the Agent Server.
+    """Return a shipped scenario of the Agent Server.
 
     Raises:
         ScenarioError: There is none of that name, or it is another system's.

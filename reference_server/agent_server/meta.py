@@ -130,9 +130,13 @@ def health(node: Node, *, check_db: bool) -> tuple[int, Mapping[str, str]]:
 
 
 def json_page(node: Node) -> dict[str, Any]:
-    """The page in its JSON format: read at request time, whatever is exposed and whatever names start with.
+    """Return the page in its JSON format: read at request time, whatever is exposed and whatever names start with.
 
     Source: `api/meta.py` and `queue_entrypoint.py` of 0.16.7; the order of the keys is theirs.
+
+    Raises:
+        HTTPException: 500; the statistics of the queue cannot be read.
+
     """
     process = node.process
     pools = {name: dict(pool) for name, pool in node.deployment.pools(process).items()}

@@ -217,7 +217,7 @@ OWN = frozenset({"role", "slots", "pod_name", "project_name", "project_id", "rev
 
 
 def read(flags: Mapping[str, str], environment: Mapping[str, str]) -> Settings:
-    """Turn flags (by field name) and environment into settings.
+    """Return the settings of flags (by field name) and environment; a flag wins over a variable.
 
     Raises:
         SettingsError: Some value cannot be used, or two contradict each other; carries every problem.

@@ -164,7 +164,7 @@ class Deployment:
         viewers: int = 0,
         process: Process | None = None,
     ) -> str:
-        """Create a run that came over HTTP and return its id. The request itself is the caller's to record.
+        """Create a run that came over HTTP. The request itself is the caller's to record.
 
         Args:
             kind: One of the workload's kinds; by default the first.
@@ -175,6 +175,9 @@ class Deployment:
             events: Stream events that it publishes.
             viewers: Clients that follow its event stream.
             process: Who took the request.
+
+        Returns:
+            The id of the run.
 
         Raises:
             SimulationError: No such kind.

@@ -89,7 +89,7 @@ async def fields(request: Request, most_bytes: int, coming: int = MOST_COMING_BY
 
 
 def identifier(request: Request, name: str, what: str) -> str:
-    """Read an id from the path.
+    """Return an id from the path, as a UUID is usually written.
 
     Raises:
         HTTPException: It is no UUID.

@@ -115,6 +115,9 @@ class Clock:
     async def until(self, look: Callable[[], Answer | None], *, cut: bool = False) -> Answer:
         """Wait until `look` gives something that is not None; it is asked after each advance.
 
+        Returns:
+            What it gave.
+
         Raises:
             Cut: The server ends, and the wait may be cut.
 

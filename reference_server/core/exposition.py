@@ -50,7 +50,7 @@ def number(value: float) -> str:
 
 
 def edges(metric: Metric) -> tuple[str, ...]:
-    """Write a histogram's edges, `+Inf` last.
+    """Return a histogram's edges as the page writes them, `+Inf` last.
 
     Latency edges are written "10.0", "100.0", "500.0", then "1000"; the SDK's default edges are all floats.
     """

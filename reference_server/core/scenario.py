@@ -165,7 +165,7 @@ class Scenario:
         live: bool = False,
         wall: Callable[[float], float] = same,
     ) -> list[Played]:
-        """Make the deployments as they are `past` seconds before `start`; nothing has happened yet.
+        """Return the deployments as they are `past` seconds before `start`; nothing has happened yet.
 
         Args:
             seed: Of every random number.

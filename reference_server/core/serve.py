@@ -60,7 +60,7 @@ class Server(uvicorn.Server):
 
 
 def bind(host: str, port: int) -> socket.socket:
-    """Listen; port 0 takes a free one.
+    """Return a socket that listens; port 0 takes a free one.
 
     Raises:
         OSError: The address is not ours, or the port is taken.
@@ -82,7 +82,7 @@ def url_of(bound: socket.socket) -> str:
 
 
 def server(app: App, *, grace_seconds: float, hosts: Collection[str] = ()) -> Server:
-    """Make a server for `app`; its lifespan runs with it. Answers get `grace_seconds` to end at the end.
+    """Return a server for `app`, not yet running; its lifespan runs with it. Answers get `grace_seconds` to end at the end.
 
     An app with a method `closing` is told when that begins; the server ends when a task of an app's `background` dies.
     `hosts` are names under which requests that change something may call it.

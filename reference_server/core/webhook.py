@@ -39,7 +39,7 @@ LEADING = ("severity", "alertname", "deployment", "role", "instance")
 
 
 def webhook(say: Callable[[str], None], hosts: Collection[str] = ()) -> App:
-    """Make the app: `POST /` takes a notification, `GET /` lists the last 200, newest first.
+    """Return the app: `POST /` takes a notification, `GET /` lists the last 200, newest first.
 
     Args:
         say: Gets one line per alert that is notified, without its end.
@@ -72,7 +72,7 @@ def webhook(say: Callable[[str], None], hosts: Collection[str] = ()) -> App:
 
 
 def lines(notification: Mapping[str, Any]) -> list[str]:
-    """One line per alert, up to `MOST_LINES`: receiver, status, leading labels, summary. Whatever is no alert has no line.
+    """Return one line per alert, up to `MOST_LINES`: receiver, status, leading labels, summary. Whatever is no alert has no line.
 
     No text of an alert can end a line or do something to a terminal; a line is at most `MOST_CHARACTERS` long.
     """

@@ -166,7 +166,7 @@ class Fleet:
         return self.targets[number].page(now) if 0 <= number < len(self.targets) else None
 
     def discovery(self, address: str) -> bytes:
-        """List for `http_sd_configs`: every target is `address`, each with its own path and labels.
+        """Return the list for `http_sd_configs`: every target is `address`, each with its own path and labels.
 
         Source: https://prometheus.io/docs/prometheus/latest/http_sd/
         """

@@ -11,7 +11,9 @@ from generator.source import parse, shown
 
 
 def load(path: Path) -> Catalogue:
-    """Read the file, whose system becomes the only target; shared pages, such as the Python process's, are there too.
+    """Return the catalogue of the file, whose system becomes the only target.
+
+    What systems share, such as the Python process, is there too.
 
     Raises:
         CatalogueError: It cannot be read or is wrong; carries every problem.

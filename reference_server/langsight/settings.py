@@ -64,7 +64,7 @@ class LangSight:
 
 
 def read(environment: Mapping[str, str]) -> LangSight:
-    """Turn the environment into settings; an empty variable is none.
+    """Return the settings of the environment; an empty variable is none.
 
     Raises:
         SettingsError: Some value cannot be used; carries every problem.

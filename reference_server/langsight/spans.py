@@ -36,7 +36,7 @@ class MalformedError(ValueError):
 
 
 def read(body: bytes, *, documented: bool = True) -> list[dict[str, Any]]:
-    """Read a batch of the SDK; each span has `FIELDS_OF_CODE` and no others.
+    """Return the spans of a batch of the SDK; each span has `FIELDS_OF_CODE` and no others.
 
     Args:
         body: As it was sent.
@@ -72,7 +72,7 @@ def _is_uuid(value: Any) -> bool:
 
 
 def extracted(body: bytes) -> list[Mapping[str, Any]]:
-    """Read an OTLP export and keep the spans that are tool calls or answers of a model.
+    """Return the spans of an OTLP export that are tool calls or answers of a model.
 
     Raises:
         MalformedError: No JSON object.

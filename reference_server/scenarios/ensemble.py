@@ -64,7 +64,7 @@ class Ensemble:
             one.advance(until)
 
     def discovery(self, address: str) -> list[dict[str, Any]]:
-        """List what Prometheus finds now, for `http_sd_configs`; every target is `address`, with its own path and labels.
+        """Return what Prometheus finds now, for `http_sd_configs`; every target is `address`, with its own path and labels.
 
         Nothing while the scenario has Prometheus itself down, which is as near as a live one comes to that.
         """

@@ -87,7 +87,7 @@ def find(word: str) -> Scenario:
 
 
 def load(path: Path) -> Scenario:
-    """Read one file.
+    """Return the scenario of one file, whose stem is its id.
 
     Raises:
         ScenarioError: It cannot be read or is wrong; carries every problem.
@@ -103,7 +103,7 @@ def load(path: Path) -> Scenario:
 
 
 def read(path: str, text: str) -> Scenario:
-    """Read a scenario's text; `path` is what problems call it.
+    """Return the scenario of a text; `path` is what problems call it.
 
     Raises:
         ScenarioError: It is wrong; carries every problem.

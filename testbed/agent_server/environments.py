@@ -50,7 +50,7 @@ BETWEEN: tuple[Release, ...] = ("0.9.1", "0.11.0", "0.12.12", "0.16.0")
 
 @functools.cache
 def install(release: Release) -> Found:
-    """Path of the Python that has a release's server; installs it when it was never needed before.
+    """Return the path of the Python that has a release's server; installs it when it was never needed before.
 
     The environment belongs to the pins and to the version of the Python that runs the tests. One
     call with the network away tries once; later calls give the same answer.
@@ -60,7 +60,7 @@ def install(release: Release) -> Found:
 
 
 def environment(place: Path, pins: Path, subject: str) -> Found:
-    """Path of the Python that has what a file pins; installs it when it was never needed before.
+    """Return the path of the Python that has what a file pins; installs it when it was never needed before.
 
     Args:
         place: Where the environment is; its name gets a mark of the pins and of this Python's version.
@@ -100,7 +100,7 @@ def _make(folder: Path, pins: Path) -> str:
 
 
 def _installers(folder: Path, pins: Path) -> list[list[str]]:
-    """Commands that install the pins, the faster one first, the surer one last.
+    """Return the commands that install the pins, the faster one first, the surer one last.
 
     uv reads neither pip's configuration nor its certificates, so it may fail where pip does not.
     The pins are complete: looking for dependencies could only add what nobody pinned.

@@ -42,6 +42,9 @@ def drive(url: str) -> Driven:
     Args:
         url: The server, without a slash at the end.
 
+    Returns:
+        The metrics page, and how often each request was sent.
+
     Raises:
         AssertionError: The server answers otherwise than it should.
         TimeoutError: Something does not end, or does not show.
@@ -68,7 +71,10 @@ PAUSE_SECONDS = 0.5
 
 
 def ordinary(url: str, end: threading.Event) -> Counter[Request]:
-    """Send ordinary traffic until `end` is set; return how often each request was sent.
+    """Send ordinary traffic until `end` is set.
+
+    Returns:
+        How often each request was sent.
 
     Raises:
         AssertionError: The server answers otherwise than it should.
@@ -104,7 +110,7 @@ def _counts(page: str) -> Counter[Request]:
 
 
 def _complete_page(url: str, wanted: Counter[Request]) -> str:
-    """Metrics page, once it shows all that is wanted and nothing runs any more; else nothing.
+    """Return the metrics page, once it shows all that is wanted and nothing runs any more; else nothing.
 
     A request is counted after its answer, an attempt after its end, and busy job slots now and
     then. Durations come last, unless the server was told to keep them to itself.

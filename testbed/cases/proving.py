@@ -43,7 +43,7 @@ def rules() -> Sequence[Rule]:
 
 
 def off() -> list[Rule]:
-    """Alerts that are off by default and have cases nevertheless, as the generator makes them where they are on.
+    """Return the alerts that are off by default and have cases nevertheless, as the generator makes them where they are on.
 
     What they read that is recorded there alone comes first.
     """

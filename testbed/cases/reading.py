@@ -74,7 +74,7 @@ SETTINGS = ("labels", "found", "down", "restarts", "prefix", "le")
 
 
 def load(catalogue: Catalogue, alerts: Collection[str], folder: Path = FOLDER) -> list[Case]:
-    """Read every `*.yaml` of a folder, in file-name order.
+    """Return the cases of every `*.yaml` of a folder, in the order of file names.
 
     Raises:
         CaseError: Something is wrong in some file.

@@ -52,7 +52,7 @@ class Engine:
     folder: Path | None = None
 
     def docker(self, *words: str | Path, limit_seconds: float = 300) -> str:
-        """Output of a `docker` command.
+        """Return the output of a `docker` command.
 
         Raises:
             EngineError: It failed; has what it wrote.
@@ -185,7 +185,7 @@ def _stop(engine: Engine, daemon: Started) -> None:
 
 
 def run(command: list[str], environment: Mapping[str, str], *, limit_seconds: float, folder: Path | None = None) -> str:
-    """Output of a command, both streams.
+    """Return the output of a command, both streams.
 
     Raises:
         EngineError: It failed or took too long; has what it wrote.

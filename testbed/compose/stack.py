@@ -81,7 +81,7 @@ class Stack:
             _write_secrets(folder)
 
     def compose(self, *words: str) -> str:
-        """Output of a Compose command.
+        """Return the output of a Compose command.
 
         Raises:
             EngineError: It failed; has what it wrote.
@@ -90,7 +90,7 @@ class Stack:
         return run([*self._command, *words], self.environment, limit_seconds=LIMIT_SECONDS, folder=REPOSITORY)
 
     def exit_code(self, *words: str, besides: Sequence[Path] = ()) -> tuple[int, str]:
-        """Exit code and output of a Compose command, whatever the code.
+        """Return exit code and output of a Compose command, whatever the code.
 
         Args:
             besides: Further Compose files, which win over the others.
@@ -117,7 +117,7 @@ class Stack:
         return found
 
     def get(self, variable: str, path: str) -> Any:
-        """JSON that the service with that port answers.
+        """Return the parsed JSON that the service with that port answers.
 
         Raises:
             OSError: Nobody listens.

@@ -127,10 +127,14 @@ def filled(expr: str, chosen: Mapping[str, str]) -> str:
 def fill(
     stage: Stage, rules: list[Rule], first: float = FIRST, ids: tuple[str, ...] = ()
 ) -> tuple[float, dict[str, list[Firing]]]:
-    """Write the history and everything that the rules make of it; return the time of its start, and what fired.
+    """Write the history and everything that the rules make of it.
 
     The history begins after `first`, in unix time, by as much as the rules look back. It is that of the scenarios `ids`, or
     without them of those of `fleet`.
+
+    Returns:
+        The time of its start, in unix seconds, and what fired, by alert.
+
     """
     replay = Replay(stage.evaluated, rules, stage.restore, first=first)
     fired = replay.run(

@@ -49,7 +49,7 @@ class Alertmanager(Started):
         text_of(*ask(self.port, "POST", "/api/v2/alerts", body, {"Content-Type": "application/json"}))
 
     def get(self, path: str) -> Any:
-        """Answer to a GET, as parsed JSON.
+        """Return the answer to a GET, as parsed JSON.
 
         Raises:
             ServerError: The answer is an error.

@@ -52,7 +52,10 @@ class Announced(Started):
         return bool(found) and ask(self.port, "GET", "/scenario")[0] < STATUSES
 
     def ready(self, limit_seconds: float = START_SECONDS) -> Self:
-        """Wait until the server answers, and return it.
+        """Wait until the server answers.
+
+        Returns:
+            The server.
 
         Raises:
             StartError: It ended, or the time has passed.

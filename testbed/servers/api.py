@@ -41,7 +41,7 @@ class Series(NamedTuple):
 
 
 def query(port: int, expr: str, time: float | None, **further: object) -> list[Sample]:
-    """Result of an instant query, in the server's order; a scalar is a sample without labels.
+    """Return the result of an instant query, in the server's order; a scalar is a sample without labels.
 
     Args:
         time: Unix seconds; None means now.
@@ -57,7 +57,7 @@ def query(port: int, expr: str, time: float | None, **further: object) -> list[S
 
 
 def query_range(port: int, expr: str, start: float, end: float, step: float, **further: object) -> list[Series]:
-    """Result of a range query from `start` to `end`, both included; all three in seconds.
+    """Return the result of a range query from `start` to `end`, both included; all three in seconds.
 
     Raises:
         ServerError: The server refuses the query.
@@ -131,7 +131,7 @@ def push(port: int, series: Iterable[History], times: Sequence[float], path: str
 
 
 def call(port: int, method: str, name: str, **form: object) -> Any:
-    """The `data` of an answer of `/api/v1/<name>`.
+    """Return the `data` of an answer of `/api/v1/<name>`.
 
     Raises:
         ServerError: The answer is an error.
@@ -145,7 +145,7 @@ def call(port: int, method: str, name: str, **form: object) -> Any:
 
 
 def data_of(status: int, body: bytes) -> Any:
-    """The `data` of an answer in JSON.
+    """Return the `data` of an answer in JSON.
 
     Raises:
         ServerError: The status is not 200; has the server's own words.

@@ -97,7 +97,7 @@ def machine_archives() -> list[Archive]:
 
 
 def archives(texts: Iterable[str]) -> list[Archive]:
-    """Debian's own archives among apt sources, in order, without those of other vendors.
+    """Return Debian's own archives among apt sources, in order, without those of other vendors.
 
     Args:
         texts: Contents of source files, one-line style or deb822 style.
@@ -180,7 +180,7 @@ def _archive(address: str, keys: str) -> Archive:
 
 
 def _is_debian(address: str, suites: list[str], components: list[str]) -> bool:
-    """Tell Debian's archive by its last path segment, from its security archive and from others'.
+    """Return whether this is Debian's archive, by its last path segment: neither its security archive nor another vendor's.
 
     A cloud image names a file of mirrors, `debian.list`, instead of one mirror.
     """

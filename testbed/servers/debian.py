@@ -63,7 +63,7 @@ class Found(NamedTuple):
 
 @functools.cache
 def find(program: Program, age: Age) -> Found:
-    """Path of a program of that age; downloads it when it was never needed before.
+    """Return the path of a program of that age; downloads it when it was never needed before.
 
     One call with the network away tries once; later calls give the same answer.
     """
@@ -92,7 +92,7 @@ def prometheus_binaries() -> list[tuple[str, Path]]:
 
 @functools.cache
 def version(binary: Path) -> str:
-    """First two numbers of a program's version, such as `2.42`.
+    """Return the first two numbers of a program's version, such as `2.42`.
 
     Debian's VictoriaMetrics does not know its own: the package's version is taken down when it is unpacked.
 

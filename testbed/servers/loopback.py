@@ -74,7 +74,7 @@ def ask(
     body: bytes | None = None,
     headers: Mapping[str, str] | None = None,
 ) -> tuple[int, bytes]:
-    """Status and body of one answer, whatever the status.
+    """Return status and body of one answer, whatever the status.
 
     Raises:
         OSError: Nobody listens, or there is no answer within 150 seconds.
@@ -90,7 +90,7 @@ def ask(
 
 
 def text_of(status: int, body: bytes) -> str:
-    """Text of a good answer.
+    """Return the text of a good answer.
 
     Raises:
         ServerError: The status is not 200; has the answer's text.
@@ -102,11 +102,14 @@ def text_of(status: int, body: bytes) -> str:
 
 
 def wait_until(look: Callable[[], Answer], *, what: str, limit_seconds: float) -> Answer:
-    """Look again and again until the answer is true in the sense of `if`; return that answer.
+    """Look again and again until the answer is true in the sense of `if`.
 
     Args:
         look: What it raises passes through and ends the waiting.
         what: Completes the sentence "waited ... s in vain for ...".
+
+    Returns:
+        That answer.
 
     Raises:
         TimeoutError: The limit has passed; at least one look was taken after it.

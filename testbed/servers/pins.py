@@ -44,7 +44,7 @@ def note(folder: Path, files: Iterable[Path]) -> None:
 
 
 def outdated(servers: Path) -> list[str]:
-    """Say which fetched programs are of other versions than the named ones.
+    """Return a sentence for each fetched program that is of another version than the named one.
 
     Args:
         servers: The folder of all folders of fetched programs.

@@ -40,7 +40,8 @@ class Child:
             env: The whole environment; None hands on ours.
 
         Raises:
-            OSError: The program is not there or cannot be run.
+            FileNotFoundError: The program is not there or cannot be run.
+            OSError: The log cannot be written, or the folder is not there.
         """
         program = str(command[0])
         if not shutil.which(program):
@@ -86,7 +87,10 @@ class Child:
         return False
 
     def exit_code(self, limit_seconds: float) -> int:
-        """Wait until the process has ended by itself; return its exit code, for a signal its number below nothing.
+        """Wait until the process has ended by itself.
+
+        Returns:
+            Its exit code; when a signal ended it, the negative number of the signal.
 
         Raises:
             TimeoutError: It still runs.

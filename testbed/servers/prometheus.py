@@ -71,7 +71,7 @@ class Prometheus(Started):
             self.start()
 
     def query(self, expr: str, time: float | None = None) -> list[Sample]:
-        """Result of an instant query, in the server's order; a scalar is a sample without labels.
+        """Return the result of an instant query, in the server's order; a scalar is a sample without labels.
 
         Args:
             time: Unix seconds; None means now.
@@ -82,7 +82,7 @@ class Prometheus(Started):
         return api.query(self.port, expr, time)
 
     def query_range(self, expr: str, start: float, end: float, step: float) -> list[Series]:
-        """Result of a range query from `start` to `end`, both included.
+        """Return the result of a range query from `start` to `end`, both included.
 
         Args:
             start: Unix seconds.
@@ -109,7 +109,7 @@ class Prometheus(Started):
         api.push(self.port, series, times)
 
     def targets(self) -> list[ActiveTarget]:
-        """Active scrape targets.
+        """Return the active scrape targets.
 
         A server hands new targets over five seconds after its start or reload: wait for them.
         """
@@ -124,7 +124,7 @@ class Prometheus(Started):
         return api.alerts(self.port)
 
     def get(self, path: str) -> Any:
-        """Answer to a GET: the text, or for a path below `/api/` the `data` of the JSON.
+        """Return the answer to a GET: the text, or for a path below `/api/` the `data` of the JSON.
 
         Raises:
             ServerError: The answer is an error.

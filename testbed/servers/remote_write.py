@@ -36,7 +36,7 @@ _LITERAL_BYTES = 1 << 16
 
 
 def write_request(series: Iterable[History], times: Sequence[float]) -> bytes:
-    """Body of a remote-write request, snappy-compressed in form though not in size.
+    """Return the body of a remote-write request, snappy-compressed in form though not in size.
 
     Labels with empty values are dropped, as a scrape drops them.
 

@@ -124,7 +124,10 @@ class Started(ABC):
         return self._child.log(characters) if self._child else ""
 
     def end(self, limit_seconds: float = START_SECONDS) -> int:
-        """Ask the server to end, as a supervisor does; return its exit code.
+        """Ask the server to end, as a supervisor does.
+
+        Returns:
+            Its exit code.
 
         Raises:
             TimeoutError: It has not ended in time.
@@ -134,7 +137,10 @@ class Started(ABC):
         return self.exit_code(limit_seconds)
 
     def exit_code(self, limit_seconds: float = START_SECONDS) -> int:
-        """Wait until the server has ended by itself; return its exit code.
+        """Wait until the server has ended by itself.
+
+        Returns:
+            Its exit code; when a signal ended it, the negative number of the signal.
 
         Raises:
             TimeoutError: It still runs.

@@ -47,7 +47,7 @@ class Victoria(Started):
             self.start()
 
     def query(self, expr: str, time: float | None = None, **further: object) -> list[Sample]:
-        """Result of an instant query as Grafana asks it.
+        """Return the result of an instant query as Grafana asks it.
 
         Args:
             time: Unix seconds; None means now.
@@ -59,7 +59,7 @@ class Victoria(Started):
         return api.query(self.port, expr, time, nocache=1, **further)
 
     def query_range(self, expr: str, start: float, end: float, step: float) -> list[Series]:
-        """Result of a range query as Grafana asks it, from `start` to `end`, both included; all in seconds.
+        """Return the result of a range query as Grafana asks it, from `start` to `end`, both included; all in seconds.
 
         Raises:
             ServerError: VictoriaMetrics refuses the query.
@@ -81,7 +81,7 @@ class Victoria(Started):
         return api.targets(self.port)
 
     def get(self, path: str) -> Any:
-        """Answer to a GET: the text, or for a path below `/api/` the `data` of the JSON.
+        """Return the answer to a GET: the text, or for a path below `/api/` the `data` of the JSON.
 
         Raises:
             ServerError: The answer is an error.
@@ -116,7 +116,7 @@ class AsVmalert:
         self._server.push(series, times)
 
     def query_range(self, expr: str, start: float, end: float, step: float) -> list[Series]:
-        """Result of vmalert's evaluations from `start` to `end`, `step` apart; all in seconds.
+        """Return the result of vmalert's evaluations from `start` to `end`, `step` apart; all in seconds.
 
         Raises:
             ServerError: VictoriaMetrics refuses the query.

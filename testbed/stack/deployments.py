@@ -68,6 +68,9 @@ class Process:
 def start(table: Iterable[Deployed], scale: float, open_: ExitStack) -> list[Process]:
     """Start every process of a table, on an ordinary day, and wait until all answer; `open_` ends them.
 
+    Returns:
+        The processes, in the order of the table.
+
     Raises:
         StartError: One did not come up.
 
@@ -125,9 +128,13 @@ def discovered(server: Reference, system: str, name: str) -> list[dict[str, Any]
 
 
 def follow(processes: Iterable[Process], folder: Path) -> int:
-    """Write a target file for each deployment that one reference server plays alone; return how many targets there are.
+    """Write a target file for each deployment that one reference server plays alone.
 
     Prometheus never reads half of one, and none is written that says the same.
+
+    Returns:
+        How many targets there are.
+
     """
     count = 0
     for process in processes:

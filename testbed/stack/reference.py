@@ -31,7 +31,7 @@ class Reference(Announced):
         super().__init__("reference", command, env)
 
     def get(self, path: str) -> Any:
-        """Answer to a GET, as parsed JSON.
+        """Return the answer to a GET, as parsed JSON.
 
         Raises:
             ServerError: The answer is an error.

@@ -67,7 +67,7 @@ def rewrite(schema: Any, change: Callable[[Schema], Schema]) -> Any:
 
 
 def plain_name(name: str) -> str:
-    """Write `FieldConfig<TableCustom>` as `FieldConfig_TableCustom`: no escapes in references.
+    """Return a name without escapes in references: `FieldConfig<TableCustom>` is `FieldConfig_TableCustom`.
 
     Raises:
         ValueError: A type that the generator misreads: it forgets the values of a `Record`, and
@@ -153,7 +153,7 @@ class Book:
         return self.union(schema["anyOf"]) if "anyOf" in schema else schema
 
     def union(self, branches: list[Schema]) -> Schema:
-        """Tell objects apart by the values of one property, else by the presence of one.
+        """Return a schema that tells objects apart by the values of one property, else by the presence of one.
 
         Raises:
             ValueError: Neither is possible.

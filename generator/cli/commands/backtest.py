@@ -55,7 +55,7 @@ def _declare(parser: argparse.ArgumentParser) -> None:
 
 
 def _asked(args: argparse.Namespace, now: float) -> Asked:
-    """Read what is asked for.
+    """Return what is asked for: the span, the alerts, a threshold with its values, incidents and the budget.
 
     Raises:
         GeneratorError: Some option is wrong; carries every problem.

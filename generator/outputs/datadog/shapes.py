@@ -75,6 +75,10 @@ def _first_events(node: Any) -> tuple[Any, float, float]:
 
     It is told by its parts: one increase, one rate beside it, and of other series only what tells a birth. Datadog is sent
     what was added, the first event included, so that all of it is one sum.
+
+    Raises:
+        UntranslatableError: It has other parts.
+
     """
     calls: list[Any] = []
     selectors: list[Any] = []

@@ -37,6 +37,9 @@ class App(Starlette):
 def build(hosting: ServiceHosting, environment: Mapping[str, str]) -> App:
     """Make the app; `environment` has the variables of the system itself.
 
+    Returns:
+        The app: the routes that every service has, but for those that the system answers itself, and its own.
+
     Raises:
         SettingsError: The system cannot use some variable of the environment.
 

@@ -72,7 +72,7 @@ def write(
     instruments: Instruments,
     after: Callable[[Metric, list[dict[str, str]]], Iterable[Line]] = lambda _, __: (),
 ) -> bytes:
-    """Write the page of one process: the metrics that it has, in the order of `metrics`.
+    """Return the page of one process: the metrics that it has, in the order of `metrics`.
 
     Args:
         style: The spelling.

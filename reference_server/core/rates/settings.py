@@ -40,7 +40,7 @@ class ServiceSettings:
 
 
 def read(model: Model, flags: Mapping[str, str], environment: Mapping[str, str]) -> ServiceSettings:
-    """Turn flags (by field name) and environment into the settings of a process of the model's system.
+    """Return the settings of a process of the model's system, of flags (by field name) and environment.
 
     Raises:
         SettingsError: Some value cannot be used; carries every problem.

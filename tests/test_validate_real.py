@@ -14,10 +14,10 @@ import pytest
 import yaml
 
 from generator.validate import CHECKS, Context, prepared, run
-from generator.validate.verdict import State, Verdict
+from generator.validate.verdict import State
 from testbed.servers import Prometheus, find, free_port, wait_until
 from testbed.servers.fake import FakeServer, exposition
-from tests.validating import Installation, judged, settled, settling, troubles
+from tests.validating import Installation, judged, settled, troubles
 
 pytestmark = pytest.mark.real
 
@@ -78,14 +78,9 @@ def scraped(server: Prometheus, config: Any) -> bool:
 def test_nothing_is_wrong_where_nothing_is_wrong(live: Installation) -> None:
     """Every item of every family is ok, or empty for a reason that is one of a handful."""
 
-    def judge() -> tuple[Context, list[Verdict]]:
-        with live.context() as context:
-            return context, list(run(context))
+    with live.context() as context:
+        verdicts = list(run(context))
 
-    # What stands out is looked for every half a minute: until then there is nothing of a series that was born after.
-    context, verdicts = settling(
-        judge, lambda found: not any(v.state in (State.WRONG, State.WARNING) for v in found[1])
-    )
     assert [v for v in verdicts if v.state in (State.WRONG, State.WARNING)] == []
     assert [v for v in verdicts if v.state is State.EMPTY and not any(r in v.why for r in REASONS)] == []
     counts = {c.category: sum(v.category == c.category for v in verdicts) for c in CHECKS}
@@ -373,11 +368,7 @@ def test_the_oldest_supported_prometheus_is_judged_alike(live: Installation) -> 
             lambda: server.query("agentobs_deployment:slo_error:ratio_30d"), what="the slowest rule", limit_seconds=120
         )
 
-        def judge() -> list[Verdict]:
-            with prepared(live.bundle, live.options(prometheus=server.url), lambda _: None) as context:
-                return [v for v in run(context) if v.state in (State.WRONG, State.WARNING)]
+        with prepared(live.bundle, live.options(prometheus=server.url), lambda _: None) as context:
+            verdicts = list(run(context))
 
-        # What stands out is looked for every half a minute, as above.
-        wrong = settling(judge, lambda found: not found)
-
-    assert wrong == []
+    assert [v for v in verdicts if v.state in (State.WRONG, State.WARNING)] == []

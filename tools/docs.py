@@ -43,6 +43,23 @@ from testbed.matrix import differences
 
 ROOT = Path(__file__).parent.parent
 
+#: What the README says of each shipped system: what it is, and where more is.
+SYSTEMS = {
+    "agent_server": (
+        "LangGraph/LangSmith Agent Server, `lg_api_*`, from 0.8.6 on",
+        "[metrics](docs/metrics/agent_server.md), [versions](docs/versions.md)",
+    ),
+    "langsight": ("traces and MCP health", "[metrics](docs/metrics/langsight.md)"),
+    "agentgateway": (
+        "gateway for models, MCP and HTTP",
+        "[metrics](docs/metrics/agentgateway.md), [its two sets of names](docs/agentgateway.md)",
+    ),
+    "langsmith": (
+        "self-hosted LangSmith with ClickHouse, Postgres, Redis, nginx",
+        "[metrics](docs/metrics/langsmith.md), [notes](docs/langsmith.md)",
+    ),
+}
+
 #: Pages that other commands write from top to bottom; they have no parts.
 WHOLE = ("fidelity.md", "proof.md")
 
@@ -53,6 +70,7 @@ def parts() -> dict[str, list[str]]:
     bundle = build(Site(catalogue, read(catalogue)))
     moving = (ROOT / "docs" / "scenarios.md").read_text(encoding="utf-8")
     return {
+        "systems": _systems(bundle),
         "boards": [
             "| board | answers |",
             "| --- | --- |",
@@ -131,6 +149,23 @@ def fidelity(page: str) -> list[str]:
         "| --- | --- | --- |",
         f"| faults | {len(faults)} | {caught} caught in time, {told} told of until they end, {len(faults) - caught} missed, {false[0]} false alerts |",
         f"| benign situations and ordinary days | {len(benign)} | {false[1]} false alerts |",
+    ]
+
+
+def _systems(bundle: Bundle) -> list[str]:
+    """Return the README's table of systems, with how many boards and alerts the default bundle has of each."""
+    site = bundle.site
+    shown = [site.system_of(stem) for stem in bundle.boards]
+    told = [site.system_of(stem) for stem, groups in bundle.rules.items() for group in groups for _ in group.alerts]
+    return [
+        "| system | what it is | boards, alerts | more |",
+        "| --- | --- | --- | --- |",
+        *(
+            f"| {site.catalogue.systems[name].title} | {SYSTEMS[name][0]} | [{shown.count(name)}](docs/boards.md), "
+            f"[{told.count(name)}](docs/alerts.md) | {SYSTEMS[name][1]} |"
+            for name in SHIPPED
+        ),
+        "| your own | one catalogue file gives a whole bundle | made from it | [below](#a-system-of-your-own) |",
     ]
 
 

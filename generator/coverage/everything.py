@@ -37,6 +37,14 @@ def whole(catalogue: Catalogue) -> Bundle:
     return replace(made, rules=_joined(made.rules, build(_enabled(Site(catalogue, read)), kinds=only).rules))
 
 
+def _off(bundle: Bundle) -> set[str]:
+    """Return the names of alerts of a bundle that are not there unless bundle.yaml asks for them, or for what they are about."""
+    catalogue = bundle.site.catalogue
+    only: tuple[Kind, ...] = ("rules",)
+    usual = build(Site(catalogue, config.read(catalogue)), kinds=only)
+    return {alert.name for alert in bundle.alerts} - {alert.name for alert in usual.alerts}
+
+
 def _enabled(site: Site) -> Site:
     """Return the site with every alert on that is off by default."""
     off = tuple(alert.name for part in registry.topics(site) for alert in part.make(site) if alert.off)
@@ -58,7 +66,7 @@ def _joined(
 def examined(catalogue: Catalogue, evidence: Evidence) -> tuple[Table, list[Hole]]:
     """Return the table of all that a catalogue can have, and its holes."""
     bundle = whole(catalogue)
-    everything = table(bundle, evidence, runbooks.names())
+    everything = table(bundle, evidence, runbooks.names(), off=_off(bundle))
     sources = {part.stem: part.source for part in registry.topics(bundle.site)}
     return everything, holes(everything, catalogue, evidence, sources)
 

@@ -106,10 +106,10 @@ def _summary(report: Report) -> str:
     rows, watches = report.table.rows, report.table.watches
     shown, watched = sum(bool(row.boards) for row in rows), sum(bool(row.alerts) for row in rows)
     excused = sum(bool(row.unshown) for row in rows), sum(bool(row.unwatched) for row in rows)
-    holes = len(report.holes)
+    holes, off = len(report.holes), sum(watch.off for watch in watches)
     return (
         f"{len(rows)} metrics: {shown} on a board, {excused[0]} on none for a reason; {watched} read by an alert, "
-        f"{excused[1]} by none for a reason. {len(watches)} alerts. "
+        f"{excused[1]} by none for a reason. {len(watches)} alerts{f', {off} of them off by default' if off else ''}. "
         f"{holes or 'no'} hole{'s' * (holes != 1)}; {report.percent:.1f} % covered"
     )
 
@@ -144,6 +144,7 @@ def as_json(report: Report) -> str:
         "alerts": [
             {
                 "alert": watch.name,
+                "on_by_default": not watch.off,
                 "runbook": watch.runbook if watch.has_runbook else None,
                 "firing": None if watch.cases is None else watch.cases.firing,
                 "quiet": None if watch.cases is None else watch.cases.quiet,

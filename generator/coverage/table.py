@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import PurePosixPath
 from typing import TypeVar
 
@@ -33,7 +33,9 @@ class Watch:
         has_runbook: There is such a page.
         cases: What proves it; None where nobody here can know, as for an operator's own system.
         reads: The metrics that it reads.
+        system: Id of the system that it is about; empty for one about several.
         own: It is of a system that an operator brings.
+        off: It is not there unless bundle.yaml asks for it, or for what it is about.
         always: It reads nothing and always fires, so that no history keeps it quiet.
 
     """
@@ -44,8 +46,10 @@ class Watch:
     has_runbook: bool
     cases: Cases | None
     reads: frozenset[Key]
+    system: str = ""
     own: bool = False
     always: bool = False
+    off: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,14 +92,21 @@ class Table:
     watches: tuple[Watch, ...]
     titles: Mapping[str, str]
 
-    def selected(self, keys: Collection[Key]) -> Table:
-        """Return the rows of some metrics, and the alerts that read one of them."""
+    def selected(self, keys: Collection[Key], about: Collection[str] = ()) -> Table:
+        """Return the rows of some metrics, and the alerts that read one of them, or are about one of some systems."""
         rows = tuple(row for row in self.rows if row.key in keys)
         names = {watch.name for row in rows for watch in row.alerts}
+        names |= {watch.name for watch in self.watches if watch.system in about}
         return Table(rows, tuple(watch for watch in self.watches if watch.name in names), self.titles)
 
 
-def table(bundle: Bundle, evidence: Evidence, runbooks: Collection[str], everything: Table | None = None) -> Table:
+def table(
+    bundle: Bundle,
+    evidence: Evidence,
+    runbooks: Collection[str],
+    everything: Table | None = None,
+    off: Collection[str] = (),
+) -> Table:
     """Return the table of a bundle.
 
     Args:
@@ -104,9 +115,11 @@ def table(bundle: Bundle, evidence: Evidence, runbooks: Collection[str], everyth
         runbooks: Names of the pages that there are.
         everything: The table of all that can be, where the bundle is that of one installation: what it leaves out is then
             a reason.
+        off: Names of alerts that are off by default; as that table says, where it is given.
 
     """
-    watches = tuple(_watches(bundle, evidence, runbooks))
+    off = {watch.name for watch in everything.watches if watch.off} if everything else off
+    watches = tuple(replace(watch, off=watch.name in off) for watch in _watches(bundle, evidence, runbooks))
     panels = _readers(
         ((stem, panel.title), [m for query in panel.possible for m in query.metrics])
         for stem, board in bundle.boards.items()
@@ -154,12 +167,15 @@ def _never(metric: Metric) -> str:
 
 def _watches(bundle: Bundle, evidence: Evidence, runbooks: Collection[str]) -> Iterator[Watch]:
     for stem, groups in bundle.rules.items():
-        ours = bundle.site.system_of(stem) in (*SHIPPED, "")
+        system = bundle.site.system_of(stem)
+        ours = system in (*SHIPPED, "")
         for alert in (alert for group in groups for alert in group.alerts):
             page = alert.runbook or alert.name
             cases = evidence.get(alert.name, Cases()) if ours else evidence.get(alert.name)
             reads = frozenset((m.system, m.name) for m in alert.query.metrics)
-            yield Watch(alert.name, stem, page, page in runbooks, cases, reads, not ours, not alert.query.metrics)
+            yield Watch(
+                alert.name, stem, page, page in runbooks, cases, reads, system, not ours, not alert.query.metrics
+            )
 
 
 def _readers(read: Iterable[tuple[T, Sequence[Metric]]]) -> dict[Key, dict[T, None]]:

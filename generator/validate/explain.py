@@ -136,6 +136,8 @@ class Explainer:
             return empty(f"{selectors.names(part)} is there, and it looks for the absence")
         for argument in part.node.args:
             found = self._why(part.of(argument), at)
+            if not found and isinstance(argument, pp.SubqueryExpr):
+                found = self._unstepped(part.of(argument), at)
             if found:
                 return found
         if name in _PAIRS:
@@ -143,6 +145,20 @@ class Explainer:
             if not self._existence.any(f"count_over_time({part.of(ranged).text}) > 1", at):
                 return empty(f"{selectors.names(part)} has fewer than two samples within the range")
         return UNEXPLAINED
+
+    def _unstepped(self, part: Tree, at: float | None) -> Finding | None:
+        """Say that what a sub-query looks at has come since its last step; None when it was there at that step already."""
+        node = part.node
+        if not node.step or node.offset:
+            return None
+        # Steps are whole multiples of their length, in milliseconds.
+        every = round(node.step.total_seconds() * 1000)
+        last = round((at or time.time()) * 1000) // every * every / 1000
+        if self._existence.any(part.of(node.expr).text, last):
+            return None
+        return pending(
+            f"{selectors.names(part)} is looked at every {every / 1000:g} s here, and was not there yet the last time"
+        )
 
     def _joined(self, part: Tree, at: float | None) -> Finding | None:  # noqa: PLR0911 - one per reason
         node, op = part.node, str(part.node.op)

@@ -74,7 +74,8 @@ def _selected(table: Table, names: list[str]) -> Table:
                 for name in unknown
             ]
         )  # fmt: skip
-    return table.selected(set().union(*keys.values()))
+    about = [system for system in table.titles if any(fnmatch.fnmatchcase(system, name) for name in names)]
+    return table.selected(set().union(*keys.values()), about)
 
 
 COMMAND = Command(

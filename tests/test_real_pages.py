@@ -12,6 +12,7 @@ import re
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, closing
 from dataclasses import dataclass, replace
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -72,13 +73,13 @@ FITS = {
         {"agent_server": {"versions": "0.11.0 - 0.16.7", "runtimes": ["inmem"], "roles": ["combined"]}, "agentgateway": {"versions": "1.4.1"}, "langsight": {}},
         ("agent_server_0.11.0", "agent_server_0.12.12", "agent_server_0.16.0", "agent_server_0.16.7", "agentgateway_1.4.1", "langsight_0.15.0"),
     ),
-    "mixed": Fit(
-        {"agent_server": {"versions": "0.9.1 - 0.16.7", "runtimes": ["inmem"], "roles": ["combined"]}},
-        ("agent_server_0.9.1", "agent_server_0.10.3", "agent_server_0.16.7"),
-    ),
     "old": Fit(
         {"agent_server": {"versions": "0.9.1 - 0.10.3", "runtimes": ["inmem"], "roles": ["combined"]}},
         ("agent_server_0.9.1", "agent_server_0.10.3"),
+    ),
+    "mixed": Fit(
+        {"agent_server": {"versions": "0.9.1 - 0.16.7", "runtimes": ["inmem"], "roles": ["combined"]}},
+        ("agent_server_0.9.1", "agent_server_0.10.3", "agent_server_0.16.7"),
     ),
     "names of today": Fit({"agent_server": {"versions": "new"}, "agentgateway": {}}, ("agent_server_0.16.7", "agentgateway_1.4.1")),
 }  # fmt: skip
@@ -87,15 +88,25 @@ FITS = {
 #: Pages for which `agentobs doctor` finds the configuration.
 EXAMINED = ("agent_server_0.12.12", "agent_server_0.16.7", "agentgateway_1.4.1", "langsight_0.15.0")
 
+#: The configuration that doctor writes for them.
+BY_DOCTOR = "by doctor"
 
-def by_doctor() -> Fit:
-    """The configuration that doctor writes for pages."""
-    pages = [parsed(name, page(name).decode()) for name in EXAMINED]
+
+@cache
+def fit(name: str) -> Fit:
+    """A configuration and its pages by name."""
+    if name != BY_DOCTOR:
+        return FITS[name]
+    pages = [parsed(one, page(one).decode()) for one in EXAMINED]
     systems = diagnose(load(), pages).document["systems"]
-    return Fit({name: own for name, own in systems.items() if own.get("enabled", True)}, EXAMINED)
+    return Fit({system: own for system, own in systems.items() if own.get("enabled", True)}, EXAMINED)
 
 
-FITS["by doctor"] = by_doctor()
+#: Configurations under which all processes of a system are of one version at least in names: what a fleet is predicted for.
+COUNTED = ("new", "old", BY_DOCTOR)
+
+#: All of them, those first: tests that look at one and the same come one after the other.
+ALL = (*COUNTED, *(name for name in FITS if name not in COUNTED))
 
 
 #: A gateway that is older than the configuration says.
@@ -124,14 +135,20 @@ def started(fit: Fit, folder: Path, stack: ExitStack) -> Monitoring:
     return stack.enter_context(made)
 
 
-@pytest.fixture(scope="module")
-def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Mapping[str, Monitoring]]:
-    """All of them at once: their slowest rules are waited for together."""
+@dataclass(frozen=True, slots=True)
+class Running:
+    """What scrapes the pages of a fit."""
+
+    fit: Fit
+    monitoring: Monitoring
+
+
+@pytest.fixture(scope="module", params=ALL)
+def running(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
+    """One at a time, and no longer than somebody looks at it: rules are evaluated all the while."""
     with ExitStack() as stack:
-        yield {
-            name: started(fit, tmp_path_factory.mktemp("token"), stack)
-            for name, fit in {**FITS, "misfit": MISFIT}.items()
-        }
+        found = fit(request.param)
+        yield Running(found, started(found, tmp_path_factory.mktemp("token"), stack))
 
 
 def judged(monitoring: Monitoring) -> list[Verdict]:
@@ -142,12 +159,9 @@ def judged(monitoring: Monitoring) -> list[Verdict]:
 
 
 @pytest.mark.real
-@pytest.mark.parametrize("name", FITS)
-def test_nothing_is_wrong_with_a_real_page_where_the_configuration_fits(
-    name: str, running: Mapping[str, Monitoring]
-) -> None:
+def test_nothing_is_wrong_with_a_real_page_where_the_configuration_fits(running: Running) -> None:
     """No verdict is wrong or a warning, and everything that is not there has a reason."""
-    verdicts = judged(running[name])
+    verdicts = judged(running.monitoring)
     found = {v.item: f"{v.state.value}: {v.why}" for v in verdicts if v.state in (State.WRONG, State.WARNING)}
 
     assert found == {}
@@ -156,9 +170,10 @@ def test_nothing_is_wrong_with_a_real_page_where_the_configuration_fits(
 
 
 @pytest.mark.real
-def test_what_differs_is_named_where_the_configuration_does_not_fit(running: Mapping[str, Monitoring]) -> None:
+def test_what_differs_is_named_where_the_configuration_does_not_fit(tmp_path: Path) -> None:
     """A gateway that is older than the configuration says lacks what came later, and that is said by name."""
-    found = {v.item: v for v in judged(running["misfit"]) if v.state is State.WRONG}
+    with ExitStack() as stack:
+        found = {v.item: v for v in judged(started(MISFIT, tmp_path, stack)) if v.state is State.WRONG}
 
     assert "agentgateway agentgateway_requests_shed_total" in found
 
@@ -173,10 +188,6 @@ def test_the_page_of_versions_has_every_saved_page() -> None:
     assert told == {name.rsplit("_", 1)[1] for name in TYPES}
 
 
-#: Configurations under which all processes of a system are of one version at least in names: what a fleet is predicted for.
-COUNTED = ("new", "old", "by doctor")
-
-
 def _short(site: Site) -> Site:
     """The installation with traffic as tests have it: a further status code is met on one route."""
     systems = {name: replace(own, cardinality=SHORT) for name, own in site.config.systems.items()}
@@ -184,10 +195,10 @@ def _short(site: Site) -> Site:
 
 
 @pytest.mark.real
-@pytest.mark.parametrize("name", COUNTED)
-def test_cost_predicts_what_a_real_prometheus_counts(name: str, running: Mapping[str, Monitoring]) -> None:
+@pytest.mark.parametrize("running", COUNTED, indirect=True)
+def test_cost_predicts_what_a_real_prometheus_counts(running: Running) -> None:
     """Series of the pages of each role, and recorded series, by the numbers of labels that it counts there, within 10 %."""
-    monitoring = running[name]
+    monitoring = running.monitoring
     site = _short(bundled(monitoring.config).site)
     with closing(Probe("Prometheus", monitoring.prometheus.url, Access(), timeout=30.0)) as probe:
         server = Server(probe)
@@ -195,7 +206,7 @@ def test_cost_predicts_what_a_real_prometheus_counts(name: str, running: Mapping
         def counted() -> Cost | None:
             told = asked(site, server)
             found = cost(site, told.fleet, told=told)
-            whole = sum(told.fleet.processes.values()) == len(FITS[name].pages) and all(told.series.values())
+            whole = sum(told.fleet.processes.values()) == len(running.fit.pages) and all(told.series.values())
             return found if whole and found.recorded >= 0.9 * sum(g.records for g in found.groups) else None
 
         found = wait_until(counted, what="pages and recorded series", limit_seconds=120)

@@ -85,7 +85,7 @@ def environment(place: Path, pins: Path, subject: str) -> Found:
 def _make(folder: Path, pins: Path) -> str:
     """Make the environment; return the reason why it could not be done, or nothing."""
     try:
-        _run([sys.executable, "-m", "venv", str(folder)])
+        _run([sys.executable, "-m", "venv", "--without-pip", str(folder)])
     except (subprocess.CalledProcessError, subprocess.TimeoutExpired) as error:
         return _why(error)
     reason = ""
@@ -103,11 +103,24 @@ def _installers(folder: Path, pins: Path) -> list[list[str]]:
     """Return the commands that install the pins, the faster one first, the surer one last.
 
     uv reads neither pip's configuration nor its certificates, so it may fail where pip does not.
-    The pins are complete: looking for dependencies could only add what nobody pinned.
+    The pins are complete: looking for dependencies could only add what nobody pinned. The pip is ours, and compiles nothing:
+    a server compiles what it imports, which is a small part, when it first starts.
     """
     python = str(_python(folder))
     wanted = ["--no-deps", "-r", str(pins)]
-    pip = [python, "-m", "pip", "install", "--quiet", "--retries", "1", *wanted]
+    pip = [
+        sys.executable,
+        "-m",
+        "pip",
+        "--python",
+        python,
+        "install",
+        "--quiet",
+        "--retries",
+        "1",
+        "--no-compile",
+        *wanted,
+    ]
     uv = shutil.which("uv")
     return [[uv, "pip", "install", "--quiet", "--python", python, *wanted], pip] if uv else [pip]
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import Any
 
 import pytest
-import yaml
 
 from generator.validate import Context
 from generator.validate.answer import Answer
@@ -23,10 +24,7 @@ from tests.validating import Installation, judged, troubles
 def grafana(live: Installation) -> Iterator[tuple[Grafana, Context]]:
     """A Grafana with the generated boards on the live Prometheus."""
     with live.context() as plain:
-        boards = {
-            b.uid: yaml.safe_load(yaml.safe_dump(plain.files[f"dashboards/{b.stem}.json"]))
-            for b in plain.bundle.boards.values()
-        }
+        boards = {b.uid: copy.deepcopy(plain.files[f"dashboards/{b.stem}.json"]) for b in plain.bundle.boards.values()}
     with (
         Grafana(live.monitoring.prometheus, boards, interval="1500ms") as fake,
         live.context(grafana=fake.url) as context,
@@ -79,7 +77,9 @@ def test_data_sources_that_fail_point_elsewhere_or_are_not_there(live: Installat
     """An empty panel of a data source with another Prometheus is an error; so is a failing query."""
     found = find("prometheus", "newest").path
     assert found
-    with grafana(live) as (fake, context), Prometheus(found) as other:
+    with grafana(live) as (fake, whole), Prometheus(found) as other:
+        boards = {"agent_server_http": whole.bundle.boards["agent_server_http"]}
+        context = replace(whole, bundle=replace(whole.bundle, boards=boards))
         live_server = fake.prometheus
         fake.prometheus = other
         fake.source_health = (400, {"status": "ERROR", "message": "connection refused"})

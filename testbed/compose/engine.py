@@ -23,7 +23,7 @@ from testbed.servers.loopback import wait_until
 from testbed.servers.started import Started
 
 #: Programs of our own engine, and the Debian packages that have them.
-PROGRAMS = {"dockerd": "docker.io", "docker": "docker.io", "debootstrap": "debootstrap", "unshare": "util-linux"}
+PROGRAMS = {"dockerd": "docker.io", "docker": "docker.io", "unshare": "util-linux"}
 
 #: Closing its databases takes dockerd a second or two.
 STOP_SECONDS = 60

@@ -26,7 +26,7 @@ MIRROR_SECONDS = 20
 #: the network (a proxy, certificates) and drops what would touch the machine (hooks, pinning).
 CONFIGURATION = """\
 Dir::State "{folder}/state";
-Dir::State::status "/dev/null";
+Dir::State::status "{folder}/status";
 Dir::Cache "{folder}/cache";
 Dir::Etc::sourcelist "{folder}/sources.list";
 Dir::Etc::sourceparts "/dev/null";
@@ -91,6 +91,33 @@ def fetch(suite: str, packages: Iterable[str], paths: Iterable[str], folder: Pat
     return ""
 
 
+def unpack(suite: str, packages: Iterable[str], root: Path, work: Path) -> None:
+    """Put all files of packages of `suite`, and of those that they depend on, into `root`; no script of theirs is run.
+
+    Args:
+        suite: A suite of the machine's own archive.
+        packages: Debian packages.
+        root: What is filled; it need not exist.
+        work: A folder for what is downloaded.
+
+    Raises:
+        RuntimeError: A command failed; has what it wrote.
+
+    """
+    try:
+        apt = updated(suite, machine_archives()[0], work)
+        _run(["apt-get", *apt, "install", "--yes", "--download-only", "--no-install-recommends", *packages], work)
+        root.mkdir(exist_ok=True)
+        # Its links, /lib to usr/lib and the like, are where the files of others go.
+        for package in sorted(
+            (work / "cache/archives").glob("*.deb"), key=lambda p: not p.name.startswith("base-files_")
+        ):
+            _run(["dpkg", "-x", str(package), str(root)], work)
+    except subprocess.CalledProcessError as error:
+        message = f"no packages of Debian {suite}: {error}\n{error.stderr}"
+        raise RuntimeError(message) from error
+
+
 def machine_archives() -> list[Archive]:
     """Debian's own archives in the machine's apt configuration, in order."""
     return archives(_source_texts())
@@ -117,6 +144,7 @@ def updated(suite: str, archive: Archive, work: Path) -> list[str]:
     """Lay out a private apt of one suite in `work`, its index fetched; return the options that make apt use it."""
     for name in ("state/lists/partial", "cache/archives/partial", "files", "packages"):
         (work / name).mkdir(parents=True)
+    (work / "status").touch()  # nothing is installed
     line = f"deb {archive.options} {archive.address} {suite} main\n"
     (work / "sources.list").write_text(line, encoding="utf-8")
     text = CONFIGURATION.format(folder=work, seconds=MIRROR_SECONDS)

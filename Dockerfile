@@ -10,7 +10,7 @@
 
 ARG PYTHON=python:3.13.15-slim-trixie@sha256:7c61056e61ac89e852de05f3dc6fa51a6dd2181797bceed46aa725dd7cb2cd3b
 
-FROM ${PYTHON} AS builder
+FROM ${PYTHON} AS packages
 WORKDIR /src
 RUN python -m venv /opt/agentobs
 ENV PATH=/opt/agentobs/bin:$PATH PIP_NO_CACHE_DIR=1 PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_ROOT_USER_ACTION=ignore
@@ -18,6 +18,8 @@ COPY docker/requirements.txt docker/
 RUN --mount=type=secret,id=pip_conf,target=/etc/pip.conf \
     --mount=type=secret,id=ca_bundle \
     python -m pip install --quiet --require-hashes --only-binary=:all: --requirement docker/requirements.txt
+
+FROM packages AS builder
 COPY pyproject.toml setup.py README.md LICENSE ./
 COPY docs/runbooks docs/runbooks
 COPY generator generator
@@ -28,14 +30,11 @@ RUN python -m pip install --quiet --no-index --no-deps --no-build-isolation . \
  && python -m pip uninstall --quiet --yes pip
 
 # The documentation as a site, with the pages of the stack in docker-compose.yml. Only its files leave this stage.
-FROM ${PYTHON} AS writer
-WORKDIR /src
-RUN python -m venv /opt/writer
-ENV PATH=/opt/writer/bin:$PATH PIP_NO_CACHE_DIR=1 PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_ROOT_USER_ACTION=ignore
+FROM packages AS writer
 COPY docker/requirements-docs.txt docker/
 RUN --mount=type=secret,id=pip_conf,target=/etc/pip.conf \
     --mount=type=secret,id=ca_bundle \
-    python -m pip install --quiet --require-hashes --only-binary=:all: --requirement docker/requirements-docs.txt
+    python -m pip install --quiet --require-hashes --only-binary=:all: --no-compile --requirement docker/requirements-docs.txt
 COPY *.md LICENSE docker-compose.yml ./
 COPY docs docs
 COPY dashboards dashboards
@@ -47,9 +46,12 @@ COPY generator generator
 RUN PYTHONPATH=. python tools/site.py /opt/site --config docker/bundle.yaml
 
 FROM ${PYTHON} AS bare
-# The base image's own pip and its bundled copy: nothing is installed at run time.
+# The base image's own pip and its bundled copy: nothing is installed at run time. Its standard library comes without bytecode,
+# which a container that writes nothing would compile anew at every start and every health check.
 RUN rm -rf /usr/local/lib/python3.*/site-packages/pip* /usr/local/lib/python3.*/ensurepip /usr/local/bin/pip* \
-           /usr/lib/python3.*/ensurepip /usr/share/python-wheels
+           /usr/lib/python3.*/ensurepip /usr/share/python-wheels \
+ && python -m compileall -q "$(python -c 'import sysconfig; print(sysconfig.get_path("stdlib"))')"
+COPY docker/health.py /opt/health.py
 ENV PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1
 USER 10001:10001
 WORKDIR /tmp
@@ -58,14 +60,12 @@ EXPOSE 8000
 # `docker build --target docs .`: a server of files, the one that Python has.
 FROM bare AS docs
 COPY --from=writer /opt/site /opt/site
-HEALTHCHECK --start-period=1m --interval=5s --timeout=5s --retries=12 \
-  CMD ["python", "-ISBc", "import urllib.request as r; r.urlopen('http://127.0.0.1:8000/index.html', timeout=3).close()"]
+HEALTHCHECK --start-period=1m --interval=10s --timeout=5s --retries=6 CMD ["python", "-ISB", "/opt/health.py", "/index.html"]
 CMD ["python", "-ISBm", "http.server", "8000", "--directory", "/opt/site"]
 
 FROM bare
 COPY --from=builder /opt/agentobs /opt/agentobs
-COPY docker/health.py /opt/agentobs/health.py
 ENV PATH=/opt/agentobs/bin:$PATH LANGGRAPH_SERVER_HOST=0.0.0.0
 # Of `agent-reference-server` in whatever part it plays; `agentobs` ends by itself, and nobody waits for its health.
-HEALTHCHECK --start-period=2m --interval=5s --timeout=5s --retries=12 CMD ["python", "-ISB", "/opt/agentobs/health.py"]
+HEALTHCHECK --start-period=2m --interval=10s --timeout=5s --retries=6 CMD ["python", "-ISB", "/opt/health.py"]
 CMD ["agent-reference-server"]

@@ -13,6 +13,7 @@ import threading
 import time
 from collections.abc import Callable
 from typing import Any, Generic, TypeVar
+from urllib.parse import urlsplit
 
 import requests
 from requests.adapters import HTTPAdapter
@@ -150,6 +151,17 @@ def _cuttable(manager: Any) -> None:
 
 
 class _Session(requests.Session):
+    def __init__(self) -> None:
+        super().__init__()
+        self._settings: dict[Any, Any] = {}
+
+    def merge_environment_settings(self, url: Any, *args: Any) -> Any:
+        """Return proxies and certificates, looked up once for a server: of all environment variables, that is a fifth of a request."""
+        key = (urlsplit(url)[:2], repr(args))
+        if key not in self._settings:
+            self._settings[key] = super().merge_environment_settings(url, *args)
+        return dict(self._settings[key])
+
     def get_redirect_target(self, resp: requests.Response) -> None:
         """Return none: who looks for the next address reads all of the answer before."""
 

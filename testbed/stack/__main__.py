@@ -44,6 +44,12 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m testbed.stack", description=__doc__)
     parser.add_argument("--scenario", nargs="+", default=list(SCENARIOS), metavar="ID", help="what is played in turn")
     parser.add_argument("--time-scale", type=float, default=SCALE, metavar="N", help=f"default: {SCALE:g}")
+    parser.add_argument(
+        "--interval",
+        default="",
+        metavar="TIME",
+        help="between two scrapes and evaluations, in virtual time; default: the bundle's",
+    )
     parser.add_argument("--markdown", type=Path, metavar="FILE", help="write the verdicts as tables there")
     parser.add_argument("--keep", action="store_true", help="leave it running and tell what fires; Ctrl-C stops it")
     args = parser.parse_args(argv)
@@ -51,9 +57,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         _playable(args.scenario)
         with _signals():
             return (
-                demo(args.scenario, args.time_scale)
+                demo(args.scenario, args.time_scale, args.interval)
                 if args.keep
-                else _proved(args.scenario, args.time_scale, args.markdown)
+                else _proved(args.scenario, args.time_scale, args.markdown, args.interval)
             )
     except Ended:
         print("ended; nothing is left running", file=sys.stderr)
@@ -98,21 +104,21 @@ def _signals() -> Iterator[None]:
             signal.signal(number, handler)
 
 
-def _proved(names: Sequence[str], scale: float, page: Path | None) -> int:
+def _proved(names: Sequence[str], scale: float, page: Path | None, interval: str) -> int:
     """Validate; where something is wrong and the machine missed scrapes, it was too slow for the scale: again, slower."""
     for _ in range(SLOWER):
-        code, late = _validate(names, scale, page)
+        code, late = _validate(names, scale, page, interval)
         if not code or not late:
             return code
         scale /= 2
         print(f"{late} targets took too long to scrape for this machine: once more, at {scale:g}", file=sys.stderr)
-    return _validate(names, scale, page)[0]
+    return _validate(names, scale, page, interval)[0]
 
 
-def _validate(names: Sequence[str], scale: float, page: Path | None) -> tuple[int, int]:
+def _validate(names: Sequence[str], scale: float, page: Path | None, interval: str) -> tuple[int, int]:
     """Return the exit code of `agentobs validate`, and for how many targets this machine was too slow."""
     webhook = f"127.0.0.1:{free_port()}"
-    with running(scale, f"http://{webhook}/") as stack:
+    with running(scale, f"http://{webhook}/", interval=interval) as stack:
         monitoring = stack.monitoring
         command = [
             sys.executable, "-m", "generator", "validate", "--config", str(monitoring.config),

@@ -96,13 +96,13 @@ def addresses(stack: Stack) -> str:
     return "\n".join(f"  {what:{width}}  {where}" for what, where in rows)
 
 
-def demo(names: Sequence[str], scale: float) -> int:
-    """Play the scenarios in turn until somebody ends it."""
+def demo(names: Sequence[str], scale: float, interval: str = "") -> int:
+    """Play the scenarios in turn until somebody ends it; `interval` is as for `running`."""
     print(introduction(names, scale), end="\n\n", flush=True)
     progress, bulletin = Progress(), Bulletin()
     with foreground(), Webhook() as webhook:
         try:
-            with running(scale, webhook.url, progress.show) as stack:
+            with running(scale, webhook.url, progress.show, interval) as stack:
                 progress.end()
                 print(addresses(stack), end="\n\n", flush=True)
                 shown = 0

@@ -50,13 +50,17 @@ def evaluated(group: RuleGroup, since: float) -> bool:
 
 
 @contextmanager
-def running(scale: float, webhook: str, show: Callable[[str], None] = lambda _: None) -> Iterator[Stack]:
+def running(
+    scale: float, webhook: str, show: Callable[[str], None] = lambda _: None, interval: str = ""
+) -> Iterator[Stack]:
     """Start everything; give it once all targets are scraped and all rules have seen them; end it.
 
     Args:
         scale: Virtual seconds per second.
         webhook: Where Alertmanager posts to.
         show: Is told how far it is.
+        interval: Between two scrapes and two evaluations, a duration on the clock of the processes; the default of bundle.yaml
+            when empty.
 
     Raises:
         ServerError: A program is missing, or did not come up.
@@ -73,7 +77,9 @@ def running(scale: float, webhook: str, show: Callable[[str], None] = lambda _: 
         processes = start(TABLE, scale, open_)
         count = follow(processes, folder)
         show("Prometheus and Alertmanager start")
-        monitoring = open_.enter_context(Monitoring(programs, config(processes, folder), scale=scale, webhook=webhook))
+        timing = {part: {"interval": interval} for part in ("scrape", "evaluation") if interval}
+        bundle = {**config(processes, folder), **timing}
+        monitoring = open_.enter_context(Monitoring(programs, bundle, scale=scale, webhook=webhook))
 
         def scraped() -> bool:
             found = monitoring.prometheus.query('count(max_over_time(up{system!=""}[1h]) == 1)')

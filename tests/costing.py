@@ -87,6 +87,6 @@ def predicted(
     """
     site = Site(catalogue, read(catalogue))
     own = replace(site.config.systems[name], **keys, cardinality=numbers(catalogue.systems[name], page))  # type: ignore[arg-type]
-    found = process(site, name, role, own)
+    found = process(site, name, role, config=own)
     gone = frozenset(without)
     return replace(found, metrics=tuple(one for one in found.metrics if one.early or one.metric.name not in gone))

@@ -16,6 +16,7 @@ from generator.cli.main import main
 from generator.config import read
 from generator.config.site import Site
 from generator.cost import cost, fleet
+from generator.cost.process import process
 from testbed.servers.fake import FakeServer, in_json
 
 ROOT = Path(__file__).parent.parent
@@ -110,6 +111,73 @@ def test_addresses_of_the_configuration_are_the_fleet(tmp_path: Path, capsys: py
     }
 
 
+@pytest.mark.parametrize(
+    ("arguments", "processes", "said"),
+    [
+        (("--processes", "agent_server.api=10,agent_server.queue=3", "--eras", "agent_server.old=30"), {"api@new": 7, "api@old": 3, "queue@new": 2, "queue@old": 1}, "by era: 9 new, 4 old"),
+        (("--processes", "agent_server.api=10", "--eras", "agent_server.new=100,agent_server.old=0"), {"api@new": 10, "api@old": 0}, "by era: 10 new, 0 old"),
+        (("--processes", "agent_server.api=5"), {"api@new": 3, "api@old": 2}, "by era: 3 new, 2 old; in equal parts, as nobody says: --eras agent_server.old=40"),
+        ((), {"combined@new": 1, "combined@old": 1, "api@new": 1, "api@old": 1, "queue@new": 1, "queue@old": 1}, "by era: 3 new, 3 old"),
+    ],
+)  # fmt: skip
+def test_a_fleet_of_two_eras_has_pages_of_both(
+    arguments: tuple[str, ...],
+    processes: dict[str, int],
+    said: str,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """By the shares that the operator says, in whole processes; each era's page is that of a fleet of it alone."""
+    path = bundle(tmp_path, "versions: mixed")
+    found = report(capsys, "--config", path, *arguments)
+    assert main(["cost", "--config", path, *arguments]) == 0
+    text = capsys.readouterr().out
+    (line,) = [line for line in text.splitlines() if line.startswith("processes of agent_server ")]
+
+    assert found["fleet"]["processes"] == {f"agent_server.{name}": n for name, n in processes.items()}
+    assert line == f"processes of agent_server {said}"
+    assert found["scraped_series"] == sum(p["processes"] * (p["series"] + 5) for p in found["pages"])
+    for page in found["pages"]:
+        alone = Site(load(), read(load(), Path(bundle(tmp_path, f"versions: {page['era']}"))))
+        assert process(alone, "agent_server", page["role"]).series == page["series"]
+
+
+@pytest.mark.parametrize(
+    ("eras", "versions", "said"),
+    [
+        ("agent_server.old=70,agent_server.new=40", "mixed", "the eras of agent_server are 110 per cent of its processes together; leave one of them out: it has what the others leave"),
+        ("agent_server.old=30,agent_server.new=40", "mixed", "the eras of agent_server are 70 per cent of its processes together; leave one of them out: it has what the others leave"),
+        ("agent_server.odl=30", "mixed", "agent_server has no era 'odl' in the field; did you mean 'old'?"),
+        ("agent_server=30", "mixed", "agent_server has eras, and none is named; write agent_server.old=40; eras are new, old"),
+        ("agent_server.old=101", "mixed", "'agent_server.old=101' is not NAME=NUMBER, up to 100; write agent_server.old=40"),
+        ("agent_server.old=30", "new", "all processes of agent_server are of one era, as the configuration says; leave it out, or write `systems: {agent_server: {versions: ...}}` with those that are in the field"),
+    ],
+)  # fmt: skip
+def test_shares_of_eras_that_cannot_be_are_refused(
+    eras: str, versions: str, said: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["cost", "--config", bundle(tmp_path, f"versions: {versions}"), "--eras", eras]) == 1
+    out, err = capsys.readouterr()
+
+    assert (out, err) == ("", f"--eras:1: {said}\n")
+
+
+def test_how_far_a_wrong_spread_moves_the_result_is_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """The bounds are what a report says with 0 and with 1 in bundle.yaml; what has no rare label has none."""
+    fleet_ = ("--processes", "agent_server.api=3,agent_server.queue=2")
+    (told,) = report(capsys, "--config", bundle(tmp_path), *fleet_)["spread"]
+    pages = []
+    for spread in ("0", "1", "0.2"):
+        found = report(capsys, "--config", bundle(tmp_path, f"cardinality: {{spread: {spread}}}"), *fleet_)
+        pages.append(sum(page["processes"] * page["series"] for page in found["pages"]))
+    quiet = report(capsys, "--config", bundle(tmp_path), "--processes", "agent_server.queue=2")
+
+    assert told == {"system": "agent_server", "series_at_0": pages[0], "series_at_1": pages[1], "series": pages[2]}
+    assert pages[0] < pages[2] < pages[1]
+    assert quiet["spread"] == []
+    assert "spread" not in [one["name"] for one in quiet["assumptions"]]
+
+
 def test_a_label_of_attribution_multiplies_what_tells_who_asked(tmp_path: Path) -> None:
     """By as many values as it may have."""
     path = tmp_path / "bundle.yaml"
@@ -117,7 +185,7 @@ def test_a_label_of_attribution_multiplies_what_tells_who_asked(tmp_path: Path) 
     for keys in ("{}", "{attribution: [{label: team, values: 7}]}"):
         path.write_text(f"systems: {{agentgateway: {keys}}}\n", encoding="utf-8")
         site = Site(load(), read(load(), path))
-        found.append(cost(site, fleet(site, ["agentgateway=1"], [])).processes["agentgateway", ""])
+        found.append(cost(site, fleet(site, ["agentgateway=1"], [])).processes["agentgateway", "", ""])
     tokens, builds = (
         [page.of("agentgateway", name) for page in found] for name in ("gen_ai_client_token_usage", "build_info")
     )
@@ -191,7 +259,7 @@ def test_a_prometheus_counts_the_processes_itself(capsys: pytest.CaptureFixture[
         main(["cost", "--prometheus", "http://127.0.0.1:9", "--processes", "langsight=1"])
 
     assert caught.value.code == 2
-    assert "leave out --processes and --deployments" in capsys.readouterr().err
+    assert "leave out --processes, --deployments and --eras" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(

@@ -7,15 +7,19 @@ each counted by its label. How many series a metric has is never fed: which valu
 from __future__ import annotations
 
 import gzip
-from collections.abc import Iterator
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from generator.catalogue import load
-from generator.config.versions import in_the_field
-from generator.cost.process import Process
-from tests.costing import Counted, counted, predicted, shown
+from generator.config import read
+from generator.config.site import Site
+from generator.config.versions import in_the_field, named
+from generator.cost import fleet
+from generator.cost.process import Process, process
+from tests.costing import Counted, counted, numbers, predicted, shown
 from tests.doctoring import VERSIONS, Played, agent_servers, services
 
 CATALOGUE = load()
@@ -52,7 +56,7 @@ def held(found: Process, page: Counted) -> str:
     return f"{found.system} {found.role}: predicted {mine}, counted {page.series}"
 
 
-def wrong(played: Iterator[Played]) -> tuple[list[str], int]:
+def wrong(played: Iterable[Played]) -> tuple[list[str], int]:
     """What differs by more than it may, and how many pages were looked at."""
     out, looked = [], 0
     for one in played:
@@ -69,9 +73,15 @@ def wrong(played: Iterator[Played]) -> tuple[list[str], int]:
     return out, looked
 
 
-def test_pages_of_busy_agent_servers_are_predicted() -> None:
-    """Every role, runtime, exposure, tier and switch of one version of each era."""
-    found, looked = wrong(agent_servers(("0.10.3", "0.16.7"), ("everything",)))
+@pytest.fixture(scope="module")
+def busy() -> Sequence[Played]:
+    """Pages of every role, runtime, exposure, tier and switch of one version of each era."""
+    return list(agent_servers(("0.10.3", "0.16.7"), ("everything",)))
+
+
+def test_pages_of_busy_agent_servers_are_predicted(busy: Sequence[Played]) -> None:
+    """Each within what it may differ."""
+    found, looked = wrong(busy)
 
     assert found == []
     assert looked == 48
@@ -84,6 +94,52 @@ def test_pages_of_all_agent_servers_are_predicted() -> None:
 
     assert found == []
     assert looked == 544
+
+
+@pytest.mark.parametrize("old", [20, 50, 80])
+def test_a_fleet_of_both_eras_is_predicted(old: int, busy: Sequence[Played]) -> None:
+    """Ten processes of each role, of which so many per cent are of the old era: all of their pages, role by role and in sum.
+
+    Of events of which none has happened nothing is predicted, as above.
+    """
+    pages = {}
+    for one in busy:
+        truth = dict(one.truth)
+        if (truth["runtime"], truth["switch async_publish_queue"]) != ("postgres", "off") or truth["tier"] not in (
+            "",
+            "2",
+        ):
+            continue
+        if truth["era"] == "old" or truth["exposure"] == "internal":
+            pages["agent_server", truth["role"], truth["era"]] = counted(one.text, truth["prefix"], "lg_api_")
+    system = CATALOGUE.systems["agent_server"]
+    found = [numbers(system, page) for page in pages.values()]
+    eras, versions = named(system)["mixed"]
+    site = Site(CATALOGUE, read(CATALOGUE))
+    own = replace(
+        site.config.systems["agent_server"], eras=eras, versions=versions, tier=2, runtimes=("postgres",), switches=(),
+        cardinality={name: max(one[name] for one in found) for name in found[0]},
+    )  # fmt: skip
+    site = Site(CATALOGUE, replace(site.config, systems={"agent_server": own}))
+    roles = ",".join(f"agent_server.{role}=10" for role in system.roles)
+    made = fleet(site, [roles], [], [f"agent_server.old={old}"])
+    count = {key: (10 * old // 100 if key[2] == "old" else 10 - 10 * old // 100) for key in pages}
+    each = {
+        key: sum(one.series for one in process(site, *key).metrics if one.early or shown(page, one.metric))
+        for key, page in pages.items()
+    }
+    newest = sum(10 * each["agent_server", role, "new"] for role in system.roles)
+    whole = sum(page.series * count[key] for key, page in pages.items())
+
+    assert made.processes == count
+    assert {
+        key: (each[key], page.series)
+        for key, page in pages.items()
+        if abs(each[key] - page.series) > max(ONE, WITHIN * page.series)
+    } == {}
+    assert abs(sum(each[key] * n for key, n in count.items()) - whole) <= WITHIN * whole
+    # By the newest era alone it would be far off.
+    assert abs(newest - whole) > WITHIN * whole
 
 
 def test_pages_of_the_other_systems_are_predicted() -> None:

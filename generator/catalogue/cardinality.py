@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
+from math import prod
 
 from generator.catalogue.metric import Kind, Label, Metric
 from generator.catalogue.system import Assumption, System
@@ -22,7 +23,9 @@ UNKNOWN_VALUES = 10
 UNKNOWN_BUCKETS = 15
 
 #: The assumption that every system has: the share of combinations beside which a further value of a rare label is met.
-SPREAD = Assumption("spread", 0.2, "no measurement: each further status code is met on one route in five")
+#: No page of a busy server grounds it: after minutes of test traffic it was 0.02 to 0.06 on HTTP metrics of real servers, where
+#: each failure was met once, and 0.26 on methods and resources of MCP.
+SPREAD = Assumption("spread", 0.2, "assumed without data: each further status code is met on one route in five")
 
 Has = Callable[[str, str], bool]
 
@@ -94,20 +97,38 @@ def combinations(system: System, metric: Metric, numbers: Numbers, only: Collect
     if not all(values_of(system, metric, one, numbers) for one in labels):
         return 0
     kept = [one for one in labels if only is None or one.name in only]
-    common: float = 1
-    exceptions = []
-    for group in _groups(kept, metric.labels):
-        most = max(values_of(system, metric, one, numbers) for one in group)
-        if any(one.rare for one in group):
-            exceptions.append(most - 1)
-        else:
-            common *= most
+    common, further = usual_and_further(
+        kept, metric, lambda group: max(values_of(system, metric, one, numbers) for one in group)
+    )
     spread = numbers.given.get(SPREAD.name, system.cardinality.get(SPREAD.name, SPREAD).value)
-    found = common + sum(n * max(1.0, spread * common) for n in exceptions)
-    product: float = 1
-    for group in _groups(kept, metric.labels):
-        product *= max(values_of(system, metric, one, numbers) for one in group)
-    return round(min(product, found))
+    found = common + sum(n * max(1.0, spread * common) for n in further)
+    return round(min(common * prod(n + 1 for n in further), found))
+
+
+def usual_and_further(
+    labels: Collection[Label], metric: Metric, values: Callable[[Collection[Label]], float]
+) -> tuple[float, list[float]]:
+    """Return how many combinations some labels have while each rare one has its usual value, and how many further values these have.
+
+    Args:
+        labels: Labels of the metric.
+        metric: It.
+        values: Tells how many combinations labels have that go with one another.
+
+    """
+    common: float = 1
+    further = []
+    for group in _groups(labels, metric.labels):
+        if any(one.rare for one in group):
+            further.append(values(group) - 1)
+        else:
+            common *= values(group)
+    return common, further
+
+
+def spreads(metric: Metric) -> bool:
+    """Say whether the number of a metric's series depends on `spread`."""
+    return any(one.rare for one in metric.labels.values()) and len(metric.labels) > 1
 
 
 def _groups(labels: Collection[Label], every: Mapping[str, Label]) -> Iterator[list[Label]]:

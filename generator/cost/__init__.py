@@ -6,10 +6,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from generator.bundle import Bundle, build
+from generator.catalogue.cardinality import SPREAD
 from generator.config.site import Site
-from generator.cost.fleet import Fleet, fleet
+from generator.cost.fleet import Fleet, Key, fleet
 from generator.cost.measured import Measured, adopted, measured
-from generator.cost.process import SCRAPE_SERIES, Process, process
+from generator.cost.process import SCRAPE_SERIES, Process, process, world_of
 from generator.cost.recorded import Counts, Evaluated, evaluated
 from generator.cost.switches import Switch, switches, tiers
 from generator.doctor.worlds import UI
@@ -35,22 +36,25 @@ class Cost:
     Attributes:
         bundle: What is generated for it.
         fleet: Its processes and deployments.
-        processes: The page of each role.
+        processes: The page of each role, and of each era where there are several.
         ways: How many series it has with other values of exposure and tier; none where the system has no such thing.
         groups: The rule groups.
         switches: What each switch would save or add.
         bytes_per_sample: What a sample takes on disk.
+        bounds: System to how many series all its pages have where no further value of a rare label is met beside another
+            combination, and where each is met beside every one: within which a wrong `spread` stays.
         measured: What a Prometheus tells; None where none was asked.
 
     """
 
     bundle: Bundle
     fleet: Fleet
-    processes: Mapping[tuple[str, str], Process]
-    ways: Mapping[tuple[str, str], Ways]
+    processes: Mapping[Key, Process]
+    ways: Mapping[Key, Ways]
     groups: tuple[Evaluated, ...]
     switches: tuple[Switch, ...]
     bytes_per_sample: float
+    bounds: Mapping[str, tuple[int, int]]
     measured: Measured | None = None
 
     @property
@@ -58,12 +62,12 @@ class Cost:
         """The installation."""
         return self.bundle.site
 
-    def predicted(self, key: tuple[str, str]) -> int:
-        """Return how many series the pages of all processes of a role have."""
+    def predicted(self, key: Key) -> int:
+        """Return how many series the pages of all processes of a role and era have."""
         return self.fleet.processes.get(key, 0) * self.processes[key].series
 
-    def counted(self, key: tuple[str, str]) -> int | None:
-        """Return how many series a Prometheus has of the pages of a role; None where none was asked."""
+    def counted(self, key: Key) -> int | None:
+        """Return how many series a Prometheus has of the pages of a role and era; None where none was asked."""
         return self.measured.series.get(key, 0) if self.measured else None
 
     @property
@@ -120,11 +124,11 @@ class Cost:
         return f"{GROUP_PREFIX}{group.name}"
 
     @property
-    def refused(self) -> tuple[tuple[str, str, int], ...]:
-        """System, role and limit where a page would have more samples than the scrape configuration takes."""
+    def refused(self) -> tuple[tuple[Key, int], ...]:
+        """What has such a page, and the limit, where a page would have more samples than the scrape configuration takes."""
         limits = {name: own.discovery.sample_limit for name, own in self.site.config.systems.items()}
         return tuple(
-            (*key, limits[key[0]])
+            (key, limits[key[0]])
             for key, one in self.processes.items()
             if self.fleet.processes.get(key) and 0 < limits[key[0]] < one.series
         )
@@ -140,14 +144,14 @@ def cost(site: Site, found: Fleet, bytes_per_sample: float = 0.0, told: Measured
         told: What a Prometheus tells.
 
     """
+    processes = {key: process(adopted(site, told, key[2]) if told else site, *key) for key in found.processes}
     site = adopted(site, told) if told else site
     bundle = build(site, kinds=("boards", "rules"))
-    processes = {key: process(site, *key) for key in found.processes}
-    own = told.bytes_per_sample if told else None
+    size = told.bytes_per_sample if told else None
     return Cost(
-        bundle, found, processes, {key: _ways(site, *key) for key in processes},
+        bundle, found, processes, {key: _ways(site, page) for key, page in processes.items()},
         evaluated(bundle, Counts(site, found, processes)), tuple(switches(bundle, found, processes)),
-        bytes_per_sample or own or BYTES_PER_SAMPLE, told,
+        bytes_per_sample or size or BYTES_PER_SAMPLE, {} if told else _bounds(site, found), told,
     )  # fmt: skip
 
 
@@ -161,13 +165,31 @@ def asked(site: Site, prometheus: Prometheus) -> Measured:
     return measured(site, prometheus)
 
 
-def _ways(site: Site, name: str, role: str) -> Ways:
-    system, config = site.catalogue.systems[name], site.config.systems[name]
-    if not system.exposure:
+def _bounds(site: Site, found: Fleet) -> Mapping[str, tuple[int, int]]:
+    bounds: dict[str, tuple[int, int]] = {}
+    for name in dict.fromkeys(key[0] for key, n in found.processes.items() if n):
+        own = site.config.systems[name]
+        least, most = (
+            sum(
+                n * process(site, *key, replace(own, cardinality={**own.cardinality, SPREAD.name: spread})).series
+                for key, n in found.processes.items()
+                if key[0] == name
+            )
+            for spread in (0.0, 1.0)
+        )
+        if least < most:
+            bounds[name] = least, most
+    return bounds
+
+
+def _ways(site: Site, page: Process) -> Ways:
+    system, config = site.catalogue.systems[page.system], page.config
+    key = page.system, page.role, page.era
+    if not system.exposure or not world_of(system, config, page.role, page.era).exposure:
         return {}
-    found = {UI: process(site, name, role, replace(config, exposure=UI)).series}
+    found = {UI: process(site, *key, replace(config, exposure=UI)).series}
     for tier in tiers(system):
-        found[f"tier {tier}"] = process(site, name, role, replace(config, exposure="internal", tier=tier)).series
+        found[f"tier {tier}"] = process(site, *key, replace(config, exposure="internal", tier=tier)).series
     return found
 
 

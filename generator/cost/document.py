@@ -20,7 +20,7 @@ def document(cost: Cost) -> str:
         },
         "pages": [
             {
-                "system": key[0], "role": key[1], "processes": cost.fleet.processes[key], "series": page.series,
+                "system": key[0], "role": key[1], "era": key[2], "processes": cost.fleet.processes[key], "series": page.series,
                 "series_at_start": page.at_start, "unlisted": page.unlisted, "ways": dict(cost.ways[key]),
                 **({"counted": cost.counted(key)} if told else {}),
             }
@@ -55,7 +55,11 @@ def document(cost: Cost) -> str:
             for one in cost.switches
         ],
         "assumptions": [{"system": s, "name": n, "value": v, "why": why} for s, n, v, why in numbers(cost)],
-        "refused": [{"system": s, "role": r, "sample_limit": limit} for s, r, limit in cost.refused],
+        "spread": [
+            {"system": name, "series": sum(cost.predicted(key) for key in cost.processes if key[0] == name), "series_at_0": least, "series_at_1": most}
+            for name, (least, most) in cost.bounds.items()
+        ],
+        "refused": [{"system": s, "role": r, "era": e, "sample_limit": limit} for (s, r, e), limit in cost.refused],
     }  # fmt: skip
     if told:
         data["measured"] = {"samples_per_second": told.samples_per_second, "bytes_per_sample": told.bytes_per_sample}

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from generator.catalogue.cardinality import SPREAD, assumption_of, assumptions
+from generator.catalogue.cardinality import SPREAD, assumption_of, assumptions, spreads
 from generator.cost import Cost
 from generator.cost.readers import Reader, readers
 
 
-def called(system: str, role: str) -> str:
+def called(system: str, role: str, era: str = "") -> str:
     """Return what a process is called in a report."""
-    return f"{system}.{role}" if role else system
+    return (f"{system}.{role}" if role else system) + (f"@{era}" if era else "")
 
 
 def metrics(cost: Cost) -> list[tuple[str, str, int, Reader]]:
@@ -38,14 +38,15 @@ def metrics(cost: Cost) -> list[tuple[str, str, int, Reader]]:
 
 def numbers(cost: Cost) -> Iterator[tuple[str, str, float, str]]:
     """Yield system, name, value and source of every number that a label's values were taken from."""
-    for name in dict.fromkeys(system for (system, _), n in cost.fleet.processes.items() if n):
+    for name in dict.fromkeys(key[0] for key, n in cost.fleet.processes.items() if n):
         system, config = cost.site.catalogue.systems[name], cost.site.config.systems[name]
         shown = [one.metric for key, page in cost.processes.items() if key[0] == name for one in page.metrics]
         used = {assumption_of(label) for metric in shown for label in metric.labels.values()}
+        used |= {SPREAD.name for metric in shown if spreads(metric)}
         told = cost.measured.numbers.get(name, {}) if cost.measured else {}
         for one in assumptions(system).values():
             given = one.name in config.cardinality
-            if one.name not in used | {SPREAD.name} and not given:
+            if one.name not in used and not given:
                 continue
             open_ended = one.name in system.cardinality or one.name == SPREAD.name
             unknown = one.why.startswith("no number")

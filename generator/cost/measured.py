@@ -6,10 +6,10 @@ import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 
-from generator.catalogue import Kind, Metric
-from generator.catalogue.cardinality import assumption_of
+from generator.catalogue import Kind, Label, Metric
+from generator.catalogue.cardinality import SPREAD, assumption_of, series_each, spreads, usual_and_further
 from generator.config.site import Site
-from generator.cost.fleet import Fleet
+from generator.cost.fleet import Fleet, Key, several
 from generator.rules.rule import GROUP_PREFIX, RECORD_PREFIX
 from generator.validate.probe import ProbeError
 from generator.validate.prometheus import Prometheus
@@ -19,6 +19,9 @@ _MOST_NAMES = 60
 
 #: More than this of anything is no count.
 _MOST = 1e12
+
+#: How many series the last scrape of a target stored.
+_PAGE = "scrape_samples_post_metric_relabeling"
 
 #: What Prometheus tells of its own blocks: bytes and samples of the chunks that it compacted.
 _BYTES, _SAMPLES = "prometheus_tsdb_compaction_chunk_size_bytes_sum", "prometheus_tsdb_compaction_chunk_samples_sum"
@@ -30,9 +33,10 @@ class Measured:
 
     Attributes:
         fleet: The processes and deployments that it scrapes.
-        series: System and role to how many series their pages have, as the last scrape stored them.
+        series: How many series the pages of each role and era have, as the last scrape stored them.
         metrics: System and full name of a metric to how many series of it there are.
         numbers: System to how many values labels have on a process that has some, on average, by the names of the catalogue.
+        of_eras: The same numbers by system and era, of systems of which several eras are in the field.
         recorded: How many recorded series of ours there are; None where no rule of ours is loaded.
         rule_seconds: Seconds that each of our groups took the last time, by name.
         samples_per_second: What the whole server stores, of everybody; None where it does not scrape itself.
@@ -41,9 +45,10 @@ class Measured:
     """
 
     fleet: Fleet
-    series: Mapping[tuple[str, str], int]
+    series: Mapping[Key, int]
     metrics: Mapping[tuple[str, str], int]
     numbers: Mapping[str, Mapping[str, float]]
+    of_eras: Mapping[tuple[str, str], Mapping[str, float]]
     recorded: int | None
     rule_seconds: Mapping[str, float]
     samples_per_second: float | None
@@ -59,30 +64,35 @@ def measured(site: Site, prometheus: Prometheus) -> Measured:
         ProbeError: It does not answer.
 
     """
-    processes: dict[tuple[str, str], int] = {}
-    series: dict[tuple[str, str], int] = {}
+    processes: dict[Key, int] = {}
+    series: dict[Key, int] = {}
     deployments: dict[str, int] = {}
     metrics: dict[tuple[str, str], int] = {}
     numbers: dict[str, dict[str, float]] = {}
+    of_eras: dict[tuple[str, str], dict[str, float]] = {}
     labels = site.labels
     for name, config in site.config.systems.items():
         if not config.enabled:
             continue
         ours = ", ".join(map(str, (*site.target_matchers(name), *site.selectors)))
-        for one in prometheus.numbers(f"count by ({labels.role}) (up{{{ours}}})"):
-            key = (name, _role(site, name, one.labels.get(labels.role, "")))
-            processes[key] = processes.get(key, 0) + _count(one.values[0])
+        targets = _targets(site, name, ours)
+        for era, its in targets.items():
+            for found, expr in (
+                (processes, f"count by ({labels.role}) (up{its})"),
+                (series, f"sum by ({labels.role}) ({_PAGE}{its})"),
+            ):
+                for one in prometheus.numbers(expr):
+                    key = (name, _role(site, name, one.labels.get(labels.role, "")), era)
+                    found[key] = found.get(key, 0) + _count(one.values[0])
         if not any(key[0] == name for key in processes):
             continue
-        for one in prometheus.numbers(f"sum by ({labels.role}) (scrape_samples_post_metric_relabeling{{{ours}}})"):
-            key = (name, _role(site, name, one.labels.get(labels.role, "")))
-            series[key] = series.get(key, 0) + _count(one.values[0])
         identity = ", ".join(labels.identity)
         deployments[name] = _one(prometheus, f"count(count by ({identity}) (up{{{ours}}}))")
         view = site.system(name)
         known = {part: m.full_name for m in view for part in m.series}
         metrics |= {(name, full): n for full, n in _counted(prometheus, known, ours).items()}
-        numbers[name] = _numbers(site, prometheus, name, metrics, ours)
+        numbers[name] = _numbers(site, prometheus, name, metrics, f"{{{ours}}}")
+        of_eras |= {(name, era): _numbers(site, prometheus, name, metrics, its) for era, its in targets.items() if era}
     groups = [one for one in prometheus.groups() if one.name.startswith(GROUP_PREFIX)]
     spent = {one.name: one.evaluation_seconds for one in groups}
     # What a slow group records goes stale between two of its rounds.
@@ -92,9 +102,23 @@ def measured(site: Site, prometheus: Prometheus) -> Measured:
     appended = prometheus.query("sum(rate(prometheus_tsdb_head_samples_appended_total[10m]))")
     size = prometheus.query(f"sum({_BYTES}) / sum({_SAMPLES})")
     return Measured(
-        Fleet("what the Prometheus scrapes", processes, deployments), series, metrics, numbers, recorded, spent,
+        Fleet("what the Prometheus scrapes", processes, deployments), series, metrics, numbers, of_eras, recorded, spent,
         _finite(appended[0].values[0]) if appended else None, _finite(size[0].values[0]) if size else None,
     )  # fmt: skip
+
+
+def _targets(site: Site, name: str, ours: str) -> Mapping[str, str]:
+    """Return by era the selector of what Prometheus tells of a system's targets; one that shows no name of an older era is of the newest."""
+    eras = several(site, name)
+    if not eras:
+        return {"": f"{{{ours}}}"}
+    on = f"on ({site.labels.instance}, job)"
+    names = {
+        era: "|".join(sorted(n for m in site.system(name) if [*m.emission] == [era] for n in m.series)) for era in eras
+    }
+    older = {era: f'{{__name__=~"{names[era]}", {ours}}}' for era in eras[1:] if names[era]}
+    newest = "".join(f" unless {on} {one}" for one in older.values())
+    return {eras[0]: f"{{{ours}}}{newest}"} | {era: f"{{{ours}}} and {on} {one}" for era, one in older.items()}
 
 
 def _count(value: float) -> int:
@@ -137,9 +161,9 @@ def _counted(prometheus: Prometheus, known: Mapping[str, str], ours: str) -> dic
 
 
 def _numbers(
-    site: Site, prometheus: Prometheus, name: str, there: Mapping[tuple[str, str], int], ours: str
+    site: Site, prometheus: Prometheus, name: str, there: Mapping[tuple[str, str], int], whose: str
 ) -> dict[str, float]:
-    """Return how many values labels have on a process that has some, on average, of metrics that are there."""
+    """Return how many values labels have on a process that has some, on average, of metrics that are there; `whose` selects processes."""
     found: dict[str, float] = {}
     for metric in site.system(name):
         if metric.kind is Kind.INFO or not there.get((name, metric.full_name)):
@@ -149,21 +173,46 @@ def _numbers(
         for label in catalogued.labels.values():
             together.setdefault(assumption_of(label), []).append(label.name)
         for number, own in together.items():
-            found[number] = max(found.get(number, 0), _values(prometheus, site, metric, own, ours))
-    return found
+            found[number] = max(found.get(number, 0), _values(prometheus, site, metric, own, whose))
+    return found | _spread(site, prometheus, name, there, whose)
 
 
-def _values(prometheus: Prometheus, site: Site, metric: Metric, labels: Iterable[str], ours: str) -> float:
+def _spread(
+    site: Site, prometheus: Prometheus, name: str, there: Mapping[tuple[str, str], int], whose: str
+) -> dict[str, float]:
+    """Return beside which share of the other combinations a further value of a rare label was met, dearer metrics weighing more."""
+    met = possible = 0.0
+    system = site.catalogue.systems[name]
+    for metric in site.system(name):
+        catalogued = system.named[metric.name]
+        if not there.get((name, metric.full_name)) or not spreads(catalogued):
+            continue
+        labels = catalogued.labels.values()
+
+        def values(group: Iterable[Label], metric: Metric = metric) -> float:
+            return _values(prometheus, site, metric, [one.name for one in group], whose)
+
+        common, further = usual_and_further(labels, catalogued, values)
+        weight = series_each(system, catalogued)
+        met += weight * (values(labels) - common)
+        possible += weight * common * sum(further)
+    return {SPREAD.name: min(1.0, max(0.0, met / possible))} if possible > 0 else {}
+
+
+def _values(prometheus: Prometheus, site: Site, metric: Metric, labels: Iterable[str], whose: str) -> float:
     series = next(one for one in metric.series if not one.endswith("_bucket"))
-    inner = f"count by ({site.labels.instance}, job, {', '.join(labels)}) ({series}{{{ours}}})"
+    inner = f"count by ({site.labels.instance}, job, {', '.join(labels)}) ({series}{whose})"
     found = prometheus.numbers(f"avg(count by ({site.labels.instance}, job) ({inner}))")
     return found[0].values[0] if found else 0.0
 
 
-def adopted(bundle_site: Site, found: Measured) -> Site:
-    """Return the installation with the numbers that were measured, where its configuration says none."""
+def adopted(bundle_site: Site, found: Measured, era: str = "") -> Site:
+    """Return the installation with the numbers that were measured, on processes of an era or on all, where its configuration says none."""
     systems = {
-        name: replace(own, cardinality={**found.numbers.get(name, {}), **own.cardinality})
+        name: replace(
+            own,
+            cardinality={**found.numbers.get(name, {}), **found.of_eras.get((name, era), {}), **own.cardinality},
+        )
         for name, own in bundle_site.config.systems.items()
     }
     return Site(bundle_site.catalogue, replace(bundle_site.config, systems=systems))

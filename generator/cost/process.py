@@ -47,6 +47,8 @@ class Process:
         role: Its role; empty where the system has none.
         metrics: What the catalogue says that is on the page.
         unlisted: How many series are there besides.
+        config: How it is installed.
+        era: Its era; empty where one alone is in the field.
 
     """
 
@@ -54,6 +56,8 @@ class Process:
     role: str
     metrics: tuple[Shown, ...]
     unlisted: int
+    config: SystemConfig
+    era: str = ""
 
     @property
     def series(self) -> int:
@@ -70,20 +74,22 @@ class Process:
         return next((s.series for s in self.metrics if (s.metric.system, s.metric.name) == (system, name)), 0)
 
 
-def process(site: Site, name: str, role: str, config: SystemConfig | None = None) -> Process:
+def process(site: Site, name: str, role: str, era: str = "", config: SystemConfig | None = None) -> Process:
     """Return the page of a process of one role, of the newest version that the configuration says is in the field.
 
     Args:
         site: The installation.
         name: The system.
         role: The role; empty where the system has none.
+        era: The era; empty for the newest in the field.
         config: How the system is installed; as the configuration says without.
 
     """
     system, own = site.catalogue.systems[name], config or site.config.systems[name]
-    world = world_of(system, own, role)
+    world = world_of(system, own, role, era)
     unlisted = system.unlisted.get(role)
-    return Process(name, role, tuple(_shown(site, system, own, world)), unlisted.series if unlisted else 0)
+    shown = tuple(_shown(site, system, own, world))
+    return Process(name, role, shown, unlisted.series if unlisted else 0, own, era)
 
 
 def _shown(site: Site, system: System, config: SystemConfig, world: World) -> Iterator[Shown]:
@@ -108,12 +114,12 @@ def numbers_of(system: System, config: SystemConfig, world: World) -> Numbers:
     return Numbers(config.cardinality, lambda since, until: has(world.span, since, until))
 
 
-def world_of(system: System, config: SystemConfig, role: str) -> World:
-    """Return the way in which a process is installed: in the newest era and version, on the first runtime."""
-    era = config.eras[0]
+def world_of(system: System, config: SystemConfig, role: str, era: str = "") -> World:
+    """Return the way in which a process is installed: of an era, the newest without one, in its newest version, on the first runtime."""
+    era = era or config.eras[0]
     internal = any(m.exposure == "internal" and era in m.emission for m in system.metrics)
     exposure = (config.exposure if internal else "") if system.exposure else ""
-    last = config.versions.last
+    last = config.versions.last if era == config.eras[0] else system.eras[era].last
     newest = f"{last}.{_LATEST}" if last else system.newest or _LATEST
     return World(
         era=era,

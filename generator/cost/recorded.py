@@ -14,7 +14,7 @@ from generator.bundle import Bundle
 from generator.catalogue import Metric
 from generator.catalogue.cardinality import UNKNOWN_BUCKETS, combinations, series_each
 from generator.config.site import Site
-from generator.cost.fleet import Fleet
+from generator.cost.fleet import Fleet, Key
 from generator.cost.process import Process, numbers_of, world_of
 from generator.lint import expression
 from generator.rules.rule import Group, Record
@@ -54,7 +54,7 @@ class Counts:
 
     site: Site
     fleet: Fleet
-    processes: Mapping[tuple[str, str], Process]
+    processes: Mapping[Key, Process]
 
     def running(self, system: str) -> list[tuple[Process, int]]:
         """Return the pages of a system that are scraped, and of how many processes."""
@@ -126,11 +126,18 @@ def _places(counts: Counts, system: str, metrics: Sequence[Metric], kept: Collec
         ]
         return sum(sum(one) for one in of)
     if set(kept) & {*labels.identity}:
-        found = sum(counts.deployments(name) for name in names)
+        found = sum(_deployed(counts, name, metrics) for name in names)
         return found * (
             len({key[1] for key in counts.fleet.processes if key[0] == system}) if labels.role in kept else 1
         )
     return len([name for name in names if counts.running(name)]) if labels.system in kept else 1
+
+
+def _deployed(counts: Counts, name: str, metrics: Sequence[Metric]) -> int:
+    """Return in how many deployments of a system some metric is: no more than processes have one of them, of all where none has."""
+    pages = counts.running(name)
+    having = sum(n for page, n in pages if any(page.of(m.system, m.name) for m in metrics))
+    return min(counts.deployments(name), having or sum(n for _, n in pages))
 
 
 def _told_apart(counts: Counts, system: str, metric: Metric, own: Collection[str]) -> int:
@@ -142,9 +149,9 @@ def _told_apart(counts: Counts, system: str, metric: Metric, own: Collection[str
     added = [one.values for one in config.attribution if one.label in own]
     if catalogued is None:
         return max(added, default=1)
-    numbers = numbers_of(
-        counts.site.catalogue.systems[system], config, world_of(counts.site.catalogue.systems[system], config, "")
-    )
+    whose = counts.site.catalogue.systems[system]
+    era = next((one for one in config.eras if one in catalogued.emission), "")
+    numbers = numbers_of(whose, config, world_of(whose, config, "", era))
     found = combinations(counts.site.catalogue.systems[metric.system], catalogued, numbers, own)
     return max(1, found) * max(added, default=1)
 

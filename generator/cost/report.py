@@ -51,13 +51,22 @@ def text(cost: Cost) -> str:
 def _fleet(cost: Cost) -> Iterator[str]:
     count, deployed = sum(cost.fleet.processes.values()), _deployments(cost)
     yield f"{_several(count, 'process', 'es')} in {_several(deployed, 'deployment')}: {cost.fleet.source}"
-    for name, role, limit in cost.refused:
-        page = cost.processes[name, role]
-        yield f"refused: the page of {called(name, role)} has {page.series:,} series, and sample_limit is {limit:,}"
+    for name in dict.fromkeys(key[0] for key in cost.fleet.processes):
+        if eras := cost.fleet.eras(name):
+            said = ", ".join(f"{n:,} {era}" for era, n in eras.items())
+            supposed = (
+                f"; in equal parts, as nobody says: --eras {name}.{[*eras][-1]}=40"
+                if name in cost.fleet.supposed
+                else ""
+            )
+            yield f"processes of {name} by era: {said}{supposed}"
+    for key, limit in cost.refused:
+        page = cost.processes[key]
+        yield f"refused: the page of {called(*key)} has {page.series:,} series, and sample_limit is {limit:,}"
 
 
 def _deployments(cost: Cost) -> int:
-    return sum(cost.fleet.deployed(name) for name in {system for system, _ in cost.fleet.processes})
+    return sum(cost.fleet.deployed(name) for name in {key[0] for key in cost.fleet.processes})
 
 
 def _several(count: int, word: str, plural: str = "s") -> str:
@@ -158,6 +167,9 @@ def _assumed(cost: Cost) -> Iterator[str]:
     if rows:
         yield "Assumed of a process (systems: NAME: cardinality: in bundle.yaml says otherwise):"
         yield from _table(rows, {2})
+    for name, (least, most) in cost.bounds.items():
+        now = sum(cost.predicted(key) for key in cost.processes if key[0] == name)
+        yield f"  {now:,} series of pages of {name} are {least:,} with a spread of 0 and {most:,} with 1: nobody can know it before traffic does"
 
 
 def _left_out(cost: Cost) -> Iterator[str]:
@@ -165,7 +177,7 @@ def _left_out(cost: Cost) -> Iterator[str]:
     yield "and what pages have that the catalogue does not know."
     for name in dict.fromkeys(key[0] for key in cost.processes):
         for role, one in cost.site.catalogue.systems[name].unlisted.items():
-            if (name, role) in cost.processes:
+            if any(key[:2] == (name, role) for key in cost.processes):
                 yield f"  counted for {called(name, role)} besides: {one.series:,} series, {one.why}"
 
 

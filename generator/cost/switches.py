@@ -11,7 +11,7 @@ from generator.bundle import Bundle, build
 from generator.catalogue import System
 from generator.config.settings import SystemConfig
 from generator.config.site import Site
-from generator.cost.fleet import Fleet
+from generator.cost.fleet import Fleet, Key
 from generator.cost.process import Process, process
 from generator.doctor.worlds import UI
 from generator.systems import registry
@@ -41,12 +41,12 @@ class Switch:
     alerts: tuple[str, ...] = ()
 
 
-def switches(bundle: Bundle, fleet: Fleet, processes: Mapping[tuple[str, str], Process]) -> Iterator[Switch]:
+def switches(bundle: Bundle, fleet: Fleet, processes: Mapping[Key, Process]) -> Iterator[Switch]:
     """Yield every switch of the systems that the fleet has, those that save most first."""
     site = bundle.site
     found = [
         _switched(bundle, fleet, processes, name, *way)
-        for name in dict.fromkeys(system for (system, _), n in fleet.processes.items() if n)
+        for name in dict.fromkeys(key[0] for key, n in fleet.processes.items() if n)
         for way in _ways(site, name)
     ]
     yield from sorted((one for one in found if one.series), key=lambda one: one.series)
@@ -78,7 +78,7 @@ def tiers(system: System) -> list[int]:
 def _switched(
     bundle: Bundle,
     fleet: Fleet,
-    processes: Mapping[tuple[str, str], Process],
+    processes: Mapping[Key, Process],
     name: str,
     said: str,
     how: str,
@@ -86,8 +86,10 @@ def _switched(
 ) -> Switch:
     site = bundle.site
     config = replace(site.config.systems[name], **change)
-    roles = [(role, n) for (system, role), n in fleet.processes.items() if system == name]
-    added = sum(n * (process(site, name, role, config).series - processes[name, role].series) for role, n in roles)
+    pages = [(key, processes[key], n) for key, n in fleet.processes.items() if key[0] == name]
+    added = sum(
+        n * (process(site, *key, replace(page.config, **change)).series - page.series) for key, page, n in pages
+    )
     boards, panels, alerts = _blank(bundle, name, config) if added < 0 else ((), (), ())
     return Switch(name, said, how, added, boards, panels, alerts)
 

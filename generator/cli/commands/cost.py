@@ -36,6 +36,13 @@ def _declare(parser: argparse.ArgumentParser) -> None:
         metavar="NAME=N,...",
         help="how many deployments of a system these are: agent_server=3; one by default",
     )
+    add(
+        "--eras",
+        action="append",
+        default=[],
+        metavar="NAME=N,...",
+        help="where `versions:` has several eras: per cent of the processes that are of one, agent_server.old=40",
+    )
     add("--prometheus", metavar="URL", help="count what a Prometheus has instead; it is only read")
     add(
         "--bytes-per-sample",
@@ -56,14 +63,14 @@ def _run(args: argparse.Namespace) -> int:
     from generator import cost
     from generator.cost.report import FORMATS
 
-    if args.prometheus is not None and (args.processes or args.deployments):
-        args.misused("--prometheus counts the processes: leave out --processes and --deployments")
+    if args.prometheus is not None and (args.processes or args.deployments or args.eras):
+        args.misused("--prometheus counts the processes: leave out --processes, --deployments and --eras")
     problems = [*_odd(args)]
     if problems:
         raise GeneratorError(problems)
     installed = site(args)
     told = _asked(args, installed) if args.prometheus is not None else None
-    fleet = told.fleet if told else cost.fleet(installed, args.processes, args.deployments)
+    fleet = told.fleet if told else cost.fleet(installed, args.processes, args.deployments, args.eras)
     found = cost.cost(installed, fleet, args.bytes_per_sample, told)
     deliver(FORMATS[args.format](found), args.output)
     return int(bool(found.refused) or 0 < args.budget < found.series)

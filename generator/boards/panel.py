@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from generator.boards import colours, grafana
-from generator.catalogue import Limit
+from generator.catalogue import Kind, Limit
 from generator.errors import QueryError
 from generator.promql.query import Query
 from generator.promql.scope import Scope
@@ -88,9 +88,34 @@ def targets(
 ) -> list[grafana.Target]:
     """Return the queries as Grafana asks them; `instant` for this moment alone."""
     return [
-        grafana.Target(expr=q.build(scope), legendFormat=q.legend or "__auto", instant=instant, format=form)
+        grafana.Target(
+            expr=q.build(scope),
+            legendFormat=q.legend or "__auto",
+            instant=instant,
+            format=form,
+            exemplar=(not instant and exemplified(q, scope)) or None,
+        )
         for q in queries
     ]
+
+
+def exemplified(query: Query, scope: Scope, unit: str = "") -> bool:
+    """Say whether Prometheus finds exemplars for a query that belong on its axis.
+
+    Grafana asks it for those of every selector that the expression has. A recorded series has none, so the query has to read
+    the buckets themselves; and an exemplar has the value of one observation, so the axis has to be in the unit of these.
+
+    Args:
+        query: What is drawn.
+        scope: Where it runs.
+        unit: The unit of the axis, where that is not the query's.
+
+    Returns:
+        False also where the catalogue knows of no exemplars.
+
+    """
+    marked = [m for m in query.metrics if m.exemplars and m.kind is Kind.HISTOGRAM and m.unit == (unit or query.unit)]
+    return bool(marked) and any(f"{metric.full_name}_bucket" in query.build(scope) for metric in marked)
 
 
 def steps(limit: Limit, bad: str, *, calm: str, hot: str = colours.CRITICAL) -> Json:

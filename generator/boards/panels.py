@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from generator.boards import colours, grafana
-from generator.boards.panel import POINTS, Panel, steps, targets, unit_of
+from generator.boards.panel import POINTS, Panel, exemplified, steps, targets, unit_of
 from generator.catalogue import Limit
 from generator.errors import QueryError
 from generator.promql.query import Query
@@ -150,7 +150,13 @@ def heat(title: str, buckets: Query) -> Panel:
 
     def make(possible: Sequence[Query], scope: Scope, description: str) -> grafana.Panel:
         (query,) = possible
-        target = grafana.Target(expr=query.build(scope), legendFormat="{{le}}", format="heatmap", instant=False)
+        target = grafana.Target(
+            expr=query.build(scope),
+            legendFormat="{{le}}",
+            format="heatmap",
+            instant=False,
+            exemplar=exemplified(query, scope, query.unit.removesuffix("/s")) or None,
+        )
         options = {
             "calculate": False, "cellGap": 1, "cellValues": {"unit": "short"},
             "color": {"exponent": 0.5, "fill": "dark-orange", "mode": "scheme", "reverse": False, "scale": "exponential",

@@ -157,6 +157,12 @@ def aggregate_fits(_: System, metric: Metric) -> Iterator[Finding]:
         )
 
 
+def exemplars_fit(_: System, metric: Metric) -> Iterator[Finding]:
+    """Only what counts events can show one of them: a counter, or a histogram with its buckets."""
+    if metric.exemplars and metric.kind is not Kind.COUNTER and "_bucket" not in metric.parts:
+        yield "exemplars", f"{metric.kind} {metric.base!r} cannot have exemplars", "leave `exemplars` out"
+
+
 def name_unique(system: System, metric: Metric) -> Iterator[Finding]:
     """No two entries of one era expose the same series."""
     own, name, eras = {*metric.series}, metric.full_name, metric.emission.keys()
@@ -179,6 +185,7 @@ RULES: tuple[Rule, ...] = (
     era_known,
     rename_known,
     aggregate_fits,
+    exemplars_fit,
     name_unique,
 )
 

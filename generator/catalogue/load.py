@@ -266,6 +266,7 @@ def _metric(
         path=path,
         line=line,
         quantiles=raw.get("quantiles", 0),
+        exemplars=raw.get("exemplars", False),
     )
 
 

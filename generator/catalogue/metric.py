@@ -127,6 +127,7 @@ class Metric:
         buckets: Finite upper edges of a histogram, ascending, in `unit`.
         parts: Suffixes of its series.
         quantiles: How many quantiles of a summary have a series.
+        exemplars: Its samples may have exemplars, which lead to traces.
         emission: Where and when it exists, by era.
         aggregate: How values of several processes become one: sum, instance, global, max, min, none.
         since, until: First version that has it, first one that no longer does; empty when unbounded.
@@ -183,6 +184,7 @@ class Metric:
     missing: str = ""
     before: Metric | None = None
     quantiles: int = 0
+    exemplars: bool = False
 
     def __eq__(self, other: object) -> bool:
         """Compare entry, name and part; the rest follows from these."""

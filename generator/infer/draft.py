@@ -86,6 +86,11 @@ def draft(families: Sequence[Family], *, system: str = "", prefix: str | None = 
     prefix = _prefix([_exposed(f) for f in own if not f.name.startswith(RUNTIMES)]) if prefix is None else prefix
     unknown: list[str] = []
     metrics = [entry for family in own if (entry := _entry(family, prefix, unknown))]
+    if any("exemplars" in entry for entry in metrics):
+        named = sorted({label for family in own for sample in family.samples for label in sample.exemplar})
+        unknown.append(
+            f"Which label of an exemplar is the id of a trace: on this page they have {_some(named)}; Grafana's data source wants it."
+        )
     name = system or _name(prefix)
     out: Json = {
         "system": name,
@@ -172,6 +177,8 @@ def _entry(family: Family, prefix: str, unknown: list[str]) -> Json | None:
         entry |= _buckets(family)
     elif kind == "summary":
         entry |= _summary(family, name)
+    if kind in ("counter", "histogram") and any(sample.exemplar for sample in family.samples):
+        entry["exemplars"] = True
     if allow := dict(_allowed(name, kind, entry)):
         entry["allow"] = allow
     if name.startswith(RUNTIMES):

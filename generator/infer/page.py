@@ -23,7 +23,7 @@ _BEGIN = re.compile(rf"({_NAME})[ \t]*")
 _LABELS = re.compile(rf"\{{(?:{_LABEL}(?:,{_LABEL})*,?)?[ \t]*\}}")
 _ONE = re.compile(_LABEL)
 #: Value, time stamp, and of OpenMetrics an exemplar.
-_REST = re.compile(r"[ \t]*([^ \t#]+)(?:[ \t]+(-?[0-9.eE+-]+))?[ \t]*(?:#[ \t]*\{.*)?")
+_REST = re.compile(r"[ \t]*([^ \t#]+)(?:[ \t]+(-?[0-9.eE+-]+))?[ \t]*(?:#[ \t]*(\{.*))?")
 _ESCAPES = {r"\\": "\\", r"\"": '"', r"\n": "\n"}
 
 #: What a family's samples may have behind its name, by the type that the page tells.
@@ -38,11 +38,12 @@ _PARTS: Mapping[str, tuple[str, ...]] = {
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """One line with a value; `name` as it stands there, with `_bucket` or the like."""
+    """One line with a value; `name` as it stands there, with `_bucket` or the like. `exemplar` are the names of its exemplar's labels."""
 
     name: str
     labels: Mapping[str, str]
     value: float
+    exemplar: tuple[str, ...] = ()
 
 
 @dataclass(slots=True)
@@ -132,7 +133,10 @@ def _sample(line: str) -> Sample | None:
         labels, place = dict(_pairs(inner[0])), inner.end()
     rest = _REST.fullmatch(line, place)
     value = rest and _number(rest[1])
-    return Sample(begin[1], labels, value) if isinstance(value, float) else None
+    if not rest or not isinstance(value, float):
+        return None
+    exemplar = _LABELS.match(rest[3]) if rest[3] else None
+    return Sample(begin[1], labels, value, tuple(name for name, _ in _pairs(exemplar[0])) if exemplar else ())
 
 
 def _pairs(text: str) -> Iterator[tuple[str, str]]:

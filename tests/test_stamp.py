@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from pathlib import Path, PurePosixPath
 
@@ -13,6 +14,8 @@ from generator.bundle import Bundle, build, installation
 from generator.catalogue import load
 from generator.cli.main import main
 from generator.outputs import FORMATS, stamp
+
+from .conftest import ROOT
 
 
 @pytest.fixture(scope="module")
@@ -48,6 +51,21 @@ def test_a_new_version_changes_the_stamp_and_no_hash(bundle: Bundle, monkeypatch
             == after[one]
         )
         assert stamp.read(one, after[one]) == stamp.Stamp("9.9.9", fits=True)
+
+
+def test_code_files_and_changelog_have_one_version() -> None:
+    """The newest version that the changelog names, whatever stands above it as unreleased; it has a date, and no other is newer."""
+    text = (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
+    unreleased, *states = re.findall(r"^## (\S+)(?: - (\d{4}-\d{2}-\d{2}))?", text, re.MULTILINE)
+    files = [path for folder in ("dashboards", "alerts", "scrape") for path in sorted((ROOT / folder).glob("*.*"))]
+    found = {str(path): stamp.read(path, path.read_text(encoding="utf-8")) for path in files}
+
+    assert unreleased == ("Unreleased", "")
+    assert states[0][0] == generator.version()
+    assert [day for _, day in states] == sorted((day for _, day in states), reverse=True)
+    assert "" not in dict(states).values()
+    assert len(files) > 50
+    assert {path: one and one.version for path, one in found.items() if not one or one.version != states[0][0]} == {}
 
 
 def generator_version(text: str) -> str:

@@ -11,7 +11,7 @@ import gzip
 import re
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, closing
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -19,7 +19,6 @@ from typing import Any
 import pytest
 
 from generator.catalogue import load
-from generator.config.site import Site
 from generator.cost import Cost, asked, cost
 from generator.doctor import diagnose
 from generator.doctor.page import parsed
@@ -34,7 +33,6 @@ from reference_server.langsight.page import CONTENT_TYPE
 from testbed.servers import missing, wait_until
 from testbed.servers.fake import FakeServer, always
 from testbed.stack.monitoring import Monitoring, binaries
-from tests.costing import SHORT
 from tests.validating import SCALE, bundled
 
 ROOT = Path(__file__).parent.parent
@@ -102,8 +100,8 @@ def fit(name: str) -> Fit:
     return Fit({system: own for system, own in systems.items() if own.get("enabled", True)}, EXAMINED)
 
 
-#: Configurations under which all processes of a system are of one version at least in names: what a fleet is predicted for.
-COUNTED = ("new", "old", BY_DOCTOR)
+#: Configurations that say on which runtime processes are: what a fleet is predicted for.
+COUNTED = ("new", "old", "mixed", BY_DOCTOR)
 
 #: All of them, those first: tests that look at one and the same come one after the other.
 ALL = (*COUNTED, *(name for name in FITS if name not in COUNTED))
@@ -188,18 +186,15 @@ def test_the_page_of_versions_has_every_saved_page() -> None:
     assert told == {name.rsplit("_", 1)[1] for name in TYPES}
 
 
-def _short(site: Site) -> Site:
-    """The installation with traffic as tests have it: a further status code is met on one route."""
-    systems = {name: replace(own, cardinality=SHORT) for name, own in site.config.systems.items()}
-    return replace(site, config=replace(site.config, systems=systems))
-
-
 @pytest.mark.real
 @pytest.mark.parametrize("running", COUNTED, indirect=True)
 def test_cost_predicts_what_a_real_prometheus_counts(running: Running) -> None:
-    """Series of the pages of each role, and recorded series, by the numbers of labels that it counts there, within 10 %."""
+    """Series of the pages of each role, and recorded series, by the numbers of labels that it counts there, within 10 %.
+
+    Of two eras, the targets tell which process is of which.
+    """
     monitoring = running.monitoring
-    site = _short(bundled(monitoring.config).site)
+    site = bundled(monitoring.config).site
     with closing(Probe("Prometheus", monitoring.prometheus.url, Access(), timeout=30.0)) as probe:
         server = Server(probe)
 
@@ -213,10 +208,19 @@ def test_cost_predicts_what_a_real_prometheus_counts(running: Running) -> None:
     assert found
     told = found.measured
     assert told
-    pages = {key: (found.predicted(key), told.series[key]) for key in found.processes}
+    roles = {key[:2] for key in found.processes}
+    pages = {
+        role: [
+            sum(of(key) for key in found.processes if key[:2] == role)
+            for of in (found.predicted, told.series.__getitem__)
+        ]
+        for role in roles
+    }
+    eras = {"new": 1, "old": 2} if running.fit == FITS["mixed"] else {}
     predicted = sum(group.records for group in found.groups)
 
     assert {key: pair for key, pair in pages.items() if abs(pair[0] - pair[1]) > 0.1 * pair[1]} == {}
+    assert told.fleet.eras("agent_server") == eras
     assert told.recorded
     assert abs(predicted - told.recorded) <= 0.1 * told.recorded, (predicted, told.recorded)
     assert found.rules_measured

@@ -12,6 +12,7 @@ from generator import config
 from generator.boards import severities
 from generator.boards.layout import WHOLE, Board, LeftOut, left
 from generator.catalogue import Catalogue
+from generator.config.idle import idle
 from generator.config.settings import Config
 from generator.config.site import Site
 from generator.discovery import collector, probes, scrape
@@ -66,7 +67,11 @@ class Bundle:
 
 
 def build(
-    site: Site, systems: Sequence[Declared] | None = None, kinds: Collection[Kind] = ("boards", "rules", "discovery")
+    site: Site,
+    systems: Sequence[Declared] | None = None,
+    kinds: Collection[Kind] = ("boards", "rules", "discovery"),
+    *,
+    every: bool = False,
 ) -> Bundle:
     """Make every board, rule and scrape job of the enabled systems. Pure.
 
@@ -74,6 +79,7 @@ def build(
         site: The installation.
         systems: What the systems declare; without it, those that are enabled.
         kinds: What is made; the rest of the bundle is empty.
+        every: Alerts that are off by default are made, too, whatever the configuration enables.
 
     Returns:
         The bundle, without boards that have no panel and groups that have no rule; what was left out stands in it with
@@ -99,9 +105,10 @@ def build(
     rules: dict[str, tuple[Group, ...]] = {}
     left_out = [out for board in made.values() for out in board.left_out]
     for name, groups in records.items():
-        rules[name] = tuple(_possible(site, name, g, left_out) for g in groups)
+        rules[name] = tuple(_possible(site, name, g, left_out, every=every) for g in groups)
     for name, listed in alerts.items():
-        rules[name] = (_possible(site, name, Group(name.replace("_", "-"), alerts=tuple(listed)), left_out),)
+        group = Group(name.replace("_", "-"), alerts=tuple(listed))
+        rules[name] = (_possible(site, name, group, left_out, every=every),)
     nonempty = {name: tuple(g for g in groups if g.records or g.alerts) for name, groups in rules.items()}
     if topics and (wrong := [*_unknown(site, (a for listed in alerts.values() for a in listed))]):
         raise ConfigError(wrong)
@@ -157,7 +164,7 @@ def _written(source: Path) -> str:
     return source.name  # an operator's own catalogue, in whatever folder it stands
 
 
-def _possible(site: Site, name: str, group: Group, left_out: list[LeftOut]) -> Group:
+def _possible(site: Site, name: str, group: Group, left_out: list[LeftOut], *, every: bool) -> Group:
     where = f"alerts/{name}.rules.yaml"
     records, alerts = [], []
     for record in group.records:
@@ -177,7 +184,7 @@ def _possible(site: Site, name: str, group: Group, left_out: list[LeftOut]) -> G
             left_out.append(left(where, alert.name, missing))
         elif alert.name in site.config.disabled:
             left_out.append(LeftOut(where, alert.name, "disabled by the configuration"))
-        elif alert.off and alert.name not in site.config.enabled:
+        elif alert.off and not every and alert.name not in site.config.enabled:
             left_out.append(LeftOut(where, alert.name, f"off by default: {alert.off}"))
         else:
             alerts.append(alert)
@@ -196,9 +203,29 @@ def installation(catalogue: Catalogue, path: Path | None = None) -> Site:
     except ConfigError as error:
         left = [*_unknown(Site(catalogue, error.left), ())] if isinstance(error.left, Config) else []
         raise ConfigError([*error.problems, *left], error.left) from error
-    if problems := [*_unknown(site, ())]:
+    if problems := [*_unknown(site, ()), *idle(site), *_as_it_is(site)]:
         raise ConfigError(problems, site.config)
     return site
+
+
+def _as_it_is(site: Site) -> Iterator[Problem]:
+    """Yield alerts that are switched on and on by default, or switched off and off by default."""
+    given = (("enable", site.config.enabled), ("disable", site.config.disabled))
+    if not any(names for _, names in given):
+        return
+    every = Site(site.catalogue, config.read(site.catalogue))
+    usual = {a.name: a.off for part in registry.topics(every) for a in part.make(every)}
+    for key, names in given:
+        for number, name in enumerate(names):
+            if name in usual and bool(usual[name]) == (key == "disable") and not _asked(site, name):
+                what = f"{short(name)} is {'on' if key == 'enable' else 'off'} by default"
+                yield Problem(*site.config.line("alerts", key, number), what, "remove it: it changes nothing")
+
+
+def _asked(site: Site, name: str) -> bool:
+    """Whether an alert is one of those that an exporter switches on where the configuration names it."""
+    exporters = {n for n, own in site.config.systems.items() if own.enabled and own.discovery.blackbox_exporter}
+    return any(name.startswith(site.catalogue.systems[system].alerts) for system in exporters)
 
 
 def _unknown(site: Site, made: Iterable[Alert]) -> Iterator[Problem]:

@@ -99,13 +99,10 @@ RANGES = ("now-1h", "now-6h", "now-2d")
 ODD_RANGES = ("now", "yesterday", "", "now-", "now-6x", "now-0h", "now+1h")
 PREFIXES, ODD_PREFIXES = ("lg_", "acme_", "", "x_y_"), ("lg", "1_", "a-b_", "lg_\n", "__", "ä_", "lg_api", "agentobs_")
 TOKENS, ODD_TOKENS = ("/etc/prometheus/secrets/token", ""), ("~/token", "a\nb", "${TOKEN}")
-ALERTS = (
-    "AgentServerNoWorkers",
-    "AgentServerHttp5xxRatio",
-    "LangSightSSEDrops",
-    "LangSmithHttpErrors",
-    "ObservabilityWatchdog",
-)
+ALERTS = {
+    "disable": ("AgentServerNoWorkers", "LangSightSSEDrops", "ObservabilityWatchdog"),
+    "enable": ("AgentServerHttp5xxRatio", "LangSmithHttpErrors"),
+}
 #: What is usual and what is odd, by the name of the key; words for any other.
 POOLS: Mapping[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "interval": (("15s", "30s", "45s", "1m", "90s", "2m", "1500ms"), ODD_DURATIONS),
@@ -235,9 +232,9 @@ def _named(path: Path, *, odd: bool) -> st.SearchStrategy[Json] | None:
                 [0.999, 100, 49.9, 99.99999, "99"] if odd else [50, 90, 95, 99, 99.9, 99.99, 99.9999]
             )
         case ("alerts", "disable" | "enable"):
-            found = st.lists(
-                st.sampled_from((*ALERTS, "NoSuchAlert", "", "agentservernoworkers") if odd else ALERTS), max_size=3
-            )
+            every = [name for names in ALERTS.values() for name in names]
+            usual, strange = ALERTS[path[1]], (*every, "NoSuchAlert", "", "agentservernoworkers")
+            found = st.lists(st.sampled_from(strange if odd else usual), max_size=3)
         case ("systems", system, "roles") if not odd:
             roles = tuple(CATALOGUE.systems[system].roles)
             found = st.lists(st.sampled_from(roles), unique=True, min_size=1) if roles else st.just([])

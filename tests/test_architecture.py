@@ -43,6 +43,7 @@ WITHIN = {
         "reading",
         "__init__",
         "site",
+        "idle",
         "completion",
     ),
     "rules": ("rule", "presence", "inhibition", "alertmanager"),

@@ -124,6 +124,27 @@ def test_a_page_of_one_metric_gives_a_draft_that_generates(page: str, tmp_path: 
     assert main(["generate", "--config", str(tmp_path / "bundle.yaml"), "--out", str(tmp_path / "out")]) == 0
 
 
+def test_a_draft_that_somebody_went_on_with_is_not_written_over(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The same draft again changes nothing; an edited one stays, and is named."""
+    page, path = tmp_path / "page.txt", tmp_path / "shop.yaml"
+    page.write_text("# TYPE shop_total counter\nshop_total 3\n", encoding="utf-8")
+    asked = ["infer", str(page), "--system", "shop", "--out", str(path)]
+    assert [main(asked), main(asked)] == [0, 0]
+    edited = path.read_text(encoding="utf-8").replace("title: Shop", "title: The shop")
+    path.write_text(edited, encoding="utf-8")
+    capsys.readouterr()
+
+    assert main(asked) == 1
+
+    assert path.read_text(encoding="utf-8") == edited
+    assert capsys.readouterr().err == (
+        f"{path}:1: is there already, and says something else; "
+        "name another file and take over from it what is new; or remove this one\n"
+    )
+
+
 @pytest.mark.parametrize("path", PAGES, ids=lambda path: path.name.removesuffix(".prom.gz"))
 def test_a_draft_of_a_real_page_is_a_sound_catalogue(path: Path, tmp_path: Path) -> None:
     """Every rule of the catalogue holds, and every series of the page is in it or left out aloud."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable
 from pathlib import Path
 
@@ -140,6 +141,20 @@ def test_files_do_not_tell_where_the_configuration_stands(bundle: Bundle, texts:
     assert not [path for path, text in texts.items() if folder in text]
 
 
+def test_a_runbook_lists_the_limits_of_its_alert_alone(bundle: Bundle) -> None:
+    """Of those of the system, which all its alerts share: two of errors, three of durations, none of what is down."""
+    pages = {path.stem: text for path, text in FORMATS["docs"].render(bundle).items() if path.parent.name == "runbooks"}
+    listed = {name: re.findall(r"^\| `?(shop_\w+)", text, re.MULTILINE) for name, text in pages.items()}
+
+    assert {name: found for name, found in listed.items() if found} == {
+        "ShopErrorRatioHigh": ["shop_error_ratio", "shop_error_floor"],
+        "ShopLatencyHigh": ["shop_latency", "shop_slow_ratio", "shop_slow_floor"],
+        "ShopPoolNearlyFull": ["shop_pool_used"],
+        "ShopQueueLong": ["shop_queue_depth"],
+    }
+    assert "ShopTargetDown" in pages
+
+
 def test_thresholds_of_its_signals_are_set_by_name(installed: Callable[..., Path]) -> None:
     """As those of the shipped systems: a number in its unit, and an edge of the histogram."""
     made = build(
@@ -267,6 +282,11 @@ def test_shipped_entries_say_it_all() -> None:
         ("{port: 9100}", "{port: 9100, path: metrics}", "write a path that begins with /"),
         ("pages: [process]", "pages: [langsight]", "use process or python, or leave out `pages`"),
         ("pages: [process]", "roles: {'we b(': x}", "the role 'we b(' is no name"),
+        (
+            "pages: [process]",
+            "limits: {shop_sloww_ratio: {value: 1, unit: ratio, why: x}}",
+            "nothing is compared with the limit shop_sloww_ratio; did you mean 'shop_slow_ratio'?",
+        ),
         ("pages: [process]", "switches: {fast: x}", "no metric of shop needs the switch fast; give one `switch: fast`"),
         ("pages: [process]", "unlisted: {web: {series: 1, why: x}}", "role 'web' is unknown"),
         ("pages: [process]", "pages: [process, process]", "'process' stands in 'pages' a second time"),

@@ -18,6 +18,31 @@ def deliver(text: str, path: Path | None) -> None:
     if path is None:
         terminal.write(text)
         return
+    _write(text, path)
+
+
+def keep(text: str, path: Path, fix: str) -> None:
+    """Write what somebody goes on to edit; never over what says something else already, which may be just that.
+
+    Args:
+        text: What is written.
+        path: Its file.
+        fix: The way out where there is another one.
+
+    Raises:
+        GeneratorError: There is another file, or it cannot be written.
+
+    """
+    try:
+        other = path.is_file() and path.read_bytes() not in (b"", text.encode())
+    except OSError:
+        other = False
+    if other:
+        raise GeneratorError([Problem(str(path), 1, "is there already, and says something else", fix)])
+    _write(text, path)
+
+
+def _write(text: str, path: Path) -> None:
     try:
         path.write_text(text, encoding="utf-8", errors="backslashreplace")
     except OSError as error:

@@ -11,7 +11,7 @@ from generator.catalogue import Catalogue, System, read
 from generator.catalogue.signals import limits as signal_limits
 from generator.config.own_texts import unfit
 from generator.config.settings import OBSERVABILITY
-from generator.errors import Problem
+from generator.errors import Problem, nearest
 from generator.source import Document, Place, parse, short, shown
 from generator.systems import SHIPPED
 
@@ -150,6 +150,10 @@ def _limits(system: System) -> Iterator[tuple[str, str]]:
     edges = {f"{system.name}/{metric.name}": metric.buckets for metric in system.metrics if metric.buckets}
     for limit in system.limits:
         known = usual.get(limit.name)
+        if not known and limit.name.startswith(f"{system.name}_"):
+            fix = nearest(limit.name, list(usual), otherwise="leave it out: each limit is one of a signal")
+            yield f"nothing is compared with the limit {limit.name}", fix
+            continue
         if known and limit.unit != known.unit:
             yield (
                 f"the limit {limit.name} is in {limit.unit}, and its signal in {known.unit}",

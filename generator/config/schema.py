@@ -56,6 +56,10 @@ def _of(system: System, general: Json, *, own: bool) -> Json:
             keys[key]["items"] = {"enum": known}
     if not own:
         del keys["catalogue"]
+    if not system.roles:
+        del keys["roles"]
+    if not any(metric.prefix for metric in system.metrics):
+        del keys["prefix"]
     if not system.attributed:
         del keys["attribution"], keys["budgets"], keys["prices"]
     keys["cardinality"] |= {

@@ -33,8 +33,8 @@ def whole(catalogue: Catalogue) -> Bundle:
     }
     mixed = complete(Site(catalogue, replace(read, systems=systems)))
     only: tuple[Kind, ...] = ("rules",)
-    made = build(_enabled(mixed), kinds=("boards", "rules"))
-    return replace(made, rules=_joined(made.rules, build(_enabled(Site(catalogue, read)), kinds=only).rules))
+    made = build(mixed, kinds=("boards", "rules"), every=True)
+    return replace(made, rules=_joined(made.rules, build(Site(catalogue, read), kinds=only, every=True).rules))
 
 
 def _off(bundle: Bundle) -> set[str]:
@@ -43,12 +43,6 @@ def _off(bundle: Bundle) -> set[str]:
     only: tuple[Kind, ...] = ("rules",)
     usual = build(Site(catalogue, config.read(catalogue)), kinds=only)
     return {alert.name for alert in bundle.alerts} - {alert.name for alert in usual.alerts}
-
-
-def _enabled(site: Site) -> Site:
-    """Return the site with every alert on that is off by default."""
-    off = tuple(alert.name for part in registry.topics(site) for alert in part.make(site) if alert.off)
-    return Site(site.catalogue, replace(site.config, enabled=off))
 
 
 def _joined(

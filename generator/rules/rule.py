@@ -210,6 +210,7 @@ class Alert:
         off: Why it is off unless the configuration enables it; empty when it is on.
         explained_by: What explains it: no one is told of it while that fires.
         runbook: Stem of its runbook; its own name when empty.
+        limits: Names of the limits that it compares with, where its runbook serves several systems and names none.
         route: Its own receiver; that of its severity when left out.
 
     """
@@ -228,6 +229,7 @@ class Alert:
     off: str = ""
     explained_by: tuple[Because, ...] = ()
     runbook: str = ""
+    limits: tuple[str, ...] = ()
     route: Route | None = None
 
     def to_rule(self, site: Site) -> dict[str, Any]:

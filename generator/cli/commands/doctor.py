@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from generator.cli import terminal
 from generator.cli.command import Command, site
-from generator.cli.delivery import deliver
+from generator.cli.delivery import deliver, keep
 from generator.cli.login import declare, login
 from generator.cli.parser import seconds
 from generator.errors import GeneratorError, Problem
@@ -64,14 +64,10 @@ def _write(text: str, path: Path, config: Path | None) -> None:
         GeneratorError: There is another file, or it cannot be written.
 
     """
-    try:
-        other = path.is_file() and path.read_bytes() not in (b"", text.encode())
-    except OSError:
-        other = False
-    if other and not (config and config.exists() and path.samefile(config)):
-        fix = f"add --config {path}, and its keys of which doctor says nothing stay; or name another file"
-        raise GeneratorError([Problem(str(path), 1, "is there already, and says something else", fix)])
-    deliver(text, path)
+    if config and config.exists() and path.exists() and path.samefile(config):
+        deliver(text, path)
+    else:
+        keep(text, path, f"add --config {path}, and its keys of which doctor says nothing stay; or name another file")
 
 
 def _looked_at(args: argparse.Namespace, installed: Site) -> Diagnosis:

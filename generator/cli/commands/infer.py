@@ -7,7 +7,7 @@ from pathlib import Path
 
 from generator.cli import terminal
 from generator.cli.command import Command
-from generator.cli.delivery import deliver
+from generator.cli.delivery import keep
 from generator.errors import GeneratorError, Problem
 
 
@@ -40,7 +40,7 @@ def _run(args: argparse.Namespace) -> int:
     families = infer.read(args.source, infer.page(args.source, args.bearer_token_file))
     draft = infer.text(infer.draft(families, system=args.system, prefix=args.prefix, port=port))
     if args.out:
-        deliver(draft, args.out)
+        keep(draft, args.out, "name another file and take over from it what is new; or remove this one")
         terminal.say(
             f"{args.out}: written; name it in bundle.yaml: systems: {{{args.system or 'NAME'}: {{catalogue: {args.out}}}}}"
         )

@@ -24,6 +24,7 @@ from generator.config.checks.suppressions import suppressions
 from generator.config.checks.systems import systems
 from generator.config.checks.texts import texts
 from generator.config.checks.thresholds import thresholds
+from generator.config.checks.unused import unused
 from generator.errors import Problem
 from generator.source import Document
 
@@ -52,4 +53,5 @@ CHECKS: tuple[Check, ...] = (
     thresholds,
     pages,
     suppressions,
+    unused,
 )

@@ -105,10 +105,7 @@ def _silenced(because: Because) -> str:
 def _values(bundle: Bundle, alert: Alert, text: str) -> list[str]:
     """Return the limits that the page is about, with a word where its text was written for others."""
     known = bundle.site.catalogue
-    named = [name for name in known.limits if re.search(rf"`{name}`", text)]
-    system = bundle.site.system_of(alert.board)
-    if system in bundle.site.config.own:
-        named += [limit.name for limit in known.limits.values() if limit.system == system]
+    named = [name for name in known.limits if name in alert.limits or re.search(rf"`{name}`", text)]
     objectives = [name for name in bundle.site.config.slo if re.search(rf"`slo: {name}\b", text)]
     rows = [*threshold_rows(bundle, named), *objective_rows(bundle, objectives)]
     if not rows:

@@ -54,9 +54,10 @@ def _deployment(site: Site) -> str:
 
 def _errors(site: Site, system: str, signal: Requests) -> Alert:
     by, failed = site.identity, s.failures(site, system, signal)
-    ratio = s.error_ratio(site, system, signal, by).above(site.limit(limit_name(system, signal, "error_ratio")))
+    limits = [limit_name(system, signal, what) for what in ("error_ratio", "error_floor")]
+    ratio = s.error_ratio(site, system, signal, by).above(site.limit(limits[0]))
     floor = occurrences(failed, by=by, clock="process" in site.catalogue.systems[system].pages).at_least(
-        site.limit(limit_name(system, signal, "error_floor"))
+        site.limit(limits[1])
     )
     return Alert(
         name=alert_name(site, system, signal, "ErrorRatioHigh"),
@@ -70,14 +71,16 @@ def _errors(site: Site, system: str, signal: Requests) -> Alert:
         action="see by its labels which requests fail, and since when; was something rolled out?",
         board=f"{system}_overview",
         runbook=f"{RUNBOOK}ErrorRatioHigh",
+        limits=tuple(limits),
     )
 
 
 def _slow(site: Site, system: str, signal: Latency) -> Alert:
     by, metric = site.identity, s.metric(site, system, signal.metric)
-    edge = site.limit(limit_name(system, signal, "latency"))
-    slow = share_above(metric, edge.value, by=by).above(site.limit(limit_name(system, signal, "slow_ratio")))
-    enough = observed(metric, by=by, unit="requests").at_least(site.limit(limit_name(system, signal, "slow_floor")))
+    limits = [limit_name(system, signal, what) for what in ("latency", "slow_ratio", "slow_floor")]
+    edge, share, floor = map(site.limit, limits)
+    slow = share_above(metric, edge.value, by=by).above(share)
+    enough = observed(metric, by=by, unit="requests").at_least(floor)
     return Alert(
         name=alert_name(site, system, signal, "LatencyHigh"),
         query=slow.both(enough),
@@ -90,14 +93,15 @@ def _slow(site: Site, system: str, signal: Latency) -> Alert:
         action="compare with traffic and saturation: is it load, or something that it waits for?",
         board=f"{system}_overview",
         runbook=f"{RUNBOOK}LatencyHigh",
+        limits=tuple(limits),
     )
 
 
 def _full(site: Site, system: str, pool: Pool) -> Alert:
-    by = (*site.identity, *s.apart(site, system, pool.used))
+    by, limit = (*site.identity, *s.apart(site, system, pool.used)), limit_name(system, pool, "pool_used")
     return Alert(
         name=alert_name(site, system, pool, "PoolNearlyFull"),
-        query=s.used(site, system, pool, by).above(site.limit(limit_name(system, pool, "pool_used"))),
+        query=s.used(site, system, pool, by).above(site.limit(limit)),
         hold="10m",
         keep=SAMPLED,
         severity="warning",
@@ -106,14 +110,15 @@ def _full(site: Site, system: str, pool: Pool) -> Alert:
         action="what holds it? Look for slow dependencies before raising the maximum.",
         board=f"{system}_overview",
         runbook=f"{RUNBOOK}PoolNearlyFull",
+        limits=(limit,),
     )
 
 
 def _long(site: Site, system: str, queue: Queue) -> Alert:
-    by = site.identity
+    by, limit = site.identity, limit_name(system, queue, "queue_depth")
     return Alert(
         name=alert_name(site, system, queue, "QueueLong"),
-        query=s.waiting(site, system, queue, by).above(site.limit(limit_name(system, queue, "queue_depth"))),
+        query=s.waiting(site, system, queue, by).above(site.limit(limit)),
         hold="10m",
         keep=SAMPLED,
         severity="warning",
@@ -122,4 +127,5 @@ def _long(site: Site, system: str, queue: Queue) -> Alert:
         action="do the workers run, and are they faster than what arrives?",
         board=f"{system}_overview",
         runbook=f"{RUNBOOK}QueueLong",
+        limits=(limit,),
     )

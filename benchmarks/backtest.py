@@ -81,10 +81,10 @@ def main(*, inline: bool) -> int:
 
 def _some(targets: Sequence[tuple[dict[str, str], str]]) -> list[tuple[dict[str, str], str]]:
     """Return the targets of the first deployments of each system."""
-    kept: dict[str, dict[tuple[str, ...], None]] = {}
+    answers: dict[str, dict[tuple[str, ...], None]] = {}
     out = []
     for labels, page in targets:
-        own = kept.setdefault(labels["system"], {})
+        own = answers.setdefault(labels["system"], {})
         key = (labels["cluster"], labels["namespace"], labels["deployment"])
         if key in own or len(own) < DEPLOYMENTS[labels["system"]]:
             own[key] = None
@@ -120,15 +120,16 @@ def _run(server: Prometheus, end: float, *, bounded: bool) -> bool:
     done = subprocess.run(command, cwd=ROOT, stdout=subprocess.PIPE, text=True, check=False)
     taken = time.monotonic() - begun
     memory = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss * 1024
-    told = json.loads(done.stdout)
+    report = json.loads(done.stdout)
     states: dict[str, int] = {}
-    for alert in told["alerts"]:
+    for alert in report["alerts"]:
         states[alert["state"]] = states.get(alert["state"], 0) + 1
     print(
-        f"alerts            {len(told['alerts'])}: " + ", ".join(f"{n} {state}" for state, n in sorted(states.items()))
+        f"alerts            {len(report['alerts'])}: "
+        + ", ".join(f"{n} {state}" for state, n in sorted(states.items()))
     )
-    print(f"planned           {told['plan']['queries']:,} queries, {told['plan']['samples']:,} samples")
-    print(f"asked             {told['queries']:,} queries, {told['samples']:,} samples")
+    print(f"planned           {report['plan']['queries']:,} queries, {report['plan']['samples']:,} samples")
+    print(f"asked             {report['queries']:,} queries, {report['samples']:,} samples")
     print(f"time              {taken:8.1f} s (bound {MOST_SECONDS:.0f} s)")
     print(f"memory            {memory / 1e6:8.0f} MB (bound {MOST_BYTES / 1e6:.0f} MB), the server's not counted")
     good = done.returncode == 0 and states.get("fired", 0) > 0 and memory < MOST_BYTES

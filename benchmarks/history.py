@@ -189,29 +189,29 @@ def _xor(times: Sequence[int], values: Sequence[float]) -> bytes:
         return head
     head += uvarint(times[1] - times[0])
     bits = "".join(_bits(values, first=True))
-    whole = bits + "0" * (-len(bits) % 8)
-    return head + int(whole, 2).to_bytes(len(whole) // 8, "big")
+    padded = bits + "0" * (-len(bits) % 8)
+    return head + int(padded, 2).to_bytes(len(padded) // 8, "big")
 
 
 def _bits(values: Sequence[float], *, first: bool) -> Iterator[str]:
     """Yield the bits after the second sample's time: of each value, and between two a 0 for a time that is no surprise."""
     leading, trailing = -1, 0
-    whole = struct.unpack(f">{len(values)}Q", struct.pack(f">{len(values)}d", *values))
-    for before, value in pairwise(whole):
+    encoded = struct.unpack(f">{len(values)}Q", struct.pack(f">{len(values)}d", *values))
+    for before, value in pairwise(encoded):
         time = "" if first else "0"
         first = False
         changed = before ^ value
         if not changed:
             yield time + "0"
             continue
-        front = min(64 - changed.bit_length(), 31)
+        zeros = min(64 - changed.bit_length(), 31)
         back = (changed & -changed).bit_length() - 1
-        if leading >= 0 and front >= leading and back >= trailing:
+        if leading >= 0 and zeros >= leading and back >= trailing:
             yield f"{time}10{changed >> trailing:0{64 - leading - trailing}b}"
             continue
-        leading, trailing = front, back
-        size = 64 - front - back
-        yield f"{time}11{front:05b}{size & 63:06b}{changed >> back:0{size}b}"
+        leading, trailing = zeros, back
+        size = 64 - zeros - back
+        yield f"{time}11{zeros:05b}{size & 63:06b}{changed >> back:0{size}b}"
 
 
 def uvarint(number: int) -> bytes:

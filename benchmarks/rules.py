@@ -157,8 +157,8 @@ def recorded(
                     else Course(every, since, 0.0 if "bad" in rule["record"] else 1000.0, "noise")
                 )
                 for own in here:
-                    kept = {label: own[label] for label in by if label in own}
-                    yield {"__name__": rule["record"], **kept, **rule.get("labels", {})}, course
+                    own_labels = {label: own[label] for label in by if label in own}
+                    yield {"__name__": rule["record"], **own_labels, **rule.get("labels", {})}, course
 
 
 def _scraped(labels: Mapping[str, str], page: str, asked: set[str], end: int) -> Iterator[tuple[Labels, Course]]:

@@ -15,7 +15,7 @@ from typing import Any, Protocol
 
 import yaml
 
-from generator.backtest.kept import Kept
+from generator.backtest.journal import Journal
 from generator.backtest.prepared import Options
 from generator.backtest.rules import Labels, Record, Rules, read
 from generator.backtest.run import Backtest
@@ -110,13 +110,13 @@ def push(server: Prometheus, wanted: Iterable[Scenario]) -> list[Played]:
 def reduced(texts: Mapping[str, str], own: set[str]) -> dict[str, Any]:
     """Return the documents with these alerts, and every recording rule that they read."""
     rules = load(texts.values())
-    kept = {(r.group, r.alert, r.name) for r in needed(rules, own)}
+    chosen = {(r.group, r.alert, r.name) for r in needed(rules, own)}
     out: dict[str, Any] = {}
     number = 0
     for stem, text in texts.items():
         groups = []
         for group in yaml.safe_load(text)["groups"]:
-            left = [r for r in group["rules"] if (number, "alert" in r, r.get("alert") or r["record"]) in kept]
+            left = [r for r in group["rules"] if (number, "alert" in r, r.get("alert") or r["record"]) in chosen]
             number += 1
             if left:
                 # Annotations are no part of ALERTS, and some ask for functions of a whole server.
@@ -173,7 +173,7 @@ def backtested(server: Prometheus, one: Played, *, full: bool = True, inline: bo
     """Return what a backtest says of a scenario."""
     probe = Probe("Prometheus", f"http://{server.address}", Access(), timeout=60)
     try:
-        past = Past(Client(probe), Kept(None, {}))
+        past = Past(Client(probe), Journal(None, {}))
         options = Options(one.start, one.end, TARGETS, STEP, full=full, inline=inline, phases=one.phases)
         test = Backtest(past, one.rules, options)
         found, broken = test.run(test.prepare(_nobody), _nobody)
@@ -223,15 +223,15 @@ def disagreements(
     out = [f"{t.alert.name}: {t.why}" for t in found if t.state == "failed"]
     intervals = {t.alert.name: t.alert.interval for t in found}
     slow = {t.alert.name: max((r.interval for r in records if r.name in t.inlined), default=0.0) for t in found}
-    told = _told(found)
-    for key in sorted(real.keys() | told.keys()):
+    expected = _told(found)
+    for key in sorted(real.keys() | expected.keys()):
         if key[1] == "pending" and not pending:
             continue
         every = intervals.get(dict(key[0])["alertname"], STEP)
         near = max(every, apart, slow.get(dict(key[0])["alertname"], 0.0))
         mask = [(b, b + (SILENT + 1) * every) for _, b in one.outages]
         there = _stretches(real.get(key, []), every)
-        own = told.get(key, [])
+        own = expected.get(key, [])
         for name, those, others in (("only in ALERTS", there, own), ("only told", own, there)):
             for a, b in those:
                 missing = _beyond((a, b), others, near, mask)
@@ -279,7 +279,7 @@ def _beyond(
 
 def exact(real: Written, found: Sequence[Trial]) -> Iterator[bool]:
     """Yield for each sample of ALERTS whether the backtest says the same of that very evaluation."""
-    told = _told(found)
+    expected = _told(found)
     for key, times in real.items():
         for at in times:
-            yield any(a - 0.001 <= at < b - 0.001 for a, b in told.get(key, []))
+            yield any(a - 0.001 <= at < b - 0.001 for a, b in expected.get(key, []))

@@ -60,13 +60,13 @@ class Browser:
         )
         self._open.callback(self._child.kill)
         try:
-            told = folder / "profile" / "DevToolsActivePort"
+            port_file = folder / "profile" / "DevToolsActivePort"
             wait_until(
-                lambda: told.exists() and told.read_text("utf-8").count("\n"),
+                lambda: port_file.exists() and port_file.read_text("utf-8").count("\n"),
                 what="the browser",
                 limit_seconds=LIMIT_SECONDS,
             )
-            port = told.read_text("utf-8").split("\n")[0]
+            port = port_file.read_text("utf-8").split("\n")[0]
             with urllib.request.urlopen(f"http://127.0.0.1:{port}/json", timeout=LIMIT_SECONDS) as answer:
                 (tab, *_) = (one for one in json.load(answer) if one["type"] == "page")
             self._socket = self._open.enter_context(connect(tab["webSocketDebuggerUrl"], max_size=None, proxy=None))
@@ -141,10 +141,10 @@ class Browser:
         number = next(self._numbers)
         self._socket.send(json.dumps({"id": number, "method": method, "params": params}))
         while True:
-            told = json.loads(self._socket.recv(LIMIT_SECONDS))
-            if told.get("id") == number:
-                return told.get("result", {"exceptionDetails": told.get("error")})
-            self._heard(told.get("method", ""), told.get("params", {}))
+            message = json.loads(self._socket.recv(LIMIT_SECONDS))
+            if message.get("id") == number:
+                return message.get("result", {"exceptionDetails": message.get("error")})
+            self._heard(message.get("method", ""), message.get("params", {}))
 
     def _heard(self, method: str, params: dict[str, Any]) -> None:
         if method == "Network.requestWillBeSent":

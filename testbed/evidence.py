@@ -52,8 +52,8 @@ class Evidence:
     def up(self, start: float, end: float, instance: str = "") -> list[bool]:
         return [s[3] for s in self.scrapes if start <= s[0] <= end and s[2].startswith(instance)]
 
-    def share(self, part: str, whole: str, start: float, end: float, **labels: str) -> float:
-        return self.increase(part, start, end, **labels) / max(1.0, self.increase(whole, start, end))
+    def share(self, part: str, total: str, start: float, end: float, **labels: str) -> float:
+        return self.increase(part, start, end, **labels) / max(1.0, self.increase(total, start, end))
 
 
 @cache

@@ -23,7 +23,7 @@ Json = Any
 
 
 def shape(board: Json) -> str:
-    """Return a hash of what somebody sees of a board: its rows and panels, their kinds, titles, places and columns."""
+    """Return a hash of what is seen of a board: its rows and panels, their kinds, titles, places and columns."""
     seen = [[board["title"]], *(_seen(panel) for top in board["panels"] for panel in (top, *top.get("panels", ())))]
     return hashlib.sha256(json.dumps(seen, sort_keys=True).encode()).hexdigest()[:16]
 
@@ -44,8 +44,8 @@ def note(pictures: Mapping[str, str]) -> None:
     known = json.loads(MANIFEST.read_text(encoding="utf-8")) if MANIFEST.exists() else {}
     now = shapes()
     known |= {name: {"board": stem, "shape": now[stem]} for name, stem in pictures.items()}
-    kept = {name: one for name, one in sorted(known.items()) if (IMAGES / name).exists()}
-    MANIFEST.write_text(json.dumps(kept, indent=1) + "\n", encoding="utf-8")
+    hashes = {name: one for name, one in sorted(known.items()) if (IMAGES / name).exists()}
+    MANIFEST.write_text(json.dumps(hashes, indent=1) + "\n", encoding="utf-8")
 
 
 def stale() -> Iterator[str]:

@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 from generator import config
 from generator.backtest.asking import Asked, backtest
-from generator.backtest.kept import Kept
+from generator.backtest.journal import Journal
 from generator.backtest.trial import Trial
 from generator.bundle import build
 from generator.catalogue import load
@@ -111,7 +111,7 @@ def _looked(server: AgentServer, monitoring: Monitoring, start: float) -> Looked
     made = replace(build(Site(catalogue, config.read(catalogue, monitoring.config))), time_scale=SCALE)
     probe = Probe("Prometheus", prometheus.url, Access(), timeout=60)
     try:
-        report = backtest(made, Client(probe), Asked(start, end, full=True), Kept(None, {}), _nobody, _nobody)
+        report = backtest(made, Client(probe), Asked(start, end, full=True), Journal(None, {}), _nobody, _nobody)
     finally:
         probe.close()
     return Looked(

@@ -195,10 +195,10 @@ def _single(path: Path, schema: Mapping[str, Any], *, odd: bool) -> st.SearchStr
         case "number":
             return st.sampled_from([low - 1, high * 1.01, 0.999, str(low)]) if odd else st.floats(low, high)
         case _:
-            usual, strange = (
+            usual, unusual = (
                 (PAGES, ODD_URLS) if schema.get("pattern", "").startswith("^https?://[^/]+/") else _pool(path)
             )
-            return st.sampled_from((*strange, *ODD_WORDS)) | st.text(max_size=8) if odd else st.sampled_from(usual)
+            return st.sampled_from((*unusual, *ODD_WORDS)) | st.text(max_size=8) if odd else st.sampled_from(usual)
 
 
 def _mapping(path: Path, schema: Mapping[str, Any], *, odd: bool) -> st.SearchStrategy[Json]:

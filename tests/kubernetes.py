@@ -75,13 +75,13 @@ def _aimed(what: str, pod: Json) -> dict[str, str]:
 
 def _behind(pod: Json) -> Iterator[tuple[str, str, int, dict[str, str]]]:
     """Yield Service, port's name, port and discovery labels of each target; without a name for a port that is in no Service."""
-    held = {number: (container, name) for container, p in pod["containers"].items() for name, number in p.items()}
+    ports = {number: (container, name) for container, p in pod["containers"].items() for name, number in p.items()}
     for service, one in pod.get("services", {}).items():
         known = {"service_name": service, **_labelled("service", one["labels"])}
         for name, number in one["ports"].items():
-            container = _port(*held[number], number) if number in held else {}
+            container = _port(*ports[number], number) if number in ports else {}
             yield service, name, number, {**_pod(pod), **known, **container}
-        for number, (container_name, name) in held.items():
+        for number, (container_name, name) in ports.items():
             if number not in one["ports"].values():
                 yield service, "", number, {**_pod(pod), **known, **_port(container_name, name, number)}
 

@@ -39,11 +39,11 @@ def text(url: str, path: str = "/metrics") -> str:
 def found(url: str) -> str:
     """Return a target file with every process of a simulated LangSmith; the queues as the addresses of their pages."""
     groups: list[dict[str, Any]] = requests.get(f"{url}/targets", timeout=10).json()
-    kept = [g for g in groups if g["labels"]["role"] != "queue-depth"]
+    chosen = [g for g in groups if g["labels"]["role"] != "queue-depth"]
     pages = [f"{url}/processes/platform-backend-0/metrics?format=json"]
     pages += [f"{url}/metrics/queue/{queue}" for queue in ("default", "host")]
-    kept.append({"targets": pages, "labels": {"deployment": "demo", "role": "queue-depth"}})
-    return json.dumps(kept)
+    chosen.append({"targets": pages, "labels": {"deployment": "demo", "role": "queue-depth"}})
+    return json.dumps(chosen)
 
 
 def installation(configured: Callable[[str], Site], exporter: str, *groups: tuple[str, str]) -> Site:

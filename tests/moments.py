@@ -75,18 +75,18 @@ def forked(work: Callable[[], tuple[int, str]]) -> tuple[int, str]:
 def exchange(root: Path, texts: Texts, moments: Callable[[], Moments]) -> tuple[int, str]:
     """Mend and exchange as the command does; says its state, and whether the moment was reached."""
     made = writing.Exchange(texts, root)
-    told: list[str] = []
+    messages: list[str] = []
     counted = moments()
     code, state = 0, ""
     try:
         with interruption.ending() as ending:
-            writing.mend(root, told.append)
+            writing.mend(root, messages.append)
             made.run(ending.check)
     except interruption.Ended as end:
         code = end.code
     except GeneratorError as error:
         code, state = 1, str(error)
-    return code, json.dumps({"state": state or made.state, "count": counted.count, "told": told})
+    return code, json.dumps({"state": state or made.state, "count": counted.count, "told": messages})
 
 
 def visible(root: Path) -> dict[str, str]:
@@ -110,14 +110,14 @@ def leftovers(root: Path) -> list[str]:
     return sorted(str(p.relative_to(root)) for p in root.rglob(".*"))
 
 
-def begun(root: Path, texts: Texts) -> None:
+def begin_with(root: Path, texts: Texts) -> None:
     """Make the folder anew, with these files."""
     shutil.rmtree(root, ignore_errors=True)
     if texts:
         writing.Exchange(texts, root).run()
 
 
-def struck(root: Path, number: int, moment: int) -> tuple[int, dict[str, Any]]:
+def interrupted(root: Path, number: int, moment: int) -> tuple[int, dict[str, Any]]:
     """Strike an exchange at a moment."""
     code, said = forked(
         lambda: exchange(root, NEW, lambda: Moments(root, moment, lambda: os.kill(os.getpid(), number), EVENTS))
@@ -125,7 +125,7 @@ def struck(root: Path, number: int, moment: int) -> tuple[int, dict[str, Any]]:
     return code, json.loads(said) if said else {"state": "", "count": moment, "told": []}
 
 
-def seen(root: Path, number: int, moment: int, code: int, said: dict[str, Any]) -> dict[str, Any]:
+def aftermath(root: Path, number: int, moment: int, code: int, said: dict[str, Any]) -> dict[str, Any]:
     """What stands there after it, what `check` says, and what the next run makes of it."""
     row = {
         "signal": signal.Signals(number).name,
@@ -136,7 +136,7 @@ def seen(root: Path, number: int, moment: int, code: int, said: dict[str, Any]) 
         "left": len(leftovers(root)),
         "check": sorted({problem.what for problem in writing.differences(NEW, root)}),
     }
-    code, said = struck(root, signal.SIGKILL, 0)
+    code, said = interrupted(root, signal.SIGKILL, 0)
     return row | {"next": code, "told": said["told"], "then": which(root), "then_left": leftovers(root)}
 
 
@@ -146,11 +146,11 @@ def signalled(root: Path, begin: Texts) -> Iterator[dict[str, Any]]:
         moment = 0
         while True:
             moment += 1
-            begun(root, begin)
-            code, said = struck(root, number, moment)
+            begin_with(root, begin)
+            code, said = interrupted(root, number, moment)
             if said["count"] < moment:
                 break
-            yield seen(root, number, moment, code, said)
+            yield aftermath(root, number, moment, code, said)
 
 
 def twice(root: Path) -> Iterator[dict[str, Any]]:
@@ -159,12 +159,12 @@ def twice(root: Path) -> Iterator[dict[str, Any]]:
     moment = 0
     while True:
         moment += 1
-        begun(root, OLD)
-        struck(root, signal.SIGKILL, first)
-        code, said = struck(root, signal.SIGKILL, moment)
+        begin_with(root, OLD)
+        interrupted(root, signal.SIGKILL, first)
+        code, said = interrupted(root, signal.SIGKILL, moment)
         if said["count"] < moment:
             break
-        yield seen(root, signal.SIGKILL, moment, code, said)
+        yield aftermath(root, signal.SIGKILL, moment, code, said)
 
 
 def deny() -> None:
@@ -175,7 +175,7 @@ def deny() -> None:
 def denied(root: Path) -> Iterator[dict[str, Any]]:
     """The system refuses one rename after another."""
     for moment in range(1, 1 + len(NEW) - 1):  # one file is the same
-        begun(root, OLD)
+        begin_with(root, OLD)
         code, text = forked(partial(exchange, root, NEW, partial(Moments, root, moment, deny, {"os.rename"})))
         yield {
             "moment": moment,
@@ -196,11 +196,11 @@ def denied_and_killed(root: Path) -> Iterator[dict[str, Any]]:
     moment = 0
     while True:
         moment += 1
-        begun(root, OLD)
+        begin_with(root, OLD)
         code, said = forked(partial(exchange, root, NEW, partial(both, moment)))
         if said:
             break
-        yield seen(root, signal.SIGKILL, moment, code, {"state": ""})
+        yield aftermath(root, signal.SIGKILL, moment, code, {"state": ""})
 
 
 def main() -> None:

@@ -83,7 +83,7 @@ systems:
 """,
 }
 
-#: Secrets that whoever applies the objects makes.
+#: Secrets that are made when the objects are applied.
 SECRETS = """\
 {apiVersion: v1, kind: Secret, metadata: {name: langsight-token}, stringData: {token: sight}}
 ---

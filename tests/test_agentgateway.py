@@ -222,15 +222,15 @@ def test_alerts_that_the_documentation_cannot_express_are_left_out_with_the_reas
     configured: Callable[[str], Site],
 ) -> None:
     bundle = build(configured("systems: {agentgateway: {versions: documented}}\n"))
-    gone = {out.what: out.why for out in bundle.left_out if out.what.startswith("Agentgateway")}
+    reasons = {out.what: out.why for out in bundle.left_out if out.what.startswith("Agentgateway")}
 
-    assert gone.keys() == {
+    assert reasons.keys() == {
         "AgentgatewayGuardrailDown", "AgentgatewayGuardrailFailOpen", "AgentgatewayConfigNotSynchronized", "AgentgatewayXdsErrors",
         "AgentgatewayTlsHandshakeSlow", "AgentgatewayOverheadHigh", "AgentgatewayLlmSlowFirstToken",
         "AgentgatewayLlmTokenSpike", "AgentgatewayLlmCostBudget", "AgentgatewayUnpricedModels",
         "AgentgatewayBudgetSpent", "AgentgatewayAttributionValues",  # nor do other versions without attribution
     }  # fmt: skip
-    assert gone["AgentgatewayGuardrailFailOpen"] == (
+    assert reasons["AgentgatewayGuardrailFailOpen"] == (
         "agentgateway_guardrail_checks_total: not in agentgateway by its documentation"
     )
 

@@ -102,7 +102,7 @@ def test_a_notification_opens_the_board_at_the_time_of_its_alert(age: str, tmp_p
             headers = {"Content-Type": "application/json"}
             assert ask(server.port, "POST", "/api/v2/alerts", json.dumps(alerts).encode(), headers)[0] == 200
             wait_until(lambda: len(chat.requests) == len(links), what="both notifications", limit_seconds=30)
-        told = {json.loads(request.body)["attachments"][0]["title_link"] for request in chat.requests}
+        links_sent = {json.loads(request.body)["attachments"][0]["title_link"] for request in chat.requests}
 
     first = round(began.timestamp() * 1000) - 3_600_000
-    assert told == {f"{links['A']}&from={first}&to=now", f"{links['B']}?from={first}&to=now"}
+    assert links_sent == {f"{links['A']}&from={first}&to=now", f"{links['B']}?from={first}&to=now"}

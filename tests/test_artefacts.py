@@ -165,7 +165,7 @@ def test_what_the_configuration_makes_impossible_is_left_out_and_told(configured
 
 
 @pytest.mark.parametrize(
-    ("text", "gone", "kept"),
+    ("text", "absent", "present"),
     [
         ("tier: 1", "AgentServerRunExecutionSlow", "AgentServerStreamDataLoss"),
         ("roles: [api]", "AgentServerWorkersSaturated", "AgentServerAvailabilityBurn1h"),
@@ -176,13 +176,13 @@ def test_what_the_configuration_makes_impossible_is_left_out_and_told(configured
     ],
 )
 def test_each_restriction_takes_what_it_must(
-    configured: Callable[[str], Site], text: str, gone: str, kept: str
+    configured: Callable[[str], Site], text: str, absent: str, present: str
 ) -> None:
     """Tier, role, runtime, version and switch each leave out what needs them, and nothing else."""
     found = left_out(configured(f"systems: {{agent_server: {{{text}}}}}\n"))
 
-    assert gone in found
-    assert kept not in found
+    assert absent in found
+    assert present not in found
 
 
 def test_a_prefix_renames_everything(configured: Callable[[str], Site]) -> None:

@@ -16,9 +16,9 @@ import pytest
 from generator.backtest import Asked, Report, page
 from generator.backtest import sweep as sweeps
 from generator.backtest.figures import WEEK
-from generator.backtest.incidents import Incident, held, read
+from generator.backtest.incidents import Incident, outcomes, read
 from generator.backtest.inline import Inliner
-from generator.backtest.kept import Kept
+from generator.backtest.journal import Journal
 from generator.backtest.needs import needed
 from generator.backtest.plan import Cost, Sign, sign
 from generator.backtest.report import NOISE, as_json, text
@@ -236,8 +236,8 @@ def test_every_mistake_in_a_list_of_incidents_is_told_with_its_line(tmp_path: Pa
     with pytest.raises(GeneratorError) as caught:
         read(path)
 
-    told = [(p.line, p.what.partition(";")[0]) for p in caught.value.problems]
-    assert told == [
+    mistakes = [(p.line, p.what.partition(";")[0]) for p in caught.value.problems]
+    assert mistakes == [
         (1, "it ends before it starts"),
         (2, "end is 2026-01-31 09:00:00: it does not say its offset from UTC"),
         (2, "start is 'yesterday': no time"),
@@ -270,7 +270,7 @@ def test_an_incident_is_caught_late_or_missed() -> None:
         Incident("already", 6000, 6200), Incident("elsewhere", 900, 1200, {"deployment": "other"}),
     ]  # fmt: skip
 
-    states = {o.incident.name: (o.state, o.late) for o in held(incidents, found)}
+    states = {o.incident.name: (o.state, o.late) for o in outcomes(incidents, found)}
 
     assert states == {
         "caught": ("caught", 100), "late": ("late", 900), "missed": ("missed", None), "already": ("caught", -100),
@@ -313,21 +313,21 @@ def test_without_data_nothing_is_advised() -> None:
 def test_a_run_that_was_ended_goes_on_where_it_was(tmp_path: Path) -> None:
     """A cut last line is dropped, another run's answers are, and a run that ended leaves nothing."""
     path = tmp_path / "deep" / "state.jsonl"
-    first = Kept(path, {"prometheus": "a"})
+    first = Journal(path, {"prometheus": "a"})
     first.begin(1000.0)
     first.put([1], "one")
     first.put([2], "two")
     first.close()
     path.write_text(path.read_text(encoding="utf-8")[:-4], encoding="utf-8")
 
-    second = Kept(path, {"prometheus": "a"})
+    second = Journal(path, {"prometheus": "a"})
     second.begin(second.end or 0.0)
     second.put([3], "three")
     second.close()
-    third = Kept(path, {"prometheus": "a"})
+    third = Journal(path, {"prometheus": "a"})
 
     assert (third.end, third.get("one"), third.get("two"), third.get("three")) == (1000.0, [1], None, [3])
-    assert Kept(path, {"prometheus": "b"}).get("one") is None
+    assert Journal(path, {"prometheus": "b"}).get("one") is None
     third.close(forget=True)
     assert not path.exists()
 
@@ -343,13 +343,13 @@ REPORT = Report(
 
 
 def test_the_report_says_what_is_known_and_what_is_not() -> None:
-    told = text(REPORT)
+    report = text(REPORT)
 
-    assert re.search(r"Slow +critical +2 +2\.00 +5m 30s +10m +11m +100% +deployment=<agents> \(2\)", told)
-    assert "1 quiet: there was data" in told
-    assert "1 no data: what they read was never there, so nothing is known\n  Blind  never there" in told
-    assert "Prometheus itself was away from 1970-01-14 00:00:00Z to 1970-01-14 01:00:00Z" in told
-    assert NOISE in told
+    assert re.search(r"Slow +critical +2 +2\.00 +5m 30s +10m +11m +100% +deployment=<agents> \(2\)", report)
+    assert "1 quiet: there was data" in report
+    assert "1 no data: what they read was never there, so nothing is known\n  Blind  never there" in report
+    assert "Prometheus itself was away from 1970-01-14 00:00:00Z to 1970-01-14 01:00:00Z" in report
+    assert NOISE in report
     values = json.loads(as_json(REPORT))
     assert [a["state"] for a in values["alerts"]] == ["fired", "quiet", "no data"]
     assert values["alerts"][0]["intervals"][1]["start"] == "1970-01-13 00:00:00Z"

@@ -9,7 +9,7 @@ import promql_parser as pp
 import pytest
 
 from generator.backtest.course import course
-from generator.backtest.kept import Kept
+from generator.backtest.journal import Journal
 from generator.backtest.plan import WIDE, Sign, parts
 from generator.backtest.prepared import Options
 from generator.backtest.rules import Alert, Labels, read
@@ -88,7 +88,7 @@ def server() -> Iterator[Prometheus]:
 def past(server: Prometheus) -> Iterator[Past]:
     """The same as a backtest sees it."""
     probe = Probe("Prometheus", f"http://{server.address}", Access(), timeout=60)
-    yield Past(Client(probe), Kept(None, {}))
+    yield Past(Client(probe), Journal(None, {}))
     probe.close()
 
 
@@ -121,8 +121,8 @@ def _number(value: Value) -> float:
 def made(chance: random.Random) -> Iterator[History]:
     """Two deployments of two processes each."""
     for deployment in ("d0", "d1"):
-        gone = bursts(chance)
-        steady: list[Value] = [(STALE if n and not gone[n - 1] else None) if gone[n] else 1.0 for n in range(ROUNDS)]
+        gaps = bursts(chance)
+        steady: list[Value] = [(STALE if n and not gaps[n - 1] else None) if gaps[n] else 1.0 for n in range(ROUNDS)]
         yield {"__name__": "m", "deployment": deployment}, steady
         for instance in ("a", "b"):
             labels = {"deployment": deployment, "instance": instance}
@@ -172,12 +172,12 @@ def test_what_is_shorter_than_the_steps_of_the_first_look_is_found(server: Prome
             for labels, active in truth.items()
             if (times := firing(active, ticks, trial.alert.hold, trial.alert.keep))
         }
-        told: dict[Labels, list[tuple[float, float | None]]] = {}
+        firings: dict[Labels, list[tuple[float, float | None]]] = {}
         for i in trial.intervals:
             if i.firing:
-                told.setdefault(i.labels, []).append((i.start - start, None if i.after else i.end - start))
-        assert told == expected, trial.alert.name
-        fired += sum(map(len, told.values()))
+                firings.setdefault(i.labels, []).append((i.start - start, None if i.after else i.end - start))
+        assert firings == expected, trial.alert.name
+        fired += sum(map(len, firings.values()))
     assert fired > 500
 
 
@@ -238,9 +238,9 @@ def _found(
     span = grid.first(replay.start + ticks[0]), grid.last(replay.start + ticks[-1])
     episodes = course(past, alert, rule.expr, grid, span, sign=sign).episodes
     return {
-        labels: told
+        labels: firings
         for labels, several in episodes.items()
-        if (told := [
+        if (firings := [
             (grid.at(e.start) - replay.start, None if e.end is None else grid.at(e.end) - replay.start)
             for e in several if e.firing
         ])

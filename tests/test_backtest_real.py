@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from generator.backtest.kept import Kept
+from generator.backtest.journal import Journal
 from generator.backtest.prepared import Options
 from generator.backtest.rules import Labels, read
 from generator.backtest.run import Backtest
@@ -92,7 +92,7 @@ def test_the_example_of_the_page_is_what_the_command_says(
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     documented = (ROOT / "docs" / "backtest.md").read_text(encoding="utf-8")
     block = documented.partition("```text\n")[2].partition("```")[0]
-    said, _, told = block.partition("\n")
+    said, _, answer = block.partition("\n")
 
     args = command(server, example, "--alert", "AgentServerQueue*")
     code = main(args)
@@ -101,7 +101,7 @@ def test_the_example_of_the_page_is_what_the_command_says(
     assert said == "$ agentobs " + " ".join(args).replace(server.address, "127.0.0.1:9090").replace(
         "AgentServerQueue*", "'AgentServerQueue*'"
     )
-    assert COUNTS.sub("", told) == COUNTS.sub("", shown)
+    assert COUNTS.sub("", answer) == COUNTS.sub("", shown)
     assert COUNTS.search(shown)
     assert code == 0
     assert not list((tmp_path / "agentobs").iterdir()), "a run that came to its end leaves nothing"
@@ -130,7 +130,7 @@ def test_a_run_beyond_its_budget_says_so_and_goes_on_where_it_was(
     state = tmp_path / "state.jsonl"
     args = command(server, example, "--format", "json", "--alert", "AgentServerQueue*", "--alert", "AgentServerFetch*")
     assert main([*args, "--state", str(tmp_path / "other.jsonl")]) == 0
-    whole = json.loads(capsys.readouterr().out)
+    report = json.loads(capsys.readouterr().out)
 
     assert main([*args, "--state", str(state), "--plan"]) == 0
     planned = json.loads(capsys.readouterr().out)
@@ -140,10 +140,10 @@ def test_a_run_beyond_its_budget_says_so_and_goes_on_where_it_was(
     again = json.loads(capsys.readouterr().out)
 
     assert planned["alerts"] == []
-    assert planned["queries"] + after["queries"] == whole["queries"]
+    assert planned["queries"] + after["queries"] == report["queries"]
     assert again["queries"] == 0
-    assert after["alerts"] == again["alerts"] == whole["alerts"]
-    assert whole["plan"]["samples"] > 0
+    assert after["alerts"] == again["alerts"] == report["alerts"]
+    assert report["plan"]["samples"] > 0
     assert main([*args, "--state", str(tmp_path / "third.jsonl"), "--budget", "1000"]) == 1
     assert "--budget" in capsys.readouterr().err
 
@@ -155,12 +155,12 @@ def test_before_the_first_scrape_nothing_was_evaluated(
     args = ["backtest", "--prometheus", f"http://{server.address}", "--since", "1d", "--until", stamp(example.end)]
     main([*args, "--format", "json", "--alert", "ObservabilityWatchdog", "--alert", "*TargetsMissing", "--state", str(tmp_path / "s")])  # fmt: skip
 
-    told = json.loads(capsys.readouterr().out)
-    (away,) = told["away"]
+    report = json.loads(capsys.readouterr().out)
+    (away,) = report["away"]
     first = datetime.fromisoformat(away["to"]).timestamp()
     assert datetime.fromisoformat(away["from"]).timestamp() == example.end - 86_400
     assert abs(first - example.start) <= 60
-    (watchdog,) = [a for a in told["alerts"] if a["alert"] == "ObservabilityWatchdog"]
+    (watchdog,) = [a for a in report["alerts"] if a["alert"] == "ObservabilityWatchdog"]
     assert [datetime.fromisoformat(i["start"]).timestamp() - first <= 60 for i in watchdog["intervals"]] == [True]
     assert watchdog["seconds"] <= example.scenario.duration + 60
 
@@ -177,11 +177,11 @@ def test_incidents_and_thresholds_over_a_fault(
 
     code = main(command(server, example, "--incidents", str(tmp_path / "incidents.csv"), "--html", str(page), "--alert", "AgentServer*", "--state", str(tmp_path / "s")))  # fmt: skip
 
-    told = capsys.readouterr().out
+    output = capsys.readouterr().out
     assert code == 0
-    assert "invented: missed" in told
-    assert "stalled: late" in told or "stalled: caught" in told
-    assert "This tells noise" not in told
+    assert "invented: missed" in output
+    assert "stalled: late" in output or "stalled: caught" in output
+    assert "This shows noise" not in output
     assert 'class="incident"' in page.read_text(encoding="utf-8")
 
 
@@ -193,10 +193,10 @@ def test_what_was_never_there_is_no_data_and_what_did_not_happen_is_quiet(
 
     main(args)
 
-    told = {a["alert"]: a for a in json.loads(capsys.readouterr().out)["alerts"]}
-    assert told["AgentServerPgPoolNearlyFull"]["state"] == "quiet"
-    assert told["AgentServerPgPoolNearlyFull"]["covered"] > 0.95  # before the first scrape there is nothing
-    assert told["LangSightHighErrorRate"]["state"] in ("no data", "unseen")
+    by_alert = {a["alert"]: a for a in json.loads(capsys.readouterr().out)["alerts"]}
+    assert by_alert["AgentServerPgPoolNearlyFull"]["state"] == "quiet"
+    assert by_alert["AgentServerPgPoolNearlyFull"]["covered"] > 0.95  # before the first scrape there is nothing
+    assert by_alert["LangSightHighErrorRate"]["state"] in ("no data", "unseen")
 
 
 def test_every_firing_of_the_replay_is_found_in_its_round() -> None:
@@ -270,7 +270,7 @@ def test_nothing_is_missed_that_is_shorter_than_the_coarse_step(server: Promethe
     server.push(series, [start + offset for offset in offsets])
     document = yaml.safe_load(FLICKER)
     probe = Probe("Prometheus", f"http://{server.address}", Access(), timeout=60)
-    past = Past(Client(probe), Kept(None, {}))
+    past = Past(Client(probe), Journal(None, {}))
     rules = read({"flicker": document}, "30s")
     options = Options(start, start + offsets[-1] + 20, phases={"flicker": 10.0})
     test = Backtest(past, rules, options)
@@ -313,8 +313,10 @@ def test_a_backtest_equals_the_alerts_that_prometheus_wrote(part: int) -> None:
             samples += sum(map(len, real.values()))
             for full, inline in ((True, False), (True, True), (False, False)):
                 trials = backtested.backtested(server, played, full=full, inline=inline)
-                told = backtested.disagreements(played, real, trials, pending=full, records=played.rules.records)
-                if told:
-                    wrong[f"{played.scenario.id} full={full} inline={inline}"] = told
+                disagreements = backtested.disagreements(
+                    played, real, trials, pending=full, records=played.rules.records
+                )
+                if disagreements:
+                    wrong[f"{played.scenario.id} full={full} inline={inline}"] = disagreements
     assert wrong == {}
     assert samples > 0

@@ -127,7 +127,7 @@ def test_every_number_has_a_reason_and_every_label_a_number() -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "said"),
+    ("text", "message"),
     [
         ("{routs: 3}", "unknown field 'routs'; did you mean 'routes'?"),
         ("{routes: -1}", "'routes' is -1, but must be at least 0"),
@@ -138,7 +138,7 @@ def test_every_number_has_a_reason_and_every_label_a_number() -> None:
         ("[routes]", "'cardinality' must be a mapping"),
     ],
 )
-def test_numbers_of_the_operator_are_checked(text: str, said: str, tmp_path: Path) -> None:
+def test_numbers_of_the_operator_are_checked(text: str, message: str, tmp_path: Path) -> None:
     """With the place, and a way out."""
     path = tmp_path / "bundle.yaml"
     path.write_text(f"systems:\n  agent_server:\n    cardinality: {text}\n", encoding="utf-8")
@@ -147,7 +147,7 @@ def test_numbers_of_the_operator_are_checked(text: str, said: str, tmp_path: Pat
         configured(load(), path)
 
     assert [p.line for p in caught.value.problems] == [3]
-    assert said in str(caught.value.problems[0])
+    assert message in str(caught.value.problems[0])
 
 
 def test_infer_drafts_numbers(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

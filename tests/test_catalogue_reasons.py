@@ -33,7 +33,7 @@ def shop(folder: Path, names: str, more: str = "") -> Path:
 
 
 def test_a_reason_is_that_of_each_metric_it_names(tmp_path: Path) -> None:
-    """Those of a group and that of an entry are the same thing to whoever asks, and each has its line."""
+    """Those of a group and that of an entry are the same thing to a reader, and each has its line."""
     system = load(shop(tmp_path, "[debug, baskets]", ", no_alert: it follows the season"), ()).systems["shop"]
 
     assert {m.name: (m.no_board, m.no_alert) for m in system.metrics} == {

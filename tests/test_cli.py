@@ -30,10 +30,10 @@ def test_generate_says_what_it_wrote_and_changes_nothing_twice(
     assert main(["generate", "--out", str(tmp_path)]) == 0
 
     assert {p: p.stat().st_mtime_ns for p in tmp_path.rglob("*") if p.is_file()} == first
-    *told, last = capsys.readouterr().out.splitlines()
-    left_out = [line for line in told if line.startswith("left out: ")]
+    *listed, last = capsys.readouterr().out.splitlines()
+    left_out = [line for line in listed if line.startswith("left out: ")]
     boards = len(registry.boards(site)) - sum(": the whole board: " in line for line in left_out)
-    assert [line.split(": ")[:2] for line in told if line not in left_out] == [
+    assert [line.split(": ")[:2] for line in listed if line not in left_out] == [
         *(["not scraped", name] for name in ("agent_server", "langsight", "agentgateway", "langsmith")),
         [
             "links of alerts are relative",

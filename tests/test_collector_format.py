@@ -113,7 +113,7 @@ def test_what_is_defined_is_used_and_names_stay(name: str, bundled: Callable[[st
 
 
 def test_labels_of_the_whole_are_on_every_series(bundled: Callable[[str], Bundle]) -> None:
-    """The receiver puts them on, whoever hands the series on."""
+    """The receiver puts them on, whichever exporter hands the series on."""
     for name in ("own labels", "by otlp"):
         document, _ = read(bundled(name))
         assert document["receivers"]["prometheus"]["config"]["global"]["external_labels"] == {"replica": "a"}

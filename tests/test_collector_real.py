@@ -66,12 +66,12 @@ class Pushed:
     alertmanager: Alertmanager
 
 
-def told(arguments: list[str]) -> tuple[int, str]:
+def output_of(arguments: list[str]) -> tuple[int, str]:
     """Return the exit code of a command and what it printed."""
-    said = io.StringIO()
-    with contextlib.redirect_stdout(said), contextlib.redirect_stderr(said):
+    output = io.StringIO()
+    with contextlib.redirect_stdout(output), contextlib.redirect_stderr(output):
         code = main(arguments)
-    return code, said.getvalue()
+    return code, output.getvalue()
 
 
 #: A Prometheus that takes OTLP, which Debian takes out of its own.
@@ -116,10 +116,10 @@ def pushed(program: Path, exporter: str) -> Iterator[Pushed]:
         file = folder / "bundle.yaml"
         file.write_text(yaml.safe_dump({**config(processes, folder), **own}), encoding="utf-8")
         formats = ["--format", "files", "--format", "collector"]
-        code, said = told(
+        code, output = output_of(
             ["generate", "--config", str(file), "--time-scale", f"{SCALE:g}", "--out", str(folder / "out"), *formats]
         )
-        assert code == 0, said
+        assert code == 0, output
 
         def text(name: str) -> str:
             return (folder / "out" / name).read_text(encoding="utf-8")
@@ -143,7 +143,7 @@ def pushed(program: Path, exporter: str) -> Iterator[Pushed]:
 def judged(one: Pushed, *more: str) -> tuple[int, Any]:
     """Return the exit code of `agentobs validate` and its report."""
     report = one.config.with_name("report.json")
-    code, _ = told([
+    code, _ = output_of([
         "validate", "--config", str(one.config), "--prometheus", one.prometheus.url,
         "--alertmanager", f"http://{one.alertmanager.address}", "--time-scale", f"{SCALE:g}", "--wait", str(PATIENCE),
         "--format", "json", "--output", str(report), *more,
@@ -165,10 +165,10 @@ def test_the_collector_takes_every_configuration(program: Path, tmp_path: Path) 
             "systems": {"langsight": {"scrape": {"kubernetes": {}, "bearer_token_file": str(token)}}},
         }
         file.write_text(yaml.safe_dump(text), encoding="utf-8")
-        code, said = told([
+        code, output = output_of([
             "generate", "--config", str(file), "--format", "collector", "--out", str(tmp_path / exporter)
         ])  # fmt: skip
-        assert code == 0, said
+        assert code == 0, output
         made[exporter] = tmp_path / exporter / "collector" / "collector.yaml"
         found[exporter] = faults(program, made[exporter], ENV)
     assert {name: why for name, why in found.items() if why} == {}
@@ -200,8 +200,8 @@ def test_rules_and_boards_read_what_the_collector_writes(program: Path, exporter
         assert all(s.labels["instance"] and s.labels["deployment"] for s in ups)
         assert {t.labels["job"] for t in one.prometheus.targets()} == {"prometheus", "alertmanager"}
 
-        gone = next(p for p in one.processes if p.deployed.system == "langsight")
-        gone.server.stop()
+        process = next(p for p in one.processes if p.deployed.system == "langsight")
+        process.server.stop()
         wait_until(
             lambda: bool(one.prometheus.query('up{system="langsight"} == 0')), what="up == 0", limit_seconds=PATIENCE
         )

@@ -168,8 +168,8 @@ def test_no_file_has_a_password(path: Path) -> None:
     """Nobody logs in anywhere; Grafana has no user at all, and what stands for a token is empty or made at the start."""
     text = path.read_text(encoding="utf-8")
 
-    told = re.sub(r"(?m)(^|\s)#.*$", "", text)
-    given = re.findall(r"(?i)(?<![\w-])(\w*(?:password|token|secret)\w*)[ \t]*[:=][ \t]*(\S+)", told)
+    content = re.sub(r"(?m)(^|\s)#.*$", "", text)
+    given = re.findall(r"(?i)(?<![\w-])(\w*(?:password|token|secret)\w*)[ \t]*[:=][ \t]*(\S+)", content)
     assert [
         pair for pair in given if not (pair[0].endswith("_FILE") and pair[1][0] == "/") and pair[0] != "secrets"
     ] == []
@@ -224,7 +224,7 @@ def reachable() -> set[tuple[str, int]]:
 
 def test_every_scraped_target_is_a_service_of_its_system_s_profile() -> None:
     """Static targets, names looked up in DNS, Alertmanager: prometheus.yml is used as it is generated."""
-    told = [t for a in SCRAPE["alerting"]["alertmanagers"] for g in a["static_configs"] for t in g["targets"]]
+    alertmanagers = [t for a in SCRAPE["alerting"]["alertmanagers"] for g in a["static_configs"] for t in g["targets"]]
     scraped: dict[str, set[str]] = {}
     for job in JOBS:
         for host, port in addresses(job):
@@ -233,7 +233,7 @@ def test_every_scraped_target_is_a_service_of_its_system_s_profile() -> None:
             assert environment.get("AGENT_REFERENCE_SYSTEM", "agent_server") == system_of(job)
             scraped.setdefault(system_of(job), set()).add(host)
 
-    assert {target.partition(":")[0] for target in told} == {"alertmanager"}
+    assert {target.partition(":")[0] for target in alertmanagers} == {"alertmanager"}
     assert scraped.keys() == {"agent_server", "langsight", "agentgateway", "langsmith"}
     for system, hosts in scraped.items():
         expected = None if system == "agent_server" else [system, "all"]
@@ -256,23 +256,23 @@ def test_without_a_profile_nothing_of_the_other_systems_runs() -> None:
 
 def test_the_real_gateway_takes_the_place_of_the_simulated_one() -> None:
     """Pinned, on loopback, with the page where Prometheus looks, and nobody waits for a health that it cannot tell."""
-    told = yaml.safe_load(GATEWAY.read_text(encoding="utf-8"))["services"]
-    (mount,) = told["agentgateway"]["volumes"]
-    (port,) = told["agentgateway"]["ports"]
+    services = yaml.safe_load(GATEWAY.read_text(encoding="utf-8"))["services"]
+    (mount,) = services["agentgateway"]["volumes"]
+    (port,) = services["agentgateway"]["ports"]
     source, target, mode = mount.split(":")
     config = yaml.safe_load((ROOT / source).read_text(encoding="utf-8"))
     (route,) = config["binds"][0]["listeners"][0]["routes"]
     own = SERVICES["agentgateway"]
 
-    assert re.fullmatch(r"\$\{AGENTGATEWAY_IMAGE:-agentgateway:v\d+\.\d+\.\d+\}", told["agentgateway"]["image"])
-    assert told["agentgateway"]["pull_policy"] != own["pull_policy"]
-    assert (told["agentgateway"]["command"][-1], mode) == (target, "ro")
+    assert re.fullmatch(r"\$\{AGENTGATEWAY_IMAGE:-agentgateway:v\d+\.\d+\.\d+\}", services["agentgateway"]["image"])
+    assert services["agentgateway"]["pull_policy"] != own["pull_policy"]
+    assert (services["agentgateway"]["command"][-1], mode) == (target, "ro")
     assert re.fullmatch(rf"127\.0\.0\.1:\$\{{\w+_PORT:-\d+\}}:{config['binds'][0]['port']}", port)
     assert config["config"]["statsAddr"] == f"0.0.0.0:{own['environment']['PORT']}"
     host, _, number = route["backends"][0]["host"].partition(":")
     assert SERVICES[host]["environment"]["PORT"] == number
-    assert told["agentgateway"]["healthcheck"] == {"disable": True}
-    assert told["validate"]["depends_on"]["agentgateway"] == {"condition": "service_started", "required": False}
+    assert services["agentgateway"]["healthcheck"] == {"disable": True}
+    assert services["validate"]["depends_on"]["agentgateway"] == {"condition": "service_started", "required": False}
 
 
 def test_prometheus_keeps_samples_for_as_long_as_the_bundle_looks_back(demo: Site) -> None:
@@ -454,10 +454,14 @@ def test_no_process_has_rights(stack: Stack) -> None:
     for container in stack.containers():
         name, host = container["Config"]["Labels"]["com.docker.compose.service"], container["HostConfig"]
         status = stack.engine.docker("exec", container["Id"], "cat", "/proc/self/status")
-        told = dict(re.findall(r"^(\w+):\t(.*)$", status, re.MULTILINE))
+        status_lines = dict(re.findall(r"^(\w+):\t(.*)$", status, re.MULTILINE))
 
-        assert "0" not in told["Uid"].split(), name
-        assert (int(told["CapEff"], 16), int(told["CapBnd"], 16), told["NoNewPrivs"]) == (0, 0, "1"), name
+        assert "0" not in status_lines["Uid"].split(), name
+        assert (int(status_lines["CapEff"], 16), int(status_lines["CapBnd"], 16), status_lines["NoNewPrivs"]) == (
+            0,
+            0,
+            "1",
+        ), name
         assert host["Memory"] > 0, name
         assert host["NanoCpus"] > 0, name
         assert host["PidsLimit"] > 0, name
@@ -505,10 +509,12 @@ def test_the_image_does_what_the_checkout_does(stack: Stack, site: Site) -> None
     runbook = ROOT / "docs" / "runbooks" / "LangSightNotReady.md"
     assert said("agentobs", "runbook", "LangSightNotReady").strip() == runbook.read_text(encoding="utf-8").strip()
     (combined,) = stack.containers("agent-combined")
-    told = stack.engine.docker(
+    diagnosis = stack.engine.docker(
         "exec", combined["Id"], "agentobs", "doctor", "http://127.0.0.1:8000/metrics", "--format=json"
     )
-    assert [(page["system"], page["prefix"]) for page in json.loads(told)["pages"]] == [("agent_server", "lg_api_")]
+    assert [(page["system"], page["prefix"]) for page in json.loads(diagnosis)["pages"]] == [
+        ("agent_server", "lg_api_")
+    ]
 
 
 @pytest.mark.real
@@ -542,9 +548,9 @@ def test_a_container_neither_switches_nor_joins_nor_meets_another_network(stack:
         "      ask('http://agent-api:8000/scenarios/f11'), ask('http://agent-api:8000/deployment/processes', b'{\"role\": \"queue\"}'),\n"
         "      ask('http://webhook:9095/'), ask('http://alertmanager:9093/-/healthy'), ask('http://grafana:3000/'))\n"
     )
-    told = stack.engine.docker("exec", combined["Id"], "python", "-c", ask).split()
+    answers = stack.engine.docker("exec", combined["Id"], "python", "-c", ask).split()
 
-    assert told == ["200", "403", "403", "403", "URLError", "URLError", "URLError"]
+    assert answers == ["200", "403", "403", "403", "URLError", "URLError", "URLError"]
 
 
 @pytest.mark.real
@@ -613,8 +619,8 @@ def test_validate_decides_the_exit_code(stack: Stack) -> None:
     """The documented command, on the running stack: it ends with 0 and stops everything."""
     code, output = stack.exit_code("up", "--no-build", f"--scale=agent-queue={WORKERS}", "--exit-code-from=validate")
 
-    told = re.sub(r"^\S*validate-1\s+\| ", "", output, flags=re.MULTILINE)
-    assert code == 0, "\n".join(line for line in told.splitlines() if not re.match(r"\s+(ok|empty|pending) ", line))
-    judged = {line.split()[1] for line in told.splitlines() if re.match(r"\s+\w+\s+\w+ http://", line)}
+    verdicts = re.sub(r"^\S*validate-1\s+\| ", "", output, flags=re.MULTILINE)
+    assert code == 0, "\n".join(line for line in verdicts.splitlines() if not re.match(r"\s+(ok|empty|pending) ", line))
+    judged = {line.split()[1] for line in verdicts.splitlines() if re.match(r"\s+\w+\s+\w+ http://", line)}
     assert judged == {system_of(job) for job in JOBS if addresses(job) & reachable()}
     assert {one["State"]["Running"] for one in stack.containers()} == {False}

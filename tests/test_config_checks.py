@@ -131,8 +131,8 @@ def test_nothing_is_written_and_no_password_is_shown(
     assert main(["generate", "--config", str(path), "--out", str(tmp_path / "out")]) == 1
 
     assert not (tmp_path / "out").exists()
-    assert "bundle.yaml:1: " in (said := capsys.readouterr().err)
-    assert "hush" not in said
+    assert "bundle.yaml:1: " in (output := capsys.readouterr().err)
+    assert "hush" not in output
 
 
 @pytest.mark.parametrize(

@@ -20,7 +20,7 @@ def refused(configured: Callable[[str], Site], text: str) -> list[str]:
 
 
 @pytest.mark.parametrize(
-    ("text", "told"),
+    ("text", "message"),
     [
         ('selectors: {env: "~["}\n*a ', "bundle.yaml:2: not YAML: could not find expected ':'"),
         (BOMB, "bundle.yaml:1: the aliases of this file stand for more than it can hold"),
@@ -50,13 +50,15 @@ def refused(configured: Callable[[str], Site], text: str) -> list[str]:
         ("#" * 1_000_001, "bundle.yaml:1: has more than 1,000,000 bytes"),
     ],
 )  # fmt: skip
-def test_what_no_key_may_have_is_refused_at_its_line(configured: Callable[[str], Site], text: str, told: str) -> None:
+def test_what_no_key_may_have_is_refused_at_its_line(
+    configured: Callable[[str], Site], text: str, message: str
+) -> None:
     """Numbers that are none, texts that no file can hold, aliases without end: told like any other mistake."""
     begin = time.process_time()
 
     problems = refused(configured, text)
 
-    assert any(p.startswith(told.replace("\\\\", "\\")) for p in problems), problems
+    assert any(p.startswith(message.replace("\\\\", "\\")) for p in problems), problems
     assert time.process_time() - begin < 5
 
 
@@ -103,7 +105,7 @@ def test_a_broken_key_hides_no_mistake_of_another(configured: Callable[[str], Si
 )  # fmt: skip
 def test_no_message_repeats_what_may_be_a_secret(configured: Callable[[str], Site], text: str) -> None:
     """A password that was put where it does not belong is not put into a log as well."""
-    told = refused(configured, text.replace("SECRET", "hunter2hunter2"))
+    message = refused(configured, text.replace("SECRET", "hunter2hunter2"))
 
-    assert told
-    assert "hunter2" not in "".join(told)
+    assert message
+    assert "hunter2" not in "".join(message)

@@ -17,7 +17,7 @@ from generator import runbooks
 from generator.bundle import Bundle
 from generator.catalogue import load
 from generator.cli.main import main
-from generator.coverage import Evidence, Hole, Table, holes, shipped, table, whole
+from generator.coverage import Evidence, Hole, Table, full_bundle, holes, shipped, table
 from generator.coverage.evidence import FILE, Cases, text
 from generator.coverage.verdicts import read
 from generator.errors import GeneratorError
@@ -51,7 +51,7 @@ BESIDE = {
 
 @pytest.fixture(scope="module")
 def everything() -> Bundle:
-    return whole(load())
+    return full_bundle(load())
 
 
 @pytest.fixture(scope="module")
@@ -117,23 +117,23 @@ def texts(everything: Bundle) -> Texts:
 
 
 @pytest.fixture(scope="module")
-def told(everything: Bundle, proof: Evidence) -> Table:
+def coverage(everything: Bundle, proof: Evidence) -> Table:
     return table(everything, proof, set(runbooks.names()))
 
 
-def shown(told: Table, places: Iterable[str]) -> dict[str, set[Key]]:
+def shown(coverage: Table, places: Iterable[str]) -> dict[str, set[Key]]:
     """Return what each panel shows, as the table says."""
     found: dict[str, set[Key]] = {place: set() for place in places}
-    for row in told.rows:
+    for row in coverage.rows:
         for stem, title in row.panels:
             found[f"{stem}: {title}"].add(row.key)
     return found
 
 
-def test_what_is_said_to_be_read_stands_in_the_expressions(told: Table, texts: Texts) -> None:
+def test_what_is_said_to_be_read_stands_in_the_expressions(coverage: Table, texts: Texts) -> None:
     """And what stands there and is not said is only read beside something else."""
-    alerts = {watch.name: {key for key in watch.reads if key[0] != "recorded"} for watch in told.watches}
-    panels = shown(told, texts.panels)
+    alerts = {watch.name: {key for key in watch.reads if key[0] != "recorded"} for watch in coverage.watches}
+    panels = shown(coverage, texts.panels)
 
     assert {name for name, reads in alerts.items() if not reads <= texts.alerts[name]} == BY_PATTERN
     assert [place for place, reads in panels.items() if not reads <= texts.panels[place]] == []
@@ -174,15 +174,15 @@ def alone(readers: Mapping[str, set[Key]]) -> Mapping[str, set[Key]]:
 
 @pytest.mark.long
 def test_each_panel_that_is_taken_away_leaves_its_hole(
-    everything: Bundle, proof: Evidence, told: Table, texts: Texts
+    everything: Bundle, proof: Evidence, coverage: Table, texts: Texts
 ) -> None:
     """What no other panel reads is named; where another one does, nothing is said."""
-    written, said = alone(texts.panels), alone(shown(told, texts.panels))
+    written, shown_keys = alone(texts.panels), alone(shown(coverage, texts.panels))
     named: set[Key] = set()
     taken = 0
     for place, left in without_panels(everything):
         found = {(h.system, h.subject) for h in gate(left, proof)}
-        wanted = (written[place] - BESIDE) | (said[place] & BESIDE) if place in written else set()
+        wanted = (written[place] - BESIDE) | (shown_keys[place] & BESIDE) if place in written else set()
         assert found == wanted, place
         named, taken = named | found, taken + 1
 
@@ -191,17 +191,19 @@ def test_each_panel_that_is_taken_away_leaves_its_hole(
 
 
 @pytest.mark.long
-def test_each_alert_that_is_taken_away_is_named(everything: Bundle, proof: Evidence, told: Table, texts: Texts) -> None:
+def test_each_alert_that_is_taken_away_is_named(
+    everything: Bundle, proof: Evidence, coverage: Table, texts: Texts
+) -> None:
     """By the metrics that no other one reads, by the cases that expect it, and by the reasons that lean on it."""
     written = alone(texts.alerts)
-    said = alone({watch.name: {k for k in watch.reads if k[0] != "recorded"} for watch in told.watches})
+    table = alone({watch.name: {k for k in watch.reads if k[0] != "recorded"} for watch in coverage.watches})
     every = everything.site.catalogue.systems.values()
     for name, left in without_alerts(everything):
         found = gate(left, proof)
         unread = {(h.system, h.subject) for h in found if h.kind == "alert"}
         leaning = {(s.name, r.metrics[0]) for s in every for r in s.reasons if re.search(rf"\b{name}\b", r.why)}
 
-        assert unread == (written[name] - BESIDE) | (said[name] & BESIDE), name
+        assert unread == (written[name] - BESIDE) | (table[name] & BESIDE), name
         assert {h.subject for h in found if h.kind == "evidence"} == {name}
         assert {(h.system, h.subject) for h in found if h.kind == "reason"} == leaning
         assert {h.kind for h in found} <= {"alert", "evidence", "reason"}
@@ -332,14 +334,14 @@ def test_what_an_installation_leaves_out_is_a_reason(tmp_path: Path, capsys: pyt
 
 def test_verdicts_of_a_validation_stand_beside_each_metric(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """That of the system itself; of what several systems show, the worst."""
-    said = [
+    verdicts = [
         Verdict("metrics", "langsight langsight_spans_ingested_total", State.OK, "2 series"),
         Verdict("metrics", "langsight process_resident_memory_bytes", State.OK, "2 series"),
         Verdict("metrics", "agent_server process_resident_memory_bytes", State.EMPTY, "no such process"),
         Verdict("panels", "LangSight / Overview / Spans", State.WRONG, "no data"),
     ]
     path = tmp_path / "report.json"
-    path.write_text(report.as_json(report.Outcome(tuple(said), "http://127.0.0.1:9090", 1.0)), encoding="utf-8")
+    path.write_text(report.as_json(report.Outcome(tuple(verdicts), "http://127.0.0.1:9090", 1.0)), encoding="utf-8")
     names = ["*spans_ingested_total", "process_resident_memory_bytes", "langsight_active_sse_connections"]
 
     assert main(["coverage", *names, "--verdicts", str(path), "--format", "json"]) == 0
@@ -392,9 +394,9 @@ def test_a_system_has_the_alerts_that_the_readme_counts(capsys: pytest.CaptureFi
 def test_a_name_that_is_neither_system_nor_metric_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
     """Every such name, with the nearest one that there is."""
     assert main(["coverage", "agentgatewy", "agentgateway_requests_totl", "zzz*"]) == 1
-    said = capsys.readouterr()
-    assert said.out == ""
-    assert said.err.splitlines() == [
+    output = capsys.readouterr()
+    assert output.out == ""
+    assert output.err.splitlines() == [
         "SYSTEM|METRIC:1: no system and no metric 'agentgateway_requests_totl'; did you mean 'agentgateway_requests_total'?",
         "SYSTEM|METRIC:1: no system and no metric 'agentgatewy'; did you mean 'agentgateway'?",
         "SYSTEM|METRIC:1: no system and no metric 'zzz*'; `agentobs list metrics` has them",

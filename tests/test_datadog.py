@@ -136,7 +136,9 @@ def test_headers_path_and_sender_are_the_real_ones(receiver: Receiver) -> None:
     env = environment(receiver, LANGSMITH_HOST_PROJECT_ID=project, HOSTNAME="pod-1", LANGSMITH_HOST_PROJECT_NAME="shop")
     with start(settings.read({"runtime": "inmem", "scenario": "idle"}, env)) as running:
         wait_until(lambda: receiver.bodies, what="a push", limit_seconds=10)
-        told = next(s for s in parse(requests.get(f"{running.url}/metrics", timeout=5).text)["target_info"].samples)
+        target_info = next(
+            s for s in parse(requests.get(f"{running.url}/metrics", timeout=5).text)["target_info"].samples
+        )
     sent = receiver.headers[0]
     assert (sent["path"], sent["dd-api-key"]) == ("/v1/metrics", "secret")
     assert sent["dd-otel-metric-config"] == '{"resource_attributes_as_tags":true,"histograms":{"mode":"distributions"}}'
@@ -144,7 +146,7 @@ def test_headers_path_and_sender_are_the_real_ones(receiver: Receiver) -> None:
     assert "content-encoding" not in sent
     resource = {a.key: a.value.string_value for a in receiver.bodies[0].resource_metrics[0].resource.attributes}
     assert resource["service.name"] == "lsd_langgraph_api"
-    assert resource["service.instance.id"] == told.labels["service_instance_id"]
+    assert resource["service.instance.id"] == target_info.labels["service_instance_id"]
     assert (resource["k8s.pod.name"], resource["k8s.deployment.name"], resource["project_id"]) == (
         "pod-1",
         "shop",

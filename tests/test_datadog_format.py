@@ -60,14 +60,14 @@ def bodies(files: Mapping[str, Any]) -> Mapping[str, Any]:
 
 def test_every_alert_is_a_monitor_or_left_out_with_a_reason(bundle: Bundle, files: Mapping[str, Any]) -> None:
     alerts = {alert.name for alert in bundle.alerts}
-    whole = {name for name in bodies(files) if "." not in name}
+    monitors = {name for name in bodies(files) if "." not in name}
     out = {one.what: one.why for one in DATADOG.left_out(bundle)}
 
-    assert whole | set(out) == alerts
-    assert not whole & set(out)
+    assert monitors | set(out) == alerts
+    assert not monitors & set(out)
     assert all(out.values())
     # Nothing that is left out today for another reason slips in unseen, nor is anything lost in silence.
-    assert len(whole) >= 70
+    assert len(monitors) >= 70
     internal = {a.name for a in bundle.alerts if {m.exposure for m in a.query.metrics} == {"internal"}}
     assert {name: out[name] for name in internal & set(out)} == {
         "AgentServerEmittingTierTooLow": "Datadog has no count() of series",
@@ -241,7 +241,7 @@ def test_a_recorded_series_is_what_it_records_however_often(configured: Callable
 
 
 @pytest.mark.parametrize(
-    ("config", "there", "gone"),
+    ("config", "there", "absent"),
     [
         ("systems: {agent_server: {prefix: shop_}}\n", "shop_run_set_status_error_counter{", "lg_api_"),
         ("alerts: {disable: [AgentServerSetStatusErrors]}\n", "lg_api_", "AgentServerSetStatusErrors"),
@@ -253,13 +253,13 @@ def test_a_recorded_series_is_what_it_records_however_often(configured: Callable
     ],
 )  # fmt: skip
 def test_a_configuration_reaches_the_monitors(
-    configured: Callable[[str], Site], config: str, there: str, gone: str
+    configured: Callable[[str], Site], config: str, there: str, absent: str
 ) -> None:
     bundle = build(configured(config))
     text = "\n".join(DATADOG.render(bundle).values())
 
     assert there in text
-    assert gone not in text
+    assert absent not in text
 
 
 def test_named_targets_are_instances_and_others_a_template_per_role(
@@ -412,8 +412,8 @@ def kinds(bundle: Bundle, system: str, shown: set[str]) -> Mapping[str, str]:
 
 def series_of(server: Reference, paths: Sequence[str]) -> set[str]:
     """Names of the series on some pages of a server."""
-    told = [text_of(*ask(server.port, "GET", path)) for path in paths]
-    return {name for text in told for name in re.findall(r"^([A-Za-z_:][\w:]*)[ {]", text, re.MULTILINE)}
+    pages = [text_of(*ask(server.port, "GET", path)) for path in paths]
+    return {name for text in pages for name in re.findall(r"^([A-Za-z_:][\w:]*)[ {]", text, re.MULTILINE)}
 
 
 def pages(server: Reference, system: str) -> list[str]:

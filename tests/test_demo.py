@@ -68,7 +68,7 @@ def test_what_belongs_to_no_played_fault_is_not_printed(bulletin: Bulletin) -> N
     ]
 
     assert said(bulletin, *others) == []
-    assert bulletin.strangers == {"LangSightNotReady", "AgentServerPgPoolErrors"}
+    assert bulletin.unexpected == {"LangSightNotReady", "AgentServerPgPoolErrors"}
 
 
 def test_what_a_fault_opens_late_is_printed_with_the_next_one(bulletin: Bulletin) -> None:
@@ -78,7 +78,7 @@ def test_what_a_fault_opens_late_is_printed_with_the_next_one(bulletin: Bulletin
 
     assert said(bulletin, notice("AgentServerPgPoolErrors", "resolved")) != []
     assert said(bulletin, notice("LangSightIngestRejected", deployment="observed")) != []
-    assert bulletin.strangers == set()
+    assert bulletin.unexpected == set()
 
 
 def test_the_introduction_names_what_is_played_and_how_long_it_takes() -> None:

@@ -38,6 +38,11 @@ def panels(bundle: Bundle) -> Iterator[tuple[str, Json]]:
                 yield from ((path.stem, p) for p in (row, *row.get("panels", ())) if p["type"] not in ("row", "text"))
 
 
+def subjects(title: str) -> set[str]:
+    """Return the words of a title in small letters, the plural as the singular."""
+    return {word.removesuffix("s") for word in re.findall(r"[a-z0-9]+", title.lower())}
+
+
 def limited(panel: Json) -> bool:
     """Say whether a panel turns red at some value, or a column of it does."""
     config = panel["fieldConfig"]
@@ -55,6 +60,17 @@ def test_every_panel_says_what_is_its_own(bundle: Bundle) -> None:
         seen.setdefault((stem, panel["description"].split("\n\n")[0]), []).append(panel["title"])
 
     assert {key: titles for key, titles in seen.items() if len(titles) > 1} == {}
+
+
+def test_panels_of_different_subjects_never_share_what_they_show(bundle: Bundle) -> None:
+    """An overview may repeat a panel of another board: then their titles name the same subject, by a word at least."""
+    shown: dict[str, dict[str, list[str]]] = {}
+    for stem, panel in panels(bundle):
+        shown.setdefault(panel["description"].split("\n\n")[0], {}).setdefault(panel["title"], []).append(stem)
+    shared = {text: titles for text, titles in shown.items() if len(titles) > 1}
+
+    assert len(shared) > 3
+    assert {text: titles for text, titles in shared.items() if not set.intersection(*map(subjects, titles))} == {}
 
 
 def test_every_panel_says_what_is_normal(bundle: Bundle) -> None:

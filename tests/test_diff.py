@@ -43,7 +43,7 @@ def other(bundle: Path, tmp_path: Path) -> Path:
     return Path(shutil.copytree(bundle, tmp_path / "other"))
 
 
-def told(capsys: pytest.CaptureFixture[str], *words: str) -> tuple[int, list[dict[str, str]]]:
+def differences(capsys: pytest.CaptureFixture[str], *words: str) -> tuple[int, list[dict[str, str]]]:
     capsys.readouterr()
     code = main(["diff", *words, "--format", "json"])
     return code, json.loads(capsys.readouterr().out)["changes"]
@@ -58,7 +58,7 @@ def test_a_bundle_and_itself_mean_the_same(name: str, tmp_path: Path, capsys: py
     assert main(["generate", "--config", str(path), "--out", str(tmp_path / "out")]) == 0
 
     for one, another in ((path, path), (tmp_path / "out", path), (path, tmp_path / "out")):
-        assert told(capsys, str(one), str(another)) == (0, [])
+        assert differences(capsys, str(one), str(another)) == (0, [])
 
 
 def rule_file(folder: Path, change: Callable[[dict[str, Any]], None]) -> None:
@@ -164,7 +164,7 @@ def test_a_mutation_of_each_kind_is_named_as_that_kind(
     mutate, rank, whose, what = MUTATIONS[name]
     mutate(other)
 
-    code, changes = told(capsys, str(bundle), str(other))
+    code, changes = differences(capsys, str(bundle), str(other))
     found = [
         c for c in changes if f"{c['kind']} {c['name']}".startswith(whose) and what in c["what"] and c["rank"] == rank
     ]
@@ -267,8 +267,8 @@ def test_what_a_real_prometheus_has_loaded_is_what_was_generated(
     texts = [path.read_text(encoding="utf-8") for path in sorted((bundle / "alerts").glob("*.rules.yaml"))]
     mine = yaml.safe_dump({"groups": [{"name": "mine", "rules": [{"alert": "Mine", "expr": "up == 0"}]}]})
     with Prometheus(found.path, "scrape_configs: []\n", rules=[*texts, mine]) as server:
-        assert told(capsys, str(bundle), server.url) == (0, [])
-        code, changes = told(capsys, server.url, str(other))
+        assert differences(capsys, str(bundle), server.url) == (0, [])
+        code, changes = differences(capsys, server.url, str(other))
 
     assert code == 1
     assert [(c["name"], c["what"]) for c in changes] == [(A, "removed")]
@@ -293,11 +293,11 @@ def test_the_section_of_the_changelog_names_what_breaks_and_counts_what_only_loo
         Change("cosmetic", "panel", "X / Y / Latency", "another description"),
     ]
 
-    told = re.sub(r"\n  ", " ", section(found)).splitlines()
+    lines = re.sub(r"\n  ", " ", section(found)).splitlines()
 
-    assert told == [
+    assert lines == [
         "- Alerts that are gone or have another name; take them out of silences and routes: `Gone`, `Old` (now `New`).",
-        "- Alerts that fire at another time or wake somebody else: `Later` (for: 5m becomes 10m).",
+        "- Alerts that fire at another time or notify others: `Later` (for: 5m becomes 10m).",
         "- Recorded series that are gone or have another name; look for them in rules and boards of your own: "
         "`a:b` (now `agentobs_a:b`).",
         "- Panels: 1 with another title, 1 gone; a link to one of them opens its board: *X / Y* (2).",

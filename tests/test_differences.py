@@ -63,9 +63,9 @@ def test_operators_read_reason_remedy_and_places(tmp_path: Path) -> None:
 def test_vmalert_restores_every_alert_that_is_held() -> None:
     """After a gap of five minutes a short hold is over at once, where Prometheus begins anew; after an hour it is forgotten."""
     ticks = [float(t) for t in range(0, 900, 30) if not 300 <= t < 600]
-    held = set(ticks)
+    lasting = set(ticks)
 
-    assert firing(held, ticks, hold=120, back={600.0}) == [(120, 600), (720, None)]
-    assert firing(held, ticks, hold=120, back={600.0}, restore=remembered) == [(120, None)]
+    assert firing(lasting, ticks, hold=120, back={600.0}) == [(120, 600), (720, None)]
+    assert firing(lasting, ticks, hold=120, back={600.0}, restore=remembered) == [(120, None)]
     assert remembered(0, 300, 300 + REMEMBERED, 120) is None
     assert remembered(0, 300, 600, 0) is None

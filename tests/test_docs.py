@@ -80,7 +80,7 @@ GOOD = """\
 
 
 @pytest.mark.parametrize(
-    ("broken", "told"),
+    ("broken", "messages"),
     [
         (GOOD, []),
         (GOOD.replace("<!-- /checks -->\n", ""), ["a.md:11: 'checks' does not end; write <!-- /checks --> below it"]),
@@ -101,12 +101,12 @@ GOOD = """\
     ],
 )  # fmt: skip
 def test_a_generated_part_stands_once_and_is_closed(
-    monkeypatch: pytest.MonkeyPatch, broken: str, told: list[str]
+    monkeypatch: pytest.MonkeyPatch, broken: str, messages: list[str]
 ) -> None:
     """A part that was pasted twice, torn or left open is told with its line, as is a table that nobody keeps current."""
     found = tool(monkeypatch, "blocks")["problems"]({Path("a.md"): broken}, MADE)
 
-    assert found == told
+    assert found == messages
 
 
 def test_a_part_is_known_over_all_documents(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -275,7 +275,13 @@ def test_every_option_of_validate_is_documented(capsys: pytest.CaptureFixture[st
         main(["validate", "--help"])
     text = (ROOT / "docs" / "validate.md").read_text(encoding="utf-8")
 
-    told = re.sub(r"-\n\s+", "-", capsys.readouterr().out)
-    options = set(re.findall(r"--[a-z][a-z-]+", told)) - {"--help"}
+    usage = re.sub(r"-\n\s+", "-", capsys.readouterr().out)
+    options = set(re.findall(r"--[a-z][a-z-]+", usage)) - {"--help"}
     assert {o for o in options if not re.search(rf"{o}(?![a-z-])", text)} == set()
     assert [c for c in CATEGORIES if f"| `{c}` |" not in text] == []
+
+
+@pytest.mark.parametrize("path", [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").rglob("*.md"))])
+def test_people_are_named_by_what_they_do(path: Path) -> None:
+    """A reader, a client, an operator, a supervisor: three words say nothing of who is meant, or of what is alike."""
+    assert not re.search(r"\b(whoever|somebody|likewise)\b", path.read_text(encoding="utf-8"), re.IGNORECASE)

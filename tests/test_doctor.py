@@ -78,8 +78,8 @@ def test_a_real_page_is_told_back(catalogue: Catalogue, name: str) -> None:
     assert fit.system.name == (name.rsplit("_", 1)[0] if "/" not in name else "langsmith")
     (one,) = found.pages
     assert (one.drift, one.added) == ((), ())
-    assert one.told
-    assert one.told.misfits == ()
+    assert one.profile
+    assert one.profile.misfits == ()
 
 
 @pytest.mark.parametrize("name", STRANGERS)
@@ -155,9 +155,10 @@ def test_what_the_page_must_have_and_lacks_is_lost(catalogue: Catalogue) -> None
     )
 
     (one,) = found.pages
-    assert one.told
+    assert one.profile
     assert (
-        "agentgateway_tokio_num_workers is not there, although every process of this kind has it" in one.told.misfits[0]
+        "agentgateway_tokio_num_workers is not there, although every process of this kind has it"
+        in one.profile.misfits[0]
     )
     assert one.drift == ("the catalogue does not know agentgateway_x",)
     assert found.failed
@@ -177,7 +178,7 @@ def test_labels_that_a_configuration_adds_are_told(catalogue: Catalogue) -> None
 
 
 @pytest.mark.parametrize(
-    ("change", "told"),
+    ("change", "message"),
     [
         (lambda t: t + "lg_api_brand_new_total 1\n", "the catalogue does not know lg_api_brand_new_total"),
         (lambda t: t.replace("# TYPE lg_api_workers_max gauge", "# TYPE lg_api_workers_max counter"), "lg_api_workers_max is a counter there, and the catalogue says gauge"),
@@ -186,10 +187,10 @@ def test_labels_that_a_configuration_adds_are_told(catalogue: Catalogue) -> None
     ],
     ids=["name", "type", "label", "edge"],
 )  # fmt: skip
-def test_drift_is_told(catalogue: Catalogue, change: Callable[[str], str], told: str) -> None:
+def test_drift_is_told(catalogue: Catalogue, change: Callable[[str], str], message: str) -> None:
     (one,) = of(catalogue, page("agent_server_0.16.7", change)).pages
 
-    assert told in one.drift
+    assert message in one.drift
 
 
 @pytest.mark.long
@@ -225,14 +226,14 @@ def test_an_own_configuration_keeps_what_doctor_says_nothing_of(tmp_path: Path) 
 def test_a_file_that_is_there_is_only_written_over_as_the_configuration(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Nothing that somebody has written is lost; the same command again finds what it wrote."""
+    """Nothing that a person has written is lost; the same command again finds what it wrote."""
     source, path = saved(tmp_path, "agent_server_0.16.7"), tmp_path / "bundle.yaml"
     path.write_text("slo_period: 14d\n", encoding="utf-8")
 
     assert main(["doctor", source, "--write", str(path)]) == 1
     assert path.read_text(encoding="utf-8") == "slo_period: 14d\n"
-    told = capsys.readouterr().err
-    assert f"{path}:1: is there already, and says something else; add --config {path}" in told
+    message = capsys.readouterr().err
+    assert f"{path}:1: is there already, and says something else; add --config {path}" in message
 
     for _ in range(2):
         main(["doctor", source, "--config", str(path), "--write", str(path)])
@@ -251,12 +252,12 @@ def test_a_configuration_that_says_something_else_is_held_against_the_pages(
     )
 
     found = diagnose(catalogue, [page("agent_server_0.16.7"), page("langsight_0.15.0")], site.config)
-    told = "\n".join(found.mismatches)
-    assert "versions is 0.11.0 - 0.12, and the server is 0.16.7" in told
-    assert "exposure is ui, and the page shows internal" in told
-    assert "roles is api, and the page is that of combined" in told
-    assert "runtimes is postgres, and the page is that of inmem" in told
-    assert "systems.langsight.enabled is false" in told
+    mismatches = "\n".join(found.mismatches)
+    assert "versions is 0.11.0 - 0.12, and the server is 0.16.7" in mismatches
+    assert "exposure is ui, and the page shows internal" in mismatches
+    assert "roles is api, and the page is that of combined" in mismatches
+    assert "runtimes is postgres, and the page is that of inmem" in mismatches
+    assert "systems.langsight.enabled is false" in mismatches
     assert found.failed
 
 
@@ -326,11 +327,11 @@ def test_a_hostile_page_is_one_sentence(name: str, tmp_path: Path, capsys: pytes
     begin = time.monotonic()
 
     assert main(["doctor", str(path)]) == 1
-    told = capsys.readouterr()
-    assert told.out == ""
-    assert sentence in told.err
-    assert len(told.err.splitlines()) == 1
-    assert len(told.err) < 500
+    output = capsys.readouterr()
+    assert output.out == ""
+    assert sentence in output.err
+    assert len(output.err.splitlines()) == 1
+    assert len(output.err) < 500
     assert time.monotonic() - begin < 10
 
 
@@ -342,23 +343,23 @@ def test_the_names_of_a_program_that_says_its_version_are_its_own(catalogue: Cat
         "_bucket 1", '_bucket{le="+Inf"} 1'
     )
 
-    assert diagnose(catalogue, [parsed("page", text)]).pages[0].told is None
+    assert diagnose(catalogue, [parsed("page", text)]).pages[0].profile is None
     own = text.replace("prometheus_http_", "acme_agentgateway_").replace("prometheus_build", "acme_agentgateway_build")
     (one,) = diagnose(catalogue, [parsed("page", own)]).pages
-    assert one.told
-    assert (one.told.system, one.told.prefix) == ("agentgateway", "acme_agentgateway_")
+    assert one.profile
+    assert (one.profile.system, one.profile.prefix) == ("agentgateway", "acme_agentgateway_")
 
 
 def test_all_sources_that_cannot_be_read_are_told_at_once(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (tmp_path / "empty").write_text("", encoding="utf-8")
 
     assert main(["doctor", str(tmp_path / "lost"), str(tmp_path / "empty"), saved(tmp_path, "langsight_0.15.0")]) == 1
-    told = capsys.readouterr()
-    assert [line.rpartition("; ")[2] for line in sorted(told.err.splitlines())] == [
+    output = capsys.readouterr()
+    assert [line.rpartition("; ")[2] for line in sorted(output.err.splitlines())] == [
         "name a metrics page that shows some",
         "name a file, an address or -",
     ]
-    assert told.out == ""
+    assert output.out == ""
 
 
 @pytest.mark.long

@@ -13,14 +13,14 @@ from functools import cache
 import pytest
 
 from generator.doctor.page import parsed
-from generator.doctor.told import Told, told
-from generator.doctor.worlds import worlds
+from generator.doctor.profile import Profile, profile_of
+from generator.doctor.variants import variants
 from generator.errors import GeneratorError
 from tests.doctoring import CATALOGUE, Played, Truth, agent_servers, services
 
 pytestmark = pytest.mark.long
 
-KNOWN = {name: worlds(CATALOGUE, name) for name in CATALOGUE.targets}
+KNOWN = {name: variants(CATALOGUE, name) for name in CATALOGUE.targets}
 
 #: A metric of which nobody knows when its series are born may be missing in a system that has it: doctor allows more then.
 UNCERTAIN = "langsmith"
@@ -57,8 +57,8 @@ def alike(page: Played, version: str) -> list[dict[str, str]]:
     return [way for way in found if not version or way["version"] == version]
 
 
-def examined(page: Played) -> Told | None:
-    return told(parsed("page", page.text), KNOWN, {})
+def examined(page: Played) -> Profile | None:
+    return profile_of(parsed("page", page.text), KNOWN, {})
 
 
 def test_every_way_is_played() -> None:

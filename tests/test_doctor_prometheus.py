@@ -49,7 +49,7 @@ def pages() -> Mapping[str, str]:
 
 @dataclass(frozen=True, slots=True)
 class Scraped:
-    """One target: its page, its labels, what somebody changes on the way, and its start times if it is several processes."""
+    """One target: its page, its labels, what is changed on the way, and its start times if it is several processes."""
 
     page: str
     labels: Mapping[str, str]
@@ -75,7 +75,7 @@ class Scraped:
 
 
 def chat(role: str, number: int, **more: Any) -> Scraped:
-    """A process of the deployment chat, as somebody else's chart and scrape job label it."""
+    """A process of the deployment chat, as another chart and scrape job label it."""
     labels = {
         "job": f"chat-{role}", "instance": f"10.0.0.{number}:8000", "app": "chat", "service": f"chat-{role}",
         "k8s_namespace_name": "prod", "app_kubernetes_io_component": role,
@@ -113,7 +113,7 @@ class Installation:
     url: str
     found: Monitored = field(repr=False)
 
-    def told(self, kind: str) -> str:
+    def troubles_of(self, kind: str) -> str:
         return "\n".join(t.text for t in self.found.troubles if t.kind == kind)
 
 
@@ -194,25 +194,27 @@ def test_validate_has_nothing_to_say_with_what_is_written(
 
 
 def test_a_load_balancer_and_the_replicas_behind_it_are_told(broken: Installation) -> None:
-    (text,) = broken.told("balanced").splitlines()
+    (text,) = broken.troubles_of("balanced").splitlines()
     assert text.startswith("10.0.0.1:8000 (job chat-api) is 3 processes in turns")
     assert text.endswith("a load balancer stands before them, and 2 of them have no target of their own")
 
 
 def test_a_process_that_is_scraped_twice_is_told(broken: Installation) -> None:
-    assert broken.told("double") == "10.0.0.2:8000 is scraped by chat-api and by pods"
+    assert broken.troubles_of("double") == "10.0.0.2:8000 is scraped by chat-api and by pods"
 
 
 def test_buckets_that_are_not_there_are_told(broken: Installation) -> None:
-    assert "lg_api_http_requests_latency of 10.0.0.2:8000 (job chat-api) is without buckets" in broken.told("buckets")
+    assert "lg_api_http_requests_latency of 10.0.0.2:8000 (job chat-api) is without buckets" in broken.troubles_of(
+        "buckets"
+    )
     assert (
         "lg_api_run_execution_latency of 10.0.0.3:8000 (job chat-queue) is stored as native histograms"
-        in broken.told("native")
+        in broken.troubles_of("native")
     )
 
 
 def test_a_pair_of_servers_is_told_and_one_of_them_is_asked(broken: Installation) -> None:
-    assert "a target is there once for each prometheus_replica (a, b)" in broken.told("pair")
+    assert "a target is there once for each prometheus_replica (a, b)" in broken.troubles_of("pair")
     assert broken.found.naming.selectors == {"prometheus_replica": "a"}
 
 
@@ -227,12 +229,12 @@ def test_what_changes_names_and_takes_labels_away_is_told(capsys: pytest.Capture
         assert main(["doctor", "--prometheus", url]) == 1
     out = capsys.readouterr().out
 
-    assert "something on the way adds units" in site.told("names")
-    assert "lg_api_http_requests_latency as lg_api_http_requests_latency_milliseconds" in site.told("names")
-    assert site.told("system") == "no label tells the targets of Agent Server from those of others"
-    assert site.told("role") == "no label tells the role of a (job otel)"
-    assert "a (job otel) lack" in site.told("labels")
-    assert site.told("down") == "c (job otel) does not answer"
+    assert "something on the way adds units" in site.troubles_of("names")
+    assert "lg_api_http_requests_latency as lg_api_http_requests_latency_milliseconds" in site.troubles_of("names")
+    assert site.troubles_of("system") == "no label tells the targets of Agent Server from those of others"
+    assert site.troubles_of("role") == "no label tells the role of a (job otel)"
+    assert "a (job otel) lack" in site.troubles_of("labels")
+    assert site.troubles_of("down") == "c (job otel) does not answer"
     assert "add_metric_suffixes: false" in out
 
 

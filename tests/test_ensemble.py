@@ -24,14 +24,16 @@ class Stage:
         self.seconds = 1000.0
         self.scale = scale
         own = settings.read({"scenario": scenario, "time_scale": str(scale), "whole": "true"}, {})
-        self.whole = Ensemble(own, wall=lambda: self.seconds)
+        self.ensemble = Ensemble(own, wall=lambda: self.seconds)
 
     def play(self, minutes: float) -> None:
         """Let virtual time pass, in steps that the pace's budget allows: the server's own thread follows the clock."""
-        until = self.whole.elapsed_seconds + 60 * minutes
-        while (left := until - self.whole.elapsed_seconds) > 0:
+        until = self.ensemble.elapsed_seconds + 60 * minutes
+        while (left := until - self.ensemble.elapsed_seconds) > 0:
             self.seconds += min(60.0, left) / self.scale
-            wait_until(lambda: self.whole.now >= self.whole.clock.now(), what="the server to follow", limit_seconds=30)
+            wait_until(
+                lambda: self.ensemble.now >= self.ensemble.clock.now(), what="the server to follow", limit_seconds=30
+            )
 
 
 def targets(running: Running) -> dict[str, Mapping[str, str]]:
@@ -51,7 +53,7 @@ def page(running: Running, labels: Mapping[str, str]) -> dict[str, Family]:
 def stage(request: pytest.FixtureRequest) -> Iterator[tuple[Stage, Running]]:
     """A scenario, by its id, and its server."""
     made = Stage(request.param)
-    with Running(EnsembleApp(made.whole), bind("127.0.0.1", 0)) as running:
+    with Running(EnsembleApp(made.ensemble), bind("127.0.0.1", 0)) as running:
         yield made, running
 
 
@@ -68,8 +70,8 @@ def test_a_tier_that_is_scaled_to_nothing_leaves_discovery_and_its_pages_are_gon
     played.play(25)
 
     assert sorted(targets(running)) == ["demo api-0:8000", "demo api-1:8000"]
-    gone = running.url + before["demo queue-0:8000"]["__metrics_path__"]
-    assert requests.get(gone, timeout=5).status_code == 404
+    removed = running.url + before["demo queue-0:8000"]["__metrics_path__"]
+    assert requests.get(removed, timeout=5).status_code == 404
 
 
 @pytest.mark.parametrize("stage", ["F28"], indirect=True)
@@ -126,8 +128,8 @@ def test_the_scenario_and_how_far_it_is(stage: tuple[Stage, Running]) -> None:
     played, running = stage
     where = f"{running.url}/scenario"
     played.play(10)
-    told = requests.get(where, timeout=5).json()
-    assert (told["scenario"], told["elapsed_seconds"]) == ("calm", pytest.approx(600, abs=30))
+    answer = requests.get(where, timeout=5).json()
+    assert (answer["scenario"], answer["elapsed_seconds"]) == ("calm", pytest.approx(600, abs=30))
 
     assert requests.post(where, json={"scenario": "f28"}, timeout=5).json() == {
         "scenario": "F28",
@@ -166,6 +168,6 @@ def test_other_paths_get_a_clean_answer(stage: tuple[Stage, Running], method: st
 def test_its_clock_runs_by_itself() -> None:
     """Nobody needs to ask for time to pass."""
     own = settings.read({"scenario": "calm", "time_scale": "600"}, {})
-    whole = Ensemble(own)
-    with Running(EnsembleApp(whole), bind("127.0.0.1", 0)):
-        wait_until(lambda: whole.elapsed_seconds > 60, what="a virtual minute", limit_seconds=20)
+    app = Ensemble(own)
+    with Running(EnsembleApp(app), bind("127.0.0.1", 0)):
+        wait_until(lambda: app.elapsed_seconds > 60, what="a virtual minute", limit_seconds=20)

@@ -138,7 +138,7 @@ def test_a_reader_who_goes_away_is_no_mistake() -> None:
     """As `head` does."""
     read, write = os.pipe()
     os.close(read)
-    with os.fdopen(write, "wb") as gone:
-        done = run(["-m", "generator", "list", "rules"], out=gone)
+    with os.fdopen(write, "wb") as closed:
+        done = run(["-m", "generator", "list", "rules"], out=closed)
 
     assert (done.returncode, done.stderr) == (0, "")

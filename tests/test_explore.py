@@ -1,4 +1,4 @@
-"""Links to traces and logs: what Grafana's Explore gets when somebody clicks on a line."""
+"""Links to traces and logs: what Grafana's Explore gets when a line is clicked."""
 
 from __future__ import annotations
 

@@ -110,9 +110,9 @@ def test_numbers_are_written_as_go_writes_them(stack: Stack) -> None:
 
 
 @pytest.mark.parametrize(
-    ("role", "kept"), [("postgres", "pg_up"), ("redis", "redis_up"), ("frontend-nginx", "nginx_up")]
+    ("role", "remaining"), [("postgres", "pg_up"), ("redis", "redis_up"), ("frontend-nginx", "nginx_up")]
 )
-def test_without_its_server_a_page_has_one_series_of_ours(role: str, kept: str) -> None:
+def test_without_its_server_a_page_has_one_series_of_ours(role: str, remaining: str) -> None:
     """What alerts that look at ratios cannot see; the reference plays the same."""
     if reason := available():
         missing(reason)
@@ -124,18 +124,18 @@ def test_without_its_server_a_page_has_one_series_of_ours(role: str, kept: str) 
         def alone() -> bool:
             page.clear()
             page.update(parse(server.page()))
-            return {n for n, f in page.items() if n in names and f.samples} == {kept}
+            return {n for n, f in page.items() if n in names and f.samples} == {remaining}
 
         server.stop()
         # A backend of PostgreSQL outlives its killed postmaster by a moment, and answers the exporter's open connection.
-        wait_until(alone, what=f"the page of {role} to have {kept} alone", limit_seconds=60)
-    assert page[kept].samples[0].value == 0
+        wait_until(alone, what=f"the page of {role} to have {remaining} alone", limit_seconds=60)
+    assert page[remaining].samples[0].value == 0
 
     service = Service(MODEL, metrics=METRICS)
     service.apply({"workload": {"postgres_up": False, "redis_up": False, "nginx": "down"}})
     service.advance(service.now + 10)
     ours = parse(service.page(next(p for p in service.processes if p.role == role)).decode())
-    assert set(ours) == {kept}
+    assert set(ours) == {remaining}
 
 
 def test_the_exporter_counts_its_own_reads_of_nginx(stack: Stack) -> None:

@@ -98,7 +98,7 @@ def test_a_rule_that_is_too_keen_is_false_on_an_ordinary_day(server: Server) -> 
 
 
 @pytest.mark.parametrize(
-    ("first", "second", "told", "lapsed"),
+    ("first", "second", "covered", "lapsed"),
     [
         ([Firing(1500, None)], [], (5700.0,), ()),
         ([Firing(1500, 3000)], [Firing(2000, None)], (5700.0,), ()),
@@ -111,7 +111,7 @@ def test_a_rule_that_is_too_keen_is_false_on_an_ordinary_day(server: Server) -> 
     ids=["to the end", "by turns", "a round apart", "with a break", "twice", "a round before the end", "before it"],
 )
 def test_a_trouble_that_goes_on_without_an_alert_is_a_lapse(
-    first: list[Firing], second: list[Firing], told: tuple[float, ...], lapsed: tuple[tuple[float, float], ...]
+    first: list[Firing], second: list[Firing], covered: tuple[float, ...], lapsed: tuple[tuple[float, float], ...]
 ) -> None:
     """From the first alert to the end of the trouble one of its alerts fires; whether there is one at all is another figure."""
     alerts = tuple(Expectation(name, within=900, since=1200, until=7200) for name in ("First", "Second"))
@@ -119,7 +119,7 @@ def test_a_trouble_that_goes_on_without_an_alert_is_a_lapse(
 
     verdict = judge(scenario, {"First": first, "Second": second}, {"First": "critical", "Second": "warning"})
 
-    assert (verdict.told, verdict.lapsed) == (told, lapsed)
+    assert (verdict.told, verdict.lapsed) == (covered, lapsed)
 
 
 def test_a_trouble_that_is_over_owes_nothing() -> None:

@@ -166,8 +166,8 @@ def test_no_query_of_any_board_depends_on_the_data_source(configured: Callable[[
     for stem in bundle.boards:
         for one in panels(bundle, stem):
             for target in one["targets"]:
-                told = {json.dumps(macros(one, target, 6 * HOUR, source)) for source in ("", "15s", "1m", "5m")}
-                assert len(told) == 1, (stem, one["title"])
+                texts = {json.dumps(macros(one, target, 6 * HOUR, source)) for source in ("", "15s", "1m", "5m")}
+                assert len(texts) == 1, (stem, one["title"])
 
 
 def test_validation_fills_in_what_grafana_does(configured: Callable[[str], Site]) -> None:
@@ -178,8 +178,8 @@ def test_validation_fills_in_what_grafana_does(configured: Callable[[str], Site]
             for length in (HOUR, 6 * HOUR, 7 * 24 * HOUR):
                 _, known = macros(one, target, length, "")
                 window = Window(NOW, length, 15.0).for_query(target["interval"], one.get("maxDataPoints", PIXELS))
-                told = {name: seconds(window.macros[name]) for name in known}
-                assert told == known, one["title"]
+                filled = {name: seconds(window.macros[name]) for name in known}
+                assert filled == known, one["title"]
 
 
 @pytest.mark.real

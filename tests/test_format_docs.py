@@ -82,28 +82,28 @@ def queries(text: str) -> list[str]:
 
 def test_every_query_of_a_runbook_is_that_of_its_rule(made: Bundle, texts: Mapping[str, str]) -> None:
     rules = loaded(made)
-    told = {name: _BLOCK.findall(text) for name, text in runbooks(texts).items()}
+    queries = {name: _BLOCK.findall(text) for name, text in runbooks(texts).items()}
 
-    assert told == {name: [expr.rstrip("\n") + "\n"] for name, expr in rules.items()}
-    assert len(told) > 90
-    assert "AgentServerNoWorkers" not in told
-    assert "ShopErrorRatioHigh" in told
+    assert queries == {name: [expr.rstrip("\n") + "\n"] for name, expr in rules.items()}
+    assert len(queries) > 90
+    assert "AgentServerNoWorkers" not in queries
+    assert "ShopErrorRatioHigh" in queries
 
 
 def test_every_query_parses_and_names_only_series_of_the_configuration(made: Bundle, texts: Mapping[str, str]) -> None:
     records: list[Record] = [r for groups in made.rules.values() for g in groups for r in g.records]
     known = {*catalogued(made.site), *(record.name for record in records), "up", "ALERTS", "scrape_samples_scraped"}
-    strange, seen = [], 0
+    unknown, seen = [], 0
     for name, text in runbooks(texts).items():
         for query in queries(text):
             seen += 1
             tree = expression.parsed(query)
-            strange += [
+            unknown += [
                 f"{name}: {one.name}" for one in expression.selectors(tree) if one.name and one.name not in known
             ]
             assert not re.search(r"\blg_api_|\bby \([^)]*\b(cluster|namespace|deployment)\b", query), (name, query)
 
-    assert strange == []
+    assert unknown == []
     assert seen > 100
 
 
@@ -152,9 +152,9 @@ def test_alerts_and_panels_lead_to_the_pages(made: Bundle, texts: Mapping[str, s
     """Each address is that of a page, with an anchor for each metric."""
     files = {str(path): text for path, text in FORMATS["files"].render(made).items()}
     base = "https://docs.example.com/agents/"
-    told = "".join(text for path, text in files.items() if path.startswith(("alerts/", "dashboards/")))
-    runbook = set(re.findall(rf"{base}runbooks/(\w+)\.html", told))
-    metrics = set(re.findall(rf"{base}metrics/(\w+)\.html#([^)\"\\]+)\)", told))
+    generated = "".join(text for path, text in files.items() if path.startswith(("alerts/", "dashboards/")))
+    runbook = set(re.findall(rf"{base}runbooks/(\w+)\.html", generated))
+    metrics = set(re.findall(rf"{base}metrics/(\w+)\.html#([^)\"\\]+)\)", generated))
     anchors = {
         (PurePosixPath(name).stem, head.lower())
         for name, text in texts.items()
@@ -173,17 +173,17 @@ def test_metrics_of_an_own_system_have_a_page(texts: Mapping[str, str]) -> None:
 
 
 @pytest.mark.parametrize(
-    ("said", "shown"),
+    ("help_text", "shown"),
     [
         ("Requests <b>by</b> path | status.", "Requests &lt;b>by&lt;/b> path | status."),
         ("See [this](page.md), not `[that](x) <y>`.", "See [this]\\(page.md), not `[that](x) <y>`."),
     ],
 )
-def test_words_of_a_metrics_page_are_text(tmp_path: Path, said: str, shown: str) -> None:
+def test_words_of_a_metrics_page_are_text(tmp_path: Path, help_text: str, shown: str) -> None:
     """`agentobs infer` takes a help from a page of anybody's: a tag or a link in it is neither."""
     (tmp_path / "shop.yaml").write_text(
-        CATALOGUE.replace("help: Requests answered.", f'help: "{said}"', 1).replace(
-            "bound: routes", f'bound: "{said}"', 1
+        CATALOGUE.replace("help: Requests answered.", f'help: "{help_text}"', 1).replace(
+            "bound: routes", f'bound: "{help_text}"', 1
         ),
         encoding="utf-8",
     )

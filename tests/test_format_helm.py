@@ -58,14 +58,14 @@ def test_values_fit_their_schema_which_refuses_a_misspelt_one(chart: Mapping[Pur
 def test_no_text_of_a_rule_is_taken_for_a_template(chart: Mapping[PurePosixPath, str]) -> None:
     """Alerts have `{{ $labels.x }}` in their texts, which Prometheus fills, not Helm."""
     texts = {path: text for path, text in chart.items() if path.parts[1] == "templates" and path.suffix == ".yaml"}
-    strange = [
+    templates = [
         (str(path), action)
         for path, text in texts.items()
         for action in re.findall(r'\{\{-?\s*("\{\{"|.*?)\s*-?\}\}', text)
         if not OURS.match(action)
     ]
 
-    assert strange == []
+    assert templates == []
     assert sum(text.count('{{ "{{" }} $labels') for text in texts.values()) > 20
 
 
@@ -74,8 +74,8 @@ def test_rules_read_back_are_those_of_the_plain_files(bundle: Bundle, chart: Map
     found = {}
     for path, text in chart.items():
         if path.parent.name == "rules":
-            whole = re.sub(r"^ *\{\{-(?! \"\{\{\").*\}\}$", "", text, flags=re.MULTILINE)
-            (one,) = operators.loaded(whole.replace('{{ "{{" }}', "{{"))
+            stripped = re.sub(r"^ *\{\{-(?! \"\{\{\").*\}\}$", "", text, flags=re.MULTILINE)
+            (one,) = operators.loaded(stripped.replace('{{ "{{" }}', "{{"))
             found[one["metadata"]["name"]] = one["spec"]["groups"]
 
     assert found == {
@@ -173,12 +173,12 @@ def test_what_is_switched_off_is_not_there(tmp_path: Path) -> None:
     chart = written(operators.made("{}\n", tmp_path), tmp_path)
     off = {"enabled": False}
 
-    whole = templated(chart)
+    complete = templated(chart)
     without = templated(chart, {"systems": {"langsmith": off}})
-    assert set(without) < set(whole)
-    gone = {json.loads(one)["metadata"]["name"] for one in set(whole) - set(without)}
-    assert all(name.startswith("agentobs-langsmith") for name in gone)
-    assert {json.loads(one)["kind"] for one in set(whole) - set(without)} == {
+    assert set(without) < set(complete)
+    removed = {json.loads(one)["metadata"]["name"] for one in set(complete) - set(without)}
+    assert all(name.startswith("agentobs-langsmith") for name in removed)
+    assert {json.loads(one)["kind"] for one in set(complete) - set(without)} == {
         "PrometheusRule", "PodMonitor", "ServiceMonitor", "Probe", "ConfigMap",
     }  # fmt: skip
     assert templated(chart, {"rules": off, "scrape": off, "alertmanager": off, "dashboards": {"form": "none"}}) == []

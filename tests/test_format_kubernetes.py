@@ -121,9 +121,9 @@ def test_boards_are_those_of_the_plain_files_in_both_forms(bundle: Bundle, liste
     dashboards = [one for one in listed if one["metadata"]["labels"]["app.kubernetes.io/component"] == "dashboards"]
     maps, others = of(dashboards, "ConfigMap"), of(dashboards, "GrafanaDashboard")
 
-    told = {file: json.loads(text) for one in maps.values() for file, text in one["data"].items()}
-    assert told == {f"{stem}.json": json.loads(json.dumps(board)) for stem, board in wanted.items()}
-    assert [json.loads(one["spec"]["json"]) for one in others.values()] == list(told.values())
+    contents = {file: json.loads(text) for one in maps.values() for file, text in one["data"].items()}
+    assert contents == {f"{stem}.json": json.loads(json.dumps(board)) for stem, board in wanted.items()}
+    assert [json.loads(one["spec"]["json"]) for one in others.values()] == list(contents.values())
     assert max(len(json.dumps(one)) for one in listed) < min(ANNOTATIONS, boards.LARGEST)
 
 
@@ -164,17 +164,17 @@ def test_notifications_are_those_of_the_plain_file(bundle: Bundle, listed: list[
     assert receivers == [(r["name"], [h["url"] for h in r.get("webhook_configs", ())]) for r in wanted["receivers"]]
 
 
-def plain(told: Any) -> Any:
+def plain(node: Any) -> Any:
     """Return routes and inhibitions as lists of matchers, by the names of the plain file."""
     names = {"groupBy": "group_by", "groupWait": "group_wait", "groupInterval": "group_interval", "inhibitRules": "inhibit_rules",
              "repeatInterval": "repeat_interval", "sourceMatch": "source_matchers", "targetMatch": "target_matchers"}  # fmt: skip
-    if isinstance(told, list):
-        return [plain(one) for one in told]
-    if not isinstance(told, dict):
-        return told
-    if "matchType" in told:
-        return f'{told["name"]}{told["matchType"]}"{told["value"]}"'
-    return {names.get(key, key): plain(value) for key, value in told.items() if key != "receivers"}
+    if isinstance(node, list):
+        return [plain(one) for one in node]
+    if not isinstance(node, dict):
+        return node
+    if "matchType" in node:
+        return f'{node["name"]}{node["matchType"]}"{node["value"]}"'
+    return {names.get(key, key): plain(value) for key, value in node.items() if key != "receivers"}
 
 
 def test_no_secret_and_no_file_of_one_is_written(bundle: Bundle, listed: list[Json]) -> None:
@@ -207,11 +207,11 @@ def test_a_fast_clock_is_everywhere(tmp_path: Path) -> None:
 
     groups = [group for one in of(listed, "PrometheusRule").values() for group in one["spec"]["groups"]]
     endpoints = [one["spec"]["podMetricsEndpoints"][0] for one in of(listed, "PodMonitor").values()]
-    (told,) = of(listed, "AlertmanagerConfig").values()
+    (configuration,) = of(listed, "AlertmanagerConfig").values()
     rate = {group["name"]: group["interval"] for group in groups}
     assert rate["agentobs.observability"] == "1s"
     assert rate["agentobs.agent-server-slo"] == "1s"
     assert {(one["interval"], one["scrapeTimeout"]) for one in endpoints} == {("1s", "1s")}
-    assert told["spec"]["route"]["groupWait"] == "1s"
+    assert configuration["spec"]["route"]["groupWait"] == "1s"
     rules = [text for path, text in FORMATS["kubernetes"].render(fast).items() if path.parent.name == "rules"]
     assert all(text.startswith(timescale.banner(30)) for text in rules if "PrometheusRule" in text)

@@ -52,8 +52,8 @@ def test_an_api_server_takes_every_object(bundle: Bundle, api: ApiServer) -> Non
     listed = operators.objects(bundle, "kubernetes")
     answers = [(one, *api.apply(one, "monitoring")) for one in listed]
 
-    assert [(one["kind"], told["message"]) for one, status, told in answers if status not in TAKEN] == []
-    assert [one["metadata"]["name"] for one, _, told in answers if not within(one, told)] == []
+    assert [(one["kind"], answer["message"]) for one, status, answer in answers if status not in TAKEN] == []
+    assert [one["metadata"]["name"] for one, _, answer in answers if not within(one, answer)] == []
 
 
 def within(ours: Any, theirs: Any) -> bool:
@@ -76,9 +76,9 @@ def test_an_api_server_refuses_what_is_none(tmp_path: Path, api: ApiServer) -> N
         "lowercase RFC 1123": {"metadata": {**monitor["metadata"], "name": "Name"}},
     }
     for why, more in wrong.items():
-        status, told = api.apply({**monitor, **more}, "monitoring")
+        status, answer = api.apply({**monitor, **more}, "monitoring")
         assert status not in TAKEN
-        assert why in told["message"]
+        assert why in answer["message"]
     with pytest.raises(ServerError, match="no PodMonitors of"):
         api.apply({**monitor, "kind": "PodMonitors"}, "monitoring")
 
@@ -126,15 +126,15 @@ def kubeconform(tmp_path_factory: pytest.TempPathFactory) -> Callable[[Path], Js
     core = json.loads((kubernetes.path / "api/openapi-spec/swagger.json").read_text(encoding="utf-8"))
     meta = "io.k8s.apimachinery.pkg.apis.meta.v1."
     needed = {name: operators.strict(one) for name, one in core["definitions"].items() if name.startswith(meta)}
-    whole = {**operators.strict(core["definitions"]["io.k8s.api.core.v1.ConfigMap"]), "definitions": needed}
-    (known / "configmap-v1.json").write_text(json.dumps(whole), encoding="utf-8")
+    strict = {**operators.strict(core["definitions"]["io.k8s.api.core.v1.ConfigMap"]), "definitions": needed}
+    (known / "configmap-v1.json").write_text(json.dumps(strict), encoding="utf-8")
 
     def look(folder: Path) -> Json:
         words = [str(found.path), "-strict", "-summary", "-output=json", "-skip=Kustomization"]
         words += ["-schema-location", f"{known}/{{{{.ResourceKind}}}}{{{{.KindSuffix}}}}.json", str(folder)]
         done = subprocess.run(words, capture_output=True, text=True, timeout=120, check=False)
-        told: Json = json.loads(done.stdout)
-        return told
+        report: Json = json.loads(done.stdout)
+        return report
 
     return look
 
@@ -144,11 +144,11 @@ def test_kubeconform_finds_every_object_valid(
 ) -> None:
     """All of them, none passed over for want of a schema; and a key that nobody knows is a mistake."""
     operators.write(bundle, "kubernetes", tmp_path)
-    told = kubeconform(tmp_path / "kubernetes")
+    report = kubeconform(tmp_path / "kubernetes")
     count = len(operators.objects(bundle, "kubernetes"))
 
-    assert told.get("resources", []) == []
-    assert (told["summary"]["valid"], told["summary"]["invalid"], told["summary"]["errors"]) == (count, 0, 0)
+    assert report.get("resources", []) == []
+    assert (report["summary"]["valid"], report["summary"]["invalid"], report["summary"]["errors"]) == (count, 0, 0)
     board = next((tmp_path / "kubernetes/dashboards").glob("overview.yaml"))
     board.write_text(board.read_text(encoding="utf-8") + "datas: {}\n", encoding="utf-8")
     assert [one["status"] for one in kubeconform(board)["resources"]] == ["statusInvalid"]

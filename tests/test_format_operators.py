@@ -89,8 +89,8 @@ def test_the_operator_refuses_nothing_and_its_rules_are_ours(bundle: Bundle) -> 
     )
 
     assert made.refused == {}
-    told = {name: {group["name"]: group["rules"] for group in one["groups"]} for name, one in made.rules.items()}
-    assert told == {
+    groups = {name: {group["name"]: group["rules"] for group in one["groups"]} for name, one in made.rules.items()}
+    assert groups == {
         named(bundle, stem): {group["name"]: group["rules"] for group in document["groups"]}
         for stem, document in documents.rules(bundle).items()
     }
@@ -156,11 +156,11 @@ def test_pages_are_asked_as_the_jobs_ask_them(bundle: Bundle) -> None:
     timing = bundle.site.timing
     wanted = [
         json.dumps(_asked({"scrape_interval": timing.scrape, "scrape_timeout": timing.timeout, **job}), sort_keys=True)
-        for whole in ours
-        for job in _split(whole)
+        for scrape_job in ours
+        for job in _split(scrape_job)
     ]
-    told = [json.dumps(_asked(job), sort_keys=True) for job in made.prometheus["scrape_configs"]]
-    assert sorted(told) == sorted(wanted)
+    jobs = [json.dumps(_asked(job), sort_keys=True) for job in made.prometheus["scrape_configs"]]
+    assert sorted(jobs) == sorted(wanted)
 
 
 def _split(job: Json) -> list[Json]:
@@ -190,9 +190,11 @@ def _asked(job: Json) -> Json:
         {key: one[key] for key in ("names", "type", "port", "refresh_interval")}
         for one in job.get("dns_sd_configs", ())
     ]
-    gone = [label for r in job["relabel_configs"] if r.get("action") == "labeldrop" for label in r["regex"].split("|")]
+    dropped = [
+        label for r in job["relabel_configs"] if r.get("action") == "labeldrop" for label in r["regex"].split("|")
+    ]
     found["static"] = [
-        (group["targets"], {key: value for key, value in group.get("labels", {}).items() if key not in gone})
+        (group["targets"], {key: value for key, value in group.get("labels", {}).items() if key not in dropped})
         for group in job.get("static_configs", ())
     ]
     return found

@@ -65,9 +65,9 @@ def listed(bundle: Bundle) -> list[Json]:
 def test_every_key_is_one_that_the_operator_has(listed: list[Json]) -> None:
     ours = [one for one in listed if one["kind"].startswith("VM")]
     for one in ours:
-        whole, inner = KEYS[one["kind"]]
+        outer, inner = KEYS[one["kind"]]
         assert one["apiVersion"] == "operator.victoriametrics.com/v1beta1"
-        assert set(one["spec"]) <= whole, one["metadata"]["name"]
+        assert set(one["spec"]) <= outer, one["metadata"]["name"]
         for key, known in inner.items():
             for part in one["spec"].get(key, ()):
                 assert set(part) <= known, (one["metadata"]["name"], key)
@@ -127,8 +127,8 @@ def test_notifications_are_those_of_the_plain_file(bundle: Bundle, listed: list[
     spec, wanted = one["spec"], documents.alertmanager_yml(bundle)
 
     assert (spec["route"], spec["inhibit_rules"]) == (wanted["route"], wanted["inhibit_rules"])
-    told, plain = [[hooks(one) for one in listed] for listed in (spec["receivers"], wanted["receivers"])]
-    assert told == plain
+    receivers, plain = [[hooks(one) for one in listed] for listed in (spec["receivers"], wanted["receivers"])]
+    assert receivers == plain
     text = operators.dumped([one])
     assert "_file" not in text
     assert text.count("name: agentobs-webhook") == text.count("http_config:") * (2 if "basic_auth" in text else 1)
@@ -171,7 +171,7 @@ def test_victoriametrics_relabels_the_pods_of_the_charts_as_prometheus_does(
     site = configured(yaml.safe_dump(cluster["bundle"]))
     config, files = watched(site, cluster["pods"])
     with Prometheus(ours.path, yaml.safe_dump(config), files=files) as server:
-        wanted = [told(target) for target in looked(server, files)]
+        wanted = [identity(target) for target in looked(server, files)]
     jobs = relabelled(operators.objects(build(site), "victoriametrics-operator"), cluster["pods"])
     scrape = {"global": {"scrape_interval": "1d", "scrape_timeout": "1s"}, "scrape_configs": jobs}
     with Victoria(theirs.path, yaml.safe_dump(scrape)) as other:
@@ -182,10 +182,10 @@ def test_victoriametrics_relabels_the_pods_of_the_charts_as_prometheus_does(
 
         found = wait_until(active, what=f"{len(wanted)} targets to be found", limit_seconds=60)
 
-    assert sorted(told(target) for target in found) == sorted(wanted)
+    assert sorted(identity(target) for target in found) == sorted(wanted)
 
 
-def told(target: Json) -> str:
+def identity(target: Json) -> str:
     return json.dumps([target["labels"], target["scrapeUrl"]], sort_keys=True)
 
 

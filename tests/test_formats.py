@@ -73,11 +73,13 @@ def test_what_is_written_is_what_check_accepts_and_a_strange_file_is_told(
 
 def test_options_of_a_format_are_those_of_the_schema() -> None:
     """What bundle.yaml may say is what reaches the format, and each of them is a format's."""
-    told = {name: set(one["properties"]) for name, one in schema(load())["properties"]["formats"]["properties"].items()}
+    options = {
+        name: set(one["properties"]) for name, one in schema(load())["properties"]["formats"]["properties"].items()
+    }
     known = Formats()
     made = {one.name: {f.name for f in fields(getattr(known, one.name))} for one in fields(Formats)}
 
-    assert {name.replace("-", "_"): keys for name, keys in told.items()} == made
+    assert {name.replace("-", "_"): keys for name, keys in options.items()} == made
 
 
 def test_formats_are_listed(capsys: pytest.CaptureFixture[str]) -> None:

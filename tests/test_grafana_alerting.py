@@ -207,9 +207,9 @@ def test_intervals_are_steps_of_ten_seconds() -> None:
     text = "scrape: {interval: 15s}\nevaluation: {interval: 15s}\n"
     bundle = delivered.bundle(text)
 
-    told = {one.what for one in grafana_alerting.left_out(bundle)}
+    reasons = {one.what for one in grafana_alerting.left_out(bundle)}
 
-    assert "the interval 15s of agentobs.observability" in told
+    assert "the interval 15s of agentobs.observability" in reasons
     assert {group["interval"] for group in groups(text) if "records" not in group["name"]} == {"20s"}
 
 
@@ -263,8 +263,8 @@ def test_what_is_left_out_is_named(default: Bundle) -> None:
     assert nobody.what == "contact points and notification policies"
     assert {"agentobs-policies", "agentobs-contact-points"} & set(read()) == set()
     hook = "alertmanager: {webhook_url: https://h.invalid/, webhook_bearer_token_file: /x}\n"
-    told = grafana_alerting.left_out(delivered.bundle(hook))
-    assert [one.what for one in told[1:]] == ["credentials of the webhook"]
+    left_out = grafana_alerting.left_out(delivered.bundle(hook))
+    assert [one.what for one in left_out[1:]] == ["credentials of the webhook"]
 
 
 # Types of Grafana's foundation SDK. Its objects take any value, so values are held against the annotations here.
@@ -288,8 +288,8 @@ def _each(value: Any, kind: type[list[Any] | dict[Any, Any]], hint: Any, where: 
     if not isinstance(value, kind):
         yield f"{where} is {value!r}, no {kind.__name__}"
         return
-    held: dict[Any, Any] = value if isinstance(value, dict) else dict(enumerate(value))
-    for key, one in held.items():
+    items: dict[Any, Any] = value if isinstance(value, dict) else dict(enumerate(value))
+    for key, one in items.items():
         yield from conforms(one, hint, f"{where}.{key}")
 
 
@@ -344,7 +344,7 @@ def test_rules_and_policies_are_of_the_types_of_grafana_s_sdk(text: str) -> None
 
 
 @pytest.mark.parametrize(
-    ("change", "told"),
+    ("change", "message"),
     [
         ({"noDataState": "Fine"}, "noDataState"),
         ({"execErrState": "KeepState"}, "exec_err_state"),
@@ -353,16 +353,16 @@ def test_rules_and_policies_are_of_the_types_of_grafana_s_sdk(text: str) -> None
         ({"for": 5}, "for_val is 5"),
     ],
 )
-def test_a_mistake_is_one_to_the_sdk(change: Mapping[str, Any], told: str) -> None:
+def test_a_mistake_is_one_to_the_sdk(change: Mapping[str, Any], message: str) -> None:
     """The comparison with its types can fail."""
     register_default_plugins()
     group = groups()[-1]
     rule = over_the_api(group, group["rules"][0])
 
     assert through(alerting.Rule, rule, "x") == []
-    assert told.lower().replace("_", "") in " ".join(through(alerting.Rule, {**rule, **change}, "x")).lower().replace(
-        "_", ""
-    )
+    assert message.lower().replace("_", "") in " ".join(
+        through(alerting.Rule, {**rule, **change}, "x")
+    ).lower().replace("_", "")
 
 
 def test_the_page_names_what_it_speaks_of(default: Bundle) -> None:

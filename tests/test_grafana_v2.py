@@ -93,9 +93,9 @@ def _source(query: Json) -> Json:
 
 def _annotation(spec: Json) -> Json:
     asked = {"target": spec["query"]["spec"]} if spec["query"]["spec"] else {}
-    kept = {key: spec[key] for key in ("name", "enable", "hide", "iconColor")}
+    copied = {key: spec[key] for key in ("name", "enable", "hide", "iconColor")}
     builtin = {"builtIn": 1} if spec.get("builtIn") else {}
-    return {**kept, **builtin, "datasource": _source(spec["query"]), **asked, **spec["legacyOptions"]}
+    return {**copied, **builtin, "datasource": _source(spec["query"]), **asked, **spec["legacyOptions"]}
 
 
 def _variable(one: Json) -> Json:
@@ -110,15 +110,15 @@ def _variable(one: Json) -> Json:
     return {**spec, "type": "query", "query": query["spec"], "datasource": _source(query), "sort": sort}
 
 
-def told(board: Json, *, tabs: bool) -> Json:
+def contents(board: Json, *, tabs: bool) -> Json:
     """Return what a classic board says, in the form of `back`."""
-    kept = {
+    copied = {
         key: board[key]
         for key in ("title", "description", "tags", "links", "editable", "liveNow", "preload", "time", "refresh")
     }
     variables = [{**one, "current": one["current"] or {"text": "", "value": ""}} for one in board["templating"]["list"]]
     return {
-        **kept,
+        **copied,
         "timezone": board["timezone"],
         "hidden": board["timepicker"]["hidden"],
         "graphTooltip": board["graphTooltip"],
@@ -181,7 +181,7 @@ def test_nothing_of_a_classic_board_is_lost(bundle: Bundle) -> None:
 
     assert manifests.keys() == boards.keys()
     for stem, manifest in manifests.items():
-        assert back(manifest["spec"]) == told(boards[stem], tabs=tabs), stem
+        assert back(manifest["spec"]) == contents(boards[stem], tabs=tabs), stem
         assert manifest["spec"]["layout"]["kind"] == ("TabsLayout" if tabs else "RowsLayout")
         assert manifest["metadata"]["name"] == boards[stem]["uid"]
 
@@ -206,8 +206,8 @@ def test_an_envelope_holds_the_classic_board(bundle: Bundle) -> None:
     boards = classic(bundle)
     for stem, manifest in read(bundle, "v1beta1").items():
         assert manifest["apiVersion"] == "dashboard.grafana.app/v1beta1"
-        kept = {"id": None, "uid": manifest["metadata"]["name"], "version": 0}
-        assert manifest["spec"] | kept == boards[stem]
+        copied = {"id": None, "uid": manifest["metadata"]["name"], "version": 0}
+        assert manifest["spec"] | copied == boards[stem]
 
 
 def test_panels_before_the_first_row_stand_in_a_row_without_a_head(site: Site) -> None:

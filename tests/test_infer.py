@@ -92,10 +92,10 @@ def test_golden_signals_are_recognised() -> None:
 
 
 def test_what_a_page_cannot_say_is_told() -> None:
-    told = "\n".join(draft(read("page", PAGE)).unknown)
+    unknown = "\n".join(draft(read("page", PAGE)).unknown)
 
     for word in ("port", "shop_jobs", "shop_bare: the page tells no type", "aggregate", "since which version"):
-        assert word in told
+        assert word in unknown
 
 
 def test_open_metrics_are_read_as_a_scrape_sees_them() -> None:
@@ -181,15 +181,15 @@ def test_what_is_no_page_is_refused_with_its_line(page: str, problem: str) -> No
 
 
 def test_a_page_of_nonsense_ends_in_one_sentence_and_one_with_mistakes_after_some_lines() -> None:
-    for begin, told in (("", 1), ("x 1\n", 5)):
+    for begin, count in (("", 1), ("x 1\n", 5)):
         with pytest.raises(GeneratorError) as caught:
             read("PAGE", begin + "?\n" * 100_000)
 
-        assert len(caught.value.problems) == told
+        assert len(caught.value.problems) == count
 
 
 @pytest.mark.parametrize(
-    ("source", "told"),
+    ("source", "message"),
     [
         ("http://127.0.0.1:1/metrics", "cannot be read: nobody listens there (connection refused)"),
         ("http://[::1", "cannot be read: it is no address"),
@@ -198,11 +198,11 @@ def test_a_page_of_nonsense_ends_in_one_sentence_and_one_with_mistakes_after_som
         ("", "is empty"),
     ],
 )
-def test_what_is_wrong_with_a_source_is_told_in_words(source: str, told: str) -> None:
+def test_what_is_wrong_with_a_source_is_told_in_words(source: str, message: str) -> None:
     with pytest.raises(GeneratorError) as caught:
         page(source)
 
-    assert told in str(caught.value)
+    assert message in str(caught.value)
 
 
 def test_a_page_is_read_from_a_file_an_address_and_standard_input(

@@ -438,9 +438,9 @@ def test_a_long_path_is_counted_by_its_beginning(tmp_path: Path) -> None:
 
 def test_another_scenario_starts_anew_and_keeps_the_switches(tmp_path: Path) -> None:
     with serving(tmp_path, {"AGENT_REFERENCE_BEHAVIOUR": "code", "LANGSIGHT_METRICS_TOKEN": "t"}) as (url, hosting):
-        told = requests.post(f"{url}/scenario", json={"scenario": "L04"}, timeout=10)
+        answer = requests.post(f"{url}/scenario", json={"scenario": "L04"}, timeout=10)
 
-        assert told.json()["scenario"] == "L04"
+        assert answer.json()["scenario"] == "L04"
         assert hosting.service.workload.counts_health_checks is False
         assert requests.post(f"{url}/scenario", json={"scenario": "F01"}, timeout=10).status_code == 404
 

@@ -91,10 +91,10 @@ def test_simulated_spans_and_checks_are_events_too(tmp_path: Path) -> None:
 
 def test_the_real_server_tells_eight_fields_of_a_span_and_nothing_of_health_checks(tmp_path: Path) -> None:
     environment = {"AGENT_REFERENCE_BEHAVIOUR": "code", "AGENT_REFERENCE_METRICS": "documented"}
-    whole = {**SPAN, "session_id": SESSION, "started_at": "2026-11-29T10:00:00Z", "ended_at": "2026-11-29T10:00:01Z"}
+    span = {**SPAN, "session_id": SESSION, "started_at": "2026-11-29T10:00:00Z", "ended_at": "2026-11-29T10:00:01Z"}
     with serving(tmp_path, environment) as (url, _), following(url) as (_, events):
         requests.post(f"{url}/api/health/check", timeout=10)
-        post(url, whole)
+        post(url, span)
         first = next(events)
 
     assert first.event == "span:new"
@@ -176,10 +176,10 @@ def test_the_gauge_counts_real_clients_and_falls_when_they_go(tmp_path: Path) ->
 def test_a_client_that_vanishes_without_a_word_is_not_counted_for_long(tmp_path: Path) -> None:
     with serving(tmp_path) as (url, _):
         host, _, port = url.removeprefix("http://").partition(":")
-        with socket.create_connection((host, int(port)), timeout=10) as gone:
-            gone.sendall(f"GET {EVENTS} HTTP/1.1\r\nhost: x\r\n\r\n".encode())
+        with socket.create_connection((host, int(port)), timeout=10) as client:
+            client.sendall(f"GET {EVENTS} HTTP/1.1\r\nhost: x\r\n\r\n".encode())
             wait_until(lambda: value(url, GAUGE) == 1, what="the client", limit_seconds=10)
-            gone.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")  # reset instead of a good end
+            client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")  # reset instead of a good end
         wait_until(lambda: value(url, GAUGE) == 0, what="its end", limit_seconds=10)
 
 
@@ -276,8 +276,8 @@ def test_what_waits_for_a_client_has_a_bound_in_bytes() -> None:
             feed.publish("span:new", {"session_id": "last", "text": "x" * 2 * MOST_BYTES})
             return [await anext(parts)]
 
-    (kept,) = asyncio.run(several())
-    assert b'"last"' in kept
+    (buffered,) = asyncio.run(several())
+    assert b'"last"' in buffered
     assert len(dropped) == 6
 
 

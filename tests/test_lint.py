@@ -254,7 +254,7 @@ def test_a_proof_and_a_reason_that_are_none_are_found(
 
 
 @pytest.mark.parametrize(
-    ("name", "text", "told"),
+    ("name", "text", "messages"),
     [
         ("deployment:slo_bad:rate_5m", "sum(rate(lg_api_http_requests_total[5m]))", ["record 'deployment:slo_bad:rate_5m'"]),
         ("agentobs_deployment:x:rate", "sum(rate(lg_api_http_requests_total[5m]))", ["record 'agentobs_deployment:x:rate' looks back for 300 s"]),
@@ -267,13 +267,13 @@ def test_a_proof_and_a_reason_that_are_none_are_found(
     ],
 )  # fmt: skip
 def test_a_record_carries_our_prefix_and_its_window(
-    name: str, text: str, told: list[str], tmp_path: Path, files: dict[str, str], site: Site
+    name: str, text: str, messages: list[str], tmp_path: Path, files: dict[str, str], site: Site
 ) -> None:
     """Nobody else's recorded series can be taken for ours, and a reader sees over what time a figure is."""
     document = yaml.safe_load(files[RECORDS])
     document["groups"][0]["rules"][0] |= {"record": name, "expr": text}
     written(tmp_path, {**files, RECORDS: yaml.safe_dump(document, sort_keys=False)})
-    assert [f.what for f in run(site, tmp_path, [c for c in CHECKS if c.name == "rule/names"])] == told
+    assert [f.what for f in run(site, tmp_path, [c for c in CHECKS if c.name == "rule/names"])] == messages
 
 
 @pytest.mark.parametrize("name", ["WorkersSaturated", "LangSightWorkersSaturated", "AgentServer"])
@@ -292,7 +292,7 @@ def test_an_alert_is_called_after_its_system(name: str, tmp_path: Path, files: d
 
 
 @pytest.mark.parametrize(
-    ("text", "told"),
+    ("text", "message"),
     [
         ("{{ $value }} requests failed within 10 minutes.", ""),
         ("Requests failed over the last 10m, for five minutes.", ""),
@@ -305,7 +305,7 @@ def test_an_alert_is_called_after_its_system(name: str, tmp_path: Path, files: d
     ],
 )
 def test_a_text_says_the_durations_of_its_expression_and_no_others(
-    text: str, told: str, tmp_path: Path, files: dict[str, str], site: Site
+    text: str, message: str, tmp_path: Path, files: dict[str, str], site: Site
 ) -> None:
     """AgentServerPgPoolErrors looks over ten minutes and over four, and is held for five."""
     rules = yaml.safe_load(files[RULES])
@@ -315,9 +315,9 @@ def test_a_text_says_the_durations_of_its_expression_and_no_others(
     found = run(site, written(tmp_path, changed), [c for c in CHECKS if c.name == "alert/durations"])
 
     mine = [(f.check, f.what, f.fix) for f in found]
-    what = f"summary of AgentServerPgPoolErrors says {told!r}, and its expression does not look over that"
+    what = f"summary of AgentServerPgPoolErrors says {message!r}, and its expression does not look over that"
     fix = "say 4 minutes, 5 minutes, 10 minutes: take it from site.timing"
-    assert mine == ([("alert/durations", what, fix)] if told else [])
+    assert mine == ([("alert/durations", what, fix)] if message else [])
 
 
 @pytest.mark.long

@@ -72,7 +72,7 @@ def test_scenarios_live_are_what_they_are_on_the_virtual_clock(
 
     plays = [found[name][0] for name in ids]
     assert {name: found[name][1] for name in ids} == {name: [] for name in ids}, (
-        f"virtual seconds per second: {[round(p.pace, 1) for p in plays]}"
+        f"virtual seconds per second: {[round(p.speed, 1) for p in plays]}"
     )
     assert sum(len(p.demanded) for p in plays) == count
     assert [p.fired for p in plays if p.scenario.id == "B02"] == [{}]
@@ -93,7 +93,7 @@ def test_virtual_time_is_read_off_the_servers_own_clock() -> None:
     made = play("F01")
 
     assert [made.virtual(at) for at in (1000.0, 1005.0, 1015.0, 1020.0)] == [0.0, 200.0, 500.0, 600.0]
-    assert made.pace == 30.0
+    assert made.speed == 30.0
 
 
 def test_an_agreement_has_nothing_to_say() -> None:
@@ -105,7 +105,7 @@ def test_an_agreement_has_nothing_to_say() -> None:
 
 
 @pytest.mark.parametrize(
-    ("fired", "told", "called_off", "still", "said"),
+    ("fired", "delivered", "called_off", "still", "messages"),
     [
         ({}, set(), set(), set(), ["did not fire"]),
         ({KEY: 1_900.0}, set(), set(), set(), ["was not delivered"]),
@@ -117,16 +117,16 @@ def test_an_agreement_has_nothing_to_say() -> None:
 )  # fmt: skip
 def test_every_disagreement_is_told(
     fired: dict[tuple[str, str], float],
-    told: set[tuple[str, str]],
+    delivered: set[tuple[str, str]],
     called_off: set[tuple[str, str]],
     still: set[tuple[str, str]],
-    said: list[str],
+    messages: list[str],
 ) -> None:
     """The comparison can fail, each way for itself."""
     made = play("F01")
-    made.fired, made.told, made.called_off, made.still = fired, told, called_off, still
+    made.fired, made.told, made.called_off, made.still = fired, delivered, called_off, still
 
     found = disagreements(made, {KEY[0]: 1_880.0})
 
-    assert len(found) == len(said)
-    assert all(part in text for part, text in zip(said, found, strict=True))
+    assert len(found) == len(messages)
+    assert all(part in text for part, text in zip(messages, found, strict=True))

@@ -40,10 +40,10 @@ def bench(folder: Path, failing: str) -> tuple[int, str, list[str]]:
 @pytest.mark.parametrize("failing", ["generate", "exposition", "fleet", "rules", "backtest"])
 def test_bench_runs_every_benchmark_and_fails_when_one_does(tmp_path: Path, failing: str) -> None:
     """A bound that does not hold is not lost among the figures of the others, and does not hide them."""
-    code, told, ran = bench(tmp_path, failing)
+    code, output, ran = bench(tmp_path, failing)
 
     assert code == 2
-    assert f"a bound does not hold, or could not be measured: {failing}\n" in told
+    assert f"a bound does not hold, or could not be measured: {failing}\n" in output
     assert ran == [f"benchmarks/{name}.py" for name in ("generate", "exposition", "fleet", "rules", "backtest")]
 
 

@@ -92,7 +92,7 @@ def fast(texts: list[str]) -> list[str]:
     ]
 
 
-def held(engine: Engine, found: Mapping[Any, str], listed: set[Any]) -> None:
+def check_listed(engine: Engine, found: Mapping[Any, str], listed: set[Any]) -> None:
     """What differs on VictoriaMetrics is what is listed, no more and no less; on Prometheus nothing does."""
     known = set() if engine.is_prometheus else listed
     lines = [f"{place}: {what}" for place, what in found.items() if place not in known]
@@ -175,14 +175,16 @@ def test_boards_show_the_same_everywhere(engine: Engine, cell: Cell) -> None:
     # Processes start and end while the history goes on; none of them is upgraded.
     assert answers["agent: Process start"] == answers["agent: Scaling"] == {True}
     assert answers["agent: New version"] == {False}
-    assert {(query.board, query.panel) for query, shown in screen.whole.items() if not shown} == panels.EMPTY.keys()
+    assert {
+        (query.board, query.panel) for query, shown in screen.unfiltered.items() if not shown
+    } == panels.EMPTY.keys()
     for query, shown in screen.narrow.items():
         one = outcomes.CHOSEN[panels.systems(query.board)[0]]
         assert {dict(labels).get("deployment", one) for labels in shown} <= {one}, query
 
-    different = outcomes.boards(screen.whole)
-    held(engine, different, {place for one in KNOWN for place in one.panels})
-    count(f"{len(screen.whole)} queries" + (f", {len(different)} panels differ" if different else ""))
+    different = outcomes.boards(screen.unfiltered)
+    check_listed(engine, different, {place for one in KNOWN for place in one.panels})
+    count(f"{len(screen.unfiltered)} queries" + (f", {len(different)} panels differ" if different else ""))
 
 
 def test_a_difference_is_seen() -> None:
@@ -252,7 +254,7 @@ def test_alert_cases_have_the_same_outcome(engine: Engine, cell: Cell) -> None:
     with stage(engine) as running:
         wrong = outcomes.cases(running)
 
-    held(engine, wrong, {place for one in KNOWN for place in one.cases})
+    check_listed(engine, wrong, {place for one in KNOWN for place in one.cases})
     count(f"{len(CASES)} cases" + (f", {len(wrong)} differ" if wrong else ""))
 
 
@@ -262,7 +264,7 @@ def test_scenarios_have_the_same_outcome(engine: Engine, cell: Cell) -> None:
     count = cell(engine, "scenarios")
     wrong = outcomes.played(engine)
 
-    held(engine, wrong, {name for one in KNOWN for name in one.scenarios})
+    check_listed(engine, wrong, {name for one in KNOWN for name in one.scenarios})
     count(f"{sum(1 for _ in scenarios.shipped())} scenarios" + (f", {len(wrong)} differ" if wrong else ""))
 
 

@@ -391,10 +391,10 @@ def test_lint_tells_a_hand_edited_query_by_file_and_line(tmp_path: Path, capsys:
     assert main(["generate", "--out", str(tmp_path)]) == 0
     path = tmp_path / "dashboards" / "agent_server_http.json"
     board = json.loads(path.read_text(encoding="utf-8"))
-    held = 'cluster=~"$cluster", namespace=~"$namespace", deployment=~"$deployment", system="agent_server"'
+    matchers = 'cluster=~"$cluster", namespace=~"$namespace", deployment=~"$deployment", system="agent_server"'
     panel = next(p for p in board["panels"] if p["title"] == "Requests")
     panel["targets"][0]["expr"] = (
-        f"sum(lg_api_http_requests_total{{{held}}}) / sum(rate(lg_api_http_request_total{{{held}}}[5m]))"
+        f"sum(lg_api_http_requests_total{{{matchers}}}) / sum(rate(lg_api_http_request_total{{{matchers}}}[5m]))"
     )
     path.write_text(json.dumps(board, indent=2, sort_keys=True, ensure_ascii=False) + "\n", encoding="utf-8")
     line = next(

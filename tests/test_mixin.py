@@ -26,13 +26,13 @@ Json = dict[str, Any]
 ALL = "{ alerts: m.prometheusAlerts, rules: m.prometheusRules, boards: m.grafanaDashboards, folder: m.grafanaDashboardFolder }"
 
 
-def evaluated(bundle: Bundle, folder: Path, options: str = "{}", whole: str = ALL) -> Json:
+def evaluated(bundle: Bundle, folder: Path, options: str = "{}", expression: str = ALL) -> Json:
     """Write the files, import the library with options, and return what Jsonnet makes of it."""
     for path, text in FORMATS["mixin"].render(bundle).items():
         (folder / path).parent.mkdir(parents=True, exist_ok=True)
         (folder / path).write_text(text, encoding="utf-8")
     library = json.dumps(str(folder / "mixin/mixin.libsonnet"))
-    text = f"local m = (import {library}) + {{ _config+:: {{ {OPTIONS}+: {options} }} }}; {whole}"
+    text = f"local m = (import {library}) + {{ _config+:: {{ {OPTIONS}+: {options} }} }}; {expression}"
     made: Json = json.loads(_gojsonnet.evaluate_snippet("importer.jsonnet", text))
     return made
 
@@ -141,9 +141,9 @@ def test_mixins_are_added_to_each_other(tmp_path: Path) -> None:
     """What another one has stays, on either side, and its options with it."""
     bundle = delivered.bundle()
     other = "{ _config+:: { a: 1 }, prometheusAlerts+:: { groups+: [{ name: 'other' }] }, grafanaDashboards+:: { 'other.json': {} } }"
-    whole = f"[x.prometheusAlerts.groups + [std.objectFields(x.grafanaDashboards), x._config.a] for x in [m + {other}, {other} + m]]"
+    expression = f"[x.prometheusAlerts.groups + [std.objectFields(x.grafanaDashboards), x._config.a] for x in [m + {other}, {other} + m]]"
 
-    for found in evaluated(bundle, tmp_path, whole=f"{{ both: {whole} }}")["both"]:
+    for found in evaluated(bundle, tmp_path, expression=f"{{ both: {expression} }}")["both"]:
         assert {"other", "agentobs.observability"} <= {g["name"] for g in found[:-2]}
         assert {"other.json", "overview.json"} <= set(found[-2])
         assert found[-1] == 1
@@ -160,7 +160,7 @@ def test_on_a_fast_clock_it_says_so() -> None:
 
 @pytest.mark.matrix
 def test_jsonnet_bundler_vendors_it(tmp_path: Path) -> None:
-    """`jb install` of the folder, in a project of somebody's; what it vendors is what there is."""
+    """`jb install` of the folder, in a project of its own; what it vendors is what there is."""
     found = golang.replaced("github.com/jsonnet-bundler/jsonnet-bundler", "v0.6.0", "./cmd/jb")
     if not found.path:
         missing(found.reason)

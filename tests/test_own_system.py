@@ -98,14 +98,14 @@ def test_every_metric_is_on_a_board_with_the_function_of_its_type(bundle: Bundle
     shown = [p for row in panels for p in (row.get("panels") or [row])]
     queries = {p["title"]: (p["type"], *[t["expr"] for t in p["targets"]]) for p in shown if p.get("targets")}
 
-    held = '{cluster=~"$cluster", namespace=~"$namespace", deployment=~"$deployment", instance=~"$instance", system="shop"}'
+    matchers = '{cluster=~"$cluster", namespace=~"$namespace", deployment=~"$deployment", instance=~"$instance", system="shop"}'
     counter, *_ = queries["shop_http_requests_total"][1:]
     assert counter.startswith("sum by (status) (rate(shop_http_requests_total{")
     _, *three = queries["shop_http_request_duration_seconds: quantiles"]
     assert [q.partition(",")[0] for q in three] == [f"histogram_quantile({q}" for q in (0.5, 0.95, 0.99)]
     assert queries["shop_http_request_duration_seconds: distribution"][0] == "heatmap"
-    assert queries["shop_orders_waiting"][1] == f"max(shop_orders_waiting{held})"
-    assert queries["shop_db_connections"][1] == f"max by (instance) (shop_db_connections{held})"
+    assert queries["shop_orders_waiting"][1] == f"max(shop_orders_waiting{matchers})"
+    assert queries["shop_db_connections"][1] == f"max by (instance) (shop_db_connections{matchers})"
     assert queries["shop_payload_bytes: mean"][1].count("shop_payload_bytes_sum") == 1
     assert {m.name for m in bundle.site.system("shop")} == {m.name for m in bundle.boards["shop_metrics"].metrics}
 

@@ -96,12 +96,12 @@ OURS = [
 ]
 
 
-@pytest.mark.parametrize(("expr", "told"), STRANGE, ids=[e for e, _ in STRANGE])
+@pytest.mark.parametrize(("expr", "messages"), STRANGE, ids=[e for e, _ in STRANGE])
 def test_a_selector_that_anybodys_series_fit_is_refused(
-    expr: str, told: list[str], tmp_path: Path, shipped: dict[str, str], site: Site
+    expr: str, messages: list[str], tmp_path: Path, shipped: dict[str, str], site: Site
 ) -> None:
     """One that is not held reads a stranger, and pages for him."""
-    assert strange(site, tmp_path, shipped, expr) == told
+    assert strange(site, tmp_path, shipped, expr) == messages
 
 
 @pytest.mark.parametrize("expr", OURS)
@@ -121,9 +121,9 @@ def test_panels_variables_and_marks_are_looked_at_too(tmp_path: Path, shipped: d
     board["annotations"]["list"][1]["expr"] = 'ALERTS{severity="critical"}'
     written(tmp_path, {**shipped, path: json.dumps(board, indent=2)})
 
-    told = [f.what.partition(" ")[0] for f in run(site, tmp_path, [c for c in CHECKS if c.name == "rule/held"])]
+    places = [f.what.partition(" ")[0] for f in run(site, tmp_path, [c for c in CHECKS if c.name == "rule/held"])]
 
-    assert sorted(told) == ["ALERTS", "process_open_fds", "up"]
+    assert sorted(places) == ["ALERTS", "process_open_fds", "up"]
 
 
 def read_names(made: dict[str, str], root: Path) -> Iterator[tuple[str, dict[str, str]]]:
@@ -215,10 +215,10 @@ def test_a_record_tells_the_window_that_it_looks_back_for(shipped: dict[str, str
         if "record" in rule
     ]
 
-    told = {r["record"]: re.findall(r"_(\d+[smhdw])$", r["record"]) for r in records}
+    by_record = {r["record"]: re.findall(r"_(\d+[smhdw])$", r["record"]) for r in records}
     back = {r["record"]: re.findall(r"(?:\[|offset )(\d+[smhdw])", r["expr"]) for r in records}
 
-    assert told
+    assert by_record
     assert {n: max(windows, key=seconds, default="") for n, windows in back.items()} == {
-        n: "".join(windows) for n, windows in told.items()
+        n: "".join(windows) for n, windows in by_record.items()
     }

@@ -125,14 +125,14 @@ def test_every_panel_stands_in_a_row_once(bundle: Bundle) -> None:
 
 def test_what_is_not_drawn_is_named(bundle: Bundle) -> None:
     """Each panel of a kind that Perses lacks, at its board."""
-    told = {(out.where, out.what) for out in perses.left_out(bundle)}
+    reasons = {(out.where, out.what) for out in perses.left_out(bundle)}
 
     for stem, board in documents.dashboards(bundle).items():
         where = f"perses/dashboards/{stem}.json"
         undrawn = {(where, one["title"]) for one in panels(board) if one["type"] not in DRAWN}
-        assert undrawn <= told
+        assert undrawn <= reasons
     assert {out.why for out in perses.left_out(bundle) if not out.why} == set()
-    assert ("perses/dashboards", "annotations") in told
+    assert ("perses/dashboards", "annotations") in reasons
 
 
 def test_variables_of_several_systems_ask_without_a_range_of_the_board(site: Site) -> None:

@@ -72,8 +72,8 @@ def text(query: Query) -> str:
 
 def unheld(made: str) -> str:
     """The text without what holds series of a system's own to our targets; a test of its own is about that."""
-    held = re.compile(r'((?:lg_api|agentgateway)_\w+)\{system="\w+"(\}|, )')
-    return held.sub(lambda m: m[1] + ("" if m[2] == "}" else "{"), made)
+    unscoped = re.compile(r'((?:lg_api|agentgateway)_\w+)\{system="\w+"(\}|, )')
+    return unscoped.sub(lambda m: m[1] + ("" if m[2] == "}" else "{"), made)
 
 
 @pytest.mark.parametrize(
@@ -195,13 +195,13 @@ def test_happened_sees_the_event_that_a_series_is_born_with(site: Site) -> None:
     """Three clauses: more than before (and not only seen for the first time), new while the target was up, or a young process."""
     query = occurrences(site.system("agent_server")["run_set_status_error_counter"], by=BY)
 
-    join, held = "on (cluster, namespace, deployment, role, instance, system)", '{system="agent_server"}'
+    join, matchers = "on (cluster, namespace, deployment, role, instance, system)", '{system="agent_server"}'
     name = "lg_api_run_set_status_error_counter_total"
     assert text(query) == (
         "sum by (deployment) (\n"
-        f"  ({name} > 0 unless {name} offset 5m) and {join} (up{held} offset 5m == 1)\n"
+        f"  ({name} > 0 unless {name} offset 5m) and {join} (up{matchers} offset 5m == 1)\n"
         "  or\n"
-        f"  {name} > 0 and {join} (time() - process_start_time_seconds{held} < 300)\n"
+        f"  {name} > 0 and {join} (time() - process_start_time_seconds{matchers} < 300)\n"
         "  or\n"
         f"  increase({name}[5m]) > 0 and rate({name}[5m]) > 0\n"
         ")"
@@ -211,13 +211,13 @@ def test_happened_sees_the_event_that_a_series_is_born_with(site: Site) -> None:
 def test_events_count_a_new_series_by_its_value_and_an_old_one_by_its_rate(site: Site) -> None:
     """A series is new for the first window of its life, if its target was up before or its process is young."""
     lg = site.system("agent_server")
-    join, held = "on (cluster, namespace, deployment, role, instance, system)", '{system="agent_server"}'
+    join, matchers = "on (cluster, namespace, deployment, role, instance, system)", '{system="agent_server"}'
 
     def expected(series: str) -> str:
         return (
             "sum by (deployment) (\n"
             f"  ((({series} unless {series} offset 5m)\n"
-            f"  and {join} ((up{held} offset 5m == 1) or (time() - process_start_time_seconds{held} < 300))) / 300)\n"
+            f"  and {join} ((up{matchers} offset 5m == 1) or (time() - process_start_time_seconds{matchers} < 300))) / 300)\n"
             "  or\n"
             f"  rate({series}[5m])\n"
             ")"
@@ -538,12 +538,12 @@ def test_the_greatest_series_are_kept_with_their_labels(site: Site) -> None:
     assert top(calls, 10).build(SCOPE) == f"topk(10, {calls.build(SCOPE)})"
     assert top(calls, 10).labels == ("server", "resource")
     assert (top(calls, 3) + calls).build(SCOPE).startswith("topk(3, ")
-    assert top(calls, 10).help.endswith(" The greatest 10.")
+    assert top(calls, 10).help.endswith(" The 10 highest.")
 
 
 def test_lint_knows_what_topk_and_the_right_side_of_and_do_to_labels() -> None:
-    kept = labels(parsed("topk(3, sum by (a, b) (x))"))
+    remaining = labels(parsed("topk(3, sum by (a, b) (x))"))
     (_, right) = selectors(parsed('sum by (phase) (x and on (job) up{system="s"})'))
 
-    assert kept == frozenset({"a", "b"})
+    assert remaining == frozenset({"a", "b"})
     assert (right.name, right.grouping) == ("up", ("job",))

@@ -207,10 +207,10 @@ def test_a_real_exporter_tells_that_a_database_is_gone(configured: Callable[[str
         )
         prometheus = open_.enter_context(Prometheus(server.path, yaml.safe_dump(prometheus_yml(site))))
 
-        def told(value: int) -> bool:
+        def probed(value: int) -> bool:
             return [one.value for one in prometheus.query('probe_success{system="langsight"}')] == [value]
 
-        wait_until(lambda: told(1), what="a probe that succeeds", limit_seconds=60)
+        wait_until(lambda: probed(1), what="a probe that succeeds", limit_seconds=60)
         (probe,) = prometheus.query('probe_success{system="langsight"}')
         assert probe.labels == {
             "__name__": "probe_success",
@@ -223,4 +223,4 @@ def test_a_real_exporter_tells_that_a_database_is_gone(configured: Callable[[str
         wait_until(lambda: bool(prometheus.query('up{job="langsight"} == 1')), what="its page", limit_seconds=60)
         assert [one.labels["job"] for one in prometheus.query('up{system="langsight"}')] == ["langsight"]
         sight.switch("L10")
-        wait_until(lambda: told(0), what="a probe that fails", limit_seconds=300)
+        wait_until(lambda: probed(0), what="a probe that fails", limit_seconds=300)

@@ -93,8 +93,8 @@ def test_malformed_requests_get_400_or_a_closed_connection(
     server: Running, data: bytes, caplog: pytest.LogCaptureFixture
 ) -> None:
     """Never a 5xx, never a hanging connection; the page is there afterwards."""
-    told = answer(server.url, data)
-    assert told == b"" or told.startswith(b"HTTP/1.1 4"), told[:200]
+    reply = answer(server.url, data)
+    assert reply == b"" or reply.startswith(b"HTTP/1.1 4"), reply[:200]
     assert page_is_prompt(server.url)
     assert [record for record in caplog.records if record.exc_info] == []
 
@@ -119,8 +119,8 @@ def test_a_body_over_the_bound_is_413(server: Running, *, chunked: bool) -> None
 @pytest.mark.parametrize("path", ["/runs", "/threads", "/scenario", "/deployment/processes"])
 def test_odd_json_is_no_server_error(server: Running, path: str, body: bytes) -> None:
     """Deep, broken, infinite or of other types: an answer below 500."""
-    told = requests.post(server.url + path, data=body, headers=JSON, timeout=10)
-    assert told.status_code < 500, told.text
+    answer = requests.post(server.url + path, data=body, headers=JSON, timeout=10)
+    assert answer.status_code < 500, answer.text
     assert page_is_prompt(server.url)
 
 

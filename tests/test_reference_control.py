@@ -60,7 +60,7 @@ def split() -> Running:
     return start(settings.read({"role": "api", "scenario": "idle"}, {}))
 
 
-def whole() -> Running:
+def ensemble() -> Running:
     return Running(EnsembleApp(Ensemble(settings.read({"scenario": "calm"}, {}))), bind("127.0.0.1", 0))
 
 
@@ -71,7 +71,7 @@ def service(system: str) -> Callable[[], Running]:
 #: What changes something, on every kind of server: its start, the path, a body that it would take.
 CHANGES: dict[str, tuple[Callable[[], Running], str, Any]] = {
     "scenario": (agents, "/scenario", {"scenario": "f01"}),
-    "scenario of a whole": (whole, "/scenario", {"scenario": "f01"}),
+    "scenario of a whole": (ensemble, "/scenario", {"scenario": "f01"}),
     "scenario of langsight": (service("langsight"), "/scenario", {"scenario": "l01"}),
     "scenario of agentgateway": (service("agentgateway"), "/scenario", {"scenario": "g01"}),
     "scenario of langsmith": (service("langsmith"), "/scenario", {"scenario": "s01"}),
@@ -173,7 +173,9 @@ def test_a_scraper_may_call_the_server_as_it_likes() -> None:
         assert send(f"{running.url}/metrics", "GET", {"Host": "agents.team-a.svc:8000"})[0] == 200
 
 
-@pytest.mark.parametrize("begin", [agents, whole, service("langsight"), service("agentgateway"), service("langsmith")])
+@pytest.mark.parametrize(
+    "begin", [agents, ensemble, service("langsight"), service("agentgateway"), service("langsmith")]
+)
 def test_a_scenario_is_looked_up_among_the_shipped_ones(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, begin: Callable[[], Running]
 ) -> None:
@@ -184,10 +186,10 @@ def test_a_scenario_is_looked_up_among_the_shipped_ones(
     monkeypatch.chdir(tmp_path)
     with begin() as running:
         for name in (*files, "..%2fsecret", "%2e%2e", "a" * 4_000, "%00", "calm%0a", "%ff", ""):
-            told = requests.get(f"{running.url}/scenarios/{name}", timeout=10)
+            response = requests.get(f"{running.url}/scenarios/{name}", timeout=10)
             plain = name.replace("%2f", "/")
             switched = requests.post(f"{running.url}/scenario", json={"scenario": plain}, timeout=10)
-            for answer in (told, switched):
+            for answer in (response, switched):
                 assert 400 <= answer.status_code < 500, name
                 assert "hunter2" not in answer.text, name
 
@@ -199,8 +201,8 @@ def test_a_process_that_joins_says_its_role_and_who_it_is_and_nothing_else() -> 
     with split() as running:
         for name in names:
             body = {"role": "queue", name: "1"}
-            told = requests.post(f"{running.url}/deployment/processes", json=body, timeout=10)
-            assert told.status_code == 400, name
+            answer = requests.post(f"{running.url}/deployment/processes", json=body, timeout=10)
+            assert answer.status_code == 400, name
         assert processes(running.url) == 0
 
 
@@ -225,8 +227,8 @@ def test_a_deployment_has_room_for_so_many_processes_and_no_more() -> None:
 
 def processes(url: str) -> int:
     """How many processes have joined, by the number that the next one gets."""
-    told = requests.post(f"{url}/deployment/processes", json={"role": "queue"}, timeout=10)
-    return int(told.json()["process"]) - 1
+    answer = requests.post(f"{url}/deployment/processes", json={"role": "queue"}, timeout=10)
+    return int(answer.json()["process"]) - 1
 
 
 def test_whoever_does_not_know_the_secret_does_not_join(tmp_path: Path) -> None:
@@ -248,20 +250,20 @@ def test_whoever_does_not_know_the_secret_does_not_join(tmp_path: Path) -> None:
 
 async def ask(app: Any, path: str, *, client: str, headers: dict[str, str], body: bytes) -> int:
     """Status of one answer of an ASGI app to a request that comes from `client`."""
-    told: list[int] = []
+    statuses: list[int] = []
 
     async def receive() -> dict[str, Any]:
         return {"type": "http.request", "body": body}
 
     async def answer(message: Any) -> None:
         if message["type"] == "http.response.start":
-            told.append(message["status"])
+            statuses.append(message["status"])
 
     raw = [(name.lower().encode(), value.encode()) for name, value in headers.items()]
     scope = {"type": "http", "method": "POST", "path": path, "headers": raw, "client": (client, 5000),
              "server": ("127.0.0.1", 8000), "query_string": b""}  # fmt: skip
     await app(scope, receive, answer)
-    return told[0]
+    return statuses[0]
 
 
 @pytest.mark.parametrize("flags", [{}, {"coordinate": "true"}])
@@ -311,7 +313,7 @@ def test_every_page_of_langsight_wants_the_token() -> None:
             assert codes == [401, 401, 200], path
 
 
-@pytest.mark.parametrize("begin", [whole, service("langsight"), service("agentgateway"), service("langsmith")])
+@pytest.mark.parametrize("begin", [ensemble, service("langsight"), service("agentgateway"), service("langsmith")])
 def test_discovery_never_says_what_a_request_called_the_server(begin: Callable[[], Running]) -> None:
     """Anyone who asks by another name does not send Prometheus elsewhere."""
     with begin() as running:
@@ -331,14 +333,14 @@ def test_a_host_header_is_read_or_is_none(host: str, name: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("said", "problems"),
+    ("fields", "problems"),
     [({"pod_name": {"a": 1}}, 1), ({"project_name": ["x"]}, 1), ({str(n): 1 for n in range(1_000)}, 20)],
     ids=["object", "list", "many"],
 )
-def test_what_a_process_says_wrongly_is_told_shortly(said: Any, problems: int) -> None:
+def test_what_a_process_says_wrongly_is_told_shortly(fields: Any, problems: int) -> None:
     """A text is a text, and an answer to nonsense is not longer than it."""
     with split() as running:
-        told = requests.post(f"{running.url}/deployment/processes", json={"role": "queue", **said}, timeout=10)
+        answer = requests.post(f"{running.url}/deployment/processes", json={"role": "queue", **fields}, timeout=10)
 
-    assert told.status_code == 400
-    assert len(told.json()["detail"].splitlines()) == problems
+    assert answer.status_code == 400
+    assert len(answer.json()["detail"].splitlines()) == problems

@@ -134,7 +134,7 @@ def send(url: str, data: bytes) -> bytes:
 
 def flood(url: str, attacks: Sequence[bytes]) -> list[bytes]:
     """Send all of them from many threads; the answers."""
-    waiting, told, lock = iter(attacks), [], threading.Lock()
+    waiting, answers, lock = iter(attacks), [], threading.Lock()
 
     def work() -> None:
         while True:
@@ -142,22 +142,22 @@ def flood(url: str, attacks: Sequence[bytes]) -> list[bytes]:
                 data = next(waiting, None)
             if data is None:
                 return
-            told.append(send(url, data))
+            answers.append(send(url, data))
 
     threads = [threading.Thread(target=work) for _ in range(ATTACKERS)]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
-    return told
+    return answers
 
 
 def slowest(target: Target, attacks: Sequence[bytes]) -> tuple[float, list[bytes]]:
     """Seconds that the slowest of the scrapes took while a flood came, and what the flood was answered."""
-    took, done, told = [0.0], threading.Event(), []
+    took, done, answers = [0.0], threading.Event(), []
 
     def attack() -> None:
-        told.extend(flood(target.url, attacks))
+        answers.extend(flood(target.url, attacks))
         done.set()
 
     attacker = threading.Thread(target=attack)
@@ -166,7 +166,7 @@ def slowest(target: Target, attacks: Sequence[bytes]) -> tuple[float, list[bytes
         took.append(target.page())
         done.wait(0.05)
     attacker.join()
-    return max(took), told
+    return max(took), answers
 
 
 def post(path: str, body: bytes) -> bytes:
@@ -199,10 +199,10 @@ FLOODS: dict[str, tuple[bytes, int]] = {
 def test_the_page_is_there_within_a_second_whatever_comes(target: Target, name: str) -> None:
     """And nothing of it is answered with an error of the server."""
     data, times = FLOODS[name]
-    seconds, told = slowest(target, [data] * times)
+    seconds, answers = slowest(target, [data] * times)
 
     assert seconds < PAGE_SECONDS
-    assert not {answer for answer in told if answer.startswith(b"HTTP/1.1 500")}
+    assert not {answer for answer in answers if answer.startswith(b"HTTP/1.1 500")}
 
 
 @pytest.mark.long
@@ -311,16 +311,16 @@ def test_a_connection_goes_on_after_a_run_that_was_forgotten() -> None:
     thread = node.records.new_thread(node.clock.now())
 
     async def follow() -> list[str]:
-        told: asyncio.Queue[dict[str, Any]] = asyncio.Queue()
-        session = Session(node, thread, told.put)
+        events: asyncio.Queue[dict[str, Any]] = asyncio.Queue()
+        session = Session(node, thread, events.put)
         session.subscriptions["only"] = Subscription("only", frozenset({"lifecycle"}))
         tasks = [asyncio.create_task(work) for work in (session.run(), node.clock.run())]
         heard = []
         for _ in range(2):
             run = node.start({"input": {"act": "sleep", "amount": 3_600}}, thread)
-            heard.append(await told.get())
+            heard.append(await events.get())
             node.records.forget(run.id)
-            heard.append(await told.get())
+            heard.append(await events.get())
         for task in tasks:
             task.cancel()
         return [event["params"]["data"]["event"] for event in heard]
@@ -431,11 +431,11 @@ def test_the_weight_of_a_document_is_no_less_than_its_memory(value: Any) -> None
 
     text = json.dumps(value)
     tracemalloc.start()
-    kept = json.loads(text)
+    document = json.loads(text)
     taken = tracemalloc.get_traced_memory()[0]
     tracemalloc.stop()
 
-    assert weight(kept) >= taken
+    assert weight(document) >= taken
 
 
 @pytest.mark.long
@@ -445,10 +445,10 @@ def test_the_webhook_forgets_what_is_too_much() -> None:
         for number in range(12):
             body = {"receiver": str(number), "alerts": [], "text": "x" * MEBIBYTE}
             assert requests.post(one.url, json=body, timeout=10).ok
-        kept = requests.get(one.url, timeout=10)
+        notifications = requests.get(one.url, timeout=10)
 
-    assert kept.json()[0]["receiver"] == "11"
-    assert len(kept.content) <= MOST_KEPT_BYTES + 1_000
+    assert notifications.json()[0]["receiver"] == "11"
+    assert len(notifications.content) <= MOST_KEPT_BYTES + 1_000
 
 
 @pytest.mark.long
@@ -574,8 +574,10 @@ def test_a_background_task_that_dies_ends_the_server_with_a_message(
         with Announced("broken", [sys.executable, script, "--port", "{port}", *flags]) as server:
             assert server.exit_code() == 1
             log = server.log()
-        said = log.splitlines()[-1]
-        assert said.startswith("the server ended: the clock ended: KeyError: 'a fault of the simulation' (broken.py:6)")
+        message = log.splitlines()[-1]
+        assert message.startswith(
+            "the server ended: the clock ended: KeyError: 'a fault of the simulation' (broken.py:6)"
+        )
         assert "Traceback" not in log
 
 

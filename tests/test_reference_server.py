@@ -158,10 +158,10 @@ def test_ok_asks_the_databases_only_when_told_to(server: Running) -> None:
     bad = requests.get(f"{server.url}/ok?check_db=x", timeout=5)
     assert (bad.status_code, bad.json()) == (400, {"detail": "invalid literal for int() with base 10: 'x'"})
     with serve(role="api") as running:
-        told = requests.get(f"{running.url}/ok", timeout=5).json()["services"]
-        assert told == {"core_api": "healthy", "postgres": "skipped", "redis": "skipped"}
-        told = requests.get(f"{running.url}/ok?check_db=1", timeout=5).json()["services"]
-        assert set(told.values()) == {"healthy"}
+        services = requests.get(f"{running.url}/ok", timeout=5).json()["services"]
+        assert services == {"core_api": "healthy", "postgres": "skipped", "redis": "skipped"}
+        services = requests.get(f"{running.url}/ok?check_db=1", timeout=5).json()["services"]
+        assert set(services.values()) == {"healthy"}
     with serve(role="queue") as running:
         assert requests.get(f"{running.url}/ok", timeout=5).json() == {"status": "ok"}
 
@@ -457,7 +457,7 @@ def test_a_real_prometheus_scrapes_every_role(age: Any) -> None:
         with Prometheus(found.path, config) as prometheus:
             wait_until(lambda: prometheus.query("sum(up)==5"), what="five targets", limit_seconds=30)
             for one in running:
-                wait_until(partial(whole, prometheus, one.url), what=f"all of {one.url}", limit_seconds=15)
+                wait_until(partial(all_stored, prometheus, one.url), what=f"all of {one.url}", limit_seconds=15)
             assert prometheus.query('count(lg_api_http_requests_latency_bucket{le=~"5000(\\\\.0)?"}) > 0')
             assert [line for line in prometheus.log().splitlines() if "level=warn" in line.lower()] == []
     finally:
@@ -465,7 +465,7 @@ def test_a_real_prometheus_scrapes_every_role(age: Any) -> None:
             one.close()
 
 
-def whole(prometheus: Prometheus, url: str) -> bool:
+def all_stored(prometheus: Prometheus, url: str) -> bool:
     """Whether the newest scrape had as many samples as the page has."""
     found = prometheus.query(f'scrape_samples_scraped{{instance="{url.removeprefix("http://")}"}}')
     return found[0].value == sum(len(family.samples) for family in page(url).values())

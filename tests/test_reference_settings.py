@@ -136,9 +136,9 @@ def test_a_bad_value_ends_the_command_with_2_before_it_listens(
     monkeypatch.setenv("METRIC_MAX_EMITTING_TIER", "high")
 
     assert main(["--port", "99999"]) == 2
-    told = capsys.readouterr()
-    assert told.out == ""
-    assert told.err.splitlines() == [
+    output = capsys.readouterr()
+    assert output.out == ""
+    assert output.err.splitlines() == [
         "--port is '99999'; wanted: a port, 0 to 65535",
         "METRIC_MAX_EMITTING_TIER is 'high'; wanted: a whole number; it is clamped to 1..4",
     ]

@@ -74,7 +74,7 @@ def test_a_version_decides_the_era() -> None:
 
 
 @pytest.mark.parametrize(
-    ("environment", "told"),
+    ("environment", "message"),
     [
         ({"AGENT_REFERENCE_VERSION": "new"}, "AGENT_REFERENCE_VERSION is 'new'; wanted: a version from 0.8.6 on"),
         ({"AGENT_REFERENCE_VERSION": "0.7.0"}, "AGENT_REFERENCE_VERSION is '0.7.0'; wanted: a version from 0.8.6 on"),
@@ -84,8 +84,8 @@ def test_a_version_decides_the_era() -> None:
         ),
     ],
 )
-def test_a_version_that_is_not_played_is_refused(environment: dict[str, str], told: str) -> None:
+def test_a_version_that_is_not_played_is_refused(environment: dict[str, str], message: str) -> None:
     with pytest.raises(SettingsError) as caught:
         settings.read({}, environment)
 
-    assert caught.value.problems == [told]
+    assert caught.value.problems == [message]

@@ -115,11 +115,11 @@ def test_schemas_drafts_and_an_own_system(installed: Installed) -> None:
     (installed.folder / "bundle.yaml").write_text("systems: {shop: {catalogue: shop.yaml}}\n", encoding="utf-8")
 
     installed.run("agentobs", "infer", "page.prom", "--system", "shop", "--out", "shop.yaml")
-    told = installed.run(
+    output = installed.run(
         "agentobs", "generate", "--config", "bundle.yaml", "--format", "files", "--format", "docs", "--out", "own"
     )
 
-    assert "things left out" in told
+    assert "things left out" in output
     assert (installed.folder / "own/docs/metrics/shop.md").is_file()
     assert '"$schema"' in installed.run("agentobs", "schema", "catalogue")
     assert '"$schema"' in installed.run("agentobs", "schema", "bundle")

@@ -157,7 +157,7 @@ def test_not_a_number_is_a_value() -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "told"),
+    ("text", "message"),
     [
         ("5 for 10m", "'5 for 10m' needs a length, and only the last segment has none"),
         ("5 then 6", "'5' needs a length, and only the last segment has none"),
@@ -166,11 +166,11 @@ def test_not_a_number_is_a_value() -> None:
         ("many", "'many' is no value; write a number, 0+6/m, same, nan, none, stale or start-1h"),
     ],
 )
-def test_values_that_mean_nothing_are_refused(text: str, told: str) -> None:
+def test_values_that_mean_nothing_are_refused(text: str, message: str) -> None:
     with pytest.raises(ValueError, match=r".*") as error:
         values(text, 0, [0])
 
-    assert str(error.value).startswith(told)
+    assert str(error.value).startswith(message)
 
 
 @pytest.mark.parametrize(
@@ -297,7 +297,7 @@ cases:
 
 
 @pytest.mark.parametrize(
-    ("case", "told"),
+    ("case", "message"),
     [
         ({"on": {}}, "unknown field 'on'"),
         ({"quiet": []}, "'it is so' expects nothing; add `fires` or `quiet`"),
@@ -308,12 +308,12 @@ cases:
     ],
 )
 def test_a_case_that_expects_nothing_sensible_is_refused(
-    tmp_path: Path, catalogue: Catalogue, case: Mapping[str, Any], told: str
+    tmp_path: Path, catalogue: Catalogue, case: Mapping[str, Any], message: str
 ) -> None:
     with pytest.raises(CaseError) as error:
         read(tmp_path, catalogue, {}, **case)
 
-    assert told in str(error.value)
+    assert message in str(error.value)
 
 
 @pytest.mark.real

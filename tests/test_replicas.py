@@ -59,9 +59,9 @@ def down(server: Prometheus) -> bool:
 
 @pytest.mark.real
 @pytest.mark.parametrize(
-    ("more", "told"), [("", [None]), (", replica_labels: []", ["prom-a", "prom-b"])], ids=["dropped", "kept"]
+    ("more", "names"), [("", [None]), (", replica_labels: []", ["prom-a", "prom-b"])], ids=["dropped", "kept"]
 )
-def test_a_pair_tells_an_alert_once(configured: Callable[[str], Site], more: str, told: list[str | None]) -> None:
+def test_a_pair_tells_an_alert_once(configured: Callable[[str], Site], more: str, names: list[str | None]) -> None:
     """The replica's label is taken off before Alertmanager; where it is kept, each replica notifies for itself."""
     programs = [find(name, "newest") for name in ("prometheus", "alertmanager")]
     for found in programs:
@@ -92,8 +92,8 @@ def test_a_pair_tells_an_alert_once(configured: Callable[[str], Site], more: str
             pages = {n.labels.get("replica") for n in webhook.notices if n.labels["alertname"] == "LangSmithRedisDown"}
             return sorted(pages, key=str)
 
-        wait_until(lambda: len(notified()) >= len(told), what="the notification", limit_seconds=LIMIT_SECONDS)
-        assert notified() == told
+        wait_until(lambda: len(notified()) >= len(names), what="the notification", limit_seconds=LIMIT_SECONDS)
+        assert notified() == names
 
 
 def problems(configured: Callable[[str], Site], text: str) -> list[str]:

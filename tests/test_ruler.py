@@ -99,8 +99,8 @@ def test_no_file_of_the_server_is_named(configured: Callable[[str], Site]) -> No
     assert [hook for one in alone["receivers"] for hook in one.get("webhook_configs", ())] == [
         {"url": "https://hook.invalid/x", "send_resolved": True}
     ] * 3
-    (told,) = ruler.left_out(bundle)
-    assert (told.where, told.what) == ("ruler/alertmanager/config.yml", "credentials of the webhook")
+    (left_out_of,) = ruler.left_out(bundle)
+    assert (left_out_of.where, left_out_of.what) == ("ruler/alertmanager/config.yml", "credentials of the webhook")
 
 
 def record(name: str, expr: str, **labels: str) -> Json:
@@ -199,7 +199,7 @@ def test_whatever_the_limit_no_rule_is_lost_and_none_is_before_what_it_reads(
     assert {name: sorted(map(str, rules)) for name, rules in parts.items()} == {
         name: sorted(map(str, rules)) for name, rules in plain.items()
     }
-    torn = [
+    misplaced = [
         (group["name"], rule["record"])
         for group in groups
         for rule in group["rules"]
@@ -209,7 +209,7 @@ def test_whatever_the_limit_no_rule_is_lost_and_none_is_before_what_it_reads(
             for one in group["rules"]
         )
     ]
-    assert torn == []
+    assert misplaced == []
 
 
 def test_what_cannot_be_within_the_limits_is_whole_and_told(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -219,7 +219,7 @@ def test_what_cannot_be_within_the_limits_is_whole_and_told(monkeypatch: pytest.
     monkeypatch.setattr(ruler, "GROUPS", 30)
 
     found, _, _ = rendered(bundle)
-    told = [one.why for one in ruler.left_out(bundle)]
+    reasons = [one.why for one in ruler.left_out(bundle)]
 
     large = [group for groups in found.values() for group in groups if len(group["rules"]) > 3]
     assert [[rule["labels"]["slo"] for rule in group["rules"]] for group in large[:3]] == [
@@ -227,12 +227,12 @@ def test_what_cannot_be_within_the_limits_is_whole_and_told(monkeypatch: pytest.
         ["run_success"] * 4,
         ["queue_wait"] * 4,
     ]
-    assert [why for why in told if "read each other" in why] == [
+    assert [why for why in reasons if "read each other" in why] == [
         f"its {len(g['rules'])} rules read each other, and apart they would be an evaluation late; "
         f"set the tenant's ruler_max_rules_per_rule_group to {len(g['rules'])} or more"
         for g in large
     ]
-    assert told[-1].startswith(f"there are {sum(map(len, found.values()))}; ")
+    assert reasons[-1].startswith(f"there are {sum(map(len, found.values()))}; ")
 
 
 def test_an_own_system_has_a_namespace(tmp_path: Path, configured: Callable[[str], Site]) -> None:

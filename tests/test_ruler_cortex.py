@@ -103,7 +103,7 @@ def test_cortex_refuses_what_is_above_the_limits(binary: Path) -> None:
 
 def test_cortex_refuses_the_file_of_a_secret(binary: Path) -> None:
     """Why credentials in files are left out."""
-    told = {
+    messages = {
         "route": {"receiver": "a"},
         "receivers": [
             {
@@ -118,4 +118,4 @@ def test_cortex_refuses_the_file_of_a_secret(binary: Path) -> None:
         Cortex(binary, rules=0, groups=0) as cortex,
         pytest.raises(ServerError, match="credentials_file is not allowed"),
     ):
-        cortex.route(yaml.safe_dump({"template_files": {}, "alertmanager_config": yaml.safe_dump(told)}))
+        cortex.route(yaml.safe_dump({"template_files": {}, "alertmanager_config": yaml.safe_dump(messages)}))

@@ -220,8 +220,8 @@ def test_every_mistake_is_told_with_its_line_and_its_fix() -> None:
     with pytest.raises(ScenarioError) as caught:
         read("f99.yaml", WRONG)
 
-    told = [str(p) for p in caught.value.problems]
-    assert told[:5] == [
+    problems = [str(p) for p in caught.value.problems]
+    assert problems[:5] == [
         "f99.yaml:4: 'duration' is '10 minutes', but must match ^([0-9]+(ms|s|m|h|d))+$; "
         "write a duration, such as 90s, 20m or 1h30m",
         "f99.yaml:5: 'runtime' is 'posgres'; did you mean 'postgres'?",
@@ -295,7 +295,7 @@ def test_a_scenario_of_several_deployments_has_each_of_them() -> None:
 
 
 @pytest.mark.parametrize(
-    ("times", "told"),
+    ("times", "message"),
     [
         ("until: 2h", "this lasts until 2h, but the scenario ends at 1h; leave it out for what lasts to the end"),
         ("from: 20m, until: 20m", "this is over at 20m, and begins at 20m; name the time at which the trouble is over"),
@@ -303,11 +303,11 @@ def test_a_scenario_of_several_deployments_has_each_of_them() -> None:
     ],
 )
 @pytest.mark.parametrize("system", ["", "system: langsight\n"])
-def test_a_trouble_that_ends_out_of_its_time_is_a_problem(system: str, times: str, told: str) -> None:
+def test_a_trouble_that_ends_out_of_its_time_is_a_problem(system: str, times: str, message: str) -> None:
     """It would hold nothing, or be held against nothing."""
     text = f"id: own\n{system}title: x\nplays: x\nduration: 1h\nexpect:\n  fire:\n    - {{alert: XDown, within: 5m, {times}}}\n"
 
     with pytest.raises(ScenarioError) as caught:
         scenarios.read("x.yaml", text)
 
-    assert str(caught.value) == f"x.yaml:{8 if system else 7}: {told}"
+    assert str(caught.value) == f"x.yaml:{8 if system else 7}: {message}"

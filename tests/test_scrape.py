@@ -125,9 +125,9 @@ def test_prometheus_yml_names_rules_alertmanager_and_the_enabled_systems(configu
     assert found["rule_files"] == ["/etc/prometheus/rules/*.rules.yaml"]
     names = [j["job_name"] for j in found["scrape_configs"]]
     assert names == ["prometheus", "alertmanager", "agent-server", "langsight-dns-demo"]
-    own, told, first, _ = found["scrape_configs"]
+    own, alertmanager, first, _ = found["scrape_configs"]
     assert own == {"job_name": "prometheus", "static_configs": [{"targets": ["localhost:9090"]}]}
-    assert told == {"job_name": "alertmanager", "static_configs": [{"targets": ["am:9093"]}]}
+    assert alertmanager == {"job_name": "alertmanager", "static_configs": [{"targets": ["am:9093"]}]}
     assert first["static_configs"] == [{"targets": ["chat:8000"], "labels": {"app": "chat", "role": "combined"}}]
     assert {"target_label": "cluster", "replacement": "eu-1"} in first["relabel_configs"]
 

@@ -150,14 +150,14 @@ def test_the_metrics_of_the_pages_that_a_page_is_made_of_come_by_themselves() ->
 
 
 def test_who_starts_is_told_now_and_after_every_crash() -> None:
-    told: list[tuple[str, float]] = []
+    starts: list[tuple[str, float]] = []
     one = service(Change(100, {"crash": {"only": ["langsight-1"], "down": 50}}))
-    one.at_start = lambda process: told.append((process.name, process.started))
+    one.at_start = lambda process: starts.append((process.name, process.started))
 
     one.advance(200)
     one.apply({"scale": {"": 3}})
 
-    assert told == [("langsight-1", 150), ("langsight-2", 200)]
+    assert starts == [("langsight-1", 150), ("langsight-2", 200)]
 
 
 def test_a_page_is_spelled_as_its_client_library_does() -> None:
@@ -170,7 +170,7 @@ def test_a_page_is_spelled_as_its_client_library_does() -> None:
         family=lambda name, kind: name.removesuffix("_total") if kind == "counter" else name,
         number=lambda value: f"{value:g}",
         edge=lambda edge: f"{edge:g}",
-        tail=("_sum", "_count"),
+        trailing=("_sum", "_count"),
         by_name=True,
         alphabetical=False,
         end="# EOF\n",

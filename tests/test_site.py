@@ -120,8 +120,8 @@ def test_pages_of_an_installation_are_a_site(tmp_path: Path) -> None:
     """As their page says it: generated for a changed configuration with a system of its own, built strictly."""
     (tmp_path / "shop.yaml").write_text(CATALOGUE, encoding="utf-8")
     (tmp_path / "bundle.yaml").write_text(OWN, encoding="utf-8")
-    told = (ROOT / "docs" / "formats" / "docs.md").read_text(encoding="utf-8")
-    commands = re.findall(r"```sh\n(.*?)```", told, re.DOTALL)
+    page = (ROOT / "docs" / "formats" / "docs.md").read_text(encoding="utf-8")
+    commands = re.findall(r"```sh\n(.*?)```", page, re.DOTALL)
     path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
 
     done = subprocess.run(
@@ -162,11 +162,11 @@ def test_a_browser_follows_an_alert_to_its_runbook_and_finds_it_by_the_search(si
         tab = stack.enter_context(browser.Browser(program))
         alerts: list[dict[str, Any]] = []
 
-        def told() -> bool:
+        def firing() -> bool:
             alerts[:] = json.loads(text_of(*ask(monitoring.alertmanager.port, "GET", "/api/v2/alerts")))
             return bool(alerts)
 
-        wait_until(told, what="an alert", limit_seconds=90)
+        wait_until(firing, what="an alert", limit_seconds=90)
         alert = alerts[0]
         name = alert["labels"]["alertname"]
         assert alert["annotations"]["dashboard"].startswith("http://127.0.0.1:3000/d/")

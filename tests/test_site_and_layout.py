@@ -91,7 +91,7 @@ def test_a_row_without_possible_panels_is_left_out_with_its_reason(configured: C
     """The heading goes with its panels, and the reason names every series once."""
     site = configured("systems: {agent_server: {exposure: ui}}\n")
     lg = site.system("agent_server")
-    gone = lines(
+    impossible = lines(
         "gone", rate(lg["run_success_counter"]).named("a"), rate(lg["run_canceled_by_request_counter"]).named("b")
     )
     found = board(
@@ -100,7 +100,7 @@ def test_a_row_without_possible_panels_is_left_out_with_its_reason(configured: C
         "X",
         system="agent_server",
         about="x",
-        rows=[row("Gone", gone), row("Kept", text("note", "Hello."))],
+        rows=[row("Gone", impossible), row("Kept", text("note", "Hello."))],
     )
 
     assert [p.title for p in found.dashboard.panels] == ["Kept", "note"]

@@ -39,11 +39,11 @@ def expressions(bundle: Bundle, stem: str) -> Iterator[str]:
 def test_without_labels_there_is_no_board_and_the_reason_is_said() -> None:
     bundle = build(installation(load()))
 
-    said = {(out.what, out.why) for out in bundle.left_out if "spend" in out.where}
+    reasons = {(out.what, out.why) for out in bundle.left_out if "spend" in out.where}
     reason = "agentgateway_gen_ai_client_cost_usd_total: systems.agentgateway.attribution names no label"
-    assert ("the whole board", reason) in said
-    assert ("AgentgatewayBudgetSpent", reason) in said
-    assert "AgentgatewayAttributionValues" in {what for what, _ in said}
+    assert ("the whole board", reason) in reasons
+    assert ("AgentgatewayBudgetSpent", reason) in reasons
+    assert "AgentgatewayAttributionValues" in {what for what, _ in reasons}
 
 
 def test_every_query_of_both_boards_is_held_to_the_chosen_values(tmp_path: Path) -> None:

@@ -120,23 +120,25 @@ def test_check_tells_an_edit_from_another_configuration(tmp_path: Path, capsys: 
         == 1
     )
 
-    told = capsys.readouterr().err
-    assert f"{rules}:15: edited by hand: its content does not fit its own hash; make the change in bundle.yaml" in told
-    assert f"{other}:22: differs from what the generator makes; run `agentobs generate`" in told
+    message = capsys.readouterr().err
+    assert (
+        f"{rules}:15: edited by hand: its content does not fit its own hash; make the change in bundle.yaml" in message
+    )
+    assert f"{other}:22: differs from what the generator makes; run `agentobs generate`" in message
 
 
 def test_check_of_single_files_asks_nothing_but_the_files(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["generate", "--out", str(tmp_path), "--only", "alerts/*"]) == 0
-    good, bad, strange = (
+    good, bad, foreign = (
         tmp_path / "alerts" / name for name in ("langsmith_redis.rules.yaml", "observability.rules.yaml", "x")
     )
     bad.write_text(bad.read_text(encoding="utf-8") + "# more\n", encoding="utf-8")
-    strange.write_bytes(b"\xff")
+    foreign.write_bytes(b"\xff")
     capsys.readouterr()
 
     assert main(["check", str(good)]) == 0
     assert capsys.readouterr().out == f"{good}: as version {generator.version()} made it\n"
-    assert main(["check", str(good), str(bad), str(strange), str(tmp_path / "none.yaml"), __file__]) == 1
+    assert main(["check", str(good), str(bad), str(foreign), str(tmp_path / "none.yaml"), __file__]) == 1
     assert {line.partition(":1: ")[2].partition(";")[0] for line in capsys.readouterr().err.splitlines()} == {
         "says nothing of the version that made it",
         "edited by hand: its content does not fit its own hash",

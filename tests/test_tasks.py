@@ -81,8 +81,8 @@ def test_commands_of_a_page_do_what_it_says(page: Path, live: Installation, tmp_
 
 def test_every_command_of_these_pages_is_one_that_there_is(capsys: pytest.CaptureFixture[str]) -> None:
     """Also of those that are not run: the options are ours."""
-    told = "".join(text for page in PAGES for _, text in blocks(page))
-    commands = re.findall(r"^agentobs (\w+)((?: .*(?:\\\n.*)*)?)$", told, re.MULTILINE)
+    scripts = "".join(text for page in PAGES for _, text in blocks(page))
+    commands = re.findall(r"^agentobs (\w+)((?: .*(?:\\\n.*)*)?)$", scripts, re.MULTILINE)
     used: dict[str, set[str]] = {}
     for name, words in commands:
         used.setdefault(name, set()).update(re.findall(r"(?<!\S)(--[a-z-]+)", words.partition("|")[0]))

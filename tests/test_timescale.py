@@ -136,21 +136,25 @@ def test_scaled_files_say_what_they_are_for_and_boards_stay(tmp_path: Path) -> N
 
 
 @pytest.mark.parametrize(
-    ("arguments", "told"),
+    ("arguments", "message"),
     [
         (["--time-scale", "60"], "scaled files are for a reference server only; name their folder with --out"),
         (["--time-scale", "500", "--out", "x"], "an interval of 30 s is 60 ms; use at most 300"),
     ],
 )
 def test_a_scale_that_cannot_be_used_is_refused(
-    arguments: list[str], told: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    arguments: list[str],
+    message: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
     """Never over the ordinary files, never faster than a Prometheus can follow; nothing is written."""
     monkeypatch.chdir(tmp_path)
 
     assert main(["generate", *arguments]) == 1
 
-    assert told in capsys.readouterr().err
+    assert message in capsys.readouterr().err
     assert list(tmp_path.iterdir()) == []
 
 

@@ -83,8 +83,8 @@ def test_every_burn_rate_can_be_reached_and_spends_what_it_says(period: str, obj
         if burn.missing:
             continue
         assert 0 < burn.factor * budget <= HIGHEST_SHARE * 1.005
-        pace = share * seconds(period) / seconds(burn.long)
-        assert burn.factor == pytest.approx(min(max(pace, 1), HIGHEST_SHARE / budget), rel=0.005)
+        rate = share * seconds(period) / seconds(burn.long)
+        assert burn.factor == pytest.approx(min(max(rate, 1), HIGHEST_SHARE / budget), rel=0.005)
         assert seconds(burn.long) < seconds(period)
     assert [b.factor for b in Timing().burns(0.001)] == [14.4, 6, 3, 1]
 
@@ -148,10 +148,12 @@ def test_what_alerts_and_boards_say_follows_the_configuration(
 
     assert run(made.site, root) == []
 
-    said = {n: rule_of(made, n)["annotations"] for n in alerts_of(made)}
-    assert "requests in 12 minutes)" in said["AgentgatewayNoHealthyBackend"]["summary"]
-    assert "at full scale are meant to have, for 16 minutes." in said["LangSmithIngestQueueBacklog"]["description"]
-    burn = said["AgentServerAvailabilityBurn1h"]["description"]
+    annotations = {n: rule_of(made, n)["annotations"] for n in alerts_of(made)}
+    assert "requests in 12 minutes)" in annotations["AgentgatewayNoHealthyBackend"]["summary"]
+    assert (
+        "at full scale are meant to have, for 16 minutes." in annotations["LangSmithIngestQueueBacklog"]["description"]
+    )
+    burn = annotations["AgentServerAvailabilityBurn1h"]["description"]
     assert "budget of 7 days burns at more than 3.36 times" in burn
     assert "over an hour and over 12 minutes" in burn
     assert "[32m:8m]" in rule_of(made, "AgentServerQueueStalledGrowing")["expr"]

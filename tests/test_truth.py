@@ -164,13 +164,13 @@ def test_doctor_tells_it_back(catalogue: Catalogue, real: Real) -> None:
     """Version, role and runtime of the real server, all of it exposed, nothing odd, and nothing that the catalogue does not know."""
     found = diagnose(catalogue, [parsed("page", seen(real.release).driven.page)])
     (one,) = found.pages
-    assert one.told
-    assert (one.told.misfits, one.drift, one.added) == ((), (), ())
+    assert one.profile
+    assert (one.profile.misfits, one.drift, one.added) == ((), (), ())
     assert found.fits[0].keys.items() >= {"runtimes": ["inmem"], "roles": ["combined"]}.items()
     assert "exposure" not in found.fits[0].keys
     if real.era == "new":
-        assert one.told.version == real.version
-    assert any(span.has(real.version) for span in one.told.spans)
+        assert one.profile.version == real.version
+    assert any(span.has(real.version) for span in one.profile.spans)
 
 
 @pytest.fixture(scope="module")
@@ -184,8 +184,8 @@ def looked() -> Looked:
 @pytest.mark.real
 def test_doctor_has_nothing_to_mend_at_a_running_server_nor_at_its_prometheus(looked: Looked) -> None:
     """The server is the only one that is told of, though Prometheus scrapes itself too; nothing stays blank that could be mended."""
-    for told in (looked.page, looked.prometheus):
-        found = json.loads(told)
+    for report in (looked.page, looked.prometheus):
+        found = json.loads(report)
         assert found["ok"] is True
         (one,) = found["pages"]
         assert (one["system"], one["odd"], one["drift"], one["added_labels"]) == ("agent_server", [], [], [])

@@ -41,7 +41,7 @@ def sharp(text: str, old: str, new: str) -> str:
 
 
 @pytest.mark.parametrize(
-    ("change", "told"),
+    ("change", "message"),
     [
         (lambda t: t + '# TYPE agentgateway_news gauge\n# HELP agentgateway_news New.\nagentgateway_news{who="me"} 1\n', "agentgateway_news is in no entry"),
         (lambda t: sharp(t, 'reason="Upstream"', 'reason="Weather"'), 'values_since: {Weather: "1.4.1"}'),
@@ -52,18 +52,18 @@ def sharp(text: str, old: str, new: str) -> str:
     ids=["family", "value", "label", "type", "edges"],
 )  # fmt: skip
 def test_what_differs_is_told_with_what_to_write(
-    tool: dict[str, Any], tmp_path: Path, capsys: pytest.CaptureFixture[str], change: Callable[[str], str], told: str
+    tool: dict[str, Any], tmp_path: Path, capsys: pytest.CaptureFixture[str], change: Callable[[str], str], message: str
 ) -> None:
     """And ends with 1."""
     page = tmp_path / "page"
     page.write_text(change(GATEWAY), encoding="utf-8")
 
     assert tool["main"]([str(page), "agentgateway", "1.4.1"]) == 1
-    assert told in capsys.readouterr().out
+    assert message in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(
-    ("version", "told"),
+    ("version", "message"),
     [
         ("0.10.1", "protocol of agentgateway_requests_total is on a page of 0.10.1"),
         ("0.11.0", "reason of agentgateway_requests_total is Guardrail, MCP on a page of 0.11.0"),
@@ -72,14 +72,14 @@ def test_what_differs_is_told_with_what_to_write(
     ],
 )
 def test_what_came_later_is_told_of_an_earlier_version(
-    tool: dict[str, Any], tmp_path: Path, capsys: pytest.CaptureFixture[str], version: str, told: str
+    tool: dict[str, Any], tmp_path: Path, capsys: pytest.CaptureFixture[str], version: str, message: str
 ) -> None:
     """Families, labels and values."""
     page = tmp_path / "page"
     page.write_text(GATEWAY, encoding="utf-8")
 
     assert tool["main"]([str(page), "agentgateway", version]) == 1
-    assert told in capsys.readouterr().out
+    assert message in capsys.readouterr().out
 
 
 def test_an_entry_to_add_is_yaml(tool: dict[str, Any], tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -103,13 +103,13 @@ def test_an_entry_to_add_is_yaml(tool: dict[str, Any], tmp_path: Path, capsys: p
 
 
 @pytest.mark.parametrize(
-    ("arguments", "told"),
+    ("arguments", "message"),
     [(["/nowhere", "agentgateway", "1.4.1"], "cannot be read"), ([str(ROOT / "LICENSE"), "agentgateway", "1.4.1"], "has no sample"), ([str(ROOT), "agentgateway", "newest"], "'newest' is no version")],
 )  # fmt: skip
 def test_what_is_no_page_is_told(
-    tool: dict[str, Any], capsys: pytest.CaptureFixture[str], arguments: list[str], told: str
+    tool: dict[str, Any], capsys: pytest.CaptureFixture[str], arguments: list[str], message: str
 ) -> None:
     """One line, no traceback."""
     with pytest.raises(SystemExit):
         tool["main"](arguments)
-    assert told in capsys.readouterr().err
+    assert message in capsys.readouterr().err

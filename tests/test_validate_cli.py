@@ -181,9 +181,9 @@ def test_a_secret_that_stands_in_the_place_of_a_file_is_not_repeated(
     with contextlib.suppress(SystemExit):
         assert main(["validate", *(flag.format("hunter2hunter2") for flag in flags)]) == 1
 
-    told = capsys.readouterr()
-    assert "hunter2" not in told.out + told.err
-    assert told.err
+    output = capsys.readouterr()
+    assert "hunter2" not in output.out + output.err
+    assert output.err
 
 
 def test_an_output_that_cannot_be_written_is_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

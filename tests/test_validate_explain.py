@@ -278,6 +278,6 @@ def test_expressions_are_compared_by_what_they_mean(one: str, other: str, expect
 @pytest.mark.parametrize("text", ['x{a="b\\\\.c\\"d,}", e!~"f|{g}"}', 'label_replace(x, "a", "$1\\\\", "b", "(.*)")'])
 def test_a_part_of_an_expression_keeps_its_literals(text: str) -> None:
     """Escapes, quotes, braces and commas come back as they were written."""
-    whole = tree(f"sum({text})")
+    expression = tree(f"sum({text})")
 
-    assert same(whole.of(whole.node.expr).text, text)
+    assert same(expression.of(expression.node.expr).text, text)

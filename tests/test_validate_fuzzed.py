@@ -68,12 +68,12 @@ def answering(seed: int, honest: list[bool]) -> Respond:
     def respond(request: Request) -> Reply:
         where = request.path.partition("?")[0]
         chance = random.Random(zlib.crc32(f"{seed} {request.method} {where}".encode() + request.body))  # noqa: S311 - a test
-        told = chance.choice(listed(where))
+        value = chance.choice(listed(where))
         if honest:
             return 200, {"Content-Type": "application/json"}, json.dumps(listed(where)[0]).encode()
         if chance.random() < CHANGED:
-            told = changed(told, chance)
-        text = json.dumps(told).encode()
+            value = changed(value, chance)
+        text = json.dumps(value).encode()
         if chance.random() < 0.01:
             text = text[: chance.randrange(len(text) + 1)]
         status = 200 if chance.random() > 0.02 else chance.choice((204, 207, 302, 400, 404, 422, 500, 503))
@@ -87,7 +87,7 @@ def answering(seed: int, honest: list[bool]) -> Respond:
 def test_no_answer_of_a_wrong_shape_is_a_traceback(seed: int, configured: Callable[[str], Site]) -> None:
     """Whatever comes, from whichever server: what is said of it is one line that can be shown."""
     off = ", ".join(f"{name}: {{enabled: false}}" for name in ("langsight", "agentgateway", "langsmith"))
-    whole = built(f"systems: {{{off}}}\n", configured)
+    bundle = built(f"systems: {{{off}}}\n", configured)
     verdicts: list[Verdict] = []
     # What is asked before anything is judged ends all when it is odd: in one round of four it is.
     honest = [True] if seed % 4 else []
@@ -95,7 +95,7 @@ def test_no_answer_of_a_wrong_shape_is_a_traceback(seed: int, configured: Callab
         options = Options(fake.url, alertmanager=fake.url, grafana=fake.url, timeout=60.0)
         broken = ""
         try:
-            with prepared(whole, options, lambda _: None) as context:
+            with prepared(bundle, options, lambda _: None) as context:
                 honest.clear()
                 boards = {stem: context.bundle.boards[stem] for stem in ("agent_server_queue", "overview")}
                 small = replace(context, bundle=replace(context.bundle, boards=boards))

@@ -48,9 +48,9 @@ print(int(most[1]) // 1024, told)
 """
 
 
-def clear(told: str) -> bool:
+def clear(text: str) -> bool:
     """Whether a text is one clear sentence about the server."""
-    return told.startswith("Prometheus ") and told.isprintable() and len(told) < 700
+    return text.startswith("Prometheus ") and text.isprintable() and len(text) < 700
 
 
 @pytest.mark.long
@@ -88,9 +88,9 @@ def test_no_server_fills_the_memory(script: str) -> None:
             cwd=ROOT, capture_output=True, text=True, timeout=120, check=False,
         )  # fmt: skip
     assert (done.returncode, done.stderr) == (0, "")
-    memory, told = done.stdout.rstrip("\n").split(" ", 1)
+    memory, message = done.stdout.rstrip("\n").split(" ", 1)
 
-    assert clear(told)
+    assert clear(message)
     assert int(memory) < MEMORY
 
 
@@ -133,9 +133,9 @@ def test_a_name_of_megabytes_is_cut() -> None:
     options = Options("http://127.0.0.1:1", access=Access(secrets=("s3cr3t-of-some-length",)))
     begin = time.process_time()
 
-    told = options.clean("s3cr3t-of-some-length%41" * 100_000)
+    text = options.clean("s3cr3t-of-some-length%41" * 100_000)
 
     assert time.process_time() - begin < 1
-    assert told.startswith("***")
-    assert told.endswith(" ...")
-    assert "s3cr3t-o" not in told
+    assert text.startswith("***")
+    assert text.endswith(" ...")
+    assert "s3cr3t-o" not in text

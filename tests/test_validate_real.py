@@ -100,7 +100,7 @@ def test_targets_that_are_down_twice_there_mislabelled_or_not_there(live: Instal
     """Each by its address, with what to do."""
     config = yaml.safe_load(live.text("scrape/prometheus.yml"))
     job = next(one for one in config["scrape_configs"] if one["job_name"] == "agent-server")
-    down, gone = f"127.0.0.1:{free_port()}", live.queue.address
+    down, absent = f"127.0.0.1:{free_port()}", live.queue.address
     job["static_configs"] = [
         {"targets": [live.api.address], "labels": {"deployment": "demo", "role": "api"}},
         {"targets": [down], "labels": {"deployment": "demo", "role": "apj"}},
@@ -124,7 +124,7 @@ def test_targets_that_are_down_twice_there_mislabelled_or_not_there(live: Instal
     assert found[f"agent_server http://localhost:{live.api.port}/metrics (api)"] == "it lacks the label deployment"
     assert found[f"agent_server {api}?large=1 (api)"] == "Prometheus refuses its whole page: sample limit exceeded"
     assert found["agent_server role queue"] == "it is configured, and no target has it"
-    assert found[f"agent_server {gone}"] == "it is configured, and Prometheus does not scrape it"
+    assert found[f"agent_server {absent}"] == "it is configured, and Prometheus does not scrape it"
 
 
 def test_a_system_without_any_target_is_told_once_and_explains_the_rest(live: Installation) -> None:

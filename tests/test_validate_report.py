@@ -50,14 +50,14 @@ alertmanager: 1 warning
 
 def test_the_json_has_every_verdict_in_order() -> None:
     """And the counts, so that nobody has to count."""
-    told = json.loads(as_json(OUTCOME))
+    document = json.loads(as_json(OUTCOME))
 
-    assert told["counts"] == {"ok": 2, "empty": 1, "pending": 1, "warning": 1, "wrong": 1}
-    assert told["ended_early"] == ""
-    assert told["verdicts"][1] == {
+    assert document["counts"] == {"ok": 2, "empty": 1, "pending": 1, "warning": 1, "wrong": 1}
+    assert document["ended_early"] == ""
+    assert document["verdicts"][1] == {
         "category": "panels", "item": "Fleet / Failed runs", "verdict": "empty", "why": "nothing happened", "fix": "",
     }  # fmt: skip
-    assert [v["item"] for v in told["verdicts"]] == [v.item for v in VERDICTS]
+    assert [v["item"] for v in document["verdicts"]] == [v.item for v in VERDICTS]
 
 
 def test_the_junit_is_xml_with_failures_and_reasons() -> None:

@@ -106,17 +106,17 @@ def test_a_group_whose_turn_comes_later_is_pending_and_not_waited_for(live: Inst
     config.pop("rule_files")
     names = {f"alerts/r{n}.rules.yaml": d for n, d in enumerate(documents)}
     with Prometheus(path, yaml.safe_dump(config), rules=[yaml.safe_dump(d) for d in documents]) as server:
-        told: list[str] = []
+        messages: list[str] = []
         for level in DRAWN.values():  # of processes whose first scrapes come one after the other
             name = f"agentobs_deployment:lg_api_{level}"
             wait_until(partial(server.query, name), what=name, limit_seconds=120)
-        with prepared(live.bundle, live.options(prometheus=server.url, wait=120.0), told.append) as plain:
+        with prepared(live.bundle, live.options(prometheus=server.url, wait=120.0), messages.append) as plain:
             files = {p: d for p, d in plain.files.items() if not p.startswith("alerts/")}
             context = replace(plain, files={**files, **names})
             rules, records = judged(context, "rules"), judged(context, "records")
             later = judged(replace(context, now=context.now + 1e8), "rules")
 
-    assert "not settled in time; judging what is there" not in told
+    assert "not settled in time; judging what is there" not in messages
     slow = "agentobs.agent_server.records.slow"
     assert rules[slow].state is State.PENDING
     assert rules[slow].why.startswith("not evaluated yet: its interval is 3.456e+07 s, and the rules were loaded ")

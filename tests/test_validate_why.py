@@ -86,8 +86,8 @@ def jobs(catalogue: Catalogue, tmp_path_factory: pytest.TempPathFactory) -> Iter
     def bundled(match: Mapping[str, str]) -> Bundle:
         path = folder / "bundle.yaml"
         server = {"match": match} if match else {}
-        told = {"systems": {"agent_server": server, **own}, "docs_url": "https://docs.example"}
-        path.write_text(yaml.safe_dump(told), encoding="utf-8")
+        config = {"systems": {"agent_server": server, **own}, "docs_url": "https://docs.example"}
+        path.write_text(yaml.safe_dump(config), encoding="utf-8")
         return build(Site(catalogue, read(catalogue, path)))
 
     with ExitStack() as stack:
@@ -295,8 +295,8 @@ def test_what_may_still_come_is_pending_after_a_start_and_decides_by_a_flag(jobs
 def test_a_graph_is_judged_by_its_newest_value(jobs: Jobs) -> None:
     """What was there an hour ago and is gone is no data."""
     now = time.time()
-    gone = {"__name__": "lg_api_num_running_runs", "system": "agent_server", "deployment": "gone", "role": "combined"}
-    jobs.server.push([(gone, [1.0] * 41)], [now - 3600 + 15 * n for n in range(41)])
+    series = {"__name__": "lg_api_num_running_runs", "system": "agent_server", "deployment": "gone", "role": "combined"}
+    jobs.server.push([(series, [1.0] * 41)], [now - 3600 + 15 * n for n in range(41)])
     base = replace(jobs.see("plain"), started=now - 86_400, now=now)
     graph = Shot("panels", "x", 'lg_api_num_running_runs{deployment="gone"}', instant=False, query=None)
 

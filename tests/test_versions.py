@@ -125,14 +125,14 @@ def test_what_only_later_versions_have_is_never_wrong(configured: Callable[[str]
 
 
 @pytest.mark.parametrize(
-    ("version", "there", "gone"),
+    ("version", "there", "absent"),
     [
         ("1.4.1", "agentgateway_config_synchronized ", "agentgateway_requests_shed_total"),
         ("1.2.0", "agentgateway_process_rss ", "agentgateway_config_synchronized"),
         ("0.10.5", "agentgateway_tokio_num_workers ", "agentgateway_cgroup_usage"),
     ],
 )
-def test_the_reference_is_of_the_version_that_it_is_told(version: str, there: str, gone: str) -> None:
+def test_the_reference_is_of_the_version_that_it_is_told(version: str, there: str, absent: str) -> None:
     """Its page lacks what came later, and its build says so."""
     service = Service(
         MODEL, workload=GatewayWorkload(version=version), metrics=load().systems["agentgateway"].metrics, start=0
@@ -142,7 +142,7 @@ def test_the_reference_is_of_the_version_that_it_is_told(version: str, there: st
 
     assert f'tag="{version}"' in page
     assert f"\n{there}" in page
-    assert gone not in page
+    assert absent not in page
 
 
 def test_pages_of_python_are_there_since_the_new_era(catalogue: Catalogue, configured: Callable[[str], Site]) -> None:

@@ -21,7 +21,7 @@ from generator import writing
 from generator.cli import interruption
 from generator.cli.main import main
 from generator.errors import GeneratorError
-from tests.moments import NEW, OLD, begun, leftovers, visible, which
+from tests.moments import NEW, OLD, begin_with, leftovers, visible, which
 
 from .conftest import ROOT
 
@@ -31,7 +31,7 @@ TORN = "a run was killed while it exchanged files; files of two runs may stand b
 
 
 @pytest.fixture(scope="module")
-def struck(tmp_path_factory: pytest.TempPathFactory) -> Mapping[str, list[dict[str, Any]]]:
+def outcomes(tmp_path_factory: pytest.TempPathFactory) -> Mapping[str, list[dict[str, Any]]]:
     """An exchange that was ended, killed or refused at each of its moments: what was seen, row by row."""
     done = subprocess.run(
         [sys.executable, "-m", "tests.moments", str(tmp_path_factory.mktemp("moments"))],
@@ -45,10 +45,10 @@ def struck(tmp_path_factory: pytest.TempPathFactory) -> Mapping[str, list[dict[s
 @pytest.mark.long
 @pytest.mark.parametrize(("begin", "before"), [("over old files", "old"), ("into an empty folder", "nothing")])
 def test_a_signal_at_any_moment_leaves_one_set_and_says_which(
-    struck: Mapping[str, list[dict[str, Any]]], begin: str, before: str
+    outcomes: Mapping[str, list[dict[str, Any]]], begin: str, before: str
 ) -> None:
     """SIGINT, SIGTERM and SIGHUP: old or new as the message says, nothing left behind, and the code that shells expect."""
-    rows = [row for row in struck[begin] if row["signal"] != "SIGKILL"]
+    rows = [row for row in outcomes[begin] if row["signal"] != "SIGKILL"]
 
     assert {row["signal"] for row in rows} == {"SIGINT", "SIGTERM", "SIGHUP"}
     assert {(row["state"], row["files"]) for row in rows} == {
@@ -63,10 +63,10 @@ def test_a_signal_at_any_moment_leaves_one_set_and_says_which(
 @pytest.mark.long
 @pytest.mark.parametrize("begin", ["over old files", "into an empty folder", "killed twice", "denied and killed"])
 def test_a_run_killed_at_any_moment_is_told_and_mended_by_the_next(
-    struck: Mapping[str, list[dict[str, Any]]], begin: str
+    outcomes: Mapping[str, list[dict[str, Any]]], begin: str
 ) -> None:
     """SIGKILL: what is torn or left is told by `check`, and after the next run all files are new and nothing is left."""
-    rows = [row for row in struck[begin] if row["signal"] == "SIGKILL"]
+    rows = [row for row in outcomes[begin] if row["signal"] == "SIGKILL"]
 
     assert "torn" in {row["files"] for row in rows}
     assert all(row["code"] == -signal.SIGKILL for row in rows)
@@ -77,12 +77,12 @@ def test_a_run_killed_at_any_moment_is_told_and_mended_by_the_next(
 
 
 @pytest.mark.long
-def test_a_file_that_cannot_change_places_brings_all_others_back(struck: Mapping[str, list[dict[str, Any]]]) -> None:
+def test_a_file_that_cannot_change_places_brings_all_others_back(outcomes: Mapping[str, list[dict[str, Any]]]) -> None:
     """Whichever rename the system refuses: it is named, every old file is there, and nothing is left behind."""
     places = ["alerts/a.rules.yaml", "dashboards/c.json", "dashboards/d.json", "scrape/e.yml"]
     fix = "make room, or name a writable folder with --out"
 
-    assert struck["denied"] == [
+    assert outcomes["denied"] == [
         {
             "moment": number,
             "code": 1,
@@ -155,8 +155,8 @@ def test_the_next_commands_tell_and_mend_what_a_killed_one_left(
     assert main(["check", "--config", str(other), "--out", str(out)]) == 1
     assert f": {TORN}; run `agentobs generate`, which finishes it\n" in capsys.readouterr().err
     assert main(["generate", "--config", str(broken), "--out", str(out)]) == 1
-    told, problem = capsys.readouterr().err.splitlines()
-    assert told.startswith(f"a run was killed while it exchanged files below {out}: ")
+    notice, problem = capsys.readouterr().err.splitlines()
+    assert notice.startswith(f"a run was killed while it exchanged files below {out}: ")
     assert problem.startswith(f"{broken}:1: unknown field 'selector'")
     assert main(["check", "--config", str(other), "--out", str(out)]) == 0
     assert leftovers(out) == []
@@ -198,7 +198,7 @@ def test_a_signal_that_python_swallows_is_raised_at_the_next_check() -> None:
 
 def test_a_second_run_waits_for_the_first_and_then_says_whom_it_waits_for(tmp_path: Path) -> None:
     """Two runs in one folder would tear the set; the one that finds the other there changes nothing."""
-    begun(tmp_path / "out", OLD)
+    begin_with(tmp_path / "out", OLD)
     with (
         writing.leftovers.locked(tmp_path / "out"),
         pytest.raises(GeneratorError) as caught,
@@ -242,7 +242,7 @@ def test_what_is_no_file_in_the_place_of_one_is_refused_and_stays(
 ) -> None:
     """It is neither followed nor opened, which a pipe would answer with waiting for ever; `check` says the same."""
     monkeypatch.chdir(tmp_path)
-    begun(tmp_path / "out", OLD)
+    begin_with(tmp_path / "out", OLD)
     (tmp_path / "elsewhere").mkdir()
     place = tmp_path / "out" / name
     shutil.rmtree(place) if place.is_dir() else place.unlink()
@@ -252,9 +252,9 @@ def test_what_is_no_file_in_the_place_of_one_is_refused_and_stays(
     with pytest.raises(GeneratorError) as caught:
         writing.Exchange(NEW, tmp_path / "out").run()
 
-    told = f"{place}:1: is {what} belongs; remove it, or name another folder with --out"
-    assert [str(problem) for problem in caught.value.problems] == [told]
-    assert [str(problem) for problem in writing.differences(NEW, tmp_path / "out")] == [told]
+    message = f"{place}:1: is {what} belongs; remove it, or name another folder with --out"
+    assert [str(problem) for problem in caught.value.problems] == [message]
+    assert [str(problem) for problem in writing.differences(NEW, tmp_path / "out")] == [message]
     assert place.lstat() == before
     assert list((tmp_path / "elsewhere").iterdir()) == []
     assert leftovers(tmp_path / "out") == []
@@ -264,7 +264,7 @@ def test_an_output_folder_that_is_none_is_told(tmp_path: Path) -> None:
     """A file, or a file on the way to it."""
     (tmp_path / "file").touch()
 
-    for out, told in (
+    for out, message in (
         (tmp_path / "file", "is not a folder; name a folder with --out"),
         (
             tmp_path / "file" / "out",
@@ -273,28 +273,28 @@ def test_an_output_folder_that_is_none_is_told(tmp_path: Path) -> None:
     ):
         with pytest.raises(GeneratorError) as caught:
             writing.Exchange(NEW, out).run()
-        assert str(caught.value) == f"{out}:1: {told}"
+        assert str(caught.value) == f"{out}:1: {message}"
 
 
 def test_a_link_that_looks_like_a_leftover_leads_nowhere(tmp_path: Path) -> None:
     """Someone puts links with the names of an exchange there: they are taken away, and what they lead to is not touched."""
     out = tmp_path / "out"
-    begun(out, OLD)
+    begin_with(out, OLD)
     (tmp_path / "secret").write_text("secret", encoding="utf-8")
     (out / "alerts" / ".agentobs-01234567.decided").symlink_to(tmp_path / "secret")
     (out / "alerts" / ".agentobs-01234567.a.rules.yaml.new").symlink_to(tmp_path / "secret")
 
-    told: list[str] = []
-    writing.mend(out, told.append)
+    messages: list[str] = []
+    writing.mend(out, messages.append)
 
-    assert (which(out), leftovers(out), len(told)) == ("old", [], 1)
+    assert (which(out), leftovers(out), len(messages)) == ("old", [], 1)
     assert (tmp_path / "secret").read_text(encoding="utf-8") == "secret"
 
 
 def test_what_only_its_owner_may_read_stays_so(tmp_path: Path) -> None:
     """Anyone who narrowed a file's permissions finds them narrow; a new file is for Prometheus and Grafana to read."""
     out = tmp_path / "out"
-    begun(out, OLD)
+    begin_with(out, OLD)
     (out / "alerts" / "a.rules.yaml").chmod(0o600)
 
     writing.Exchange(NEW, out).run()
@@ -310,7 +310,7 @@ def test_what_only_its_owner_may_read_stays_so(tmp_path: Path) -> None:
 def test_a_file_that_cannot_be_read_is_told(tmp_path: Path) -> None:
     """`check` goes on with the others."""
     out = tmp_path / "out"
-    begun(out, OLD)
+    begin_with(out, OLD)
     (out / "alerts" / "a.rules.yaml").unlink()
     (out / "alerts" / "b.rules.yaml").write_bytes(b"the same\n\xff")
 
@@ -378,7 +378,7 @@ def test_a_read_only_folder_is_told(tmp_path: Path, capsys: pytest.CaptureFixtur
 def test_a_file_that_is_mounted_by_itself_is_told_and_nothing_is_changed(tmp_path: Path) -> None:
     """Containers mount single files, which cannot change places."""
     out = tmp_path / "out"
-    begun(out, OLD)
+    begin_with(out, OLD)
     place = out / "dashboards" / "c.json"
     (tmp_path / "mine.json").write_text("old c\n", encoding="utf-8")
     with mount("--bind", str(tmp_path / "mine.json"), str(place)):

@@ -47,7 +47,7 @@ def problems(documents: Mapping[Path, str], made: Mapping[str, Sequence[str]]) -
     heads = {lines[at - 1]: name for name, lines in made.items() for at, line in enumerate(lines) if _RULE.match(line)}
     found = []
     for path, text in documents.items():
-        found += [f"{path}:{number}: {told}" for number, told in _marks(text, path, made, first)]
+        found += [f"{path}:{number}: {problem}" for number, problem in _marks(text, path, made, first)]
         found += [
             f"{path}:{line.number}: a table as in {heads[line.text]!r}, which nobody keeps current here; delete it"
             for line in _lines(text)

@@ -67,18 +67,18 @@ def section(found: Sequence[Change]) -> str:
 
 def _items(found: Sequence[Change]) -> Iterator[str]:
     alerts = [c for c in found if c.kind == "alert"]
-    gone = [f"`{c.name}`{_becomes(c)}" for c in alerts if c.what.startswith(("removed", "renamed"))]
-    if gone:
-        yield f"Alerts that are gone or have another name; take them out of silences and routes: {', '.join(gone)}."
-    told = {c.name: "" for c in alerts if TELLING.match(c.what) and c.rank == "behaviour"}
-    told |= {
+    removed = [f"`{c.name}`{_becomes(c)}" for c in alerts if c.what.startswith(("removed", "renamed"))]
+    if removed:
+        yield f"Alerts that are gone or have another name; take them out of silences and routes: {', '.join(removed)}."
+    alerts_changed = {c.name: "" for c in alerts if TELLING.match(c.what) and c.rank == "behaviour"}
+    alerts_changed |= {
         name: "; ".join(
             c.what.replace("label ", "").replace("0ms", "0") for c in alerts if c.name == name and TELLING.match(c.what)
         )
-        for name in told
+        for name in alerts_changed
     }
-    if told:
-        yield f"Alerts that fire at another time or wake somebody else: {', '.join(f'`{name}` ({what})' for name, what in told.items())}."
+    if alerts_changed:
+        yield f"Alerts that fire at another time or notify others: {', '.join(f'`{name}` ({what})' for name, what in alerts_changed.items())}."
     records = [f"`{c.name}`{_becomes(c)}" for c in found if c.kind == "record" and c.rank == "breaking"]
     if records:
         yield f"Recorded series that are gone or have another name; look for them in rules and boards of your own: {', '.join(records)}."

@@ -142,12 +142,12 @@ def fidelity(page: str) -> list[str]:
     faults = [row for row in rows if row[1]]
     benign = [row for row in rows if not row[1]]
     caught = sum("**missed" not in had for _, had, _, _ in faults)
-    told = sum("**not" not in until for *_, until in faults)
+    covered = sum("**not" not in until for *_, until in faults)
     false = [sum(also.count("**false") for _, _, also, _ in some) for some in (faults, benign)]
     return [
         "| scenarios | how many | result |",
         "| --- | --- | --- |",
-        f"| faults | {len(faults)} | {caught} caught in time, {told} told of until they end, {len(faults) - caught} missed, {false[0]} false alerts |",
+        f"| faults | {len(faults)} | {caught} caught in time, {covered} told of until they end, {len(faults) - caught} missed, {false[0]} false alerts |",
         f"| benign situations and ordinary days | {len(benign)} | {false[1]} false alerts |",
     ]
 
@@ -184,8 +184,8 @@ def _cost(page: str) -> list[str]:
         path.write_text(given, encoding="utf-8")
         site = installation(load(), path)
     words = ["--processes", "agent_server.api=10,agent_server.queue=5", "--deployments", "agent_server=3"]
-    told = text(cost(site, fleet(site, words[1:2], words[3:])))
-    return ["```console", f"$ agentobs cost --config bundle.yaml {' '.join(words)}", *told.splitlines(), "```"]
+    costs = text(cost(site, fleet(site, words[1:2], words[3:])))
+    return ["```console", f"$ agentobs cost --config bundle.yaml {' '.join(words)}", *costs.splitlines(), "```"]
 
 
 def _left_out(bundle: Bundle) -> list[str]:
@@ -247,7 +247,9 @@ def main() -> int:
         for path in sorted((ROOT / "docs" / "runbooks").glob("*.md"))
         if path not in pages and not path.stem.startswith(RUNBOOK)
     ]
-    wrong += [told for path, text in pages.items() for told in problems({path.relative_to(ROOT): text}, {"facts": []})]
+    wrong += [
+        problem for path, text in pages.items() for problem in problems({path.relative_to(ROOT): text}, {"facts": []})
+    ]
     if wrong:
         print("\n".join(wrong))
         return 1

@@ -76,13 +76,13 @@ def resolve(requirements: Iterable[str], platforms: Sequence[str] = (), python: 
 
 def project() -> dict[str, list[str]]:
     """Requirements of the project by what needs them: `package`, `build`, and its extras, their own names left out."""
-    told = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
-    own = told["project"]
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+    own = project["project"]
     extras = {
         name: [one for one in needed if not one.startswith(own["name"])]
         for name, needed in own["optional-dependencies"].items()
     }
-    return {"package": own["dependencies"], "build": told["build-system"]["requires"], **extras}
+    return {"package": own["dependencies"], "build": project["build-system"]["requires"], **extras}
 
 
 def image_python() -> str:
@@ -116,9 +116,9 @@ def image(wanted: Sequence[str], head: str) -> str:
         for one in resolve(wanted, names, image_python()):
             versions[one.name].add(one.version)
             hashes[one.name].add(one.digest)
-    torn = {name: sorted(found) for name, found in versions.items() if len(found) > 1}
-    if torn:
-        raise SystemExit(f"no common version for all architectures: {torn}")
+    conflicting = {name: sorted(found) for name, found in versions.items() if len(found) > 1}
+    if conflicting:
+        raise SystemExit(f"no common version for all architectures: {conflicting}")
     return head + "".join(
         f"{name}=={min(versions[name])}"
         + "".join(f" \\\n    --hash=sha256:{one}" for one in sorted(hashes[name]))

@@ -202,10 +202,12 @@ def build(out: Path, config: Path | None = None) -> int:
                 place.write_text(page(name, path.read_text(encoding="utf-8"), known), encoding="utf-8")
             else:
                 shutil.copyfile(path, place)
-        told = Path(folder) / "mkdocs.yml"
+        mkdocs_file = Path(folder) / "mkdocs.yml"
         real = {n: p for n, p in known.items() if p != Path()}
-        told.write_text(yaml.safe_dump(configuration(source, out.resolve(), real), sort_keys=False), encoding="utf-8")
-        made(load_config(str(told), strict=True))
+        mkdocs_file.write_text(
+            yaml.safe_dump(configuration(source, out.resolve(), real), sort_keys=False), encoding="utf-8"
+        )
+        made(load_config(str(mkdocs_file), strict=True))
     return sum(name.endswith(".md") for name in known)
 
 

@@ -41,8 +41,8 @@ class Seen:
 
 def families(text: str) -> dict[str, Seen]:
     """Return the families of a page in the text format or in OpenMetrics, in its order."""
-    told = {kind: dict(re.findall(rf"^# {kind} (\S+) (.*)$", text, re.MULTILINE)) for kind in ("TYPE", "HELP")}
-    types = told["TYPE"]
+    comments = {kind: dict(re.findall(rf"^# {kind} (\S+) (.*)$", text, re.MULTILINE)) for kind in ("TYPE", "HELP")}
+    types = comments["TYPE"]
     out: dict[str, Seen] = {}
     for line in text.splitlines():
         found = None if line.startswith("#") else SAMPLE.match(line)
@@ -61,7 +61,7 @@ def families(text: str) -> dict[str, Seen]:
         announced = next(
             (n for n in (base, series.removesuffix("_total"), series.removesuffix("_info")) if n in types), ""
         )
-        one = out.setdefault(base, Seen(types.get(announced, "untyped"), told["HELP"].get(announced, "")))
+        one = out.setdefault(base, Seen(types.get(announced, "untyped"), comments["HELP"].get(announced, "")))
         for label in re.finditer(LABEL, found[2] or ""):
             if label[1] == "le":
                 one.edges.add(float(label[2]))
@@ -104,8 +104,8 @@ def _label_differs(metric: Metric, label: Label, values: set[str], version: str,
     if not field_.has(label.since, label.until):
         yield f'{what} is on a page of {version}; since: "{version}" or earlier, or no until'
     early = sorted(value for value in values if not field_.has(label.values_since.get(value, "")))
-    strange = sorted(values - {*label.values}) if label.values else []
-    if found := [*early, *strange]:
+    unknown = sorted(values - {*label.values}) if label.values else []
+    if found := [*early, *unknown]:
         since = ", ".join(f"{value}: {json.dumps(version)}" for value in found)
         yield f"{what} is {', '.join(found)} on a page of {version}; values_since: {{{since}}}"
 
@@ -179,20 +179,20 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("page", help="a file or an address")
     parser.add_argument("system", choices=sorted(n for n, s in catalogue.systems.items() if s.eras or s.newest))
     parser.add_argument("version")
-    told = parser.parse_args(arguments)
-    system = catalogue.systems[told.system]
-    if in_the_field(system, told.version) is None:
-        parser.error(f"{told.version!r} is no version")
+    options = parser.parse_args(arguments)
+    system = catalogue.systems[options.system]
+    if in_the_field(system, options.version) is None:
+        parser.error(f"{options.version!r} is no version")
     try:
-        page = families(fetched(told.page))
+        page = families(fetched(options.page))
     except (OSError, ValueError) as error:
-        parser.error(f"{told.page} cannot be read: {error}")
+        parser.error(f"{options.page} cannot be read: {error}")
     if not page:
-        parser.error(f"{told.page} has no sample")
-    found = list(differences(catalogue, system, told.version, page))
-    for line in [*found, *lacking(system, told.version, page)]:
+        parser.error(f"{options.page} has no sample")
+    found = list(differences(catalogue, system, options.version, page))
+    for line in [*found, *lacking(system, options.version, page)]:
         print(line)
-    print(f"{len(page)} families of {system.title} {told.version}, {len(found)} differences")
+    print(f"{len(page)} families of {system.title} {options.version}, {len(found)} differences")
     return 1 if found else 0
 
 

@@ -9,8 +9,8 @@ from dataclasses import dataclass, replace
 
 from generator.backtest import rules, sweep
 from generator.backtest.figures import lasting
-from generator.backtest.incidents import Incident, Outcome, held
-from generator.backtest.kept import Kept
+from generator.backtest.incidents import Incident, Outcome, outcomes
+from generator.backtest.journal import Journal
 from generator.backtest.plan import Cost
 from generator.backtest.prepared import Options
 from generator.backtest.run import Backtest
@@ -27,7 +27,7 @@ from generator.validate.evidence import CERTAIN
 from generator.validate.probe import ProbeError
 from generator.validate.prometheus import Prometheus
 
-Told = Callable[[str], None]
+Say = Callable[[str], None]
 
 #: What a swept threshold changes of a bundle here.
 _KINDS: tuple[Kind, ...] = ("rules",)
@@ -99,15 +99,17 @@ class Report:
     victoria: bool = False
 
 
-def backtest(bundle: Bundle, prometheus: Prometheus, asked: Asked, kept: Kept, told: Told, planned: Told) -> Report:
+def backtest(
+    bundle: Bundle, prometheus: Prometheus, asked: Asked, answers: Journal, report: Say, planned: Say
+) -> Report:
     """Try the bundle's alerts over a server's past.
 
     Args:
         bundle: What the configuration makes.
         prometheus: The server.
         asked: What to look at.
-        kept: Answers of this run that are known already, and where new ones go.
-        told: Is told what is going on.
+        answers: Answers of this run that are known already, and where new ones go.
+        report: Is told what is going on.
         planned: Is told what it will cost, before it costs that.
 
     Returns:
@@ -118,7 +120,7 @@ def backtest(bundle: Bundle, prometheus: Prometheus, asked: Asked, kept: Kept, t
         ProbeError: The server does not answer.
 
     """
-    history = History(prometheus, kept, asked.budget)
+    history = History(prometheus, answers, asked.budget)
     sets = _sets(bundle, asked)
     history.recognise()
     phases = _phases(prometheus)
@@ -130,7 +132,7 @@ def backtest(bundle: Bundle, prometheus: Prometheus, asked: Asked, kept: Kept, t
     prepared = []
     for _, test in tests:
         try:
-            prepared.append(test.prepare(told))
+            prepared.append(test.prepare(report))
         except BudgetError:
             raise GeneratorError([_beyond("looking what there is takes more samples than --budget")]) from None
     cost = sum((one.cost for one in prepared), Cost(0, 0))
@@ -151,7 +153,7 @@ def backtest(bundle: Bundle, prometheus: Prometheus, asked: Asked, kept: Kept, t
     steps, broken = [], []
     trials: Sequence[Trial] = ()
     for (value, test), ready in zip(tests, prepared, strict=True):
-        found, over = test.run(ready, told)
+        found, over = test.run(ready, report)
         broken += [over] if over else []
         if value is None:
             trials = found
@@ -162,7 +164,7 @@ def backtest(bundle: Bundle, prometheus: Prometheus, asked: Asked, kept: Kept, t
         limit = bundle.site.limit(asked.threshold)
         swept = sweep.sweep(asked.threshold, limit.unit, limit.value, asked.seconds, steps)
     return Report(
-        prometheus.probe.url, asked, cost, throughout, tuple(trials), tuple(held(asked.incidents, trials)), swept,
+        prometheus.probe.url, asked, cost, throughout, tuple(trials), tuple(outcomes(asked.incidents, trials)), swept,
         tuple((max(a, asked.start), min(b, asked.end)) for a, b in prepared[0].scrapes.away if b > asked.start), "; ".join(dict.fromkeys(broken)), history.queries, history.samples,
         history.victoria,
     )  # fmt: skip

@@ -160,10 +160,10 @@ def _made(
 ) -> Course:
     own: dict[Labels, list[Episode]] = {}
     for labels, runs in truth.items():
-        told = tuple(sorted({**dict(labels), **alert.labels}.items()))
+        identity = tuple(sorted({**dict(labels), **alert.labels}.items()))
         made = episodes(_carried(runs, failed), grid, alert.hold, alert.keep, span[1], gaps)
         if made:
-            own[told] = sorted([*own.get(told, []), *made], key=lambda e: e.start)
+            own[identity] = sorted([*own.get(identity, []), *made], key=lambda e: e.start)
     return Course(own, failed)
 
 
@@ -182,10 +182,10 @@ def _carried(runs: Sequence[Run], failed: Sequence[int]) -> Sequence[Run]:
 
 def _only_firing(made: Course) -> Course:
     """Return the course without what was pending and did not fire: of such, some was not asked for."""
-    kept = {}
+    firing = {}
     for labels, found in made.episodes.items():
         starts = {e.start for e in found if e.firing}
         left = [e for e in found if e.firing or e.end in starts]
         if left:
-            kept[labels] = left
-    return Course(kept, made.failed)
+            firing[labels] = left
+    return Course(firing, made.failed)

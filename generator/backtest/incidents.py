@@ -172,7 +172,7 @@ def _parsed(text: str) -> datetime:
         raise ValueError("no time") from None
 
 
-def held(incidents: Sequence[Incident], trials: Sequence[Trial], severities: Sequence[str] = ()) -> list[Outcome]:
+def outcomes(incidents: Sequence[Incident], trials: Sequence[Trial], severities: Sequence[str] = ()) -> list[Outcome]:
     """Return what became of each incident: which alerts of some severities told of it, and how soon."""
     out = []
     for incident in incidents:

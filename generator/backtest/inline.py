@@ -141,8 +141,8 @@ class _Narrowed(Printer):
         return self._inliner._matrix(pp.parse(text))  # noqa: SLF001 - one printer in two classes
 
     def _with(self, node: Any) -> Any:
-        held = set(matchers(node))
-        added = ", ".join(f"{a}{op}{_quoted(b)}" for a, op, b in self._more if (a, op, b) not in held)
+        selected = set(matchers(node))
+        added = ", ".join(f"{a}{op}{_quoted(b)}" for a, op, b in self._more if (a, op, b) not in selected)
         if not added:
             return node
         text = self._selector(node)

@@ -72,13 +72,13 @@ def needed(node: Any, targets: Collection[str] | None) -> Need:  # noqa: PLR0911
 
 def _selected(node: Any, targets: Collection[str] | None) -> Need:
     own = matchers(node)
-    held = [(a, op, b) for a, op, b in own if targets is None or a in targets or a in ("__name__", "le")]
+    matching = [(a, op, b) for a, op, b in own if targets is None or a in targets or a in ("__name__", "le")]
     if targets is not None and (node.name or "").endswith("_bucket") and not any(a == "le" for a, _, _ in own):
-        held.append(("le", "=", "+Inf"))  # every histogram has this one, and a dozen others that tell no more
-    listed = ", ".join(f"{a}{op}{quoted(b)}" for a, op, b in held)
+        matching.append(("le", "=", "+Inf"))  # every histogram has this one, and a dozen others that tell no more
+    listed = ", ".join(f"{a}{op}{quoted(b)}" for a, op, b in matching)
     if targets is not None and not node.name:
         # Counting all that a target has would cost more than all else: whether there are targets is as good.
-        listed = ", ".join(f"{a}{op}{quoted(b)}" for a, op, b in held if a != "__name__")
+        listed = ", ".join(f"{a}{op}{quoted(b)}" for a, op, b in matching if a != "__name__")
         return Need("selector", f"up{{{listed}}} == 1" if listed else "up == 1", "up")
     text = f"{node.name or ''}{{{listed}}}" if listed else node.name or ""
     return Need("selector", text, node.name or text) if text else ALWAYS
@@ -87,8 +87,8 @@ def _selected(node: Any, targets: Collection[str] | None) -> Need:
 def _both(kind: str, parts: list[Need]) -> Need:
     if kind == "any" and ALWAYS in parts:
         return ALWAYS
-    kept = tuple(dict.fromkeys(p for p in parts if p != ALWAYS))
-    return kept[0] if len(kept) == 1 else Need(kind, parts=kept) if kept else ALWAYS
+    conditions = tuple(dict.fromkeys(p for p in parts if p != ALWAYS))
+    return conditions[0] if len(conditions) == 1 else Need(kind, parts=conditions) if conditions else ALWAYS
 
 
 def quoted(text: str) -> str:

@@ -166,11 +166,11 @@ def _incident(outcome: Outcome) -> str:
 def _title(trial: Trial, kind: str, start: float, end: float, several: Sequence[Interval]) -> str:
     """Return what a bar says: when, for how long, and for whom."""
     until = "goes on" if any(i.after for i in several) else f"until {stamp(end)}"
-    told = f"{kind} from {stamp(start)}, {until}, {lasting(end - start)}"
+    title = f"{kind} from {stamp(start)}, {until}, {lasting(end - start)}"
     if len(several) > 1:
-        return f"{told}: {times(len(several))}"
+        return f"{title}: {times(len(several))}"
     labels = ", ".join(f"{k}={v}" for k, v in several[0].labels if trial.alert.labels.get(k) != v)
-    return f"{told}: {labels}" if labels else told
+    return f"{title}: {labels}" if labels else title
 
 
 def _color(trial: Trial) -> str:

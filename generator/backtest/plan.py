@@ -92,12 +92,12 @@ def sign(tree: Any, step: int, interval: float, work: Callable[[Any, int], float
         wide: Whether a wider condition may stand for many rounds.
 
     """
-    whole = work(tree, step)
+    series = work(tree, step)
     found = [(work(part, step), Sign(Printer(1).text(part), step)) for part in parts(tree)]
     if wide and step < WIDE and (text := widened(tree, WIDE * interval)):
         found.append((work(pp.parse(text), WIDE), Sign(text, WIDE, wide=True)))
-    cost, best = min(found, key=lambda one: one[0], default=(whole, None))
-    return best if cost <= whole * FAR_CHEAPER else None
+    cost, best = min(found, key=lambda one: one[0], default=(series, None))
+    return best if cost <= series * FAR_CHEAPER else None
 
 
 def parts(tree: Any) -> list[Any]:

@@ -98,7 +98,7 @@ class Prepared:
         return sum((one.cost for one in self.ready), Cost(0, 0))
 
 
-def prepare(history: History, rules: Rules, options: Options, told: Callable[[str], None]) -> Prepared:
+def prepare(history: History, rules: Rules, options: Options, report: Callable[[str], None]) -> Prepared:
     """Ask which series there were and when.
 
     Returns:
@@ -109,7 +109,7 @@ def prepare(history: History, rules: Rules, options: Options, told: Callable[[st
         ProbeError: The server does not answer.
 
     """
-    return _Preparation(history, rules, options).prepare(told)
+    return _Preparation(history, rules, options).prepare(report)
 
 
 class _Preparation:
@@ -119,37 +119,37 @@ class _Preparation:
         for record in rules.records:
             self._records.setdefault(record.name, []).append(record)
 
-    def prepare(self, told: Callable[[str], None]) -> Prepared:
+    def prepare(self, report: Callable[[str], None]) -> Prepared:
         options = self._options
-        whole: dict[Alert, tuple[str, needs.Need]] = {}
+        needed: dict[Alert, tuple[str, needs.Need]] = {}
         known: list[Trial] = []
         for alert in self._rules.alerts:
             try:
                 text = self._written(alert, _always)[0]
-                whole[alert] = text, needs.needed(pp.parse(text), options.targets)
+                needed[alert] = text, needs.needed(pp.parse(text), options.targets)
             except (QueryError, ValueError) as error:
                 known.append(Trial(alert, "failed", f"what it reads of recorded series cannot be inlined: {error}"))
-        told("what was scraped, and when")
+        report("what was scraped, and when")
         scrapes = Scrapes(self._history, options.start, options.end)
-        back = max((lookback(pp.parse(text)) for text, _ in whole.values()), default=0.0)
+        back = max((lookback(pp.parse(text)) for text, _ in needed.values()), default=0.0)
         presence = Presence(self._history, options.start - min(back, options.end - options.start), options.end)
-        recorded = {s: n for alert in whole for s, n in self._recorded(alert)}
+        recorded = {s: n for alert in needed for s, n in self._recorded(alert)}
         every = {s: self._every(s) for s in recorded}
         # What is recorded less often than a sample counts is asked for over two rounds.
         looked = {s: f"last_over_time({s}[{period(2 * e)}])" if e > OFTEN else s for s, e in every.items()}
-        wanted = {n.selector for _, need in whole.values() for n in need.selectors()}
+        wanted = {n.selector for _, need in needed.values() for n in need.selectors()}
         wanted |= {*looked.values(), *(n.selector for need in recorded.values() for n in need.selectors())}
-        presence.look(wanted, lambda done, of: told(f"which series there are: {done} of {of} looked for"))
+        presence.look(wanted, lambda done, of: report(f"which series there are: {done} of {of} looked for"))
         lacking = {
             selector
             for selector, need in recorded.items()
             if options.inline or _lacks(need, looked[selector], presence, every[selector])
         }
-        written = [(alert, need, *self._written(alert, lambda n, a: _text(n, a) in lacking)) for alert, (_, need) in whole.items()]  # fmt: skip
+        written = [(alert, need, *self._written(alert, lambda n, a: _text(n, a) in lacking)) for alert, (_, need) in needed.items()]  # fmt: skip
         exact = {alert: needs.needed(pp.parse(expr), None) for alert, _, expr, _ in written}
         ever = presence.ever(
             {n.selector for need in exact.values() for n in need.selectors()}, back,
-            lambda done, of: told(f"which of them ever were: {done} of {of} looked for"),
+            lambda done, of: report(f"which of them ever were: {done} of {of} looked for"),
         )  # fmt: skip
         ready: list[Ready] = []
         for alert, need, expr, used in written:

@@ -53,7 +53,7 @@ class Presence:
         self._there: dict[str, frozenset[int]] = {}
         self._series: dict[str, float] = {}
 
-    def look(self, selectors: Iterable[str], told: Callable[[int, int], None]) -> None:
+    def look(self, selectors: Iterable[str], report: Callable[[int, int], None]) -> None:
         """Ask for selectors that were not asked for yet.
 
         Raises:
@@ -65,10 +65,10 @@ class Presence:
         for number, (selector, found) in enumerate(zip(todo, spread(self._asked, todo), strict=True), 1):
             self._there[selector] = frozenset(found)
             self._series[selector] = max(found.values(), default=0.0)
-            told(number, len(todo))
+            report(number, len(todo))
 
     def ever(
-        self, selectors: Iterable[str], back: float, told: Callable[[int, int], None]
+        self, selectors: Iterable[str], back: float, report: Callable[[int, int], None]
     ) -> dict[str, frozenset[int]]:
         """Return for each selector moment 0 if it may have had a series at any time, from `back` seconds before; none if it had not.
 
@@ -85,7 +85,7 @@ class Presence:
             zip(todo, spread(lambda one: self._history.ever(one, since, until), todo), strict=True), 1
         ):
             found[selector] = frozenset([0] if there else ())
-            told(number, len(todo))
+            report(number, len(todo))
         return found
 
     def at(self, moment: int) -> float:

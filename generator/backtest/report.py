@@ -15,10 +15,10 @@ from generator.backtest.trial import Interval, Trial
 from generator.units import number
 
 #: What the figures cannot say without a list of real incidents.
-NOISE = "This tells noise, not missed incidents: give the times of real ones with --incidents FILE."
+NOISE = "This shows noise, not missed incidents: give the times of real ones with --incidents FILE."
 
 #: What they never say.
-LIMITS = "Counted are label sets that begin to fire, before Alertmanager groups, mutes and inhibits."
+LIMITS = "Counts are of label sets that begin to fire, before Alertmanager groups, mutes and inhibits."
 
 #: What is different there.
 VICTORIA = (
@@ -112,8 +112,8 @@ def _table(found: Sequence[Trial], span: float) -> Iterator[str]:
 def _listed(found: Sequence[Trial]) -> Iterator[str]:
     width = max(len(t.alert.name) for t in found)
     for trial in found:
-        told = trial.why or f"data for {trial.covered:.0%} of the time"
-        yield f"  {trial.alert.name:{width}}  {told}"
+        reason = trial.why or f"data for {trial.covered:.0%} of the time"
+        yield f"  {trial.alert.name:{width}}  {reason}"
 
 
 def _notes(trials: Sequence[Trial]) -> Iterator[str]:
@@ -156,10 +156,10 @@ def _sweep(found: Sweep) -> Iterator[str]:
     weeks = found.span / WEEK
     for step in found.steps:
         each = ", ".join(f"{name} {count}" for name, count in step.alerts.items())
-        told = f"  {number(step.value):>12}  {step.count / weeks:8.2f} a week, {lasting(step.seconds)} in all  ({each})"
+        line = f"  {number(step.value):>12}  {step.count / weeks:8.2f} a week, {lasting(step.seconds)} in all  ({each})"
         if step.incidents:
-            told += "; incidents: " + ", ".join(f"{n} {state}" for state, n in step.incidents.items())
-        yield told + ("" if step.known else "; some have no data")
+            line += "; incidents: " + ", ".join(f"{n} {state}" for state, n in step.incidents.items())
+        yield line + ("" if step.known else "; some have no data")
     if found.advised is None:
         yield f"no advice: {found.why}"
     else:
@@ -170,7 +170,7 @@ def _sweep(found: Sweep) -> Iterator[str]:
 def as_json(report: Report) -> str:
     """Return the report for a program."""
     asked = report.asked
-    told: dict[str, Any] = {
+    document: dict[str, Any] = {
         "prometheus": report.url,
         "start": stamp(asked.start),
         "end": stamp(asked.end),
@@ -188,15 +188,15 @@ def as_json(report: Report) -> str:
         "tells_missed_incidents": bool(asked.incidents),
     }
     if report.outcomes:
-        told["incidents"] = [
+        document["incidents"] = [
             {"name": o.incident.name, "start": stamp(o.incident.start), "end": stamp(o.incident.end), "state": o.state,
              "late_seconds": o.late, "alerts": list(o.alerts)}
             for o in report.outcomes
         ]  # fmt: skip
-        told["firings_without_incident"] = aside(report.outcomes, report.trials)
+        document["firings_without_incident"] = aside(report.outcomes, report.trials)
     if report.sweep:
         s = report.sweep
-        told["sweep"] = {
+        document["sweep"] = {
             "threshold": s.threshold, "unit": s.unit, "present": s.present, "advised": s.advised, "why": s.why,
             "line": s.line,
             "steps": [
@@ -205,7 +205,7 @@ def as_json(report: Report) -> str:
                 for one in s.steps
             ],
         }  # fmt: skip
-    return json.dumps(told, indent=2) + "\n"
+    return json.dumps(document, indent=2) + "\n"
 
 
 def _alert(trial: Trial, span: float) -> dict[str, Any]:

@@ -25,7 +25,7 @@ class Backtest:
         """Take what is tried: the alerts of `rules`, and all recording rules that they may read."""
         self._history, self._rules, self._options = history, rules, options
 
-    def prepare(self, told: Callable[[str], None]) -> Prepared:
+    def prepare(self, report: Callable[[str], None]) -> Prepared:
         """Ask which series there were and when.
 
         Returns:
@@ -36,9 +36,9 @@ class Backtest:
             ProbeError: The server does not answer.
 
         """
-        return prepare(self._history, self._rules, self._options, told)
+        return prepare(self._history, self._rules, self._options, report)
 
-    def run(self, prepared: Prepared, told: Callable[[str], None]) -> tuple[list[Trial], str]:
+    def run(self, prepared: Prepared, report: Callable[[str], None]) -> tuple[list[Trial], str]:
         """Return what every alert did, in the order of the files, and why some are not among them; empty when all are.
 
         Raises:
@@ -58,7 +58,7 @@ class Backtest:
                 return None
             with lock:
                 done[0] += 1
-                told(
+                report(
                     f"{done[0]} of {len(prepared.ready)} alerts, {self._history.queries:,} queries, "
                     f"{self._history.samples:,} samples"
                 )

@@ -7,7 +7,7 @@ import threading
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from generator.backtest.kept import Kept
+from generator.backtest.journal import Journal
 from generator.backtest.rules import Labels
 from generator.backtest.runs import Grid, Run, gathered
 from generator.config.timing import LOOK_BACK
@@ -51,9 +51,9 @@ class History:
 
     """
 
-    def __init__(self, prometheus: Prometheus, kept: Kept, budget: float = float("inf")) -> None:
+    def __init__(self, prometheus: Prometheus, answers: Journal, budget: float = float("inf")) -> None:
         """Take a server, what is known of it, and how many samples it may read."""
-        self.prometheus, self._kept, self._budget = prometheus, kept, budget
+        self.prometheus, self._kept, self._budget = prometheus, answers, budget
         self._lock = threading.Lock()
         self.queries, self.samples, self.known = 0, 0, 0
         self.victoria = False
@@ -123,7 +123,7 @@ class History:
     def _asked(self, expr: str, grid: Grid, span: Run, step: int) -> dict[str, Any]:
         first, last = span
         try:
-            told = self.matrix(expr, grid.at(first), grid.at(last), step * grid.interval)
+            series = self.matrix(expr, grid.at(first), grid.at(last), step * grid.interval)
         except GoneError:
             raise
         except RefusedError as error:
@@ -138,18 +138,18 @@ class History:
             raise
         found: dict[Labels, list[int]] = {}
         twice: set[int] = set()
-        for labels, times in told:
+        for labels, times in series:
             numbers = [grid.first(at - grid.interval / 2) for at in times]
             if labels in found:
                 # Two results that differ in their names alone: a rule of Prometheus ends in an error there.
                 twice |= set(found[labels]).intersection(numbers)
                 numbers = sorted({*found[labels], *numbers})
             found[labels] = numbers
-        kept = [
+        points = [
             [[list(p) for p in labels], [list(r) for r in gathered((n for n in numbers if n not in twice), step)]]
             for labels, numbers in found.items()
         ]
-        return {"found": kept, "failed": sorted(twice), "error": "two of its results have the same labels"}
+        return {"found": points, "failed": sorted(twice), "error": "two of its results have the same labels"}
 
     def _halves(self, expr: str, grid: Grid, span: Run, step: int) -> dict[str, Any]:
         points = (span[1] - span[0]) // step + 1

@@ -72,14 +72,14 @@ def _between(
 ) -> tuple[list[Episode], _Active | None]:
     """Return the episodes between two restarts, and what is active at the last round; what goes on then has no end."""
     out: list[Episode] = []
-    hold, kept = times[0] / grid.interval, grid.rounds(times[1])
+    hold, keep_firing = times[0] / grid.interval, grid.rounds(times[1])
     since, fires, gone = 0.0, None, _EVER
     for a, b in runs:
-        if fires is not None and a <= gone + kept:
+        if fires is not None and a <= gone + keep_firing:
             gone = b + 1
             continue
         if fires is not None:
-            out.append(Episode(True, fires, gone + kept))
+            out.append(Episode(True, fires, gone + keep_firing))
             fires = None
         restored = _restored(before, (a, b), span[0], grid, times[0])
         since = float(a) if restored is None else restored
@@ -91,8 +91,8 @@ def _between(
             fires = start
         gone = b + 1
     if fires is not None:
-        out.append(Episode(True, fires, gone + kept if gone + kept <= span[1] else None))
-    goes_on = bool(runs) and gone + (kept if fires is not None else 0) > span[1]
+        out.append(Episode(True, fires, gone + keep_firing if gone + keep_firing <= span[1] else None))
+    goes_on = bool(runs) and gone + (keep_firing if fires is not None else 0) > span[1]
     return out, _Active(since, span[1]) if goes_on else None
 
 

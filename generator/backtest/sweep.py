@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from generator.backtest.figures import WEEK, firings
-from generator.backtest.incidents import Incident, held
+from generator.backtest.incidents import Incident, outcomes
 from generator.backtest.trial import Trial
 from generator.units import number
 
@@ -69,7 +69,7 @@ def step(value: float, trials: Sequence[Trial], incidents: Sequence[Incident]) -
     """Return what one value would have meant."""
     fired = {t.alert.name: len(firings(t)) for t in trials}
     lasted = sum(i.seconds for t in trials for i in firings(t))
-    states = [o.state for o in held(incidents, trials)]
+    states = [o.state for o in outcomes(incidents, trials)]
     counted = {state: states.count(state) for state in ("caught", "late", "missed")} if incidents else {}
     known = bool(trials) and all(t.state not in ("no data", "unseen", "failed") for t in trials)
     return Step(value, fired, lasted, counted, known)

@@ -24,7 +24,7 @@ def marks(site: Site, system: str, variables: Sequence[str], *, fleet: bool) -> 
         site: The installation.
         system: The system that the board is about.
         variables: Variables of the board; marks follow those that name deployments.
-        fleet: It opens with all deployments, of which some always change: those marks are off until somebody asks.
+        fleet: It opens with all deployments, of which some always change: those marks are off until the reader switches them on.
 
     """
     scope = site_scope(site, WINDOW, *matchers(site, [v for v in variables if v in WIDE]))

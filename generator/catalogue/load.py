@@ -48,14 +48,11 @@ SCHEMA = Path(__file__).parent / "catalogue.schema.json"
 
 
 def load(folder: Path | None = None, shipped: Sequence[str] = SHIPPED) -> Catalogue:
-    """Read the catalogue that the package ships, or every `*.yaml` in `folder`.
+    """Return the catalogue that the package ships, or that of every `*.yaml` in `folder`.
 
     Args:
         folder: A folder with a file per system; the shipped catalogue when left out.
         shipped: Target systems of the shipped catalogue that are read.
-
-    Returns:
-        The catalogue of all those files.
 
     Raises:
         CatalogueError: Something is wrong in some file; carries every problem of every file.

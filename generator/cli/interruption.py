@@ -1,6 +1,6 @@
 """Signals that end a command: they raise where it can end, and wait while it must not.
 
-Whoever starts a command with a signal ignored (`nohup`) keeps it so.
+A signal that is ignored when the command starts (`nohup`) stays ignored.
 """
 
 from __future__ import annotations
@@ -12,11 +12,11 @@ import time
 from collections.abc import Iterator
 from types import FrameType
 
-#: What a terminal, a shell that goes away, and whoever supervises a command send to end it.
+#: What a terminal, a shell that goes away, and a supervisor send to end a command.
 ENDING = tuple(getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name))
 
 
-#: Seconds in which a second signal means the first one: `make` and whoever supervises a command send two at once.
+#: Seconds in which a second signal means the first one: `make` and supervisors send two at once.
 SAME_SECONDS = 1.0
 
 

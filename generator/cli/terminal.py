@@ -1,4 +1,4 @@
-"""What goes to standard output and standard error: shown as it is, whoever wrote it, and wherever it goes."""
+"""What goes to standard output and standard error: shown as it is, whatever its source, and wherever it goes."""
 
 from __future__ import annotations
 

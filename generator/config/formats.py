@@ -15,7 +15,7 @@ class KubernetesObjects:
     """Options of `kubernetes`, which `helm` and `victoriametrics-operator` have too.
 
     Attributes:
-        namespace: Where the objects stand; empty for the one that whoever applies them says.
+        namespace: Where the objects stand; empty for the one that is named when they are applied.
         labels: Labels of every object, by which operators select what they read.
         dashboards: Who brings boards to Grafana: `sidecar`, by ConfigMaps, or `operator`, by objects of grafana-operator.
         dashboard_labels: Labels by which the sidecar knows a ConfigMap with a board.

@@ -85,8 +85,8 @@ def _against_schema(document: Document, known: Json) -> Iterator[tuple[Place, Pr
     from jsonschema.validators import extend
 
     # The standard takes 8000.0 for an integer; what is written from it would be a float, which no server takes for a port.
-    whole = Draft202012Validator.TYPE_CHECKER.redefine("integer", lambda _, value: type(value) is int)
-    strict = extend(Draft202012Validator, type_checker=whole)  # type: ignore[no-untyped-call]
+    checker = Draft202012Validator.TYPE_CHECKER.redefine("integer", lambda _, value: type(value) is int)
+    strict = extend(Draft202012Validator, type_checker=checker)  # type: ignore[no-untyped-call]
     return violations(document, strict(known))
 
 
@@ -123,7 +123,7 @@ def _without(data: Any, place: Place) -> Any:
 
 
 def _first(problems: list[Problem]) -> list[Problem]:
-    """Return as many problems as somebody reads, and how many more there are."""
+    """Return as many problems as a person reads, and how many more there are."""
     found = sorted(set(problems))
     if len(found) <= MOST:
         return found

@@ -155,7 +155,7 @@ class SystemConfig:
 
 @dataclass(frozen=True, slots=True)
 class Access:
-    """How a server wants to be asked. Its secrets stand in files, named as whoever asks it sees them.
+    """How a server wants to be asked. Its secrets stand in files, named as the client that asks it sees them.
 
     Attributes:
         https: It answers over TLS.

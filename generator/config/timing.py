@@ -21,7 +21,7 @@ from typing import Literal, NamedTuple
 
 from generator.units import period, seconds
 
-#: How long Prometheus reads a sample as the present value: its `--query.lookback-delta`, unless somebody changed it.
+#: How long Prometheus reads a sample as the present value: its `--query.lookback-delta`, unless it was changed.
 LOOK_BACK = "5m"
 
 #: How often the servers refresh gauges that they read from databases.
@@ -162,8 +162,8 @@ class Timing:
         """Return the pairs of windows for an objective with this budget, the fastest first; impossible ones say why.
 
         A factor is the share of the budget times the period over the long window: 14.4 for 2 % of 30 days in an hour. A
-        ticket is never written below 1, the pace at which the budget lasts for the period; a page below it would wake
-        somebody for what the objective allows. Where the budget is so large that no share of bad events could be above
+        ticket is never written below 1, the pace at which the budget lasts for the period; a page below it would
+        wake people for what the objective allows. Where the budget is so large that no share of bad events could be above
         the factor, a lower factor is taken.
         """
         return tuple(self._burn(*one, budget) for one in _BURNS)
@@ -178,13 +178,13 @@ class Timing:
         floor: int,
         budget: float,
     ) -> Burn:
-        pace = share * seconds(self.period) / seconds(long)
+        burn = share * seconds(self.period) / seconds(long)
         missing = ""
         if seconds(long) >= seconds(self.period):
             missing = f"its window of {long} is as long as the period of the objective (slo_period: {self.period})"
-        elif severity == "critical" and pace < 1:
+        elif severity == "critical" and burn < 1:
             missing = f"{share:.0%} of the budget of {self.period} in {long} is what the objective allows (slo_period: {self.period})"
-        factor = float(f"{min(max(pace, 1), HIGHEST_SHARE / budget):.3g}")
+        factor = float(f"{min(max(burn, 1), HIGHEST_SHARE / budget):.3g}")
         return Burn(long, short or self.window, factor, self.hold(hold), severity, floor, missing)
 
     @property

@@ -13,7 +13,7 @@ from generator.cost.measured import Measured, adopted, measured
 from generator.cost.process import SCRAPE_SERIES, Process, process, world_of
 from generator.cost.recorded import Counts, Evaluated, evaluated
 from generator.cost.switches import Switch, switches, tiers
-from generator.doctor.worlds import UI
+from generator.doctor.variants import UI
 from generator.rules.rule import GROUP_PREFIX
 from generator.units import seconds
 from generator.validate.prometheus import Prometheus

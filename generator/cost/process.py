@@ -9,7 +9,8 @@ from generator.catalogue import Metric, System
 from generator.catalogue.cardinality import Numbers, series_count
 from generator.config.settings import SystemConfig
 from generator.config.site import Site
-from generator.doctor.worlds import UI, Span, World, born, has, numbered
+from generator.doctor.variants import UI, Span, born, has, numbered
+from generator.doctor.variants import Variant as World
 
 #: Series that Prometheus itself adds for each target: up and four about the scrape.
 #: Source: https://prometheus.io/docs/concepts/jobs_instances/

@@ -13,7 +13,7 @@ from generator.config.settings import SystemConfig
 from generator.config.site import Site
 from generator.cost.fleet import Fleet, Key
 from generator.cost.process import Process, process
-from generator.doctor.worlds import UI
+from generator.doctor.variants import UI
 from generator.systems import registry
 
 

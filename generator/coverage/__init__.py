@@ -1,6 +1,6 @@
 """What boards, records, alerts, runbooks, cases and scenarios each metric has; what it lacks, and whether the catalogue says why."""
 
-from generator.coverage.everything import examined, found, whole
+from generator.coverage.everything import examined, found, full_bundle
 from generator.coverage.evidence import Cases, Evidence, shipped
 from generator.coverage.gate import Hole, holes
 from generator.coverage.report import FORMATS, Report
@@ -17,8 +17,8 @@ __all__ = [
     "Watch",
     "examined",
     "found",
+    "full_bundle",
     "holes",
     "shipped",
     "table",
-    "whole",
 ]

@@ -18,7 +18,7 @@ from generator.rules.rule import Group
 from generator.systems import registry
 
 
-def whole(catalogue: Catalogue) -> Bundle:
+def full_bundle(catalogue: Catalogue) -> Bundle:
     """Return the boards and rules of a catalogue with everything on that is off by default, and all eras in the field."""
     read = config.read(catalogue)
     systems = {
@@ -59,7 +59,7 @@ def _joined(
 
 def examined(catalogue: Catalogue, evidence: Evidence) -> tuple[Table, list[Hole]]:
     """Return the table of all that a catalogue can have, and its holes."""
-    bundle = whole(catalogue)
+    bundle = full_bundle(catalogue)
     everything = table(bundle, evidence, runbooks.names(), off=_off(bundle))
     sources = {part.stem: part.source for part in registry.topics(bundle.site)}
     return everything, holes(everything, catalogue, evidence, sources)

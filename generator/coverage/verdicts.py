@@ -29,10 +29,10 @@ class Verdicts:
 
         What several systems show has the worst of what is said of it.
         """
-        said = self.by_name.get(row.metric.full_name, {})
+        verdicts = self.by_name.get(row.metric.full_name, {})
         if row.metric.system in targets:
-            return said.get(row.metric.system, ("", ""))
-        return min(said.values(), key=lambda one: _STATES.index(one[0]), default=("", ""))
+            return verdicts.get(row.metric.system, ("", ""))
+        return min(verdicts.values(), key=lambda one: _STATES.index(one[0]), default=("", ""))
 
 
 def read(path: Path) -> Verdicts:

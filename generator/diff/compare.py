@@ -37,8 +37,8 @@ def compare(old: State, new: State) -> list[Change]:
 def of_the_bundle(state: State, other: State) -> State:
     """Return a state without boards that the other side has not and that are not tagged as its are: a Grafana has others."""
     tags = {tag for board in other.boards.values() for tag in board.tags}
-    kept = {uid: board for uid, board in state.boards.items() if uid in other.boards or tags & {*board.tags}}
-    return replace(state, boards=kept)
+    boards = {uid: board for uid, board in state.boards.items() if uid in other.boards or tags & {*board.tags}}
+    return replace(state, boards=boards)
 
 
 def _rules(
@@ -116,8 +116,8 @@ def _rule(kind: str, old: Rule, new: Rule) -> Iterator[Change]:
         one, other = old.annotations.get(key), new.annotations.get(key)
         if one != other and not (key in _LINKS and _cut(one) == _cut(other)):
             rank = "breaking" if key in _LINKS and one is not None else "cosmetic"
-            said = f"{_cut(one)} becomes {_cut(other)}" if key in _LINKS else "another text"
-            yield Change(rank, kind, name, f"annotation {key}: {said}")
+            description = f"{_cut(one)} becomes {_cut(other)}" if key in _LINKS else "another text"
+            yield Change(rank, kind, name, f"annotation {key}: {description}")
     if old.group != new.group:
         yield Change("cosmetic", kind, name, f"group: {old.group} becomes {new.group}")
 

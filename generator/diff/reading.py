@@ -121,8 +121,8 @@ def _as_file(rule: Any) -> Mapping[str, Any]:
     own = {"expr": rule.query, "labels": rule.labels, "annotations": rule.annotations}
     if rule.kind == "recording":
         return {"record": rule.name, **own}
-    held = {"for": period(rule.duration), "keep_firing_for": period(rule.keep_firing or 0.0)}
-    return {"alert": rule.name, **own, **held}
+    durations = {"for": period(rule.duration), "keep_firing_for": period(rule.keep_firing or 0.0)}
+    return {"alert": rule.name, **own, **durations}
 
 
 def _stored(servers: Servers) -> list[Json]:

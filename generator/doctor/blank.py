@@ -74,11 +74,11 @@ def _blanks(bundle: Bundle, fits: Sequence[Fit], why: Mapping[str, Mapping[str, 
         system = bundle.site.system_of(stem)
         found = [(name, _found(name, text, system, why, prefixes)) for name, text in out.missing]
         reason = min((r for _, r in found), key=lambda r: KINDS.index(r.kind))
-        whole = out.what == WHOLE
+        entire_board = out.what == WHOLE
         yield Blank(
-            kind="alert" if folder == "alerts" else "board" if whole else "panel",
+            kind="alert" if folder == "alerts" else "board" if entire_board else "panel",
             file=out.where, where=titles.get(stem, stem) if folder == "dashboards" else stem,
-            what="" if whole else out.what, system=system, reason=reason,
+            what="" if entire_board else out.what, system=system, reason=reason,
             series=tuple(dict.fromkeys(name for name, r in found if r == reason)),
             reasons=tuple(dict.fromkeys(r for _, r in found)),
         )  # fmt: skip
@@ -102,7 +102,7 @@ def _found(
     return Reason("version" if "versions:" in text or "only in" in text else "other", text)
 
 
-def kept(found: Sequence[Blank], left_out: Sequence[LeftOut]) -> list[Blank]:
+def unblanked(found: Sequence[Blank], left_out: Sequence[LeftOut]) -> list[Blank]:
     """Return what the operator's own configuration does not leave out already."""
     boards = {o.where for o in left_out if o.what == WHOLE}
     single = {(o.where, o.what) for o in left_out}

@@ -11,13 +11,13 @@ from generator.catalogue import Catalogue, Versions
 from generator.config.settings import Config, SystemConfig
 from generator.config.site import Site
 from generator.config.values import config as configured
-from generator.doctor.blank import Blank, blanks, kept
+from generator.doctor.blank import Blank, blanks, unblanked
 from generator.doctor.drift import Added, added, drift
 from generator.doctor.fit import Fit, document, fit
 from generator.doctor.page import Page
+from generator.doctor.profile import Profile, profile_of
 from generator.doctor.reasons import reasons
-from generator.doctor.told import Told, told
-from generator.doctor.worlds import worlds
+from generator.doctor.variants import variants
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,14 +26,14 @@ class Examined:
 
     Attributes:
         page: The page.
-        told: What it tells; None where it is none of a system.
+        profile: What it tells; None where it is none of a system.
         drift: What the catalogue does not know of it, a sentence each.
-        added: Labels that somebody added to its metrics.
+        added: Labels that were added to its metrics on the way.
 
     """
 
     page: Page
-    told: Told | None
+    profile: Profile | None
     drift: tuple[str, ...] = ()
     added: tuple[Added, ...] = ()
 
@@ -65,7 +65,7 @@ class Diagnosis:
         unfit = (
             self.mismatches
             or any(f.conflicts for f in self.fits)
-            or any(p.told is None or p.told.misfits for p in self.pages)
+            or any(p.profile is None or p.profile.misfits for p in self.pages)
         )
         return bool(unfit) or any(b.reason.mendable for b in self.blank)
 
@@ -82,17 +82,17 @@ def diagnose(
         of_targets: Labels that targets have in a Prometheus, which are no page's.
 
     """
-    known = {name: worlds(catalogue, name) for name in catalogue.targets}
+    known = {name: variants(catalogue, name) for name in catalogue.targets}
     prefixes = {name: one.prefix for name, one in own.systems.items()} if own else {}
     examined = []
     for page in pages:
-        found = told(page, known, prefixes)
+        found = profile_of(page, known, prefixes)
         extra = (tuple(drift(found, of_targets)), tuple(added(found, of_targets))) if found else ((), ())
         examined.append(Examined(page, found, *extra))
-    by_system: dict[str, list[Told]] = {}
+    by_system: dict[str, list[Profile]] = {}
     for one in examined:
-        if one.told:
-            by_system.setdefault(one.told.system, []).append(one.told)
+        if one.profile:
+            by_system.setdefault(one.profile.system, []).append(one.profile)
     fits = tuple(fit(by_system[name]) for name in catalogue.targets if name in by_system)
     base = own.document.data if own and own.document else None
     made = document(fits, catalogue.targets, base)
@@ -103,7 +103,7 @@ def diagnose(
     now, later = blanks(site, fits, why)
     if own:
         left_out = build(Site(catalogue, own), kinds=("boards", "rules")).left_out
-        now, later = kept(now, left_out), kept(later, left_out)
+        now, later = unblanked(now, left_out), unblanked(later, left_out)
     mismatches = tuple(m for one in fits for m in _mismatches(one, own)) if own else ()
     return Diagnosis(tuple(examined), fits, tuple(now), tuple(later), mismatches, made)
 
@@ -123,14 +123,14 @@ def _mismatches(fit: Fit, own: Config) -> Iterator[str]:
         yield from (f"{where}.{what} ({one.page.source})" for what in _differences(one, given))
 
 
-def _differences(told: Told, given: SystemConfig) -> Iterator[str]:
+def _differences(profile: Profile, given: SystemConfig) -> Iterator[str]:
     def of(trait: str) -> tuple[str, ...]:
-        found = told.trait(trait)
+        found = profile.trait(trait)
         return found.values if found else ()
 
-    eras = told.worlds.system.eras
-    if told.version and not _within(told.version, given.versions):
-        yield f"versions is {given.versions}, and the server is {told.version}"
+    eras = profile.variants.system.eras
+    if profile.version and not _within(profile.version, given.versions):
+        yield f"versions is {given.versions}, and the server is {profile.version}"
     elif of("era") and not {*of("era")} & {*given.eras}:
         titles = " or ".join(eras[e].title for e in of("era"))
         yield f"versions means {' and '.join(eras[e].title for e in given.eras)}, and the page is that of {titles}"
@@ -141,7 +141,7 @@ def _differences(told: Told, given: SystemConfig) -> Iterator[str]:
     for key, trait, known in (("roles", "role", given.roles), ("runtimes", "runtime", given.runtimes)):
         if of(trait) and not {*of(trait)} & {*known}:
             yield f"{key} is {', '.join(known)}, and the page is that of {' or '.join(of(trait))}"
-    for switch in told.worlds.system.switches:
+    for switch in profile.variants.system.switches:
         state = of(f"switch {switch}")
         if len(state) == 1 and (switch in given.switches) != (state == ("on",)):
             yield f"switches {'has' if switch in given.switches else 'lacks'} {switch}, and the page shows that it is {state[0]}"

@@ -9,11 +9,11 @@ from dataclasses import dataclass
 from generator.catalogue import Kind, Metric
 from generator.config.settings import Labels
 from generator.doctor.page import MOST_VALUES, full_name
-from generator.doctor.told import Told, unknown
+from generator.doctor.profile import Profile, unknown
 from generator.doctor.traits import some
 from generator.validate.metrics import COMMON, TYPES, UNTYPED
 
-#: Labels on so many metrics were added by somebody: they tell something about all that the server does.
+#: Labels on so many metrics were added on the way: they tell something about all that the server does.
 _SEVERAL = 2
 
 
@@ -38,13 +38,13 @@ class Added:
         return f"{self.values}{' or more' if self.values >= MOST_VALUES else ''} value{'s' if self.values != 1 else ''}"
 
 
-def added(told: Told, of_targets: AbstractSet[str] = frozenset()) -> list[Added]:
-    """Return the labels that somebody added, by name. `of_targets` are those of targets, which are no metric's."""
+def added(profile: Profile, of_targets: AbstractSet[str] = frozenset()) -> list[Added]:
+    """Return the labels that were added on the way, by name. `of_targets` are those of targets, which are no metric's."""
     found: dict[str, tuple[set[str], set[str]]] = {}
-    for metric, labels in _labels(told):
+    for metric, labels in _labels(profile):
         for label in _strange(metric, labels, of_targets):
             names, values = found.setdefault(label, (set(), set()))
-            names.add(full_name(metric, told.prefix))
+            names.add(full_name(metric, profile.prefix))
             values.update(labels[label])
     return [
         Added(label, min(len(values), MOST_VALUES), tuple(sorted(names)))
@@ -53,19 +53,19 @@ def added(told: Told, of_targets: AbstractSet[str] = frozenset()) -> list[Added]
     ]
 
 
-def drift(told: Told, of_targets: AbstractSet[str] = frozenset()) -> Iterator[str]:
-    """Yield what the catalogue does not know of a page, a sentence each; labels that somebody added are `added`'s."""
-    strangers = unknown(told.page, told.worlds, told.prefix)
-    if strangers:
-        yield f"the catalogue does not know {some(strangers)}"
-    known = {one.name for one in added(told, of_targets)}
-    for metric, labels in _labels(told):
-        name = full_name(metric, told.prefix)
-        kind = told.page.type_of(name)
+def drift(profile: Profile, of_targets: AbstractSet[str] = frozenset()) -> Iterator[str]:
+    """Yield what the catalogue does not know of a page, a sentence each; labels that were added on the way are `added`'s."""
+    unlisted = unknown(profile.page, profile.variants, profile.prefix)
+    if unlisted:
+        yield f"the catalogue does not know {some(unlisted)}"
+    known = {one.name for one in added(profile, of_targets)}
+    for metric, labels in _labels(profile):
+        name = full_name(metric, profile.prefix)
+        kind = profile.page.type_of(name)
         if kind and kind not in {*TYPES[metric.kind], *UNTYPED}:
             yield f"{name} is a {kind} there, and the catalogue says {metric.kind}"
-        if strange := [label for label in _strange(metric, labels, of_targets) if label not in known]:
-            yield f"{name} has a label that the catalogue does not know: {some(strange)}"
+        if extra := [label for label in _strange(metric, labels, of_targets) if label not in known]:
+            yield f"{name} has a label that the catalogue does not know: {some(extra)}"
         for label, values in sorted(labels.items()):
             closed = metric.labels[label].values if label in metric.labels else ()
             if closed and (new := sorted(v for v in values if v and v not in closed)):
@@ -73,10 +73,10 @@ def drift(told: Told, of_targets: AbstractSet[str] = frozenset()) -> Iterator[st
         yield from _edges(metric, name, labels.get("le", frozenset()))
 
 
-def _labels(told: Told) -> Iterator[tuple[Metric, Mapping[str, AbstractSet[str]]]]:
-    for name, metric in told.worlds.metrics.items():
-        if name not in told.worlds.shared and told.page.shows(metric, told.prefix):
-            yield metric, told.page.labels(metric, told.prefix)
+def _labels(profile: Profile) -> Iterator[tuple[Metric, Mapping[str, AbstractSet[str]]]]:
+    for name, metric in profile.variants.metrics.items():
+        if name not in profile.variants.shared and profile.page.shows(metric, profile.prefix):
+            yield metric, profile.page.labels(metric, profile.prefix)
 
 
 def _strange(metric: Metric, labels: Mapping[str, AbstractSet[str]], of_targets: AbstractSet[str]) -> list[str]:

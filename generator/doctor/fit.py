@@ -9,8 +9,8 @@ from typing import Any
 from generator.catalogue import System, Versions, version_key
 from generator.config.checks.labels import RESERVED
 from generator.doctor.drift import added
-from generator.doctor.told import Told
-from generator.doctor.worlds import UI, World, numbered
+from generator.doctor.profile import Profile
+from generator.doctor.variants import UI, Variant, numbered
 
 Json = dict[str, Any]
 
@@ -31,34 +31,34 @@ class Fit:
     """
 
     system: System
-    pages: tuple[Told, ...]
+    pages: tuple[Profile, ...]
     keys: Mapping[str, Any]
     conflicts: tuple[str, ...]
 
     @property
-    def worlds(self) -> tuple[World, ...]:
+    def variants(self) -> tuple[Variant, ...]:
         """Every way in which some process of it may be installed."""
-        return tuple(world for told in self.pages for world in told.fits)
+        return tuple(variant for profile in self.pages for variant in profile.fits)
 
     @property
     def seen(self) -> frozenset[str]:
         """Full names, under the system's own prefix, of the metrics that some page has."""
-        return frozenset(name for told in self.pages for name in told.seen)
+        return frozenset(name for profile in self.pages for name in profile.seen)
 
 
-def fit(pages: Sequence[Told]) -> Fit:
+def fit(pages: Sequence[Profile]) -> Fit:
     """Return what pages of one system tell together; there is at least one."""
-    system = pages[0].worlds.system
-    prefixes = sorted({told.prefix for told in pages})
+    system = pages[0].variants.system
+    prefixes = sorted({profile.prefix for profile in pages})
     conflicts = []
     if len(prefixes) > 1:
         conflicts.append(
             f"names begin with {' and with '.join(prefixes)}: METRIC_PREFIX differs, and one bundle can read one"
         )
-    shown = {told.trait("exposure").values for told in pages if told.trait("exposure")}  # type: ignore[union-attr]  # asked for
+    shown = {profile.trait("exposure").values for profile in pages if profile.trait("exposure")}  # type: ignore[union-attr]  # asked for
     if {(UI,), ("internal",)} <= shown:
         conflicts.append("some processes show internal metrics and others do not: set the variable on all of them")
-    runtimes = {trait.values for told in pages if (trait := told.trait("runtime")) and len(trait.values) == 1}
+    runtimes = {trait.values for profile in pages if (trait := profile.trait("runtime")) and len(trait.values) == 1}
     if len(runtimes) > 1:
         conflicts.append(
             f"the runtimes differ: {' and '.join(sorted(r for (r,) in runtimes))}; are these one deployment?"
@@ -66,17 +66,17 @@ def fit(pages: Sequence[Told]) -> Fit:
     return Fit(system, tuple(pages), dict(_keys(system, pages, prefixes)), tuple(conflicts))
 
 
-def _keys(system: System, pages: Sequence[Told], prefixes: Sequence[str]) -> Iterator[tuple[str, Any]]:
+def _keys(system: System, pages: Sequence[Profile], prefixes: Sequence[str]) -> Iterator[tuple[str, Any]]:
     if versions := versions_of(system, pages):
         yield "versions", versions
-    prefix = max(prefixes, key=lambda p: sum(told.prefix == p for told in pages))
+    prefix = max(prefixes, key=lambda p: sum(profile.prefix == p for profile in pages))
     if prefix != system.prefix:
         yield "prefix", prefix
-    exposed = [trait.values for told in pages if (trait := told.trait("exposure"))]
+    exposed = [trait.values for profile in pages if (trait := profile.trait("exposure"))]
     internal = ("internal",) in exposed
     if exposed and not internal:
         yield "exposure", UI
-    tiers = [v for told in pages if (trait := told.trait("tier")) for v in trait.values]
+    tiers = [v for profile in pages if (trait := profile.trait("tier")) for v in trait.values]
     if internal and tiers and int(max(tiers, key=int)) < max(system.tiers):
         yield "tier", int(max(tiers, key=int))
     for key, name, known in (("runtimes", "runtime", system.runtimes), ("roles", "role", _ordinary(system))):
@@ -90,12 +90,12 @@ def _keys(system: System, pages: Sequence[Told], prefixes: Sequence[str]) -> Ite
         yield "switches", [s for s in system.switches if s not in off]
 
 
-def _attribution(system: System, pages: Sequence[Told]) -> list[str]:
+def _attribution(system: System, pages: Sequence[Profile]) -> list[str]:
     """Return the labels that the servers' own configuration adds to the metrics by which one may tell who asked."""
     if not system.attributed:
         return []
     told_by = {m.full_name for m in system.metrics if system.attributed in m.labels}
-    found = {label.name for told in pages for label in added(told) if told_by & {*label.metrics}}
+    found = {label.name for profile in pages for label in added(profile) if told_by & {*label.metrics}}
     return sorted(found - RESERVED.keys())[:_MOST_LABELS]
 
 
@@ -105,31 +105,31 @@ def _ordinary(system: System) -> list[str]:
     return [role for role in system.roles if role not in off]
 
 
-def _values(pages: Sequence[Told], name: str) -> list[str]:
+def _values(pages: Sequence[Profile], name: str) -> list[str]:
     """Return every value of a trait that some page may have, in the catalogue's order; a runtime is one for all pages where it can be."""
-    found = [trait.values for told in pages if (trait := told.trait(name))]
+    found = [trait.values for profile in pages if (trait := profile.trait(name))]
     every = list(dict.fromkeys(v for values in found for v in values))
     common = [v for v in every if all(v in values for values in found)]
     chosen = common if name == "runtime" and common else every
-    order = pages[0].worlds.system.roles if name == "role" else pages[0].worlds.system.runtimes
+    order = pages[0].variants.system.roles if name == "role" else pages[0].variants.system.runtimes
     return sorted(chosen, key=list(order).index) if order and name in ("role", "runtime") else chosen
 
 
-def versions_of(system: System, pages: Sequence[Told]) -> str:
+def versions_of(system: System, pages: Sequence[Profile]) -> str:
     """Return the versions of some pages as `versions:` takes them; empty where the system's are not told apart."""
-    eras = {w.era for told in pages for w in told.fits}
+    eras = {w.era for profile in pages for w in profile.fits}
     if len(system.eras) == 1:
         return ""
     if not any(numbered(system, era) for era in eras):
         return next(iter(eras))
     firsts, lasts = [], []
-    for told in pages:
-        if told.version:
-            firsts.append(told.version)
-            lasts.append(told.version)
+    for profile in pages:
+        if profile.version:
+            firsts.append(profile.version)
+            lasts.append(profile.version)
         else:
-            firsts.append(told.spans[0].first)
-            lasts.append(before(told.spans[-1].before))
+            firsts.append(profile.spans[0].first)
+            lasts.append(before(profile.spans[-1].before))
     first = min(firsts, key=version_key)
     last = "" if "" in lasts else max(lasts, key=version_key)
     return str(Versions(first, last)) if first or last else ""
@@ -156,10 +156,10 @@ def document(fits: Sequence[Fit], known: Sequence[str], base: Mapping[str, Any] 
     """
     given = dict(base or {})
     systems = {name: dict(own or {}) for name, own in given.get("systems", {}).items()}
-    told = {"versions", "prefix", "exposure", "tier", "runtimes", "roles", "parts", "switches", "enabled"}
+    decided = {"versions", "prefix", "exposure", "tier", "runtimes", "roles", "parts", "switches", "enabled"}
     for one in fits:
-        kept = {k: v for k, v in systems.get(one.system.name, {}).items() if k not in told}
-        systems[one.system.name] = {**one.keys, **kept}
+        undecided = {k: v for k, v in systems.get(one.system.name, {}).items() if k not in decided}
+        systems[one.system.name] = {**one.keys, **undecided}
     found = {one.system.name for one in fits}
     for name in known:
         if name not in found:

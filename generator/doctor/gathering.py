@@ -13,8 +13,8 @@ from dataclasses import dataclass, field
 from generator.catalogue import Kind
 from generator.config.settings import REPLICAS, Labels
 from generator.doctor.page import Page, names
-from generator.doctor.told import Told, prefix_of, told
-from generator.doctor.worlds import Worlds
+from generator.doctor.profile import Profile, prefix_of, profile_of
+from generator.doctor.variants import Variants
 from generator.validate.forms import Forms
 from generator.validate.metrics import COMMON
 from generator.validate.prometheus import Prometheus
@@ -45,7 +45,7 @@ class Target:
     """One process as a Prometheus has it: the labels that tell it from others, and what its series tell."""
 
     labels: Mapping[str, str]
-    told: Told = field(repr=False)
+    profile: Profile = field(repr=False)
 
     @property
     def name(self) -> str:
@@ -77,12 +77,14 @@ class Gathered:
     ups: tuple[tuple[Mapping[str, str], bool], ...]
 
 
-def gather(prometheus: Prometheus, known: Mapping[str, Worlds], configured: Mapping[str, str], now: float) -> Gathered:
+def gather(
+    prometheus: Prometheus, known: Mapping[str, Variants], configured: Mapping[str, str], now: float
+) -> Gathered:
     """Ask what is there.
 
     Args:
         prometheus: Whom to ask.
-        known: The worlds of each target system.
+        known: The variants of each target system.
         configured: What the names of each are configured to begin with.
         now: Unix seconds.
 
@@ -95,18 +97,18 @@ def gather(prometheus: Prometheus, known: Mapping[str, Worlds], configured: Mapp
     """
     every = frozenset(prometheus.label_values("__name__", [], now - RECENT))
     index = Page("", {name: {} for name in every}, scraped=True)
-    prefixes = {name: prefix_of(index, worlds, configured.get(name, "")) for name, worlds in known.items()}
+    prefixes = {name: prefix_of(index, variants, configured.get(name, "")) for name, variants in known.items()}
     here = {
         n: w
         for n, w in known.items()
         if any(x.startswith(prefixes[n] or f"{n}_") for x in _names(w, prefixes[n]) & every)
     }
     pages: Pages = defaultdict(dict)
-    wanted = frozenset(x for name, worlds in here.items() for x in _names(worlds, prefixes[name])) & every
+    wanted = frozenset(x for name, variants in here.items() for x in _names(variants, prefixes[name])) & every
     infos = {
         x: [lb.name for lb in m.labels.values() if lb.version]
-        for name, worlds in here.items()
-        for m in worlds.metrics.values()
+        for name, variants in here.items()
+        for m in variants.metrics.values()
         if m.kind is Kind.INFO
         for x in names(m, prefixes[name])
         if x in every
@@ -119,19 +121,19 @@ def gather(prometheus: Prometheus, known: Mapping[str, Worlds], configured: Mapp
     found = [
         Target(dict(key), one)
         for key, page in pages.items()
-        if (one := told(Page(called(dict(key)), page, scraped=True), here, configured))
+        if (one := profile_of(Page(called(dict(key)), page, scraped=True), here, configured))
     ]
     targets, doubtful = _sorted(found, prefixes)
     ours = frozenset(
-        n for worlds in known.values() for m in worlds.metrics.values() for n in names(m, worlds.system.prefix)
+        n for variants in known.values() for m in variants.metrics.values() for n in names(m, variants.system.prefix)
     )
     ups = tuple((s.labels, s.values[0] == 1) for s in prometheus.query(_recent("up")))
     return Gathered(targets, doubtful, Forms(dict.fromkeys(known, every), ours), ups)
 
 
-def _names(worlds: Worlds, prefix: str) -> frozenset[str]:
+def _names(variants: Variants, prefix: str) -> frozenset[str]:
     """Return the names of a system's series, and of its histograms those of their native form."""
-    found = {n for m in worlds.metrics.values() for n in names(m, prefix)}
+    found = {n for m in variants.metrics.values() for n in names(m, prefix)}
     return frozenset(found | {n.removesuffix("_count") for n in found if n.endswith("_count")})
 
 
@@ -158,8 +160,8 @@ def _informed(prometheus: Prometheus, info: str, versions: Sequence[str], pages:
     """Note what a target says that it is; its other labels may be called as those of targets are, so job and instance tell it."""
     for series in prometheus.query(f"count by ({', '.join(('job', 'instance', *PAIR, *versions))}) ({_recent(info)})"):
         for key, page in pages.items():
-            held = dict(key)
-            if all(held.get(n, "") == series.labels.get(n, "") for n in ("job", "instance", *PAIR)):
+            own_labels = dict(key)
+            if all(own_labels.get(n, "") == series.labels.get(n, "") for n in ("job", "instance", *PAIR)):
                 labels = page.setdefault(info, {})
                 for label in versions:
                     labels.setdefault(label, set()).add(series.labels.get(label, ""))
@@ -170,11 +172,11 @@ def _sorted(found: Sequence[Target], prefixes: Mapping[str, str]) -> tuple[tuple
     sure = [
         t
         for t in found
-        if any(n.startswith(prefixes[t.told.system] or f"{t.told.system}_") for n in t.told.page.series)
+        if any(n.startswith(prefixes[t.profile.system] or f"{t.profile.system}_") for n in t.profile.page.series)
     ]
-    places = {(t.told.system, _place(t)) for t in sure} - {(t.told.system, "") for t in sure}
-    also = [t for t in found if t not in sure and (t.told.system, _place(t)) in places]
-    targets = sorted((*sure, *also), key=lambda t: (t.told.system, t.name, sorted(t.labels.items())))
+    places = {(t.profile.system, _place(t)) for t in sure} - {(t.profile.system, "") for t in sure}
+    also = [t for t in found if t not in sure and (t.profile.system, _place(t)) in places]
+    targets = sorted((*sure, *also), key=lambda t: (t.profile.system, t.name, sorted(t.labels.items())))
     return tuple(targets), tuple(t for t in found if t not in sure and t not in also)
 
 
@@ -184,18 +186,18 @@ def _place(target: Target) -> str:
     return next((target.labels[name] for name in labels if target.labels.get(name)), "")
 
 
-def _dated(here: Iterable[Worlds]) -> list[str]:
+def _dated(here: Iterable[Variants]) -> list[str]:
     """Return the labels that not all versions have."""
-    metrics = [m for worlds in here for m in worlds.system.metrics if m.kind is not Kind.INFO]
+    metrics = [m for variants in here for m in variants.system.metrics if m.kind is not Kind.INFO]
     labels = [lb for m in metrics for lb in (*m.labels.values(), *m.constant_labels.values())]
     return list(dict.fromkeys(lb.name for lb in labels if lb.since or lb.until))
 
 
-def _added(prometheus: Prometheus, here: Iterable[Worlds], prefixes: Mapping[str, str], now: float) -> list[str]:
+def _added(prometheus: Prometheus, here: Iterable[Variants], prefixes: Mapping[str, str], now: float) -> list[str]:
     """Return labels that a server's own configuration adds, of systems whose servers take some."""
     found: list[str] = []
-    for worlds in here:
-        system, prefix = worlds.system, prefixes[worlds.system.name]
+    for variants in here:
+        system, prefix = variants.system, prefixes[variants.system.name]
         metrics = [m for m in system.metrics if system.attributed and system.attributed in m.labels]
         known = {*IDENTITY, *COMMON, *(n for m in metrics for n in (*m.labels, *m.constant_labels))}
         series = [f'{{__name__=~"{"|".join(n for m in metrics for n in names(m, prefix))}"}}'] if metrics else []

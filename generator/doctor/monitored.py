@@ -10,7 +10,7 @@ from generator.doctor.diagnosis import Diagnosis, diagnose
 from generator.doctor.gathering import IDENTITY, gather
 from generator.doctor.naming import Naming, Trouble, applied, naming
 from generator.doctor.scraping import troubles
-from generator.doctor.worlds import worlds
+from generator.doctor.variants import variants
 from generator.validate.prometheus import Prometheus
 
 
@@ -42,11 +42,11 @@ def monitored(catalogue: Catalogue, prometheus: Prometheus, own: Config | None, 
         ProbeError: It does not answer.
 
     """
-    known = {name: worlds(catalogue, name) for name in catalogue.targets}
+    known = {name: variants(catalogue, name) for name in catalogue.targets}
     prefixes = {name: one.prefix for name, one in own.systems.items()} if own else {}
     gathered = gather(prometheus, known, prefixes, now)
     found = naming(catalogue, gathered, own)
-    made = diagnose(catalogue, [t.told.page for t in gathered.targets], own, frozenset(IDENTITY))
+    made = diagnose(catalogue, [t.profile.page for t in gathered.targets], own, frozenset(IDENTITY))
     if made.fits:
         made = replace(made, document=applied(made.document, found))
     return Monitored(made, found, (*found.troubles, *troubles(prometheus, gathered)))

@@ -71,16 +71,16 @@ def naming(catalogue: Catalogue, gathered: Gathered, own: Config | None = None) 
     if name := _role(catalogue, given.role, targets, {*labels.values()}, troubles):
         labels["role"] = name
     match: dict[str, Mapping[str, str]] = {}
-    for system in dict.fromkeys(t.told.system for t in targets):
-        ours = [t for t in targets if t.told.system == system]
+    for system in dict.fromkeys(t.profile.system for t in targets):
+        ours = [t for t in targets if t.profile.system == system]
         if not all(_found(system, given, own, t) for t in ours):
             if found := _match(ours, gathered):
                 match[system] = found
             else:
                 text = f"no label tells the targets of {catalogue.systems[system].title} from those of others"
                 troubles.append(Trouble("system", text, f"give them the label system: {system} in their scrape job"))
-    said = {key: name for key, name in labels.items() if name != getattr(given, key)}
-    return Naming(said, dict(_pair(targets, troubles)), match, tuple(troubles))
+    renamed = {key: name for key, name in labels.items() if name != getattr(given, key)}
+    return Naming(renamed, dict(_pair(targets, troubles)), match, tuple(troubles))
 
 
 def _found(system: str, given: Labels, own: Config | None, target: Target) -> bool:
@@ -119,23 +119,25 @@ def _together(label: str, targets: Sequence[Target]) -> int:
     """Return how many roles a value of a label has at most: a deployment has all of its processes."""
     roles: dict[tuple[str, str], set[tuple[str, ...]]] = defaultdict(set)
     for target in targets:
-        trait = target.told.trait("role")
-        roles[target.told.system, target.labels[label]].add(trait.values if trait else ())
+        trait = target.profile.trait("role")
+        roles[target.profile.system, target.labels[label]].add(trait.values if trait else ())
     return max(map(len, roles.values()))
 
 
 def _role(catalogue: Catalogue, given: str, targets: Sequence[Target], used: set[str], troubles: list[Trouble]) -> str:
     """Return which label tells the role; empty where no system has roles, or no label tells them."""
-    with_roles = [t for t in targets if catalogue.systems[t.told.system].roles]
+    with_roles = [t for t in targets if catalogue.systems[t.profile.system].roles]
     if not with_roles:
         return ""
     for name in dict.fromkeys((given, "role", *CONVENTIONS["role"])):
-        if name not in used and all(t.labels.get(name) in catalogue.systems[t.told.system].roles for t in with_roles):
+        if name not in used and all(
+            t.labels.get(name) in catalogue.systems[t.profile.system].roles for t in with_roles
+        ):
             troubles += _misnamed(name, with_roles)
             return name
-    for system in dict.fromkeys(t.told.system for t in with_roles):
+    for system in dict.fromkeys(t.profile.system for t in with_roles):
         known = catalogue.systems[system]
-        wrong = [t for t in with_roles if t.told.system == system and t.labels.get("role") not in known.roles]
+        wrong = [t for t in with_roles if t.profile.system == system and t.labels.get("role") not in known.roles]
         by_role: dict[str, list[Target]] = defaultdict(list)
         for target in wrong:
             by_role[_told_role(target)].append(target)
@@ -146,13 +148,13 @@ def _role(catalogue: Catalogue, given: str, targets: Sequence[Target], used: set
 
 
 def _told_role(target: Target) -> str:
-    trait = target.told.trait("role")
+    trait = target.profile.trait("role")
     return " or ".join(trait.values) if trait else ""
 
 
 def _misnamed(label: str, targets: Sequence[Target]) -> Iterator[Trouble]:
     for target in targets:
-        trait = target.told.trait("role")
+        trait = target.profile.trait("role")
         if trait and target.labels[label] not in trait.values:
             text = f"{target.name} is called {label}={target.labels[label]!r}, and its series are those of {_told_role(target)}"
             yield Trouble("role", text, f"correct the label {label} in its scrape job")

@@ -9,7 +9,7 @@ from generator.catalogue import Metric, System, Versions
 from generator.config.settings import SystemConfig
 from generator.config.site import Site
 from generator.doctor.fit import Fit
-from generator.doctor.worlds import UI, World, numbered
+from generator.doctor.variants import UI, Variant, numbered
 
 #: Kinds of reasons, what would have to change most first.
 KINDS = ("version", "runtime", "role", "exposure", "tier", "switch", "lost", "page", "open", "event", "other")
@@ -60,7 +60,7 @@ def _reason(site: Site, fit: Fit, metric: Metric) -> Reason | None:
         return Reason("other", f"no scrape can see it: {metric.unscrapeable}")
     if metric.system != fit.system.name:
         return _of_page(fit, metric)
-    able = [w for w in fit.worlds if metric.full_name in _predicted(fit, w)]
+    able = [w for w in fit.variants if metric.full_name in _predicted(fit, w)]
     if not able or site.system(fit.system.name)[metric.name].missing:
         return _closed(fit.system, site.config.systems[fit.system.name], metric)
     return _waiting(fit, metric, able)
@@ -75,14 +75,14 @@ _WAITS = {
 }
 
 
-def _waiting(fit: Fit, metric: Metric, able: Sequence[World]) -> Reason:
+def _waiting(fit: Fit, metric: Metric, able: Sequence[Variant]) -> Reason:
     """Say why a metric is not there that some way in which the processes may be installed has."""
-    if all(metric.full_name in _certain(fit, w) for w in fit.worlds):
+    if all(metric.full_name in _certain(fit, w) for w in fit.variants):
         text, remedy = "every process of this kind has it, and no page shows it", "see what drops it on the way"
         return Reason("lost", text, f"{remedy}: metric_relabel_configs, a filter of the server", mendable=True)
     born = metric.emission[able[0].era].born
     text = _WAITS.get(born, "nothing of the kind has happened yet")
-    gates = [gate for w in fit.worlds if w not in able for gate in _gates(fit.system, metric, w)]
+    gates = [gate for w in fit.variants if w not in able for gate in _gates(fit.system, metric, w)]
     if gates and born != "never":
         return Reason(
             "open", f"it cannot be told whether {gates[0]}, or {text}", "see what the servers are started with"
@@ -90,39 +90,39 @@ def _waiting(fit: Fit, metric: Metric, able: Sequence[World]) -> Reason:
     return Reason("event", text, "" if born in _WAITS else f"its first event: {metric.help}")
 
 
-def _predicted(fit: Fit, world: World) -> frozenset[str]:
-    return fit.pages[0].worlds.predicted[world].possible
+def _predicted(fit: Fit, variant: Variant) -> frozenset[str]:
+    return fit.pages[0].variants.predicted[variant].possible
 
 
-def _certain(fit: Fit, world: World) -> frozenset[str]:
-    predicted = fit.pages[0].worlds.predicted[world]
+def _certain(fit: Fit, variant: Variant) -> frozenset[str]:
+    predicted = fit.pages[0].variants.predicted[variant]
     return predicted.start | (predicted.tick if predicted.tick & fit.seen else frozenset())
 
 
 def _of_page(fit: Fit, metric: Metric) -> Reason:
     system, since = fit.system, fit.system.pages_since.get(metric.system, "")
-    if since and not any(metric.full_name in _predicted(fit, w) for w in fit.worlds):
+    if since and not any(metric.full_name in _predicted(fit, w) for w in fit.variants):
         return _since(system, since, mendable=True)
     return Reason(
         "page", f"the page has no such series of its {metric.system}; on other systems than Linux some are missing"
     )
 
 
-def _gates(system: System, metric: Metric, world: World) -> Iterator[str]:
-    """Yield what in a world keeps a metric off the page and may be otherwise in another one."""
-    if metric.exposure == "internal" and world.exposure == UI:
+def _gates(system: System, metric: Metric, variant: Variant) -> Iterator[str]:
+    """Yield what in a variant keeps a metric off the page and may be otherwise in another one."""
+    if metric.exposure == "internal" and variant.exposure == UI:
         yield f"internal metrics are off ({system.exposure['internal']})"
-    elif metric.exposure == "internal" and world.tier and metric.tier > int(world.tier):
+    elif metric.exposure == "internal" and variant.tier and metric.tier > int(variant.tier):
         yield f"METRIC_MAX_EMITTING_TIER is below {metric.tier}"
-    if metric.switch and metric.switch not in world.switches:
+    if metric.switch and metric.switch not in variant.switches:
         yield f"{metric.switch} is off ({system.switches[metric.switch]})"
-    if world.role and not _comes_from(metric, world):
-        yield f"the role {world.role} lacks it"
+    if variant.role and not _comes_from(metric, variant):
+        yield f"the role {variant.role} lacks it"
 
 
-def _comes_from(metric: Metric, world: World) -> bool:
-    roles = metric.emission[world.era].roles if world.era in metric.emission else {}
-    return bool({*roles.get(world.runtime, ()), *roles.get("any", ())} & {world.role, "any"})
+def _comes_from(metric: Metric, variant: Variant) -> bool:
+    roles = metric.emission[variant.era].roles if variant.era in metric.emission else {}
+    return bool({*roles.get(variant.runtime, ()), *roles.get("any", ())} & {variant.role, "any"})
 
 
 def _closed(system: System, config: SystemConfig, metric: Metric) -> Reason:

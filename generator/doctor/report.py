@@ -9,8 +9,8 @@ from typing import Any
 from generator.doctor.blank import Blank
 from generator.doctor.diagnosis import Diagnosis, Examined
 from generator.doctor.monitored import Monitored
+from generator.doctor.profile import Profile
 from generator.doctor.reasons import Reason
-from generator.doctor.told import Told
 from generator.doctor.traits import Trait, some
 
 Json = dict[str, Any]
@@ -44,9 +44,9 @@ def _monitored(found: Monitored) -> Iterator[str]:
         yield "none of its series is one of a system that the catalogue knows"
     for trouble in found.troubles:
         yield f"{trouble.text} -> {trouble.fix}"
-    said = {"labels": found.naming.labels, "selectors": found.naming.selectors}
-    said |= {f"systems.{name}.match": match for name, match in found.naming.match.items()}
-    for key, values in said.items():
+    settings = {"labels": found.naming.labels, "selectors": found.naming.selectors}
+    settings |= {f"systems.{name}.match": match for name, match in found.naming.match.items()}
+    for key, values in settings.items():
         if values:
             yield f"bundle.yaml wants {key}: {{{', '.join(f'{k}: {v}' for k, v in values.items())}}}"
     yield ""
@@ -54,21 +54,23 @@ def _monitored(found: Monitored) -> Iterator[str]:
 
 def _page(one: Examined) -> Iterator[str]:
     """Yield what is told of a page: what it is, and a line for each thing that is told."""
-    told = one.told
-    if told is None:
+    profile = one.profile
+    if profile is None:
         names = sorted(one.page.series)
         yield "none of the systems that the catalogue knows"
         yield f"  it has {len(names)} names of series, such as {', '.join(names[:3])}; for a board of its own: agentobs infer"
         return
-    system = told.worlds.system
-    yield f"{system.title}, {told.count} of its {len(system.metrics)} metrics"
-    yield from _line("version", version(told), told.evidence)
-    if told.prefix != system.prefix:
-        yield from _line("prefix", told.prefix, [f"the names of its metrics begin with it instead of {system.prefix}"])
-    for trait in told.traits:
-        if trait.name != "era" or not version(told):
+    system = profile.variants.system
+    yield f"{system.title}, {profile.count} of its {len(system.metrics)} metrics"
+    yield from _line("version", version(profile), profile.evidence)
+    if profile.prefix != system.prefix:
+        yield from _line(
+            "prefix", profile.prefix, [f"the names of its metrics begin with it instead of {system.prefix}"]
+        )
+    for trait in profile.traits:
+        if trait.name != "era" or not version(profile):
             yield from _line(trait.name.removeprefix("switch "), _values(trait), trait.evidence)
-    for misfit in told.misfits:
+    for misfit in profile.misfits:
         yield f"  {'odd':{_WIDTH}}{misfit}"
     for drift in one.drift:
         yield f"  {'drift':{_WIDTH}}{drift}"
@@ -82,11 +84,11 @@ def _line(name: str, value: str, evidence: Sequence[str]) -> Iterator[str]:
         yield from (f"  {'':{_WIDTH}}  {sentence}" for sentence in evidence)
 
 
-def version(told: Told) -> str:
+def version(profile: Profile) -> str:
     """Return the version of a process in words; empty where the system's are not told apart."""
-    if told.version:
-        return told.version
-    spans = [s for s in told.spans if s.first or s.before]
+    if profile.version:
+        return profile.version
+    spans = [s for s in profile.spans if s.first or s.before]
     words = [
         " ".join(w for w in (s.first and f"{s.first} or later", s.before and f"before {s.before}") if w) for s in spans
     ]
@@ -152,17 +154,17 @@ def as_json(found: Diagnosis | Monitored) -> str:
 
 
 def _page_json(one: Examined) -> Json:
-    told = one.told
-    if told is None:
+    profile = one.profile
+    if profile is None:
         return {"source": one.page.source, "system": None}
     return {
-        "source": one.page.source, "system": told.system, "prefix": told.prefix, "metrics": told.count,
+        "source": one.page.source, "system": profile.system, "prefix": profile.prefix, "metrics": profile.count,
         "version": {
-            "exact": told.version or None, "ranges": [{"from": s.first or None, "before": s.before or None} for s in told.spans],
-            "evidence": list(told.evidence),
+            "exact": profile.version or None, "ranges": [{"from": s.first or None, "before": s.before or None} for s in profile.spans],
+            "evidence": list(profile.evidence),
         },
-        "traits": {t.name: {"values": list(t.values), "told": len(t.values) == 1, "evidence": list(t.evidence)} for t in told.traits},
-        "odd": list(told.misfits), "drift": list(one.drift),
+        "traits": {t.name: {"values": list(t.values), "told": len(t.values) == 1, "evidence": list(t.evidence)} for t in profile.traits},
+        "odd": list(profile.misfits), "drift": list(one.drift),
         "added_labels": [{"label": a.name, "values": a.values, "metrics": list(a.metrics)} for a in one.added],
     }  # fmt: skip
 

@@ -41,20 +41,20 @@ def troubles(prometheus: Prometheus, gathered: Gathered) -> Iterator[Trouble]:
     yield from _double(gathered, started)
     yield from _balanced(prometheus, gathered, started)
     for target in gathered.doubtful:
-        text = f"{target.name} is an exporter as {target.told.worlds.system.title} have one, and stands in no namespace of theirs"
+        text = f"{target.name} is an exporter as {target.profile.variants.system.title} have one, and stands in no namespace of theirs"
         yield Trouble("doubtful", text, "if it is one of them, give it their labels; else nothing is to be done")
 
 
 def _renamed(gathered: Gathered) -> Iterator[Trouble]:
     changes: dict[str, list[str]] = defaultdict(list)
-    for told in {t.told.system: t.told for t in gathered.targets}.values():
-        possible = frozenset().union(*(told.worlds.predicted[world].possible for world in told.fits))
-        for metric in (m for m in told.worlds.system.metrics if m.full_name in possible):
-            here = replace(metric, prefix=told.prefix if metric.prefix else "")
-            there = {*gathered.forms.names.get(told.system, ())}
+    for profile in {t.profile.system: t.profile for t in gathered.targets}.values():
+        possible = frozenset().union(*(profile.variants.predicted[variant].possible for variant in profile.fits))
+        for metric in (m for m in profile.variants.system.metrics if m.full_name in possible):
+            here = replace(metric, prefix=profile.prefix if metric.prefix else "")
+            there = {*gathered.forms.names.get(profile.system, ())}
             if here.full_name in there or any(name in there for name in here.series):
                 continue
-            found = gathered.forms.of(here, told.system)
+            found = gathered.forms.of(here, profile.system)
             if found and found.why.startswith("it is here as "):
                 other, _, change = found.why.removeprefix("it is here as ").partition(": ")
                 changes[change].append(f"{here.full_name} as {other}")
@@ -70,14 +70,14 @@ def _histograms(gathered: Gathered) -> Iterator[Trouble]:
     dropped: dict[str, list[Target]] = defaultdict(list)
     native: dict[str, list[Target]] = defaultdict(list)
     for target in gathered.targets:
-        told = target.told
-        for metric in told.worlds.system.metrics:
-            name = full_name(metric, told.prefix)
-            if metric.kind is not Kind.HISTOGRAM or f"{name}_bucket" in told.page.series:
+        profile = target.profile
+        for metric in profile.variants.system.metrics:
+            name = full_name(metric, profile.prefix)
+            if metric.kind is not Kind.HISTOGRAM or f"{name}_bucket" in profile.page.series:
                 continue
-            if f"{name}_count" in told.page.series:
+            if f"{name}_count" in profile.page.series:
                 dropped[name].append(target)
-            elif name in told.page.series:
+            elif name in profile.page.series:
                 native[name].append(target)
     for found, kind, what, fix in (
         (dropped, "buckets", "without buckets, which something on the way drops", DROPPED),
@@ -114,9 +114,9 @@ def _double(gathered: Gathered, started: Mapping[tuple[str, str], float]) -> Ite
     by_instance: dict[tuple[str, str], dict[str, Target]] = defaultdict(dict)
     by_start: dict[tuple[str, float], dict[tuple[str, str], Target]] = defaultdict(dict)
     for target in gathered.targets:
-        by_instance[target.told.system, target.labels.get("instance", "")][target.labels.get("job", "")] = target
+        by_instance[target.profile.system, target.labels.get("instance", "")][target.labels.get("job", "")] = target
         if (start := started.get(_address(target.labels))) is not None:
-            by_start[target.told.system, start][_address(target.labels)] = target
+            by_start[target.profile.system, start][_address(target.labels)] = target
     for (_, instance), jobs in by_instance.items():
         if instance and len(jobs) > 1:
             yield Trouble("double", f"{instance} is scraped by {' and by '.join(sorted(jobs))}", fix)
@@ -142,7 +142,10 @@ def _balanced(
         yield Trouble("balanced", f"{text}, and {count - 1} of them have no target of their own", fix)
     silent = [t for a, t in targets.items() if a not in started]
     counters = {
-        full_name(m, t.told.prefix) for t in silent for m in t.told.worlds.system.metrics if m.kind is Kind.COUNTER
+        full_name(m, t.profile.prefix)
+        for t in silent
+        for m in t.profile.variants.system.metrics
+        if m.kind is Kind.COUNTER
     }
     most: dict[tuple[str, str], float] = {}
     # Name by name: without names, series of several would be one and the same.

@@ -1,17 +1,17 @@
-"""What the worlds that explain a page have in common: role, runtime, exposure and the like, each with what speaks against others."""
+"""What the variants that explain a page have in common: role, runtime, exposure and the like, each with what speaks against others."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields
 
-from generator.doctor.worlds import World, Worlds
+from generator.doctor.variants import Variant, Variants
 
 #: Names that one sentence of evidence has at most.
 _NAMED = 3
 
-#: What is told of a process: the name, how a world is asked for it, and what it is called in a sentence.
-DIMENSIONS: Mapping[str, Callable[[World], str]] = {
+#: What is told of a process: the name, how a variant is asked for it, and what it is called in a sentence.
+DIMENSIONS: Mapping[str, Callable[[Variant], str]] = {
     "era": lambda w: w.era,
     "role": lambda w: w.role,
     "runtime": lambda w: w.runtime,
@@ -40,7 +40,7 @@ class Trait:
 
 @dataclass(frozen=True, slots=True)
 class Against:
-    """What speaks against a world.
+    """What speaks against a variant.
 
     Attributes:
         strange: Metrics and labels on the page that it cannot have.
@@ -57,13 +57,15 @@ class Against:
         return len(self.strange), len(self.lacking)
 
 
-def traits(worlds: Worlds, fits: Sequence[World], against: Mapping[World, Against], prefix: str) -> Iterator[Trait]:
-    """Yield what worlds that explain a page tell of its process, and what speaks against every other value."""
-    switched = {m.switch for m in worlds.system.metrics}
-    switches = [s for s in worlds.system.switches if s in switched]
+def traits(
+    variants: Variants, fits: Sequence[Variant], against: Mapping[Variant, Against], prefix: str
+) -> Iterator[Trait]:
+    """Yield what variants that explain a page tell of its process, and what speaks against every other value."""
+    switched = {m.switch for m in variants.system.metrics}
+    switches = [s for s in variants.system.switches if s in switched]
     asked = {**DIMENSIONS, **{f"switch {switch}": _switched(switch) for switch in switches}}
     for name, ask in asked.items():
-        every = list(dict.fromkeys(map(ask, worlds.predicted)))
+        every = list(dict.fromkeys(map(ask, variants.predicted)))
         values = [v for v in every if any(ask(w) == v for w in fits)]
         if len(every) < 2 or values == [""]:  # noqa: PLR2004 - a single value says nothing
             continue
@@ -84,13 +86,13 @@ def traits(worlds: Worlds, fits: Sequence[World], against: Mapping[World, Agains
         yield Trait(name, tuple(v for v in values if v), tuple(others), tuple(evidence))
 
 
-def _switched(switch: str) -> Callable[[World], str]:
-    return lambda world: "on" if switch in world.switches else "off"
+def _switched(switch: str) -> Callable[[Variant], str]:
+    return lambda variant: "on" if switch in variant.switches else "off"
 
 
-def _distance(one: World, fits: Collection[World]) -> tuple[int, bool]:
-    """Return in how many ways a world differs from the nearest of some worlds, and whether its version is not theirs."""
-    names = [f.name for f in fields(World)]
+def _distance(one: Variant, fits: Collection[Variant]) -> tuple[int, bool]:
+    """Return in how many ways a variant differs from the nearest of some variants, and whether its version is not theirs."""
+    names = [f.name for f in fields(Variant)]
     pairs = [[getattr(one, n) != getattr(other, n) for n in names] for other in fits]
     return min(sum(pair) for pair in pairs), all(pair[names.index("span")] for pair in pairs)
 

@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 
 from generator.doctor.diagnosis import Diagnosis
 from generator.doctor.fit import Fit
-from generator.doctor.told import Told
+from generator.doctor.profile import Profile
 from generator.outputs.text import plain
 
 _HEAD = "# Written by `agentobs doctor` from what it was shown. Everything that is not here is the default.\n"
@@ -29,7 +29,7 @@ def written(diagnosis: Diagnosis, deployment: str) -> str:
         scrape = _scrape(fit, deployment)
         if scrape and "scrape" not in systems[name]:
             systems[name] = {**systems[name], "scrape": scrape}
-        elif "scrape" not in systems[name] and not all(told.page.scraped for told in fit.pages):
+        elif "scrape" not in systems[name] and not all(profile.page.scraped for profile in fit.pages):
             unsaid.append(f"# Where its processes are, nobody has said: name them below systems: {name}: scrape\n")
     return _HEAD + "".join(unsaid) + plain({**diagnosis.document, "systems": systems})
 
@@ -37,12 +37,14 @@ def written(diagnosis: Diagnosis, deployment: str) -> str:
 def _scrape(fit: Fit, deployment: str) -> dict[str, Any]:
     """Return how Prometheus finds the pages of a system that were named by their address; nothing where none can be."""
     found = [
-        (told, urlsplit(told.page.source)) for told in fit.pages if told.page.source.startswith(("http://", "https://"))
+        (profile, urlsplit(profile.page.source))
+        for profile in fit.pages
+        if profile.page.source.startswith(("http://", "https://"))
     ]
     groups: dict[str, list[str]] = {}
     schemes = set()
-    for told, url in found:
-        role = _role(told)
+    for profile, url in found:
+        role = _role(profile)
         if url.path.rstrip("/") != fit.system.endpoint.path_of(role).rstrip("/") or url.query:
             continue
         schemes.add(url.scheme)
@@ -62,7 +64,7 @@ def _group(role: str, deployment: str, targets: list[str]) -> Iterator[tuple[str
     yield "targets", list(dict.fromkeys(targets))
 
 
-def _role(told: Told) -> str:
+def _role(profile: Profile) -> str:
     """Return the role that a process most simply has."""
-    trait = told.trait("role")
+    trait = profile.trait("role")
     return trait.values[0] if trait else ""

@@ -1,4 +1,4 @@
-"""Whose series a query reads: an alert on a selector that anybody's series may fit pages for somebody else's servers.
+"""Whose series a query reads: an alert on a selector that any owner's series may fit pages for another team's servers.
 
 Ours is what carries the matchers of a system's targets, what we record ourselves, an alert or a rule group by its name, and
 what an `and on (…)` keeps for targets that one of these has shown to be ours.

@@ -27,11 +27,11 @@ def labels(files: Files, site: Site) -> Iterator[Finding]:
             continue
         set_ = {rule.get("target_label") for rule in job.get("relabel_configs", ())}
         # The samples of a probe are about the system, its scrape is not: `up` is the exporter's.
-        said = (
+        written = (
             {rule.get("target_label") for rule in job.get("metric_relabel_configs", ())} if "params" in job else set()
         )
         groups = [group.get("labels", {}) for group in job.get("static_configs", ())]
-        if wanted.system not in set_ | said:
+        if wanted.system not in set_ | written:
             yield Finding(
                 document.path,
                 document.line(*place),

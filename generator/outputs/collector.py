@@ -136,10 +136,10 @@ def _begun(site: Site) -> list[str]:
 
 def _collector(bundle: Bundle, jobs: list[Json]) -> Json:
     site = bundle.site
-    told: Json = {"scrape_interval": site.timing.scrape, "scrape_timeout": site.timing.timeout}
+    scraping: Json = {"scrape_interval": site.timing.scrape, "scrape_timeout": site.timing.timeout}
     if site.config.external_labels:
-        told["external_labels"] = dict(site.config.external_labels)
-    scraped: Json = documents.on_its_clock(bundle, {"global": told, "scrape_configs": jobs})
+        scraping["external_labels"] = dict(site.config.external_labels)
+    scraped: Json = documents.on_its_clock(bundle, {"global": scraping, "scrape_configs": jobs})
     wait = _WAIT if bundle.time_scale == 1 else timescale.duration(_WAIT, bundle.time_scale)
     options = site.config.formats.collector
     again = _named_again(site)

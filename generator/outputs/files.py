@@ -25,9 +25,9 @@ def render(bundle: Bundle) -> Mapping[Path, str]:
     prometheus = documents.on_its_clock(bundle, dict(bundle.prometheus))
     out[Path("scrape/prometheus.yml")] = _timed(prometheus, "generator/discovery/scrape.py", bundle, lacking)
     silent = () if bundle.site.config.webhook_url else (alertmanager.SILENT,)
-    told = documents.alertmanager_yml(bundle)
+    configuration = documents.alertmanager_yml(bundle)
     out[Path("alerts/alertmanager.yml")] = (
-        _timed(told, "generator/rules/alertmanager.py", bundle, silent) + alertmanager.CHOICES
+        _timed(configuration, "generator/rules/alertmanager.py", bundle, silent) + alertmanager.CHOICES
     )
     out[Path("dashboards/provider.yaml")] = text.generated(_provider(bundle.site), "generator/outputs/files.py")
     for name, fragment in bundle.fragments.items():

@@ -105,16 +105,16 @@ def _rows(panels: Sequence[Json]) -> Iterator[tuple[Json, list[Json]]]:
     What stands before the first row is a row without a title.
     """
     row: Json = {"title": "", "collapsed": False}
-    held: list[Json] = []
+    children: list[Json] = []
     for panel in panels:
         if panel["type"] != "row":
-            held.append(panel)
+            children.append(panel)
             continue
-        if held or "id" in row:
-            yield row, held
-        row, held = panel, list(panel["panels"])
-    if held or "id" in row:
-        yield row, held
+        if children or "id" in row:
+            yield row, children
+        row, children = panel, list(panel["panels"])
+    if children or "id" in row:
+        yield row, children
 
 
 def _layout(rows: Sequence[tuple[Json, list[Json]]], layout: str) -> Json:

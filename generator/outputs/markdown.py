@@ -1,4 +1,4 @@
-"""Markdown of words that somebody else wrote: what they hold is text, no tag, no link and no end of a table's cell."""
+"""Markdown of words from elsewhere: what they hold is text, no tag, no link and no end of a table's cell."""
 
 from __future__ import annotations
 

@@ -50,8 +50,8 @@ def _kinds(rules: Mapping[str, Json]) -> tuple[dict[str, list[Json]], dict[str, 
     alerts: dict[str, list[Json]] = {}
     for stem, document in rules.items():
         for group in document["groups"]:
-            told = any("alert" in rule for rule in group["rules"])
-            (alerts if told else records).setdefault(stem, []).append(group)
+            alerting = any("alert" in rule for rule in group["rules"])
+            (alerts if alerting else records).setdefault(stem, []).append(group)
     return records, alerts
 
 

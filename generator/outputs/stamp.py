@@ -95,8 +95,8 @@ def marked(document: Json) -> Json:
     if place is None:
         raise ValueError(f"no place for a stamp in a document with the keys {sorted(document)}")
     plain = _at(document, place, "")
-    told = _text(document, place)
-    words = without(told).rstrip()
+    description = _text(document, place)
+    words = without(description).rstrip()
     return _at(document, place, "\n\n".join(filter(None, (words, _written(_canonical(plain, words))))))
 
 
@@ -130,11 +130,13 @@ def _read_json(text: str) -> Stamp | None:
     place = _place(document) if isinstance(document, dict) else None
     if place is None:
         return None
-    told = _text(document, place)
-    found = _STAMP.search(told)
+    description = _text(document, place)
+    found = _STAMP.search(description)
     if not found:
         return None
-    return Stamp(found["version"], _canonical(_at(document, place, ""), without(told).rstrip()) == found["digest"])
+    return Stamp(
+        found["version"], _canonical(_at(document, place, ""), without(description).rstrip()) == found["digest"]
+    )
 
 
 def _written(digest: str) -> str:
@@ -145,7 +147,7 @@ _BOARD = ("description",)
 
 
 def _place(document: Json) -> tuple[str, ...] | None:
-    """Return the keys that lead to a text that whoever reads such a document keeps."""
+    """Return the keys that lead to a text which readers of such a document keep."""
     if "apiVersion" in document and "kind" in document:
         return ("metadata", "annotations", ANNOTATION)
     if document.keys() >= {"kind", "metadata", "spec"}:
@@ -177,8 +179,8 @@ def _at(document: Mapping[str, Any], place: tuple[str, ...], text: str) -> Json:
 
 def _canonical(document: Json, words: str) -> str:
     """Return the hash of a document whatever the order of its keys, and of the words beside its stamp."""
-    kept = {key: value for key, value in document.items() if key not in _COUNTED}
-    return _digest(json.dumps([kept, words], sort_keys=True, separators=(",", ":"), ensure_ascii=False))
+    counted = {key: value for key, value in document.items() if key not in _COUNTED}
+    return _digest(json.dumps([counted, words], sort_keys=True, separators=(",", ":"), ensure_ascii=False))
 
 
 def _digest(text: str) -> str:

@@ -17,8 +17,8 @@ GAUGES = (Kind.GAUGE, Kind.INFO)
 #: Aggregations in words.
 _OVER = {
     "sum": "Sum of {}",
-    "max": "Greatest {}",
-    "min": "Least {}",
+    "max": "Maximum of {}",
+    "min": "Minimum of {}",
     "count": "Number of series of {}",
     "avg": "Mean of {}",
 }

@@ -51,21 +51,21 @@ def summed(query: Query, by: Sequence[str]) -> Query:
     )
 
 
-def share_of(part: Query, whole: Query) -> Query:
-    """Return each series of `part` as a share of the one value of `whole`, where that is above 0.
+def share_of(part: Query, total: Query) -> Query:
+    """Return each series of `part` as a share of the one value of `total`, where that is above 0.
 
     Raises:
-        QueryError: `whole` has labels, or another unit.
+        QueryError: `total` has labels, or another unit.
 
     """
-    if whole.labels or whole.unit != part.unit:
-        what = f"a share of a query by ({', '.join(whole.labels)}) in {whole.unit} is taken of one in {part.unit}"
+    if total.labels or total.unit != part.unit:
+        what = f"a share of a query by ({', '.join(total.labels)}) in {total.unit} is taken of one in {part.unit}"
         raise QueryError(what, "take it of one value in its own unit")
 
     def build(scope: Scope) -> str:
-        return f"{part.operand(scope)}\n/ on () group_left ()\n({whole.build(scope)} > 0)"
+        return f"{part.operand(scope)}\n/ on () group_left ()\n({total.build(scope)} > 0)"
 
-    return replace(part, build=build, unit="ratio", compound=True, edges=(), missing=(*part.missing, *whole.missing))
+    return replace(part, build=build, unit="ratio", compound=True, edges=(), missing=(*part.missing, *total.missing))
 
 
 def constant(of: Query, value: str) -> Query:

@@ -12,7 +12,7 @@ from generator.promql.scope import Scope
 def top(query: Query, most: int) -> Query:
     """Return a query's greatest `most` series at each time, where labels have many values; for a table, which has one time."""
     text = query.build
-    reading = replace(query.reading, tail=f"The greatest {most}.")
+    reading = replace(query.reading, tail=f"The {most} highest.")
     return replace(query, build=lambda scope: _topk(most, text(scope)), compound=False, reading=reading)
 
 
@@ -36,7 +36,7 @@ def greatest(query: Query, most: int, range_: str) -> Query:
         ranked = _topk(most, text(replace(scope, window=range_, at="@ end()")))
         return f"{left(scope)}\nand\n{ranked}"
 
-    reading = replace(query.reading, tail=f"The greatest {most} over the range of the board.")
+    reading = replace(query.reading, tail=f"The {most} highest over the range of the board.")
     return replace(query, build=build, compound=True, edges=(), reading=reading)
 
 
@@ -46,13 +46,13 @@ def outstanding(query: Query, most: int, range_: str, step: str, *, least: bool 
     For what has no range window; it is looked at every `step`, both of them durations.
     """
     left, text = query.operand, query.build
-    choose, extreme, word = ("bottomk", "min", "least") if least else ("topk", "max", "greatest")
+    choose, extreme, word = ("bottomk", "min", "lowest") if least else ("topk", "max", "highest")
 
     def build(scope: Scope) -> str:
         ranked = f"{extreme}_over_time((\n{indented(text(scope))}\n)[{range_}:{step}] @ end())"
         return f"{left(scope)}\nand\n{choose}({most},\n{indented(ranked)}\n)"
 
-    reading = replace(query.reading, tail=f"The {word} {most} over the range of the board.")
+    reading = replace(query.reading, tail=f"The {most} {word} over the range of the board.")
     return replace(query, build=build, compound=True, edges=(), reading=reading)
 
 

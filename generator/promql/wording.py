@@ -16,7 +16,7 @@ _SHORT = {"milliseconds": "ms", "seconds": "s"}
 #: A help text about a value that is 1 or 0, and what is said of it instead of a sum or an extreme.
 _FLAG = re.compile(r"1 when (?P<when>.*?),(?: else)? 0")
 _FLAGGED = {
-    "Sum of {}": "Number of processes for which {}", "Least {}": "Whether {}", "Greatest {}": "Whether {}",
+    "Sum of {}": "Number of processes for which {}", "Minimum of {}": "Whether {}", "Maximum of {}": "Whether {}",
     "Number of series of {}": "Number of processes that say whether {}", "{}": "Whether {}",
 }  # fmt: skip
 _QUANTILE = re.compile(r"\w+ percentile of \{\}|Median of \{\}")
@@ -76,12 +76,12 @@ class Reading:
             own = own.replace("{", "{{").replace("}", "}}")
             return replace(whole, measure=f"Share with {own} of {{}}", by=self.by)
         if self.subject in whole.what:
-            return replace(self, measure="Share of {}", tail=f"The whole: {whole.what}.")
+            return replace(self, measure="Share of {}", tail=f"The total: {_lowered(whole.what)}.")
         return self.pair("{} as a share of {}", whole)
 
     def pair(self, form: str, other: Reading) -> Reading:
         """Return what `form` makes of two subjects."""
-        return Reading("{}", form.format(self.what, other.what), by=self.by, tail=self.tail)
+        return Reading("{}", form.format(self.what, _lowered(other.what)), by=self.by, tail=self.tail)
 
 
 def sentence(text: str) -> Reading:
@@ -107,7 +107,12 @@ def subject(text: str) -> str:
     first = (
         re.sub(r", by [\w', -]+$", "", first).replace("this process's", "a process's").replace(" of this process", "")
     )
-    return first if first[1:2].isupper() or first.split(" ")[0] in _NAMES else first[:1].lower() + first[1:]
+    return _lowered(first)
+
+
+def _lowered(text: str) -> str:
+    """Return a phrase as it stands within a sentence: with a small letter, unless it begins with a name or an abbreviation."""
+    return text if text[1:2].isupper() or text.split(" ", maxsplit=1)[0] in _NAMES else text[:1].lower() + text[1:]
 
 
 #: Names at the beginning of a help text that keep their capital.

@@ -134,8 +134,8 @@ _WAYS = {"minLength": "write something, or leave the entry out", "pattern": "wri
 
 def _meant(found: Any, kind: str, schema: Mapping[str, Any]) -> str:
     """Return what is to be written: the number that a text is, else what the schema says, else a string in quotes."""
-    told = otherwise(found, kind)
-    return told if told and kind != "string" else _meaning({}, "", schema) or told
+    meaning = otherwise(found, kind)
+    return meaning if meaning and kind != "string" else _meaning({}, "", schema) or meaning
 
 
 def otherwise(found: Any, kind: str) -> str:

@@ -1,6 +1,6 @@
 """What a target system declares beside its catalogue, and the systems that do.
 
-The modules of a shipped system are imported when somebody asks for them. A system that bundle.yaml brings has a catalogue
+The modules of a shipped system are imported when they are asked for. A system that bundle.yaml brings has a catalogue
 alone: its boards and rules are those that any system can have.
 """
 

@@ -159,7 +159,7 @@ def _roles(
     eras = old.config.systems[system].eras[0], new.config.systems[system].eras[0]
     for name in before.keys() & after.keys():
         one, other = (m.emission.get(era) for m, era in zip((before[name], after[name]), eras, strict=True))
-        a, b = ({role for held in (e.roles if e else {}).values() for role in held} for e in (one, other))
+        a, b = ({role for roles in (e.roles if e else {}).values() for role in roles} for e in (one, other))
         found = [f"is on pages of {role} now" for role in sorted(b - a - {"any"})]
         found += [f"is on no page of {role} any more" for role in sorted(a - b - {"any"})]
         if found and "any" not in a | b:
@@ -239,5 +239,5 @@ def _bridge(system: System, first: str, last: str) -> str:
 
 
 def times(factor: float) -> str:
-    """Say what a factor does to a number that somebody wrote."""
+    """Say what a factor does to a number in an expression."""
     return f"{number(factor)} times as large" if factor > 1 else f"{number(1 / factor)} times smaller"

@@ -84,15 +84,15 @@ def mend(root: Path, tell: Callable[[str], None]) -> None:
     with locked(root), interruption.postponed(), as_problem(root):
         found = _found(root)
         finished = {one.run for one in found if one.kind == "decided"}
-        torn = [one for one in found if one.run in finished]
+        unfinished = [one for one in found if one.run in finished]
         rest = [one for one in found if one.run not in finished]
-        forth = sum(_put(one) for one in torn if one.kind == "new")
+        forth = sum(_put(one) for one in unfinished if one.kind == "new")
         # An old file without its new one: its run was putting it back.
         new = {(one.run, one.place) for one in rest if one.kind == "new"}
         back = sum(_put(one) for one in rest if one.kind == "old" and (one.run, one.place) not in new)
         for one in sorted(found, key=lambda one: one.kind == "decided"):
             one.path.unlink(missing_ok=True)
-        if torn:
+        if unfinished:
             tell(
                 f"a run was killed while it exchanged files below {root}: {forth} more are exchanged now, and all are of one run"
             )
@@ -123,7 +123,7 @@ def remains(root: Path) -> list[Problem]:
     except GeneratorError as busy:
         return busy.problems
     finished = {one.run for one in found if one.kind == "decided"}
-    torn = [one for one in found if one.kind == "decided"]
+    unfinished = [one for one in found if one.kind == "decided"]
     return [
         Problem(
             str(one.path),
@@ -131,7 +131,7 @@ def remains(root: Path) -> list[Problem]:
             "a run was killed while it exchanged files; files of two runs may stand beside each other",
             "run `agentobs generate`, which finishes it",
         )
-        for one in torn
+        for one in unfinished
     ] + [
         Problem(str(one.path), 1, "left by a run that was killed", "run `agentobs generate`, which takes it away")
         for one in found

@@ -232,8 +232,8 @@ def _joining(first: Settings, given: Mapping[str, Any]) -> Settings:
 
     """
     texts = {name: str(text) for name, text in given.items()}
-    strange = sorted(texts.keys() - settings.OWN)[:MOST_REPORTED]
-    problems = [f"{name!r:.80} is not for a process that joins to say; leave it out" for name in strange]
+    unknown = sorted(texts.keys() - settings.OWN)[:MOST_REPORTED]
+    problems = [f"{name!r:.80} is not for a process that joins to say; leave it out" for name in unknown]
     problems += [
         f"{name} is too long, or no text; wanted: at most {MOST_CHARACTERS} printable characters"
         for name, text in texts.items()
@@ -243,9 +243,9 @@ def _joining(first: Settings, given: Mapping[str, Any]) -> Settings:
     if problems:
         raise SettingsError(sorted(problems))
     one = settings.read(texts, {})
-    said = {name: getattr(one, name) for name in ("role", "slots", *texts)}
+    fields = {name: getattr(one, name) for name in ("role", "slots", *texts)}
     given_before = set(first.given) - settings.OWN
-    return replace(first, **said, given=tuple(sorted(given_before | set(one.given))))
+    return replace(first, **fields, given=tuple(sorted(given_before | set(one.given))))
 
 
 def _push(node: Node) -> Push:

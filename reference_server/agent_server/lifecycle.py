@@ -175,10 +175,10 @@ class Lifecycle:
 
     def scale(self, role: str, count: int, grace: float) -> None:
         """Add or remove processes of a role; the youngest go first."""
-        living = [p for p in self.state.processes if p.role == role and not p.leaving]
-        for process in living[count:]:
+        replicas = [p for p in self.state.processes if p.role == role and not p.leaving]
+        for process in replicas[count:]:
             self._retire(process, grace)
-        for _ in range(count - len(living)):
+        for _ in range(count - len(replicas)):
             self.state.agenda.after(self.state.topology.startup, self._begin, self._new(role))
 
     def rollout(self, revision: str, grace: float, overlap: float = OVERLAP_SECONDS) -> None:
@@ -216,11 +216,11 @@ class Lifecycle:
         if rule.broken:
             return
         pending = len(self.executor.queue.pending)
-        living = sum(p.role == "queue" and not p.leaving for p in state.processes)
+        replicas = sum(p.role == "queue" and not p.leaving for p in state.processes)
         wanted = min(rule.maximum, max(rule.minimum, -(-pending // rule.target)))
-        if wanted > living:
+        if wanted > replicas:
             self.scale("queue", wanted, state.topology.kill_grace)
-        if wanted >= living:
+        if wanted >= replicas:
             self._quiet_since = None
         elif self._quiet_since is None:
             self._quiet_since = state.now

@@ -185,26 +185,26 @@ class Node:
 
         await self.clock.until(begun, cut=True)
         yield "metadata", {"run_id": run.id, "attempt": 1}
-        events, count, told = run.behaviour.events(), run.behaviour.published - 1, 0
+        events, count, published = run.behaviour.events(), run.behaviour.published - 1, 0
         while self.status(run) in OPEN and not self.forgotten(run):
-            due = await self.clock.until(partial(self._due, run, count, told), cut=True)
-            for event in islice(events, due - told):
+            due = await self.clock.until(partial(self._due, run, count, published), cut=True)
+            for event in islice(events, due - published):
                 yield event
-            told = due
+            published = due
         if run.ended != "interrupted" and self.status(run) not in OPEN:
             for event in events:
                 yield event
         if (problem := self.result(run).get("__error__")) is not None:
             yield "error", problem
 
-    def _due(self, run: Run, count: int, told: int) -> int | None:
-        """How many of a run's events have come by now, once that is more than `told`, or once the run has ended."""
+    def _due(self, run: Run, count: int, published: int) -> int | None:
+        """How many of a run's events have come by now, once that is more than `published`, or once the run has ended."""
         queued = self.queued(run)
         if queued is None or self.status(run) not in OPEN or self.forgotten(run):
-            return told
+            return published
         if queued.status != RUNNING:
             return None
         lasted = queued.ended - queued.started
         share = min(1.0, (self.clock.now() - queued.started) / lasted) if 0 < lasted < math.inf else 0.0
         due = min(count, 1 + int(share * (count - 1)))
-        return due if due > told else None
+        return due if due > published else None

@@ -62,13 +62,13 @@ class Relay:
         end = asyncio.get_running_loop().time() + PATIENCE_SECONDS
         while True:
             try:
-                told = await self._ask("POST", MEMBERS, self._texts)
+                answer = await self._ask("POST", MEMBERS, self._texts)
             except OSError as error:
                 if asyncio.get_running_loop().time() > end:
                     raise JoinError(f"nobody answers at {self._url}: {error}") from error
                 await asyncio.sleep(PAUSE_SECONDS)
             else:
-                self._port, self._name = int(told.get("port", 0)), str(told.get("process", ""))
+                self._port, self._name = int(answer.get("port", 0)), str(answer.get("process", ""))
                 return
 
     async def serve(self, bound: socket.socket, *, keep_open: bool) -> None:
@@ -78,14 +78,14 @@ class Relay:
             JoinError: The first process has gone.
 
         """
-        loop, told = asyncio.get_running_loop(), asyncio.Event()
+        loop, stopping = asyncio.get_running_loop(), asyncio.Event()
         for number in (signal.SIGTERM, signal.SIGINT):
-            loop.add_signal_handler(number, told.set)
+            loop.add_signal_handler(number, stopping.set)
         relay = await asyncio.start_server(self._accept, sock=bound, limit=CHUNK_BYTES)
         try:
-            while not told.is_set():
+            while not stopping.is_set():
                 with contextlib.suppress(TimeoutError):
-                    await asyncio.wait_for(told.wait(), BEAT_SECONDS)
+                    await asyncio.wait_for(stopping.wait(), BEAT_SECONDS)
                 await self._ask("POST", f"{MEMBERS}/{self._name}")
             if not keep_open:
                 relay.close()
@@ -141,12 +141,12 @@ class Relay:
         if answer.status != http.HTTPStatus.OK:
             raise JoinError(f"{self._url} refuses: {text.decode(errors='replace')}")
         try:
-            told = json.loads(text)
+            parsed = json.loads(text)
         except ValueError:
-            told = None
-        if not isinstance(told, dict):
+            parsed = None
+        if not isinstance(parsed, dict):
             raise JoinError(f"{self._url} is no reference server: its answer is no JSON object")
-        return told
+        return parsed
 
 
 async def _pipe(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:

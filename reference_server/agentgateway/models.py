@@ -50,9 +50,9 @@ def models(process: ServiceProcess, work: GatewayWorkload, seconds: float, share
             _generated(process, work, left, streamed, name, lasts)
             again = part(process.chance, left, work.retried)
             if again:
-                told = {**where, "status": "200", "reason": "Upstream"}
-                told = {n: value for n, value in told.items() if n not in process.state["absent"]}
-                process.instruments.add("retries_total", again, **told)
+                labels = {**where, "status": "200", "reason": "Upstream"}
+                labels = {n: value for n, value in labels.items() if n not in process.state["absent"]}
+                process.instruments.add("retries_total", again, **labels)
             handled(process, work, count, "Llm", lasts, f"agents/{provider}", routed(provider))
             _checked(process, work, {"Request": left, "Response": left - streamed})
         elif left:
@@ -71,8 +71,8 @@ def _clients_at_fault(process: ServiceProcess, work: GatewayWorkload, seconds: f
     where = {"backend": f"agents/{first}", "protocol": "llm", "method": "POST", **routed(first)}
     count = times(process, work.malformed, seconds, share)
     newer = version_key(process.state["version"]) >= INVALID_REQUEST
-    told = {"status": "400", "reason": "InvalidRequest"} if newer else {"status": "503", "reason": "Internal"}
-    answered(process, work, count, 0.002, **where, **told)
+    labels = {"status": "400", "reason": "InvalidRequest"} if newer else {"status": "503", "reason": "Internal"}
+    answered(process, work, count, 0.002, **where, **labels)
     for name, rate in work.invented.items():
         provider = name.partition("/")[0]
         count = times(process, rate, seconds, share)

@@ -64,12 +64,12 @@ def played(process: ServiceProcess, **labels: str) -> bool:
 
 
 def answered(
-    process: ServiceProcess, work: GatewayWorkload, count: int, seconds: float, spread: float = 0.6, /, **told: str
+    process: ServiceProcess, work: GatewayWorkload, count: int, seconds: float, spread: float = 0.6, /, **outcome: str
 ) -> None:
     """Record answers of the gateway, from whomever."""
-    if not count or not played(process, **told):
+    if not count or not played(process, **outcome):
         return
-    own, labels = process.instruments, {n: value for n, value in told.items() if n not in process.state["absent"]}
+    own, labels = process.instruments, {n: value for n, value in outcome.items() if n not in process.state["absent"]}
     own.add("requests_total", count, **labels)
     observe(process, "request_duration_seconds", count, seconds, spread, **labels)
     size = process.chance.uniform(1_500, 4_000) * count
@@ -119,14 +119,17 @@ def _other(process: ServiceProcess, work: GatewayWorkload, count: int, kind: Ans
     }  # fmt: skip
     if not played(process, **labels):
         return
-    own, told = process.instruments, {n: value for n, value in labels.items() if n not in process.state["absent"]}
+    own, shown_labels = (
+        process.instruments,
+        {n: value for n, value in labels.items() if n not in process.state["absent"]},
+    )
     if not kind.timed:
-        own.add("requests_total", count, **told)
-    observe(process, "request_duration_seconds", count, kind.seconds, 0.6, **told)
+        own.add("requests_total", count, **shown_labels)
+    observe(process, "request_duration_seconds", count, kind.seconds, 0.6, **shown_labels)
     if not kind.empty:
-        own.add("response_bytes_total", round(process.chance.uniform(100, 400) * count), **told)
+        own.add("response_bytes_total", round(process.chance.uniform(100, 400) * count), **shown_labels)
     if kind.retried:
-        own.add("retries_total", count, **told)
+        own.add("retries_total", count, **shown_labels)
     if kind.chosen and kind.route in ("web", "a2a") and kind.reason in ("Upstream", "Timeout"):
         handled(process, work, count, "Http", kind.seconds, backend, routed(kind.route))
     if kind.route == "llm" and kind.reason == "Upstream":
@@ -210,8 +213,8 @@ def unanswered(process: ServiceProcess, name: str, count: int, price: str) -> No
     """Record requests that no model answered: their time is observed, their price looked up, and no token counted."""
     if count:
         labels = model_labels(*name.split("/", 1)) | {"gen_ai_response_model": "unknown"}
-        told = {"error_type": "_OTHER"} if version_key(process.state["version"]) >= ERROR_TYPE else {}
-        observe(process, "gen_ai_server_request_duration", count, 0.4, 0.5, **labels, **told)
+        error = {"error_type": "_OTHER"} if version_key(process.state["version"]) >= ERROR_TYPE else {}
+        observe(process, "gen_ai_server_request_duration", count, 0.4, 0.5, **labels, **error)
         process.instruments.add("cost_catalog_lookups_total", count, **labels, status=price)
         if price == "Exact":
             process.instruments.add("gen_ai_client_cost_usd_total", 0, **labels)

@@ -54,8 +54,8 @@ def edges(metric: Metric) -> tuple[str, ...]:
 
     Latency edges are written "10.0", "100.0", "500.0", then "1000"; the SDK's default edges are all floats.
     """
-    whole = metric.unit in {"milliseconds", "seconds"}
-    texts = (f"{e:g}" if whole and e > _FLOAT_EDGES else f"{float(e)!r}" for e in metric.buckets)
+    integral = metric.unit in {"milliseconds", "seconds"}
+    texts = (f"{e:g}" if integral and e > _FLOAT_EDGES else f"{float(e)!r}" for e in metric.buckets)
     return (*(t if "e" not in t else f"{int(float(t))}" for t in texts), "+Inf")
 
 

@@ -118,11 +118,11 @@ async def serve_until_stopped(
 
     """
     loop = asyncio.get_running_loop()
-    told = asyncio.Event()
+    stopping = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, told.set)
+        loop.add_signal_handler(number, stopping.set)
     serving = asyncio.create_task(one.serve(sockets=[bound]))
-    others = [asyncio.create_task(told.wait()), asyncio.create_task(one.background.died())]
+    others = [asyncio.create_task(stopping.wait()), asyncio.create_task(one.background.died())]
     await asyncio.wait({serving, *others}, return_when=asyncio.FIRST_COMPLETED)
     failure = one.background.failure
     if not serving.done() and not failure and drain:

@@ -102,11 +102,11 @@ def template(page: str, age_seconds: float) -> Template:
 
 
 def _rule(name: str, value: float, found: Mapping[str, float]) -> Rule:
-    for taken, left, whole in SHARES:
+    for taken, left, sum_of in SHARES:
         part = next((p for p in (taken, left) if p and name.endswith(p)), "")
         if part:
             prefix = name.removesuffix(part)
-            total = found[prefix + whole] if whole else found[prefix + taken] + found[prefix + left]
+            total = found[prefix + sum_of] if sum_of else found[prefix + taken] + found[prefix + left]
             if part == taken:
                 return lambda load, _: float(round(total * load))
             return lambda load, _: total - round(total * load)

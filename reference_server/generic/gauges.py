@@ -51,7 +51,7 @@ class Gauge:
         left: It is what is left of `highest`, not what is used.
         state: It says yes or no.
         wave: Whose movement it follows; levels of one capacity share it, so that used and free add up.
-        whole: It is a whole number.
+        integral: It is a whole number.
 
     """
 
@@ -60,7 +60,7 @@ class Gauge:
     left: bool = False
     state: bool = False
     wave: str = ""
-    whole: bool = True
+    integral: bool = True
 
     def at(self, time: float, place: str) -> float:
         """Return the value at a virtual time, in seconds; `place` tells apart what moves on its own."""
@@ -69,7 +69,7 @@ class Gauge:
         if self.fixed:
             return self.highest
         used = self.highest * _share(time, f"{self.wave} {place}")
-        used = float(round(used)) if self.whole else used
+        used = float(round(used)) if self.integral else used
         return self.highest - used if self.left else used
 
 
@@ -92,15 +92,15 @@ def gauges(metrics: Iterable[Metric]) -> Mapping[str, Gauge]:
 
 
 def _gauge(metric: Metric, capacity: Metric | None) -> Gauge:
-    whole = metric.unit not in FRACTIONAL
+    integral = metric.unit not in FRACTIONAL
     if capacity and _words(metric) & CAPACITY:
-        return Gauge(_capacity(metric), fixed=True, whole=whole)
+        return Gauge(_capacity(metric), fixed=True, integral=integral)
     if capacity:
         left = bool(_words(metric) & LEFT)
-        return Gauge(_capacity(capacity), left=left, wave=capacity.name, whole=whole)
+        return Gauge(_capacity(capacity), left=left, wave=capacity.name, integral=integral)
     if metric.unit == "none" and _STATE.fullmatch(metric.name):
         return Gauge(1.0, state=True)
-    return Gauge(_LEVELS.get(metric.unit, _SEVERAL), wave=metric.name, whole=whole)
+    return Gauge(_LEVELS.get(metric.unit, _SEVERAL), wave=metric.name, integral=integral)
 
 
 def _capacity(metric: Metric) -> float:

@@ -117,8 +117,8 @@ def _hide(process: ServiceProcess, shown: Collection[str], *, keep: bool) -> Non
     own = process.instruments
     gone = [(m, labels, value) for m, labels, value in own.points() if m.name not in shown]
     if keep and gone:
-        kept = [(m.name, labels, value) for m, labels, value in gone if m.kind is Kind.COUNTER]
-        process.state["kept"] = kept
+        counters = [(m.name, labels, value) for m, labels, value in gone if m.kind is Kind.COUNTER]
+        process.state["kept"] = counters
     for name in {m.name for m, _, _ in gone}:
         own.drop(name)
 

@@ -61,7 +61,7 @@ def number(value: float) -> str:
 
 PYTHON = page.Style()
 GO = page.Style(
-    help=HELP, number=number, edge=number, tail=("_sum", "_count"), by_name=True, labels={"exported_role": "role"}
+    help=HELP, number=number, edge=number, trailing=("_sum", "_count"), by_name=True, labels={"exported_role": "role"}
 )
 
 STYLES = dict.fromkeys(("frontend-nginx", "postgres", "redis", "clickhouse", "queue-depth"), GO)

@@ -81,13 +81,13 @@ def _lifecycle(process: ServiceProcess, seconds: float, share: float) -> None:
     own = process.instruments
     for operation, median in (("start", 0.6), ("stop", 0.3)):
         count = times(process, OPERATIONS, seconds, share)
-        told = {"operation": operation}
-        own.add(f"{_HOST}operations_total", count, **told, outcome="success")
-        observe(process, f"{_HOST}operation_duration_seconds", count, median, **told, outcome="success")
-        observe(process, f"{_HOST}stage_duration_seconds", count, median / 2, **told, stage="prepare")
+        labels = {"operation": operation}
+        own.add(f"{_HOST}operations_total", count, **labels, outcome="success")
+        observe(process, f"{_HOST}operation_duration_seconds", count, median, **labels, outcome="success")
+        observe(process, f"{_HOST}stage_duration_seconds", count, median / 2, **labels, stage="prepare")
         taken = part(process.chance, count, 0.1)
-        own.add(f"{_HOST}ref_lock_contention_total", taken, **told)
-        observe(process, f"{_HOST}ref_lock_wait_seconds", count, 0.01, **told)
+        own.add(f"{_HOST}ref_lock_contention_total", taken, **labels)
+        observe(process, f"{_HOST}ref_lock_wait_seconds", count, 0.01, **labels)
         if operation == "start":
             own.add(f"{_HOST}boot_mode_total", count, mode="zygote")
             captured = part(process.chance, count, 0.1)

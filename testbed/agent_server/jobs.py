@@ -114,9 +114,9 @@ def _mistakes(client: Client) -> None:
     assert answer.status_code == requests.codes.unprocessable
 
 
-def _events(client: Client, acts: Iterable[str] = ("chat", "ask", "fail")) -> None:
+def _events(client: Client, actions: Iterable[str] = ("chat", "ask", "fail")) -> None:
     """Protocol version 2 over HTTP: one command, then the events of the thread."""
-    for act in acts:
+    for act in actions:
         thread = client.thread()
         command = {"id": 1, "method": "run.start", "params": start(act)}
         answer = client.send("POST", THREAD_COMMANDS, command, thread_id=thread)
@@ -164,7 +164,7 @@ JOBS = (
 #: What a day without any fault is made of: runs that succeed, streams, threads that are read, a cancelled run, a client's
 #: mistake. Sent in turn.
 ORDINARY: tuple[Callable[[Client], None], ...] = (
-    _succeed, _stream, _stream_thread, _read_thread, _succeed, functools.partial(_events, acts=("chat", "ask")), _interrupt,
+    _succeed, _stream, _stream_thread, _read_thread, _succeed, functools.partial(_events, actions=("chat", "ask")), _interrupt,
     _succeed, _stream, _read_thread, _succeed, _mistakes,
 )  # fmt: skip
 

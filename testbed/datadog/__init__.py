@@ -46,10 +46,10 @@ def collected(python: Path, instances: Iterable[Mapping[str, Any]]) -> list[Coll
         RuntimeError: The check failed, with its own words.
 
     """
-    told = _run(python, "check.py", json.dumps(list(instances)))
-    if told["errors"]:
-        raise RuntimeError("; ".join(told["errors"]))
-    return sorted(Collected(one["name"], one["kind"], tuple(one["tags"])) for one in told["series"])
+    report = _run(python, "check.py", json.dumps(list(instances)))
+    if report["errors"]:
+        raise RuntimeError("; ".join(report["errors"]))
+    return sorted(Collected(one["name"], one["kind"], tuple(one["tags"])) for one in report["series"])
 
 
 def _run(python: Path, script: str, given: str) -> Any:

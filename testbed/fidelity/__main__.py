@@ -70,11 +70,11 @@ def _row(verdict: Verdict) -> str:
     ]
     also = [n for n in verdict.fired if n not in verdict.caught and n not in verdict.false]
     wrong = [f"**false: {n}**" for n in verdict.false]
-    told = ", ".join(
+    spans = ", ".join(
         [f"{seconds / 60:.0f} min" for seconds in verdict.told] + [f"**not {_gap(gap)}**" for gap in verdict.lapsed]
     )
     return (
-        f"| {verdict.scenario} | {verdict.title} | {', '.join(had)} | {', '.join((*wrong, *sorted(also)))} | {told} |"
+        f"| {verdict.scenario} | {verdict.title} | {', '.join(had)} | {', '.join((*wrong, *sorted(also)))} | {spans} |"
     )
 
 

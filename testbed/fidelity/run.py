@@ -63,8 +63,8 @@ def played(
 
     def history(start: float, offsets: Sequence[float]) -> Iterator[History]:
         rounds = play(scenario, start=start, interval=step, metrics=catalogue())
-        whole = collect(rounds, [start + offset for offset in offsets])
-        found = ((dict(labels), values) for labels, values in whole.series.items())
+        samples = collect(rounds, [start + offset for offset in offsets])
+        found = ((dict(labels), values) for labels, values in samples.series.items())
         yield from beside(found, start, offsets, own)  # type: ignore[arg-type]  # STALE is the same word in both
 
     return history

@@ -31,14 +31,14 @@ class Screen:
     """What all boards show on one engine.
 
     Attributes:
-        whole: The answer to each query with every variable at All.
+        unfiltered: The answer to each query with every variable at All.
         narrow: The same with one deployment chosen.
         offered: The values of each variable, by board.
         marks: Whether each mark over the graphs has an answer.
 
     """
 
-    whole: dict[panels.Shown, panels.Values]
+    unfiltered: dict[panels.Shown, panels.Values]
     narrow: dict[panels.Shown, panels.Values]
     offered: dict[str, dict[str, list[str]]]
     marks: dict[panels.Shown, bool]
@@ -63,7 +63,7 @@ def screen(engine: Engine) -> Screen:
 
 def boards(found: dict[panels.Shown, panels.Values]) -> dict[Place, str]:
     """Return how panels differ from those on the newest Prometheus, by board and title; the last query's words count."""
-    newest = screen(NEWEST).whole
+    newest = screen(NEWEST).unfiltered
     return {
         (query.board, query.panel): what
         for query, shown in found.items()

@@ -92,10 +92,10 @@ def module(path: str, version: str) -> Found:
         done = _run([go, "mod", "download", "-json", f"{path}@{version}"], folder)
     import json
 
-    told = json.loads(done.stdout or "{}")
-    if "Dir" not in told:
-        return Found(None, f"no {path} {version}: {told.get('Error') or _last(done)}")
-    return Found(Path(told["Dir"]))
+    report = json.loads(done.stdout or "{}")
+    if "Dir" not in report:
+        return Found(None, f"no {path} {version}: {report.get('Error') or _last(done)}")
+    return Found(Path(report["Dir"]))
 
 
 @functools.cache

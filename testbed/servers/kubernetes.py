@@ -94,13 +94,13 @@ class ApiServer(Started):
         """
         listed = list(definitions)
         for one in listed:
-            status, told = self.apply(one)
+            status, answer = self.apply(one)
             if status not in TAKEN:
-                raise ServerError(str(told.get("message")))
+                raise ServerError(str(answer.get("message")))
 
         def established(name: str) -> bool:
-            _, told = self._ask("GET", f"/apis/apiextensions.k8s.io/v1/customresourcedefinitions/{name}")
-            conditions = told.get("status", {}).get("conditions", ())
+            _, answer = self._ask("GET", f"/apis/apiextensions.k8s.io/v1/customresourcedefinitions/{name}")
+            conditions = answer.get("status", {}).get("conditions", ())
             return any(c["type"] == "Established" and c["status"] == "True" for c in conditions)
 
         for one in listed:
@@ -125,10 +125,10 @@ class ApiServer(Started):
     def _resource(self, base: str, kind: str) -> str:
         """Return what the objects of a kind are called in addresses."""
         if (base, kind) not in self._plural:
-            _, told = self._ask("GET", base)
-            names = {(base, r["kind"]): r["name"] for r in told.get("resources", ()) if "/" not in r["name"]}
+            _, answer = self._ask("GET", base)
+            names = {(base, r["kind"]): r["name"] for r in answer.get("resources", ()) if "/" not in r["name"]}
             if (base, kind) not in names:
-                message = f"no {kind} of {base}: {told.get('message')}"
+                message = f"no {kind} of {base}: {answer.get('message')}"
                 raise ServerError(message)
             self._plural |= names
         return self._plural[base, kind]
@@ -150,5 +150,5 @@ class ApiServer(Started):
             text = answer.read().decode()
         finally:
             connection.close()
-        told: Json = json.loads(text) if text.startswith("{") else {"message": text}
-        return answer.status, told
+        document: Json = json.loads(text) if text.startswith("{") else {"message": text}
+        return answer.status, document

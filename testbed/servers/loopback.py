@@ -24,7 +24,7 @@ OWN_PORTS = 100
 #: Seconds between the first looks at a condition: a start takes 50 ms at best, a look less than one.
 LOOK_SECONDS = 0.01
 
-#: Longest pause between two looks. A look is work for whoever is asked, too: a pause is as long as the look was, and a
+#: Longest pause between two looks. A look is work for the server, too: a pause is as long as the look was, and a
 #: twentieth of what was waited so far.
 PAUSE_SECONDS = 0.5
 

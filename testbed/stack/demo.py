@@ -34,11 +34,11 @@ class Bulletin:
     and once when it ends.
 
     Attributes:
-        strangers: Alerts of no fault that was played, by name.
+        unexpected: Alerts of no fault that was played, by name.
 
     """
 
-    strangers: set[str] = field(default_factory=set)
+    unexpected: set[str] = field(default_factory=set)
     _expected: set[Key] = field(default_factory=set)
     _firing: dict[Key, set[frozenset[tuple[str, str]]]] = field(default_factory=dict)
 
@@ -55,7 +55,7 @@ class Bulletin:
             if key[0] == WATCHDOG:
                 continue
             if key not in self._expected:
-                self.strangers.add(key[0])
+                self.unexpected.add(key[0])
                 continue
             at = time.strftime("%H:%M:%S", time.localtime(notice.at))
             one, those = frozenset(labels.items()), self._firing.setdefault(key, set())
@@ -97,7 +97,7 @@ def addresses(stack: Stack) -> str:
 
 
 def demo(names: Sequence[str], scale: float, interval: str = "") -> int:
-    """Play the scenarios in turn until somebody ends it; `interval` is as for `running`."""
+    """Play the scenarios in turn until the command is ended; `interval` is as for `running`."""
     print(introduction(names, scale), end="\n\n", flush=True)
     progress, bulletin = Progress(), Bulletin()
     with foreground(), Webhook() as webhook:
@@ -155,10 +155,10 @@ def foreground() -> Iterator[None]:
 
 def _show(webhook: Webhook, shown: int, bulletin: Bulletin, scale: float) -> int:
     """Print what Alertmanager delivered beyond the first `shown` notices; return how many there are."""
-    notices, known = list(webhook.notices[shown:]), bool(bulletin.strangers)
+    notices, known = list(webhook.notices[shown:]), bool(bulletin.unexpected)
     for line in bulletin.lines(notices):
         print(line, flush=True)
-    if bulletin.strangers and not known:
+    if bulletin.unexpected and not known:
         print(
             f'  (Prometheus has other alerts too: this machine may be too slow for it. ARGS="--time-scale {scale / 2:g}" '
             "plays at half the speed.)",

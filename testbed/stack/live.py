@@ -109,7 +109,7 @@ class Play:
         return x + (unix - a) * (y - x) / (b - a) if b > a else x
 
     @property
-    def pace(self) -> float:
+    def speed(self) -> float:
         """Virtual seconds per second that the machine really managed."""
         (a, x), (b, y) = self.progress[0], self.progress[-1]
         return (y - x) / (b - a)
@@ -265,8 +265,8 @@ class Theatre:
 
 def _server(scenario: Scenario, scale: float) -> Reference:
     """Return a server that plays a scenario with all of its processes."""
-    whole = ("--whole", "true") if scenario.system == AGENT_SERVER else ("--system", scenario.system)
-    return Reference(*whole, "--time-scale", f"{scale:g}", "--scenario", scenario.id, env={})
+    arguments = ("--whole", "true") if scenario.system == AGENT_SERVER else ("--system", scenario.system)
+    return Reference(*arguments, "--time-scale", f"{scale:g}", "--scenario", scenario.id, env={})
 
 
 def _key(labels: Mapping[str, str]) -> Key:

@@ -34,7 +34,7 @@ def main(running: Stage, start: float, folder: Path) -> None:
     for stem in BOARDS:
         began = time.monotonic()
         one = answers.asked(running, stem, known[stem], start, "thousand")
-        whole = time.monotonic() - began
+        elapsed = time.monotonic() - began
         (folder / f"{stem}.thousand.json").write_text(json.dumps(one, indent=0), encoding="utf-8")
         titles = {str(panel["id"]): panel["title"] for panel in answers.each_panel(known[stem])}
         most = {
@@ -42,8 +42,10 @@ def main(running: Stage, start: float, folder: Path) -> None:
             for number, found in one["answers"].items()
         }
         lines = sorted(most.items(), key=lambda pair: -pair[1])[:4]
-        told = ", ".join(f"{title} {count}" for title, count in lines)
-        sys.stdout.write(f"{stem} with {MANY} deployments: all queries one by one {whole:.1f} s; most series: {told}\n")
+        summary = ", ".join(f"{title} {count}" for title, count in lines)
+        sys.stdout.write(
+            f"{stem} with {MANY} deployments: all queries one by one {elapsed:.1f} s; most series: {summary}\n"
+        )
 
 
 def _read(board: Mapping[str, Any]) -> set[str]:

@@ -119,7 +119,7 @@ def _swept(text: str, problems: list[Problem]) -> tuple[str, tuple[float, ...]]:
 
 def _run(args: argparse.Namespace) -> int:
     from generator import backtest
-    from generator.backtest.kept import Kept, default
+    from generator.backtest.journal import Journal, default
     from generator.validate.access import address
     from generator.validate.probe import Probe, ProbeError
     from generator.validate.prometheus import Prometheus
@@ -129,15 +129,15 @@ def _run(args: argparse.Namespace) -> int:
     made = replace(bundle(args), time_scale=args.time_scale)
     own = args.state is not None
     span = f"{args.since} {args.until} {args.time_scale:g}"
-    kept = Kept(args.state or default(url, span), {"prometheus": url, "span": span})
-    if not args.until and kept.end is not None and (own or now - kept.end < RECENT):
-        asked = replace(asked, start=kept.end - (asked.end - asked.start), end=kept.end)
-    kept.begin(asked.end)
-    if kept.count:
-        terminal.say(f"going on with {kept.count} answers that are kept in {kept.path}")
+    answers = Journal(args.state or default(url, span), {"prometheus": url, "span": span})
+    if not args.until and answers.end is not None and (own or now - answers.end < RECENT):
+        asked = replace(asked, start=answers.end - (asked.end - asked.start), end=answers.end)
+    answers.begin(asked.end)
+    if answers.count:
+        terminal.say(f"going on with {answers.count} answers that are kept in {answers.path}")
     probe = Probe("Prometheus", url, access, timeout=args.timeout or TIMEOUT, flag="--prometheus")
     progress = Progress()
-    whole = False
+    finished = False
 
     def planned(line: str) -> None:
         progress.end()
@@ -145,9 +145,9 @@ def _run(args: argparse.Namespace) -> int:
 
     try:
         report = backtest.backtest(
-            made, Prometheus(probe), asked, kept, lambda line: progress.show(access.hide(line)), planned
+            made, Prometheus(probe), asked, answers, lambda line: progress.show(access.hide(line)), planned
         )
-        whole = not report.broken and not args.plan
+        finished = not report.broken and not args.plan
     except ProbeError as error:
         progress.end()
         terminal.say(access.hide(str(error)))
@@ -155,9 +155,9 @@ def _run(args: argparse.Namespace) -> int:
     finally:
         progress.end()
         probe.close()
-        kept.close(forget=whole and not own)
-        if not whole and not args.plan and kept.count:
-            terminal.say(f"what was answered is kept in {kept.path}; the same command goes on from there")
+        answers.close(forget=finished and not own)
+        if not finished and not args.plan and answers.count:
+            terminal.say(f"what was answered is kept in {answers.path}; the same command goes on from there")
     deliver(access.hide(backtest.FORMATS[args.format](report)), args.output)
     if args.html and not args.plan:
         deliver(access.hide(backtest.page(report)), args.html)

@@ -32,7 +32,7 @@ def _run(args: argparse.Namespace) -> int:
     from generator.systems import SHIPPED
 
     here = site(args)
-    said = verdicts.read(args.verdicts) if args.verdicts else None
+    validated = verdicts.read(args.verdicts) if args.verdicts else None
     everything, holes = coverage.found(here)
     table = everything
     if args.config:
@@ -42,7 +42,7 @@ def _run(args: argparse.Namespace) -> int:
         table = _selected(table, args.names)
         holes = gate.concerning(holes, {row.key for row in table.rows}, table.watches)
     own = tuple(name for name in here.catalogue.targets if name not in SHIPPED)
-    report = coverage.Report(table, tuple(holes), here.catalogue.targets, own, args.own, said)
+    report = coverage.Report(table, tuple(holes), here.catalogue.targets, own, args.own, validated)
     deliver(coverage.FORMATS[args.format](report), args.output)
     wrong = any(hole.kind in gate.WRONG for hole in report.counted)
     return int(wrong or report.percent < args.fail_under)

@@ -23,7 +23,7 @@ _URL = re.compile(r"[A-Za-z0-9._~:/@!&'()*+,;=%?#\[\]-]*")
 
 _LOOK = "write host:port, such as 10.0.0.7:{port}"
 
-#: What else can be said where somebody wrote a URL.
+#: What else can be said where a URL was written.
 HTTPS = "; `https: true` is a key of its own"
 
 

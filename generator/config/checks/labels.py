@@ -114,7 +114,7 @@ def _of_alerts(document: Document, names: Labels, taken: Mapping[str, str]) -> I
 
 
 def _external(document: Document, names: Labels) -> Iterator[Problem]:
-    """Yield labels of this Prometheus that alerts and series would be taken for somebody else's by."""
+    """Yield labels of this Prometheus by which alerts and series would be taken for another owner's."""
     selectors = document.data.get("selectors", {})
     replicas = document.data.get("alertmanager", {}).get("replica_labels", REPLICAS)
     for label, value in document.data.get("scrape", {}).get("external_labels", {}).items():

@@ -16,7 +16,7 @@ _FROM = re.compile(r"now(-[1-9][0-9]{0,4}[smh]|-[1-9][0-9]{0,2}[dwM]|-[1-9]y)(/[
 #: Characters of a tag and of a folder's title that Grafana's database has room for.
 _TAG, _FOLDER = 50, 189
 
-#: The shortest interval that Grafana refreshes a board in, unless somebody allows less, and the longest that is of use.
+#: The shortest interval that Grafana refreshes a board in, unless its configuration allows less, and the longest that is of use.
 _REFRESH = ("5s", "1d")
 
 

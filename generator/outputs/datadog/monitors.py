@@ -79,11 +79,11 @@ def translated(bundle: Bundle) -> tuple[Sequence[Translated], Mapping[str, str]]
 
 def values(bundle: Bundle, known: Mapping[str, naming.Series], system: str, *, push: bool, scope: str = "") -> Values:
     """Return what translates the expressions of one system; `push` where some of what they read is pushed."""
-    held = [(m.label, m.value) for m in bundle.site.target_matchers(system) if m.op == "="]
+    equalities = [(m.label, m.value) for m in bundle.site.target_matchers(system) if m.op == "="]
     own = (system, *bundle.site.catalogue.systems[system].pages)
     known = {name: one for name, one in known.items() if one.metric.system in own}
     called = naming.tags(bundle.site, push=push)
-    return Values(known, system, Tags(called, bundle.site.labels.instance, held, scope), recorded(bundle, system))
+    return Values(known, system, Tags(called, bundle.site.labels.instance, equalities, scope), recorded(bundle, system))
 
 
 def recorded(bundle: Bundle, system: str) -> Mapping[Recorded, tuple[str, float]]:
@@ -127,9 +127,9 @@ def documents(bundle: Bundle, one: Translated) -> Iterator[tuple[str, Json]]:
     names = [f"{one.alert.name}.{n}" for n in range(1, len(queries) + 1)]
     for number, (name, query) in enumerate(zip(names, queries, strict=True), 1):
         part = _monitor(bundle, one, f"{one.alert.name}, condition {number} of {len(queries)}", query)
-        told = f"A part of the composite monitor {one.alert.name}, which notifies; this one does not."
+        note = f"A part of the composite monitor {one.alert.name}, which notifies; this one does not."
         part["tags"] = [tag for tag in part["tags"] if not tag.startswith("severity:")] + ["part:condition"]
-        yield name, part | {"message": told, "priority": None}
+        yield name, part | {"message": note, "priority": None}
     text = composed(one.condition, [f"{{{{{name}}}}}" for name in names], queries)
     body = _monitor(bundle, one, one.alert.name, queries[0]) | {"type": "composite", "query": text[1:-1]}
     body["message"] = body["message"].replace("{{value}}", "{{a.value}}")
@@ -141,8 +141,8 @@ def _monitor(bundle: Bundle, one: Translated, name: str, query: Single) -> Json:
     alert = one.alert
     rule = alert.to_rule(bundle.site)
     own = [f"{key}:{value}" for key, value in rule["labels"].items() if key != "severity" and "{{" not in str(value)]
-    said = rule["annotations"]
-    lines = [said["summary"], said["description"], f"Runbook: {said['runbook_url']}"]
+    annotations = rule["annotations"]
+    lines = [annotations["summary"], annotations["description"], f"Runbook: {annotations['runbook_url']}"]
     return {
         "name": name,
         "type": "query alert" if isinstance(query, Asked) else "service check",

@@ -22,14 +22,14 @@ class Tags:
     Attributes:
         names: What labels are called; an empty name is a label that is not there, and is not grouped by.
         instance: The label that tells processes apart.
-        held: Matchers that every selector of the system has, as label and value: the name of a metric says as much.
+        target_labels: Matchers that every selector of the system has, as label and value: the name of a metric says as much.
         scope: What every filter begins with, such as a variable of a dashboard.
 
     """
 
     names: Mapping[str, str]
     instance: str
-    held: Sequence[tuple[str, str]]
+    target_labels: Sequence[tuple[str, str]]
     scope: str = ""
 
     def filter(self, selector: Any, found: Series) -> str:
@@ -42,7 +42,7 @@ class Tags:
         texts = [self.scope] if self.scope else []
         for matcher in selector.matchers.matchers:
             op, label, value = str(matcher.op).rpartition(".")[2], matcher.name, matcher.value
-            if (label, value) in self.held and op == "Equal":
+            if (label, value) in self.target_labels and op == "Equal":
                 continue
             if label == "le":
                 if not found.pushed:
@@ -54,8 +54,8 @@ class Tags:
     def by(self, labels: Sequence[str]) -> str:
         """Return the groups by some labels; nothing where none of them is there."""
         named = [self.names.get(label, label) for label in labels]
-        kept = ",".join(name for name in named if name)
-        return f" by {{{kept}}}" if kept else ""
+        grouping = ",".join(name for name in named if name)
+        return f" by {{{grouping}}}" if grouping else ""
 
 
 def edge(selector: Any, found: Series) -> str:
@@ -95,8 +95,8 @@ def tag(name: str, op: str, value: str) -> str:
 
 def _wild(pattern: str) -> str:
     """Return an alternative of a pattern as the value of a tag, with an asterisk for what may be anything at its end."""
-    kept = pattern.rstrip(".*")
-    return normal(kept) + ("*" if kept != pattern else "")
+    stem = pattern.rstrip(".*")
+    return normal(stem) + ("*" if stem != pattern else "")
 
 
 def normal(value: str) -> str:

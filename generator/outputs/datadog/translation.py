@@ -109,7 +109,7 @@ class Translator:
         texts = [
             tag(self.values.tags.names.get(m.name, m.name) or m.name, str(m.op).rpartition(".")[2], m.value)
             for m in selector.matchers.matchers
-            if (m.name, m.value) not in self.values.tags.held
+            if (m.name, m.value) not in self.values.tags.target_labels
         ]
         if any(" " in text for text in texts):
             raise UntranslatableError("a monitor of checks has no choice between tags")

@@ -31,7 +31,7 @@ class Value:
     constant: bool = False
 
     @property
-    def whole(self) -> str:
+    def expression(self) -> str:
         """The query with what it is divided by."""
         return self.text if self.per == 1 else f"({self.text} / {number(self.per)})"
 
@@ -54,4 +54,4 @@ def arithmetic(left: Value, op: str, right: Value) -> Value:
         return Value(f"({left.text} / {right.text})", window, 1, names)
     if same and op in "+-":
         return Value(f"({left.text} {op} {right.text})", window, left.per, names)
-    return Value(f"({left.whole} {op} {right.whole})", window, 1, names, left.constant and right.constant)
+    return Value(f"({left.expression} {op} {right.expression})", window, 1, names, left.constant and right.constant)

@@ -48,9 +48,9 @@ class Values:
 
         """
         node = pp.parse(text)
-        if isinstance(node, pp.BinaryExpr) and str(node.op) == "and" and (kept := outstanding(node.rhs)):
+        if isinstance(node, pp.BinaryExpr) and str(node.op) == "and" and (condition := outstanding(node.rhs)):
             value = self.value(node.lhs)
-            return replace(value, text=f"top({value.text}, {kept[0]}, 'mean', '{kept[1]}')")
+            return replace(value, text=f"top({value.text}, {condition[0]}, 'mean', '{condition[1]}')")
         return self.value(node)
 
     def value(self, node: Any) -> Value:
@@ -89,7 +89,7 @@ class Values:
     def _record(self, selector: Any) -> tuple[Value, float]:
         """Return what a recorded series records, and the seconds between two values of it."""
         labels = frozenset(
-            (m.name, m.value) for m in selector.matchers.matchers if (m.name, m.value) not in self.tags.held
+            (m.name, m.value) for m in selector.matchers.matchers if (m.name, m.value) not in self.tags.target_labels
         )
         found = self.recorded.get((selector.name, labels))
         if found is None:

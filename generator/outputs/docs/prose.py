@@ -39,8 +39,8 @@ def names(site: Site) -> Names:
     known, usual = site.catalogue.systems, Labels()
     prefixes = {known[name].prefix: one.prefix for name, one in site.config.systems.items() if known[name].prefix}
     labels = {getattr(usual, one.name): getattr(site.labels, one.name) for one in fields(Labels)}
-    told = {name: ", ".join(str(m) for m in site.target_matchers(name)) for name in site.config.systems}
-    return Names({k: v for k, v in prefixes.items() if k != v}, {k: v for k, v in labels.items() if k != v}, told)
+    selectors = {name: ", ".join(str(m) for m in site.target_matchers(name)) for name in site.config.systems}
+    return Names({k: v for k, v in prefixes.items() if k != v}, {k: v for k, v in labels.items() if k != v}, selectors)
 
 
 def code(text: str, own: Names) -> str:

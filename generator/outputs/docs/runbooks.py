@@ -38,10 +38,10 @@ def pages(bundle: Bundle, boards: Mapping[str, str]) -> Mapping[str, str]:
             return prose.linked(text, known, boards)
 
         body = _FACTS.sub("", runbooks.page(alert.runbook or alert.name)).partition("\n")[2].strip("\n")
-        told = "\n".join(facts(bundle, alert, rules[alert.name], boards.get(alert.board, "")))
+        rule_facts = "\n".join(facts(bundle, alert, rules[alert.name], boards.get(alert.board, "")))
         parts = [
             f"# {alert.name}",
-            prose.written(told, same, link),
+            prose.written(rule_facts, same, link),
             *_values(bundle, alert, body),
             prose.written(body, own, link),
         ]
@@ -71,8 +71,10 @@ def facts(bundle: Bundle, alert: Alert, rule: Json, board: str) -> list[str]:
     made = bundle.boards[alert.board]
     series = dict.fromkeys(metric.full_name for metric in alert.query.metrics)
     hold = f"after {rule['for']}" if "for" in rule else "at once"
-    kept = rule.get("keep_firing_for", "")
-    clears = f"Clears {kept} after its condition: {alert.keep.why}." if alert.keep else "Clears with its condition."
+    keep_firing = rule.get("keep_firing_for", "")
+    clears = (
+        f"Clears {keep_firing} after its condition: {alert.keep.why}." if alert.keep else "Clears with its condition."
+    )
     shown = f"[{made.title}]({board})" if board else f"{made.title}, where its part is on"
     return [
         f"**{alert.severity}**, {hold}" + (f"; off by default: {alert.off}" if alert.off else "") + ".",
@@ -97,9 +99,9 @@ def facts(bundle: Bundle, alert: Alert, rule: Json, board: str) -> list[str]:
 def _silenced(because: Because) -> str:
     """Say which alerts silence another one, and for what they must be the same."""
     names = [f"[{name}]({name}.md)" for name in because.alerts]
-    held = " or ".join(f"{label} {pattern.replace('|', ' or ')}" for label, pattern in because.where.items())
+    scope = " or ".join(f"{label} {pattern.replace('|', ' or ')}" for label, pattern in because.where.items())
     of = " and ".join(["deployment", *because.agree])
-    return f"Nobody is told while {' or '.join(names)} fires{f' with {held}' if held else ''} for the same {of}."
+    return f"Nobody is told while {' or '.join(names)} fires{f' with {scope}' if scope else ''} for the same {of}."
 
 
 def _values(bundle: Bundle, alert: Alert, text: str) -> list[str]:

@@ -34,8 +34,8 @@ def render(bundle: Bundle) -> Mapping[Path, str]:
         for stem, groups in documents.rules(bundle).items()
         if groups["groups"]
     }
-    told = notifying.files(bundle)
-    return out | {Path(f"{_FOLDER}/agentobs-{name}.yaml"): text.plain(one) for name, one in told.items()}
+    notifications = notifying.files(bundle)
+    return out | {Path(f"{_FOLDER}/agentobs-{name}.yaml"): text.plain(one) for name, one in notifications.items()}
 
 
 def left_out(bundle: Bundle) -> Sequence[LeftOut]:

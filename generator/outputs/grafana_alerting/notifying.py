@@ -28,8 +28,8 @@ def files(bundle: Bundle) -> Mapping[str, Json]:
     """Return the provisioning files by name; none where nobody is to be told."""
     if not bundle.site.config.webhook_url:
         return {}
-    told = documents.alertmanager_yml(bundle)
-    hooks = {one["name"]: one["webhook_configs"][0] for one in told["receivers"] if "webhook_configs" in one}
+    configuration = documents.alertmanager_yml(bundle)
+    hooks = {one["name"]: one["webhook_configs"][0] for one in configuration["receivers"] if "webhook_configs" in one}
     return {
         CONTACT_POINTS: {"apiVersion": 1, "contactPoints": [_contact(name, hook) for name, hook in hooks.items()]},
         MUTE_TIMINGS: {
@@ -42,7 +42,7 @@ def files(bundle: Bundle) -> Mapping[str, Json]:
                 }
             ],
         },
-        POLICIES: {"apiVersion": 1, "policies": [_root(bundle, told["route"], hooks)]},
+        POLICIES: {"apiVersion": 1, "policies": [_root(bundle, configuration["route"], hooks)]},
     }
 
 

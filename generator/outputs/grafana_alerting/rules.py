@@ -87,11 +87,11 @@ def _ids(panels: Iterable[Json]) -> dict[str, int]:
 def uid(prefix: str, title: str) -> str:
     """Return the uid of a rule: the title in small letters; with a hash of it where letters were lost."""
     words = re.sub(r"[^a-z0-9]+", "-", title.lower()).strip("-")
-    whole = prefix + words
-    if words == title.lower() and len(whole) <= LONGEST:
-        return whole
+    name = prefix + words
+    if words == title.lower() and len(name) <= LONGEST:
+        return name
     digest = hashlib.sha256(title.encode()).hexdigest()[:8]
-    return f"{whole[: LONGEST - 9].rstrip('-')}-{digest}"
+    return f"{name[: LONGEST - 9].rstrip('-')}-{digest}"
 
 
 def _rule(bundle: Bundle, group: Json, rule: Json, panels: Mapping[str, int]) -> Json:

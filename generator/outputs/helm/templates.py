@@ -52,8 +52,8 @@ def marked(bundle: Bundle) -> Bundle:
 def template(part: str, file: File) -> str:
     """Return the template of a file, which is empty where values switch its part or its system off."""
     conditions = [f".Values.{part}.enabled", *([f".Values.systems.{file.system}.enabled"] if file.system else [])]
-    whole = "\n---\n".join(_object(one, file.system) for one in file.objects)
-    return f"{{{{- if and {' '.join(conditions)} }}}}\n{whole}\n{{{{- end }}}}\n"
+    objects = "\n---\n".join(_object(one, file.system) for one in file.objects)
+    return f"{{{{- if and {' '.join(conditions)} }}}}\n{objects}\n{{{{- end }}}}\n"
 
 
 def _object(one: Json, system: str) -> str:

@@ -27,11 +27,11 @@ _CAMEL = {
 
 def files(bundle: Bundle) -> Iterator[File]:
     """Yield the one object."""
-    told = documents.alertmanager_yml(bundle)
+    configuration = documents.alertmanager_yml(bundle)
     spec = {
-        "route": _route(told["route"]),
-        "inhibitRules": [_inhibition(rule) for rule in told["inhibit_rules"]],
-        "receivers": [_receiver(receiver) for receiver in told["receivers"]],
+        "route": _route(configuration["route"]),
+        "inhibitRules": [_inhibition(rule) for rule in configuration["inhibit_rules"]],
+        "receivers": [_receiver(receiver) for receiver in configuration["receivers"]],
     }
     one = made(bundle, "monitoring.coreos.com/v1alpha1", "AlertmanagerConfig", "alerts", "alertmanager", spec)
     yield File("alertmanager", "alerts", [one], SOURCE)

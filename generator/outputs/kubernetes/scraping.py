@@ -182,16 +182,16 @@ def _scrape_config(bundle: Bundle, system: str, job: Json) -> Json:
     return _made(bundle, "ScrapeConfig", job, {**spec, "relabelings": relabelling(job, labelled), **_metric(job)})
 
 
-def relabelling(job: Json, kept: Sequence[str] = (), more: Sequence[str] = ()) -> list[Json]:
+def relabelling(job: Json, identity: Sequence[str] = (), more: Sequence[str] = ()) -> list[Json]:
     """Return a job's relabelling as an operator takes it, behind what takes the operator's own labels away.
 
     Args:
         job: The job.
-        kept: Labels that targets have from their groups.
+        identity: Labels that targets have from their groups.
         more: Further labels that the operator gives by itself.
 
     """
-    gone = [label for label in (*FOREIGN, *more) if label not in kept]
+    gone = [label for label in (*FOREIGN, *more) if label not in identity]
     head: list[Json] = [
         {"action": "labeldrop", "regex": "|".join(gone)},
         {"targetLabel": "job", "replacement": job["job_name"], "action": "replace"},

@@ -134,16 +134,16 @@ def _variable(one: Json, back: str) -> Json:
 
 def _rows(panels: Sequence[Json]) -> Iterator[tuple[str, bool, list[Json]]]:
     """Yield title, whether it is closed, and panels of each row; what stands before the first row has no title."""
-    title, collapsed, held = "", False, []
+    title, collapsed, children = "", False, []
     for one in panels:
         if one["type"] != "row":
-            held.append(one)
+            children.append(one)
             continue
-        if held:
-            yield title, collapsed, held
-        title, collapsed, held = one["title"], one["collapsed"], list(one["panels"])
-    if held:
-        yield title, collapsed, held
+        if children:
+            yield title, collapsed, children
+        title, collapsed, children = one["title"], one["collapsed"], list(one["panels"])
+    if children:
+        yield title, collapsed, children
 
 
 def _grid(title: str, panels: Sequence[Json], *, collapsed: bool) -> Json:

@@ -43,9 +43,9 @@ def render(bundle: Bundle) -> Mapping[Path, str]:
         Path(f"ruler/rules/{name}.yaml"): _banner(bundle) + text.plain({"groups": groups})
         for name, groups in namespaces(bundle).items()
     }
-    told = text.plain(_alertmanager(bundle))
-    out[ALERTMANAGER] = _banner(bundle) + told
-    out[REQUEST] = _banner(bundle) + text.plain({"template_files": {}, "alertmanager_config": told})
+    configuration = text.plain(_alertmanager(bundle))
+    out[ALERTMANAGER] = _banner(bundle) + configuration
+    out[REQUEST] = _banner(bundle) + text.plain({"template_files": {}, "alertmanager_config": configuration})
     return out
 
 
@@ -81,15 +81,15 @@ def _systems(bundle: Bundle) -> Mapping[str, str]:
 
 def _alertmanager(bundle: Bundle) -> Json:
     """Return the configuration without what names a file; receivers are otherwise the plain file's."""
-    told = documents.alertmanager_yml(bundle)
+    configuration = documents.alertmanager_yml(bundle)
     receivers = [
         {
             key: [{k: v for k, v in hook.items() if k != "http_config"} for hook in value] if key != "name" else value
             for key, value in receiver.items()
         }
-        for receiver in told["receivers"]
+        for receiver in configuration["receivers"]
     ]
-    return told | {"receivers": receivers}
+    return configuration | {"receivers": receivers}
 
 
 def _left_out(bundle: Bundle) -> Iterator[LeftOut]:

@@ -52,6 +52,9 @@ OBJECTIVES = {
     "queue_wait": "Queue wait",
 }
 
+#: What the recorded rates of an objective mean.
+_EVENTS = {"total": "Events that the objective {} counts", "bad": "Bad events of the objective {}"}
+
 
 def served(http: Metric) -> Metric:
     """Return the part of an HTTP metric that serves clients: no unknown URLs, refused logins, load-balancer probes."""
@@ -102,8 +105,8 @@ def levels(site: Site, *, by: tuple[str, ...] = ()) -> Mapping[str, Query]:
         "slots": total(lg["workers_max"], by=by).about("Job slots of all processes."),
         "slots_busy": total(lg["workers_active"], by=by).about("Job slots that execute a run."),
         "slots_free": total(lg["workers_available"], by=by).about("Job slots that are free."),
-        "pg_used": peak(pg_used, by=by).about("Share of its Postgres pool that the fullest process uses."),
-        "redis_used": peak(redis_used, by=by).about("Share of its Redis pool that the fullest process uses."),
+        "pg_used": peak(pg_used, by=by).about("Share of the Postgres pool in use, fullest process."),
+        "redis_used": peak(redis_used, by=by).about("Share of the Redis pool in use, fullest process."),
     }
 
 
@@ -193,7 +196,7 @@ def _windows(site: Site, slo: str, bad: Callable[[Query], Query], everything: Qu
     out: dict[str, Record] = {}
 
     def keep(what: str, query: Query) -> Query:
-        described = query.about(f"{OBJECTIVES[slo]}: {what} events.")
+        described = query.about(_EVENTS[what].format(OBJECTIVES[slo]))
         out[f"{slo} {what}"] = record(site, f"deployment:slo_{what}:rate", described, labels=labels)
         return recorded(out[f"{slo} {what}"], by=site.record_labels)
 

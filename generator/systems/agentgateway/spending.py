@@ -61,18 +61,18 @@ def cost(site: Site, by: Sequence[str] = (), *, within: bool = False, part: Mapp
 
     """
     gw = site.system(SYSTEM)
-    told, usage = gw["gen_ai_client_cost_usd_total"].matching(**part or {}), gw["gen_ai_client_token_usage"]
+    spending, usage = gw["gen_ai_client_cost_usd_total"].matching(**part or {}), gw["gen_ai_client_token_usage"]
     spent = increase if within else rate
     if not config(site).prices:
-        return spent(told, by=by)
+        return spent(spending, by=by)
     grain = tuple(dict.fromkeys((*by, MODEL)))
     tokens = usage.matching(**NEW, **part or {})
     counted = (amount if within else volume)(tokens, by=(*grain, KIND))
     price = recorded(_any(prices(site)), by=(MODEL, KIND), function="max")
-    estimate = worth(counted, price, by=grain, unit=told.unit if within else f"{told.unit}/s")
+    estimate = worth(counted, price, by=grain, unit=spending.unit if within else f"{spending.unit}/s")
     how = "Cost; estimated by the prices of the configuration where the gateway tells none"
-    joined = summed(spent(told, by=grain).otherwise(estimate), by)
-    return replace(joined, reading=sentence(how).grouped(tuple(by)), legend=joined.legend or told.base)
+    joined = summed(spent(spending, by=grain).otherwise(estimate), by)
+    return replace(joined, reading=sentence(how).grouped(tuple(by)), legend=joined.legend or spending.base)
 
 
 def use(site: Site) -> Query:

@@ -25,10 +25,10 @@ class Style:
         kind: The type on the TYPE line.
         unit: The unit of a metric on its UNIT line; no line when empty.
         number: A value.
-        whole: A value that is a whole number in the server, such as a count; as any value without.
+        integer: A value that is a whole number in the server, such as a count; as any value without.
         fractional: Names of counters and gauges that are no whole numbers there.
         edge: A finite bucket edge.
-        front, tail: What stands before the buckets of a histogram, and what follows them, in order.
+        leading, trailing: What stands before the buckets of a histogram, and what follows them, in order.
         edge_first: `le` is the first label of a bucket.
         by_name: Families are in alphabetical order; else in the order in which they are given.
         alphabetical: Labels are in alphabetical order; else in the catalogue's, with `le` last.
@@ -43,11 +43,11 @@ class Style:
     kind: Callable[[Kind], str] = lambda kind: TYPES.get(kind, kind)
     unit: Callable[[Metric], str] = lambda _: ""
     number: Callable[[float], str] = number
-    whole: Callable[[float], str] | None = None
+    integer: Callable[[float], str] | None = None
     fractional: frozenset[str] = frozenset()
     edge: Callable[[float], str] = number
-    front: tuple[str, ...] = ()
-    tail: tuple[str, ...] = ("_count", "_sum")
+    leading: tuple[str, ...] = ()
+    trailing: tuple[str, ...] = ("_count", "_sum")
     edge_first: bool = False
     by_name: bool = False
     alphabetical: bool = True
@@ -115,18 +115,18 @@ def _head(style: Style, name: str, kind: Kind, text: str) -> Iterator[str]:
 def _series(
     style: Style, name: str, metric: Metric, labels: Mapping[str, str], value: float | Buckets
 ) -> Iterator[str]:
-    whole = style.whole or style.number
+    integer = style.integer or style.number
     if not isinstance(value, Buckets):
-        text = style.number(value) if metric.name in style.fractional else whole(value)
+        text = style.number(value) if metric.name in style.fractional else integer(value)
         yield f"{_spelled(style, name, metric, labels)} {text}\n"
         return
-    totals = {"_count": whole(float(value.count)), "_sum": style.number(value.sum)}
-    for suffix in style.front:
+    totals = {"_count": integer(float(value.count)), "_sum": style.number(value.sum)}
+    for suffix in style.leading:
         yield f"{_spelled(style, name + suffix, metric, labels)} {totals[suffix]}\n"
     edges = (*(style.edge(e) for e in metric.buckets), "+Inf") if metric.kind is Kind.HISTOGRAM else ()
     for edge, below in zip(edges, accumulate(value.counts), strict=bool(edges)):
-        yield f"{_spelled(style, name + '_bucket', metric, {**labels, 'le': edge})} {whole(below)}\n"
-    for suffix in style.tail:
+        yield f"{_spelled(style, name + '_bucket', metric, {**labels, 'le': edge})} {integer(below)}\n"
+    for suffix in style.trailing:
         yield f"{_spelled(style, name + suffix, metric, labels)} {totals[suffix]}\n"
 
 

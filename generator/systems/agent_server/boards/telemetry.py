@@ -58,7 +58,12 @@ def _switches(site: Site) -> Row:
     lg, by = site.system("agent_server"), site.identity
     return row(
         "Exposure and versions",
-        stat("Tier 1 metrics", rate(lg["run_attempt_started_counter"]))
+        stat(
+            "Tier 1 metrics",
+            rate(lg["run_attempt_started_counter"]).about(
+                "Rate per second of a metric of tier 1: attempts that started"
+            ),
+        )
         .with_note("Nothing here while runs go: EXPOSE_INTERNAL_METRICS_PROMETHEUS is off, or workers are not scraped.")
         .normal("Above 0 while runs go.", alert="AgentServerInternalMetricsNotExposed"),
         stat("Tier 2 metrics", starts(lg["server_started_counter"]))

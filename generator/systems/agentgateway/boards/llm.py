@@ -144,7 +144,7 @@ def _tokens(site: Site) -> Row:
 def _cost(site: Site) -> Row:
     gw = site.system("agentgateway")
     cost, lookups = gw["gen_ai_client_cost_usd_total"], gw["cost_catalog_lookups_total"]
-    note = "USD an hour, at the pace of the moment. Models without a price cost nothing here."
+    note = "USD an hour, at the current rate. Models without a price cost nothing here."
     return row(
         "Cost",
         lines("Cost by provider", _hourly(cost, PROVIDER))
@@ -176,7 +176,7 @@ def _attributed(site: Site) -> list[Row]:
         for panel in (
             lines(f"Tokens by {label}", volume(usage, by=(label,))).normal("A steady mix."),
             lines(f"Cost by {label}", (spending.cost(site, (label,)) * 3600).as_unit("USD"))
-            .with_note("USD an hour, at the pace of the moment.")
+            .with_note("USD an hour, at the current rate.")
             .normal("Within its budget.", "Open the board Who spends.", alert="AgentgatewayBudgetSpent"),
         )
     ]

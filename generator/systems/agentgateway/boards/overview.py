@@ -136,7 +136,7 @@ def _since(site: Site) -> Row:
             "In proportion to agents.", alert="AgentgatewayMcpStopped"
         ),
         lines("Cost by gateway", (recorded(r["cost"], by=by) * 3600).as_unit("USD"), fleet=True)
-        .with_note("USD an hour, at the pace of the moment.")
+        .with_note("USD an hour, at the current rate.")
         .normal(
             "Within your budget.",
             "Open cost by model on the board agentgateway / Language models.",

@@ -60,8 +60,8 @@ def _now(site: Site) -> Row:
             ),
             stat(f"Cost without {label}", nobody).normal("0 %.", f"Find who sends no {label}."),
         ]
-    kept = panels if labels else [_untold(panel) for panel in panels]
-    return row("Status", *kept)
+    shown = panels if labels else [_untold(panel) for panel in panels]
+    return row("Status", *shown)
 
 
 def _untold(panel: Panel) -> Panel:
@@ -76,12 +76,12 @@ def _by(site: Site, label: str) -> Row:
     gw, by = site.system("agentgateway"), (label,)
     usage = gw["gen_ai_client_token_usage"]
     answers = observations(answered(gw["gen_ai_server_request_duration"]), by=by, unit="requests")
-    whole = over_range(cost(site, by, within=True))
-    part = share_of(whole, over_range(cost(site, within=True))).about(f"Share of the cost by {label}.")
+    spending = over_range(cost(site, by, within=True))
+    part = share_of(spending, over_range(cost(site, within=True))).about(f"Share of the cost by {label}.")
     return row(
         f"By {label}",
         lines(f"Cost by {label}", _hourly(cost(site, by)), stack=True)
-        .with_note("USD an hour, at the pace of the moment.")
+        .with_note("USD an hour, at the current rate.")
         .normal("A steady mix.", f"The {label} on top, and what changed there.", alert=BUDGET),
         lines(f"Tokens by {label}", volume(usage.matching(**NEW), by=by), stack=True).normal(
             "A steady mix.", "Grows alone: an agent in a loop, or a leaked key."
@@ -90,7 +90,7 @@ def _by(site: Site, label: str) -> Row:
         table(
             f"Spending by {label}",
             [
-                Column("USD in range", whole),
+                Column("USD in range", spending),
                 Column("Share", part),
                 Column("Answers/s", answers),
                 Column("Input tokens/s", volume(usage.where(**INPUT), by=by)),

@@ -40,7 +40,7 @@ def _now(site: Site) -> Row:
         stat("Servers checked", distinct(checks, "server")).with_note(BLIND).normal("As many as are configured."),
         stat("Health checks", rate(checks)).with_note(BLIND).normal("As often as is configured."),
         stat("SSE clients", total(ls["active_sse_connections"])).normal("As many as open dashboards."),
-        stat("Max per process", peak(ls["active_sse_connections"]), limit=limit).with_note(
+        stat("Max SSE clients", peak(ls["active_sse_connections"]), limit=limit).with_note(
             "The cap is per process: LANGSIGHT_SSE_MAX_CLIENTS, 1,000 unless set; 200 by documentation."
         ).normal("Below 80 % of LANGSIGHT_SSE_MAX_CLIENTS.", "Add processes.", alert="LangSightSSENearCapacity"),
         stat("Dropped events", rate(ls["sse_events_dropped_total"]), limit=site.limit("langsight_feed_drops")).normal("0.", "A reader is too slow, or the network to it.", alert="LangSightSSEDrops"),

@@ -66,7 +66,13 @@ def _workers(site: Site, waiting: Query) -> tuple[Panel, ...]:
     workers = total(up)
     return (
         lines("Workers up", workers.named("ingest-queue")).normal("As many as are deployed."),
-        lines("Queue depth per worker", total(waiting).per(workers, "tasks").named("tasks per worker"))
+        lines(
+            "Queue depth per worker",
+            total(waiting)
+            .per(workers, "tasks")
+            .named("tasks per worker")
+            .about("Entries that wait in the queue of ingestion, divided by the number of workers that answer"),
+        )
         .with_note(
             "KEDA, where it is on, adds workers above queueTargetSize, which is 10, up to 10 workers. Above that for long: "
             "they are at their maximum, or it is off."

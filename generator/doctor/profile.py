@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from generator.catalogue import Kind, Metric
 from generator.doctor.page import Page, full_name, names
 from generator.doctor.traits import Against, Trait, is_or_are, some, traits
-from generator.doctor.worlds import Predicted, Span, World, Worlds, numbered
+from generator.doctor.variants import Predicted, Span, Variant, Variants, numbered
 
 #: Metrics of a system at least under a prefix that is not its own, so that it is taken for one.
 _ENOUGH = 3
@@ -22,7 +22,7 @@ _VERSION = re.compile(r"v?(\d+(?:\.\d+)+)")
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
+class Profile:
     """What one page tells.
 
     Attributes:
@@ -33,21 +33,21 @@ class Told:
         version: What the server says that it is; empty where it does not.
         spans: The versions that explain the page, oldest first, joined where they touch.
         traits: What else is told.
-        fits: The worlds that explain it.
+        fits: The variants that explain it.
         misfits: What none of them explains, a sentence each.
         evidence: Of the version, a sentence each.
 
     """
 
     page: Page
-    worlds: Worlds = field(repr=False)
+    variants: Variants = field(repr=False)
     system: str
     prefix: str
     count: int
     version: str
     spans: tuple[Span, ...]
     traits: tuple[Trait, ...]
-    fits: tuple[World, ...] = field(repr=False)
+    fits: tuple[Variant, ...] = field(repr=False)
     misfits: tuple[str, ...] = ()
     evidence: tuple[str, ...] = ()
 
@@ -58,34 +58,34 @@ class Told:
     @property
     def seen(self) -> frozenset[str]:
         """Full names, under the system's own prefix, of the metrics that are there."""
-        return frozenset(n for n, m in self.worlds.metrics.items() if self.page.shows(m, self.prefix))
+        return frozenset(n for n, m in self.variants.metrics.items() if self.page.shows(m, self.prefix))
 
 
-def told(page: Page, known: Mapping[str, Worlds], prefixes: Mapping[str, str]) -> Told | None:
+def profile_of(page: Page, known: Mapping[str, Variants], prefixes: Mapping[str, str]) -> Profile | None:
     """Return what a page tells; None where it is not one of a system.
 
     Args:
         page: The page.
-        known: The worlds of each target system.
+        known: The variants of each target system.
         prefixes: What the names of each are configured to begin with.
 
     """
-    found = [one for name, worlds in known.items() if (one := _of(page, worlds, prefixes.get(name, "")))]
+    found = [one for name, variants in known.items() if (one := _of(page, variants, prefixes.get(name, "")))]
     return max(found, key=lambda one: (one.count - len(one.misfits), one.system), default=None)
 
 
-def _of(page: Page, worlds: Worlds, configured: str) -> Told | None:
+def _of(page: Page, variants: Variants, configured: str) -> Profile | None:
     """Return what a page tells where it is one of this system; None where too little speaks for it."""
-    system, prefix = worlds.system, prefix_of(page, worlds, configured)
-    seen = frozenset(n for n, m in worlds.metrics.items() if page.shows(m, prefix))
-    own = {n for n in seen - worlds.shared if worlds.metrics[n].prefix or not system.prefix}
+    system, prefix = variants.system, prefix_of(page, variants, configured)
+    seen = frozenset(n for n, m in variants.metrics.items() if page.shows(m, prefix))
+    own = {n for n in seen - variants.shared if variants.metrics[n].prefix or not system.prefix}
     if not own:
         return None
-    version = _version(page, worlds, prefix)
+    version = _version(page, variants, prefix)
     against = {
-        world: _against(page, worlds, predicted, seen, prefix)
-        for world, predicted in worlds.predicted.items()
-        if prefix == system.prefix or not _fixed(worlds, world)
+        variant: _against(page, variants, predicted, seen, prefix)
+        for variant, predicted in variants.predicted.items()
+        if prefix == system.prefix or not _fixed(variants, variant)
     }
     speaking = {
         w: a for w, a in against.items() if version and w.span.has(version) and numbered(system, w.era)
@@ -93,24 +93,24 @@ def _of(page: Page, worlds: Worlds, configured: str) -> Told | None:
     least = min(a.cost for a in speaking.values())
     fits = tuple(w for w, a in speaking.items() if a.cost == least)
     best = speaking[fits[0]]
-    if not _sure(page, worlds, prefix, configured) and (
-        len(own) < sum(best.cost) or (prefix and len(own) < max(_ENOUGH, len(unknown(page, worlds, prefix))))
+    if not _sure(page, variants, prefix, configured) and (
+        len(own) < sum(best.cost) or (prefix and len(own) < max(_ENOUGH, len(unknown(page, variants, prefix))))
     ):
         return None
     spans = tuple(_joined({w.span for w in fits}))
-    return Told(
-        page, worlds, system.name, prefix, len(own), version, spans, tuple(traits(worlds, fits, against, prefix)), fits,
-        tuple(_misfits(best)), tuple(_dated(worlds, fits, against, version)),
+    return Profile(
+        page, variants, system.name, prefix, len(own), version, spans, tuple(traits(variants, fits, against, prefix)), fits,
+        tuple(_misfits(best)), tuple(_dated(variants, fits, against, version)),
     )  # fmt: skip
 
 
-def prefix_of(page: Page, worlds: Worlds, configured: str) -> str:
+def prefix_of(page: Page, variants: Variants, configured: str) -> str:
     """Return what the names of a system begin with on a page: that under which most of its metrics are there.
 
     Names that go on after those of a program which says its version, such as `prometheus_http_` beside `prometheus_build_info`,
     are that program's.
     """
-    system = worlds.system
+    system = variants.system
     if not system.prefix:
         return ""
     own = [m for m in system.metrics if m.prefix]
@@ -132,23 +132,23 @@ def prefix_of(page: Page, worlds: Worlds, configured: str) -> str:
     return max(found, key=lambda p: (len(found[p]), order.get(p, 0), p))
 
 
-def _sure(page: Page, worlds: Worlds, prefix: str, configured: str) -> bool:
+def _sure(page: Page, variants: Variants, prefix: str, configured: str) -> bool:
     """Say whether a page is one of a system however little of it is there: by a prefix of its own, or by what it says that it is."""
-    if prefix and prefix in (worlds.system.prefix, configured):
+    if prefix and prefix in (variants.system.prefix, configured):
         return True
-    infos = [m for m in worlds.system.metrics if m.kind is Kind.INFO and not m.prefix]
-    said = [(lb.values, page.labels(m, prefix).get(n, ())) for m in infos for n, lb in m.labels.items() if lb.values]
-    return any(value in values for values, found in said for value in found)
+    infos = [m for m in variants.system.metrics if m.kind is Kind.INFO and not m.prefix]
+    shown = [(lb.values, page.labels(m, prefix).get(n, ())) for m in infos for n, lb in m.labels.items() if lb.values]
+    return any(value in values for values, found in shown for value in found)
 
 
-def _fixed(worlds: Worlds, world: World) -> bool:
+def _fixed(variants: Variants, variant: Variant) -> bool:
     """Say whether the names of an era are written into its code: those before METRIC_PREFIX reached the page."""
-    era = worlds.system.eras[world.era]
+    era = variants.system.eras[variant.era]
     return bool(era.until)
 
 
-def _version(page: Page, worlds: Worlds, prefix: str) -> str:
-    for metric in worlds.system.metrics:
+def _version(page: Page, variants: Variants, prefix: str) -> str:
+    for metric in variants.system.metrics:
         for label in metric.labels.values():
             if label.version:
                 values = page.labels(metric, prefix).get(label.name, ())
@@ -157,24 +157,26 @@ def _version(page: Page, worlds: Worlds, prefix: str) -> str:
     return ""
 
 
-def _against(page: Page, worlds: Worlds, predicted: Predicted, seen: frozenset[str], prefix: str) -> Against:
-    strange = sorted(seen - predicted.possible)
+def _against(page: Page, variants: Variants, predicted: Predicted, seen: frozenset[str], prefix: str) -> Against:
+    unexpected = sorted(seen - predicted.possible)
     certain = predicted.start | (predicted.tick if predicted.tick & seen else frozenset())
     lacking = sorted(certain - seen)
-    told = sorted(predicted.without), sorted(predicted.labels)
-    labels = {n: page.labels(worlds.metrics[n], prefix) for n in {n for pairs in told for n, _ in pairs} & seen}
-    strange += [f"label {label}" for label in dict.fromkeys(lb for n, lb in told[0] if lb in labels.get(n, ()))]
+    by_label = sorted(predicted.without), sorted(predicted.labels)
+    labels = {n: page.labels(variants.metrics[n], prefix) for n in {n for pairs in by_label for n, _ in pairs} & seen}
+    unexpected += [f"label {label}" for label in dict.fromkeys(lb for n, lb in by_label[0] if lb in labels.get(n, ()))]
     if not page.scraped:  # what is empty there is dropped
-        gone = dict.fromkeys(lb for n, lb in told[1] if n in labels and lb not in labels[n])
-        lacking += [f"label {label}" for label in gone]
-    return Against(tuple(strange), tuple(lacking))
+        missing = dict.fromkeys(lb for n, lb in by_label[1] if n in labels and lb not in labels[n])
+        lacking += [f"label {label}" for label in missing]
+    return Against(tuple(unexpected), tuple(lacking))
 
 
-def _dated(worlds: Worlds, fits: Collection[World], against: Mapping[World, Against], version: str) -> Iterator[str]:
+def _dated(
+    variants: Variants, fits: Collection[Variant], against: Mapping[Variant, Against], version: str
+) -> Iterator[str]:
     """Say why the version is none before, and none after, those that explain the page."""
     if version:
         label = next(
-            f"{m.full_name} says {lb.name}" for m in worlds.system.metrics for lb in m.labels.values() if lb.version
+            f"{m.full_name} says {lb.name}" for m in variants.system.metrics for lb in m.labels.values() if lb.version
         )
         yield f'{label}="{version}"'
         return
@@ -216,10 +218,10 @@ def _order(span: Span) -> tuple[int, ...]:
     return tuple(int(p) for p in span.first.split(".") if p)
 
 
-def unknown(page: Page, worlds: Worlds, prefix: str) -> list[str]:
+def unknown(page: Page, variants: Variants, prefix: str) -> list[str]:
     """Return the names of series under a system's prefix that the catalogue does not know."""
-    known = {name for m in worlds.metrics.values() for name in names(m, prefix)}
-    known |= {full_name(m, prefix) for m in worlds.system.metrics}
+    known = {name for m in variants.metrics.values() for name in names(m, prefix)}
+    known |= {full_name(m, prefix) for m in variants.system.metrics}
     stems = {name.removesuffix("_total") for name in known}
     return sorted(
         n for n in page.series

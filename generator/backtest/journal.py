@@ -20,7 +20,7 @@ from generator.errors import GeneratorError, Problem
 FORM = 1
 
 
-class Kept:
+class Journal:
     """The file. Safe to use from several threads; without a path nothing outlives the run."""
 
     def __init__(self, path: Path | None, head: Mapping[str, Any]) -> None:

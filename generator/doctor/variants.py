@@ -26,7 +26,7 @@ class Span:
 
 
 @dataclass(frozen=True, slots=True)
-class World:
+class Variant:
     """One way in which a process can be installed: a value of everything that its page may depend on.
 
     `role` and `runtime` are empty where the system has none, `exposure` where the era has no internal metric, and `tier`
@@ -44,7 +44,7 @@ class World:
 
 @dataclass(frozen=True, slots=True)
 class Predicted:
-    """What the page of a world has, as full names under the system's own prefix.
+    """What the page of a variant has, as full names under the system's own prefix.
 
     Attributes:
         possible: What may be there.
@@ -63,26 +63,26 @@ class Predicted:
 
 
 @dataclass(frozen=True, slots=True)
-class Worlds:
-    """Every world of a system, with its prediction; and every metric that its pages may have, by full name."""
+class Variants:
+    """Every variant of a system, with its prediction; and every metric that its pages may have, by full name."""
 
     system: System
     metrics: Mapping[str, Metric]
     shared: frozenset[str]
-    predicted: Mapping[World, Predicted]
+    predicted: Mapping[Variant, Predicted]
 
 
-def worlds(catalogue: Catalogue, name: str) -> Worlds:
-    """Return every world of a system."""
+def variants(catalogue: Catalogue, name: str) -> Variants:
+    """Return every variant of a system."""
     system = catalogue.systems[name]
     own = {m.full_name: m for m in system.metrics if not m.never_scraped}
     pages = {m.full_name: m for page in system.pages for m in catalogue.systems[page].metrics}
     metrics = {**pages, **own}
     shared = frozenset(pages.keys() - own.keys())
-    return Worlds(system, metrics, shared, {w: _predicted(system, w, metrics) for w in _worlds(system, metrics)})
+    return Variants(system, metrics, shared, {w: _predicted(system, w, metrics) for w in _worlds(system, metrics)})
 
 
-def _worlds(system: System, metrics: Mapping[str, Metric]) -> Iterator[World]:
+def _worlds(system: System, metrics: Mapping[str, Metric]) -> Iterator[Variant]:
     roles = [(role, runtime) for runtime in system.runtimes or [""] for role in _roles(system, runtime)]
     subsets = [frozenset(c) for n in range(len(system.switches) + 1) for c in combinations(system.switches, n)]
     for era in system.eras.values():
@@ -92,7 +92,7 @@ def _worlds(system: System, metrics: Mapping[str, Metric]) -> Iterator[World]:
         for span, (role, runtime), (exposure, tier), switches in product(
             _spans(system, era, metrics), roles, exposures, subsets
         ):
-            yield World(era.name, span, role, runtime, exposure, tier, switches)
+            yield Variant(era.name, span, role, runtime, exposure, tier, switches)
 
 
 def _roles(system: System, runtime: str) -> list[str]:
@@ -123,21 +123,21 @@ def _marks(metric: Metric) -> Iterator[str]:
     yield from (v for v in (metric.since, metric.until, *(v for lb in labels for v in (lb.since, lb.until))) if v)
 
 
-def _predicted(system: System, world: World, metrics: Mapping[str, Metric]) -> Predicted:
-    there = {name: when for name, m in metrics.items() if (when := born(system, world, m))}
+def _predicted(system: System, variant: Variant, metrics: Mapping[str, Metric]) -> Predicted:
+    there = {name: when for name, m in metrics.items() if (when := born(system, variant, m))}
     own = {name for name in there if metrics[name].system == system.name}
-    told = [
-        (name, label, has(world.span, label.since, label.until))
+    dated = [
+        (name, label, has(variant.span, label.since, label.until))
         for name in own
         for label in (*metrics[name].labels.values(), *metrics[name].constant_labels.values())
-        if (label.since or label.until) and numbered(system, world.era)
+        if (label.since or label.until) and numbered(system, variant.era)
     ]
     return Predicted(
         frozenset(there),
         frozenset(n for n in own if there[n] == "start"),
         frozenset(n for n in own if there[n] == "first_tick"),
-        frozenset((n, label.name) for n, label, has in told if has and _sure(label)),
-        frozenset((n, label.name) for n, label, has in told if not has),
+        frozenset((n, label.name) for n, label, has in dated if has and _sure(label)),
+        frozenset((n, label.name) for n, label, has in dated if not has),
     )
 
 
@@ -145,23 +145,23 @@ def _sure(label: Label) -> bool:
     return not label.optional
 
 
-def born(system: System, world: World, metric: Metric) -> str:
-    """Return when the series of a metric are born in a world; empty where there are none."""
+def born(system: System, variant: Variant, metric: Metric) -> str:
+    """Return when the series of a metric are born in a variant; empty where there are none."""
     if metric.system != system.name:
-        return "page" if has(world.span, system.pages_since.get(metric.system, ""), "") else ""
-    emission = metric.emission.get(world.era)
-    if emission is None or (numbered(system, world.era) and not has(world.span, metric.since, metric.until)):
+        return "page" if has(variant.span, system.pages_since.get(metric.system, ""), "") else ""
+    emission = metric.emission.get(variant.era)
+    if emission is None or (numbered(system, variant.era) and not has(variant.span, metric.since, metric.until)):
         return ""
-    if metric.exposure == "internal" and (world.exposure == UI or metric.tier > int(world.tier)):
+    if metric.exposure == "internal" and (variant.exposure == UI or metric.tier > int(variant.tier)):
         return ""
-    if metric.switch and metric.switch not in world.switches:
+    if metric.switch and metric.switch not in variant.switches:
         return ""
-    roles = {*emission.roles.get(world.runtime, ()), *emission.roles.get("any", ())}
-    hidden = metric.unscrapeable and world.role in metric.hidden_roles
-    if not roles & {world.role, "any"} or hidden:
+    roles = {*emission.roles.get(variant.runtime, ()), *emission.roles.get("any", ())}
+    hidden = metric.unscrapeable and variant.role in metric.hidden_roles
+    if not roles & {variant.role, "any"} or hidden:
         return ""
     # A json_exporter shows one of its JSON pages at a time.
-    return "some" if system.endpoint.prober and world.role == system.endpoint.prober else emission.born
+    return "some" if system.endpoint.prober and variant.role == system.endpoint.prober else emission.born
 
 
 def has(span: Span, since: str, until: str) -> bool:

@@ -60,7 +60,7 @@ def test_cortex_records_and_fires(binary: Path, demo: Site, tmp_path: Path) -> N
     files = {path.stem: yaml.safe_load(text)["groups"] for path, text in paths.items()}
     names = {rule["record"] for groups in files.values() for g in groups for rule in g["rules"] if "record" in rule}
     offsets = [n * fleet.SCRAPE for n in range(int((PRESENT + 500) // fleet.SCRAPE) + 1)]
-    fleet.played()  # before the present begins
+    fleet.played(fleet.WHOLE)  # before the present begins
     with Webhook() as end, Cortex(binary, rules=ruler.RULES, groups=ruler.GROUPS) as cortex:
         route = texts[ruler.REQUEST].replace("http://webhook:9095/", end.url)
         cortex.route(re.sub(r"(group_wait|group_interval): .*", r"\1: 1s", route))

@@ -8,12 +8,11 @@ Source: `@grafana/schema` 12.4 (Apache-2.0); `generator/lint/dashboard.schema.js
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
-from json.encoder import encode_basestring
 from typing import Any
 
 import attr
+import orjson
 from grafanalib import core as g
 
 #: The last version of the classic model; newer Grafana migrates nothing from here.
@@ -276,32 +275,8 @@ class Dashboard(g.Dashboard):
 
 def dumps(board: Dashboard | Json) -> str:
     """Return the text of a dashboard, or of its JSON: sorted keys, two spaces, one newline at the end."""
-    return _text(board.to_json_data() if isinstance(board, Dashboard) else board, "\n") + "\n"
-
-
-_NAMED: Mapping[bool | None, str] = {None: "null", True: "true", False: "false"}
-
-
-def _text(value: Json, margin: str) -> str:
-    """Return what `json.dumps` gives with `indent=2, sort_keys=True, ensure_ascii=False`, which is slow in this form alone."""
-    inner = margin + "  "
-    if isinstance(value, dict) and value:
-        rows = []
-        for key in sorted(value):
-            one = value[key]
-            kind = type(one)  # a board is leaves, nearly: a call for each of them takes as long as all the rest
-            if kind is str:
-                rows.append(f"{encode_basestring(key)}: {encode_basestring(one)}")
-            elif kind is int:
-                rows.append(f"{encode_basestring(key)}: {one}")
-            elif kind is bool or one is None:
-                rows.append(f"{encode_basestring(key)}: {_NAMED[one]}")
-            else:
-                rows.append(f"{encode_basestring(key)}: {_text(one, inner)}")
-        return "{" + inner + f",{inner}".join(rows) + margin + "}"
-    if isinstance(value, list) and value:
-        return "[" + inner + f",{inner}".join([_text(one, inner) for one in value]) + margin + "]"
-    return encode_basestring(value) if isinstance(value, str) else json.dumps(value)
+    document = board.to_json_data() if isinstance(board, Dashboard) else board
+    return orjson.dumps(document, option=orjson.OPT_INDENT_2 | orjson.OPT_SORT_KEYS | orjson.OPT_APPEND_NEWLINE).decode()
 
 
 def panel(kind: str, title: str, targets: Sequence[Target], *, options: Json, defaults: Json, **rest: Any) -> Panel:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from itertools import product
 
 from generator.catalogue import load
@@ -39,10 +40,13 @@ TRAFFIC: Mapping[str, Workload] = {
 #: One version of each stretch without a change that the reference server plays, and some more.
 VERSIONS = ("0.8.6", "0.10.3", "0.12.12", "0.14.0", "0.16.7")
 
+#: The newest version of each era, and an old one of the new era.
+FEW = ("0.10.3", "0.12.12", "0.16.7")
+
 Truth = tuple[tuple[str, str], ...]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Played:
     """One page: the system, what is true of the process, how much goes on, the text."""
 
@@ -51,7 +55,7 @@ class Played:
     traffic: str
     text: str
 
-    @property
+    @cached_property
     def series(self) -> frozenset[str]:
         """Names of its series, under the system's own prefix."""
         given, own = dict(self.truth)["prefix"], CATALOGUE.systems[self.system].prefix

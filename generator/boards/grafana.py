@@ -276,7 +276,9 @@ class Dashboard(g.Dashboard):
 def dumps(board: Dashboard | Json) -> str:
     """Return the text of a dashboard, or of its JSON: sorted keys, two spaces, one newline at the end."""
     document = board.to_json_data() if isinstance(board, Dashboard) else board
-    return orjson.dumps(document, option=orjson.OPT_INDENT_2 | orjson.OPT_SORT_KEYS | orjson.OPT_APPEND_NEWLINE).decode()
+    return orjson.dumps(
+        document, option=orjson.OPT_INDENT_2 | orjson.OPT_SORT_KEYS | orjson.OPT_APPEND_NEWLINE
+    ).decode()
 
 
 def panel(kind: str, title: str, targets: Sequence[Target], *, options: Json, defaults: Json, **rest: Any) -> Panel:

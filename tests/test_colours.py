@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-import json
 import math
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -13,7 +12,7 @@ import pytest
 from generator.boards import colours
 from generator.bundle import Bundle, build
 from generator.config.site import Site
-from generator.outputs import FORMATS
+from tests.drawn import panels
 
 Json = Any
 Linear = tuple[float, float, float]
@@ -81,13 +80,6 @@ def contrast(one: str, other: str) -> float:
         (0.2126 * r + 0.7152 * g + 0.0722 * b + 0.05 for r, g, b in map(linear, (one, other))), reverse=True
     )
     return light / dark
-
-
-def panels(bundle: Bundle) -> Iterator[tuple[str, Json]]:
-    for path, text in FORMATS["files"].render(bundle).items():
-        if path.parent.name == "dashboards" and path.suffix == ".json":
-            for row in json.loads(text)["panels"]:
-                yield from ((path.stem, p) for p in (row, *row.get("panels", ())) if p["type"] != "row")
 
 
 def drawn(node: Json) -> Iterator[str]:

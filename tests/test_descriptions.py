@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import json
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import pytest
 
-from generator.bundle import Bundle, build
+from generator.bundle import build, installation
+from generator.catalogue import load
 from generator.config.site import Site
-from generator.outputs import FORMATS
+from tests.drawn import panels
 
 Json = Any
 
@@ -25,17 +25,15 @@ CONFIGURATIONS = {
 NARROW, WIDE = 20, 45
 
 
-@pytest.fixture(params=CONFIGURATIONS)
-def bundle(request: pytest.FixtureRequest, configured: Callable[[str], Site]) -> Bundle:
-    return build(configured(CONFIGURATIONS[request.param]))
+Panels = Sequence[tuple[str, Json]]
 
 
-def panels(bundle: Bundle) -> Iterator[tuple[str, Json]]:
-    """Yield every panel that shows data, after the stem of its board."""
-    for path, text in FORMATS["files"].render(bundle).items():
-        if path.parent.name == "dashboards" and path.suffix == ".json":
-            for row in json.loads(text)["panels"]:
-                yield from ((path.stem, p) for p in (row, *row.get("panels", ())) if p["type"] not in ("row", "text"))
+@pytest.fixture(scope="module", params=CONFIGURATIONS)
+def drawn(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Panels:
+    """Every panel that shows data, after the stem of its board."""
+    path = tmp_path_factory.mktemp("described") / "bundle.yaml"
+    path.write_text(CONFIGURATIONS[request.param], encoding="utf-8")
+    return [(stem, p) for stem, p in panels(build(installation(load(), path))) if p["type"] != "text"]
 
 
 def subjects(title: str) -> set[str]:
@@ -53,19 +51,19 @@ def limited(panel: Json) -> bool:
     return any(len(listed) > 1 for listed in steps)
 
 
-def test_every_panel_says_what_is_its_own(bundle: Bundle) -> None:
+def test_every_panel_says_what_is_its_own(drawn: Panels) -> None:
     """The first paragraph tells what is shown: two panels of one metric differ in it."""
     seen: dict[tuple[str, str], list[str]] = {}
-    for stem, panel in panels(bundle):
+    for stem, panel in drawn:
         seen.setdefault((stem, panel["description"].split("\n\n")[0]), []).append(panel["title"])
 
     assert {key: titles for key, titles in seen.items() if len(titles) > 1} == {}
 
 
-def test_panels_of_different_subjects_never_share_what_they_show(bundle: Bundle) -> None:
+def test_panels_of_different_subjects_never_share_what_they_show(drawn: Panels) -> None:
     """An overview may repeat a panel of another board: then their titles name the same subject, by a word at least."""
     shown: dict[str, dict[str, list[str]]] = {}
-    for stem, panel in panels(bundle):
+    for stem, panel in drawn:
         shown.setdefault(panel["description"].split("\n\n")[0], {}).setdefault(panel["title"], []).append(stem)
     shared = {text: titles for text, titles in shown.items() if len(titles) > 1}
 
@@ -73,15 +71,15 @@ def test_panels_of_different_subjects_never_share_what_they_show(bundle: Bundle)
     assert {text: titles for text, titles in shared.items() if not set.intersection(*map(subjects, titles))} == {}
 
 
-def test_every_panel_says_what_is_normal(bundle: Bundle) -> None:
-    silent = [(stem, p["title"]) for stem, p in panels(bundle) if "\n\n**Normal:** " not in p["description"]]
+def test_every_panel_says_what_is_normal(drawn: Panels) -> None:
+    silent = [(stem, p["title"]) for stem, p in drawn if "\n\n**Normal:** " not in p["description"]]
 
     assert silent == []
 
 
-def test_a_panel_with_a_limit_says_what_to_do(bundle: Bundle) -> None:
+def test_a_panel_with_a_limit_says_what_to_do(drawn: Panels) -> None:
     """Where something turns red, a reader finds an action or the alert with its runbook."""
-    silent = [(s, p["title"]) for s, p in panels(bundle) if limited(p) and "**Otherwise:** " not in p["description"]]
+    silent = [(s, p["title"]) for s, p in drawn if limited(p) and "**Otherwise:** " not in p["description"]]
 
     assert silent == []
 
@@ -100,11 +98,11 @@ def test_alerts_that_a_panel_names_are_there(configured: Callable[[str], Site]) 
     assert named - {alert.name for alert in made.alerts} == set()
 
 
-def test_titles_fit(bundle: Bundle) -> None:
+def test_titles_fit(drawn: Panels) -> None:
     """A stat of a sixth of the screen shows some twenty characters."""
     long = [
         (stem, p["title"])
-        for stem, p in panels(bundle)
+        for stem, p in drawn
         if len(p["title"]) > (NARROW if p["type"] == "stat" and p["gridPos"]["w"] <= 4 and stem != "overview" else WIDE)
     ]
 

@@ -6,7 +6,6 @@ import json
 import math
 import re
 from collections.abc import Callable, Iterator, Mapping
-from pathlib import PurePosixPath
 from typing import Any
 
 import pytest
@@ -18,6 +17,7 @@ from generator.outputs import FORMATS
 from generator.units import seconds
 from generator.validate.variables import PIXELS, ROUNDED, Window
 from testbed.servers import AGES, STALE, Prometheus, find, missing
+from tests.drawn import panels
 
 Json = dict[str, Any]
 IDENTITY = {"cluster": "c", "namespace": "n", "deployment": "d", "system": "agent_server"}
@@ -40,15 +40,13 @@ def server(request: pytest.FixtureRequest) -> Iterator[Prometheus]:
         yield running
 
 
-def panels(bundle: Bundle, stem: str) -> Iterator[Json]:
-    """Yield every panel of a board that has queries."""
-    text = FORMATS["files"].render(bundle)[PurePosixPath(f"dashboards/{stem}.json")]
-    for top in json.loads(text)["panels"]:
-        yield from (panel for panel in (top, *top.get("panels", ())) if panel.get("targets"))
+def asked(bundle: Bundle) -> Iterator[tuple[str, Json]]:
+    """Yield every panel that has queries, after the stem of its board."""
+    return ((stem, panel) for stem, panel in panels(bundle) if panel.get("targets"))
 
 
-def panel(bundle: Bundle, stem: str, title: str) -> Json:
-    (found,) = [p for p in panels(bundle, stem) if p["title"] == title]
+def panel(bundle: Bundle, board: str, title: str) -> Json:
+    (found,) = [p for stem, p in asked(bundle) if (stem, p["title"]) == (board, title)]
     return found
 
 
@@ -108,11 +106,10 @@ def test_figures_of_this_moment_say_when_the_targets_are_gone(server: Prometheus
     bundle = build(site)
     server.push(ended(site), [NOW - 3 * HOUR + 30 * n for n in range(360)])
     gone, there = {}, {}
-    for stem in bundle.boards:
-        for one in panels(bundle, stem):
-            if one["type"] in FIGURES:
-                gone[stem, one["title"]] = shown(server, one, NOW)
-                there[stem, one["title"]] = shown(server, one, NOW - HOUR - 60)
+    for stem, one in asked(bundle):
+        if one["type"] in FIGURES:
+            gone[stem, one["title"]] = shown(server, one, NOW)
+            there[stem, one["title"]] = shown(server, one, NOW - HOUR - 60)
 
     assert {name: values for name, values in gone.items() if any(values)} == {}
     assert there["agent_server_telemetry", "Targets up"] == [3.0]
@@ -163,17 +160,16 @@ def test_every_point_of_a_graph_is_there_with_slow_scrapes(
 def test_no_query_of_any_board_depends_on_the_data_source(configured: Callable[[str], Site]) -> None:
     """Step and rate interval are the same whatever the data source is set to, unless it is wider than the panel itself."""
     bundle = build(configured("scrape: {interval: 60s}\n"))
-    for stem in bundle.boards:
-        for one in panels(bundle, stem):
-            for target in one["targets"]:
-                texts = {json.dumps(macros(one, target, 6 * HOUR, source)) for source in ("", "15s", "1m", "5m")}
-                assert len(texts) == 1, (stem, one["title"])
+    for stem, one in asked(bundle):
+        for target in one["targets"]:
+            texts = {json.dumps(macros(one, target, 6 * HOUR, source)) for source in ("", "15s", "1m", "5m")}
+            assert len(texts) == 1, (stem, one["title"])
 
 
 def test_validation_fills_in_what_grafana_does(configured: Callable[[str], Site]) -> None:
     """A query's own interval and a panel's points decide, not what Prometheus is scraped at otherwise."""
     bundle = build(configured("scrape: {interval: 60s}\n"))
-    for one in panels(bundle, "agent_server_fleet"):
+    for one in (one for stem, one in asked(bundle) if stem == "agent_server_fleet"):
         for target in one["targets"]:
             for length in (HOUR, 6 * HOUR, 7 * 24 * HOUR):
                 _, known = macros(one, target, length, "")

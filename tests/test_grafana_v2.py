@@ -11,7 +11,8 @@ from typing import Any
 import pytest
 from jsonschema import Draft7Validator
 
-from generator.bundle import Bundle, Kind, build
+from generator.bundle import Bundle, Kind, build, installation
+from generator.catalogue import load
 from generator.config.site import Site
 from generator.outputs import documents, grafana_v2, stamp
 from generator.outputs.grafana_v2 import second
@@ -31,11 +32,13 @@ SCHEMA = Draft7Validator(
 OWN = BUNDLE + "formats: {grafana-v2: {layout: tabs}}\nlabels: {deployment: app}\ndashboards: {uid_prefix: acme-}\n"
 
 
-@pytest.fixture(params=["defaults", "mixed", "own"])
-def bundle(request: pytest.FixtureRequest, configured: Callable[[str], Site], tmp_path: Path) -> Bundle:
+@pytest.fixture(scope="module", params=["defaults", "mixed", "own"])
+def bundle(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Bundle:
     """Bundles with rows, and one with tabs and a system of an operator's own."""
-    (tmp_path / "shop.yaml").write_text(CATALOGUE, encoding="utf-8")
-    return build(configured((CONFIGURATIONS | {"own": OWN})[request.param]), kinds=BOARDS)
+    folder = tmp_path_factory.mktemp("bundle")
+    (folder / "shop.yaml").write_text(CATALOGUE, encoding="utf-8")
+    (folder / "bundle.yaml").write_text((CONFIGURATIONS | {"own": OWN})[request.param], encoding="utf-8")
+    return build(installation(load(), folder / "bundle.yaml"), kinds=BOARDS)
 
 
 def read(bundle: Bundle, version: str) -> dict[str, Json]:

@@ -14,7 +14,8 @@ import promql_parser as pp
 import pytest
 from jsonschema import Draft202012Validator
 
-from generator.bundle import Bundle, Kind, build
+from generator.bundle import Bundle, Kind, build, installation
+from generator.catalogue import load
 from generator.config.site import Site
 from generator.outputs import documents, perses, stamp
 from generator.outputs.perses.panels import DRAWN
@@ -39,11 +40,13 @@ OWN = BUNDLE + (
 PERCLI = ("github.com/perses/perses", "v0.53.0", "cmd/percli")
 
 
-@pytest.fixture(params=["defaults", "mixed", "own"])
-def bundle(request: pytest.FixtureRequest, configured: Callable[[str], Site], tmp_path: Path) -> Bundle:
+@pytest.fixture(scope="module", params=["defaults", "mixed", "own"])
+def bundle(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Bundle:
     """Bundles of several configurations, one with a system of an operator's own."""
-    (tmp_path / "shop.yaml").write_text(CATALOGUE, encoding="utf-8")
-    return build(configured((CONFIGURATIONS | {"own": OWN})[request.param]), kinds=BOARDS)
+    folder = tmp_path_factory.mktemp("bundle")
+    (folder / "shop.yaml").write_text(CATALOGUE, encoding="utf-8")
+    (folder / "bundle.yaml").write_text((CONFIGURATIONS | {"own": OWN})[request.param], encoding="utf-8")
+    return build(installation(load(), folder / "bundle.yaml"), kinds=BOARDS)
 
 
 def read(bundle: Bundle) -> dict[str, Json]:

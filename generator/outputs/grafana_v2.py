@@ -8,13 +8,13 @@ Source: types of `@grafana/schema` 12.4 (Apache-2.0), `dashboard/v2beta1`.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import PurePosixPath as Path
 from typing import Any
 
 from generator.bundle import Bundle
 from generator.outputs import documents, stamp
+from generator.outputs.text import indented
 
 Json = dict[str, Any]
 
@@ -46,8 +46,8 @@ def render(bundle: Bundle) -> Mapping[Path, str]:
     out: dict[Path, str] = {}
     for stem, board in documents.dashboards(bundle).items():
         plain = {**board, "description": stamp.without(board.get("description", "")).rstrip()}
-        out[Path(f"grafana-v2/{SECOND}/{stem}.json")] = _text(_resource(plain, SECOND, second(plain, layout)))
-        out[Path(f"grafana-v2/{CLASSIC}/{stem}.json")] = _text(_resource(plain, CLASSIC, _classic(plain)))
+        out[Path(f"grafana-v2/{SECOND}/{stem}.json")] = indented(_resource(plain, SECOND, second(plain, layout)))
+        out[Path(f"grafana-v2/{CLASSIC}/{stem}.json")] = indented(_resource(plain, CLASSIC, _classic(plain)))
     return out
 
 
@@ -93,10 +93,6 @@ def _resource(board: Json, version: str, spec: Json) -> Json:
 def _classic(board: Json) -> Json:
     """Return the classic JSON without what the envelope says."""
     return {key: value for key, value in board.items() if key not in {"id", "uid", "version"}}
-
-
-def _text(resource: Json) -> str:
-    return json.dumps(resource, indent=2, ensure_ascii=False) + "\n"
 
 
 def _rows(panels: Sequence[Json]) -> Iterator[tuple[Json, list[Json]]]:

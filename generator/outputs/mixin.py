@@ -16,6 +16,7 @@ from generator.boards.grafana import dumps
 from generator.boards.layout import LeftOut
 from generator.bundle import Bundle
 from generator.outputs import documents
+from generator.outputs.text import indented
 
 Json = dict[str, Any]
 
@@ -27,11 +28,11 @@ def render(bundle: Bundle) -> Mapping[Path, str]:
     """Return the library, its options, jsonnet-bundler's file, and the documents."""
     records, alerts = _kinds(documents.rules(bundle))
     out = {Path(f"mixin/dashboards/{stem}.json"): dumps(board.dashboard) for stem, board in bundle.boards.items()}
-    out |= {Path(f"mixin/rules/{stem}.json"): _text({"groups": groups}) for stem, groups in records.items()}
-    out |= {Path(f"mixin/alerts/{stem}.json"): _text({"groups": groups}) for stem, groups in alerts.items()}
+    out |= {Path(f"mixin/rules/{stem}.json"): indented({"groups": groups}) for stem, groups in records.items()}
+    out |= {Path(f"mixin/alerts/{stem}.json"): indented({"groups": groups}) for stem, groups in alerts.items()}
     out[Path("mixin/mixin.libsonnet")] = _banner(bundle) + _library(bundle.boards, records, alerts)
     out[Path("mixin/config.libsonnet")] = _config(bundle)
-    out[Path("mixin/jsonnetfile.json")] = _text({"version": 1, "dependencies": [], "legacyImports": True})
+    out[Path("mixin/jsonnetfile.json")] = indented({"version": 1, "dependencies": [], "legacyImports": True})
     return out
 
 
@@ -187,10 +188,6 @@ def _imports(folder: str, files: Mapping[str, Any]) -> str:
 def _quoted(text: str) -> str:
     """Return a text as a literal of Jsonnet, whose escapes are those of JSON."""
     return "'" + json.dumps(text, ensure_ascii=False)[1:-1].replace('\\"', '"').replace("'", "\\'") + "'"
-
-
-def _text(value: Any) -> str:
-    return json.dumps(value, indent=2, ensure_ascii=False) + "\n"
 
 
 def _banner(bundle: Bundle) -> str:

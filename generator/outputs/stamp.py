@@ -22,6 +22,7 @@ from pathlib import PurePath, PurePosixPath
 from typing import Any
 
 from generator import version
+from generator.outputs.text import indented
 
 Json = dict[str, Any]
 
@@ -72,7 +73,7 @@ def stamped(path: PurePosixPath, text: str) -> str:
         place = _place(document)
         if place is None or (place == _BOARD and _STAMP.search(str(document.get("description")))):
             return text
-        return json.dumps(marked(document), indent=2, ensure_ascii=False) + "\n"
+        return indented(marked(document))
     comment = _COMMENTS.get(path.suffix)
     if comment is None:
         return text

@@ -19,9 +19,11 @@ def _below(value: Any, place: Place) -> Iterator[tuple[Place, str]]:
         for key, inner in value.items():
             yield from _below(inner, (*place, key))
     elif isinstance(value, list):
-        seen: dict[str, int] = {}
+        seen: dict[object, int] = {}
         for number, item in enumerate(value):
-            first = seen.setdefault(json.dumps(item, sort_keys=True, default=str), number)
+            # Most items are words; any other is alike where it is written alike.
+            key = item if isinstance(item, str) else (json.dumps(item, sort_keys=True, default=str),)
+            first = seen.setdefault(key, number)
             if first != number:
                 yield (*place, number), f"{short(item)} stands in {_name(place)!r} a second time"
             yield from _below(item, (*place, number))

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path as File
 from pathlib import PurePosixPath as Path
-from typing import Any
 
 from generator.boards.layout import LeftOut
 from generator.bundle import Bundle
@@ -35,11 +33,11 @@ def render(bundle: Bundle) -> Mapping[Path, str]:
     found, _ = monitors.translated(bundle)
     for one in found:
         for stem, body in monitors.documents(bundle, one):
-            out[_ROOT / "monitors" / f"{stem}.json"] = _json(body)
+            out[_ROOT / "monitors" / f"{stem}.json"] = text.indented(body)
     for system in _enabled(bundle):
         made = dashboard(bundle, system)
         if made:
-            out[_ROOT / "dashboards" / f"{system}.json"] = _json(made)
+            out[_ROOT / "dashboards" / f"{system}.json"] = text.indented(made)
         configuration = openmetrics.configuration(bundle, system)
         out[_ROOT / "openmetrics.d" / f"{system}.yaml"] = text.generated(
             configuration, "generator/outputs/datadog/openmetrics.py"
@@ -55,7 +53,3 @@ def left_out(bundle: Bundle) -> Sequence[LeftOut]:
 
 def _enabled(bundle: Bundle) -> list[str]:
     return [name for name, config in bundle.site.config.systems.items() if config.enabled]
-
-
-def _json(document: Any) -> str:
-    return json.dumps(document, indent=2, ensure_ascii=False) + "\n"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from pathlib import PurePosixPath as Path
 
@@ -43,7 +42,7 @@ def render(bundle: Bundle) -> Mapping[Path, str]:
     out = {
         base / "Chart.yaml": text.generated(chart, _SOURCE),
         base / "values.yaml": text.generated(values.values(bundle), _SOURCE, _COMMENTS),
-        base / "values.schema.json": json.dumps(values.schema(bundle), indent=2, ensure_ascii=False) + "\n",
+        base / "values.schema.json": text.indented(values.schema(bundle)),
         base / "templates" / "_helpers.tpl": templates.HELPERS,
         base / "templates" / "NOTES.txt": _NOTES,
     }

@@ -5,7 +5,6 @@ Source: the Go model of Perses 0.53 (`pkg/model/api/v1`), and the types that its
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import PurePosixPath as Path
@@ -15,6 +14,7 @@ from generator.boards.layout import LeftOut
 from generator.bundle import Bundle
 from generator.outputs import documents, stamp
 from generator.outputs.perses.panels import DRAWN, lacking, panel, unnamed
+from generator.outputs.text import indented
 
 Json = dict[str, Any]
 
@@ -33,9 +33,9 @@ _WHOLE = {
 def render(bundle: Bundle) -> Mapping[Path, str]:
     """Return the documents by path: the project and the data source first, which the dashboards need."""
     options = bundle.site.config.formats.perses
-    out = {PROJECT: _text(_project(options.project)), DATASOURCE: _text(_datasource(bundle))}
+    out = {PROJECT: indented(_project(options.project)), DATASOURCE: indented(_datasource(bundle))}
     for stem, board in documents.dashboards(bundle).items():
-        out[DASHBOARDS / f"{stem}.json"] = _text(_dashboard(board, options.project))
+        out[DASHBOARDS / f"{stem}.json"] = indented(_dashboard(board, options.project))
     return out
 
 
@@ -165,7 +165,3 @@ def _grid(title: str, panels: Sequence[Json], *, collapsed: bool) -> Json:
 
 def _name(one: Json) -> str:
     return f"panel-{one['id']}"
-
-
-def _text(document: Json) -> str:
-    return json.dumps(document, indent=2, ensure_ascii=False) + "\n"

@@ -200,7 +200,7 @@ def test_cost_predicts_what_a_real_prometheus_counts(running: Running) -> None:
 
         def counted() -> Cost | None:
             told = asked(site, server)
-            found = cost(site, told.fleet, told=told)
+            found = cost(site, told.fleet, measured=told)
             whole = sum(told.fleet.processes.values()) == len(running.fit.pages) and all(told.series.values())
             return found if whole and found.recorded >= 0.9 * sum(g.records for g in found.groups) else None
 

@@ -27,7 +27,7 @@ from generator.coverage import FORMATS as FORMATS_OF_COVERAGE
 from generator.coverage import Report, evidence, examined
 from generator.lint import CHECKS
 from generator.outputs import FORMATS, documents
-from generator.outputs.docs.pages import told
+from generator.outputs.docs.pages import alert_lines
 from generator.outputs.docs.runbooks import facts
 from generator.outputs.metrics import page
 from generator.systems import SHIPPED, registry
@@ -110,7 +110,7 @@ def parts() -> dict[str, list[str]]:
         ],
         "deliveries": deliveries.table(),
         "datadog-left-out": _left_out(bundle),
-        "alert-table": told(bundle),
+        "alert-table": alert_lines(bundle),
         "coverage": _coverage(bundle.site),
         "limits": [
             "| threshold | default | unit | why |",

@@ -112,7 +112,7 @@ def _lane(report: Report, trial: Trial) -> Iterator[str]:
         ("lane none", f"<span><span>{escape(trial.why)}</span></span>") if unknown else ("lane", _drawn(report, trial))
     )
     name = escape(trial.alert.name)
-    lane = f'<div class="{kind}" data-alert="{name}"><span>{name}</span><span>{escape(_told(report, trial))}</span>{drawn}</div>'
+    lane = f'<div class="{kind}" data-alert="{name}"><span>{name}</span><span>{escape(_summary(report, trial))}</span>{drawn}</div>'
     if not trial.intervals:
         yield lane
         return
@@ -130,7 +130,7 @@ def _lane(report: Report, trial: Trial) -> Iterator[str]:
     yield "</details>"
 
 
-def _told(report: Report, trial: Trial) -> str:
+def _summary(report: Report, trial: Trial) -> str:
     if trial.state in UNKNOWN:
         return trial.state
     f = figures(trial, report.asked.seconds)

@@ -89,7 +89,7 @@ class Prepared:
     """The alerts that have to be asked for, those of which all is known, and how Prometheus scraped."""
 
     ready: tuple[Ready, ...]
-    told: tuple[Trial, ...]
+    unasked: tuple[Trial, ...]
     scrapes: Scrapes
 
     @property

@@ -66,7 +66,7 @@ class Backtest:
 
         found = [t for t in spread(one, prepared.ready, WORKERS) if t is not None]
         place = {alert: n for n, alert in enumerate(self._rules.alerts)}
-        return sorted([*found, *prepared.told], key=lambda t: place[t.alert]), "; ".join(dict.fromkeys(over))
+        return sorted([*found, *prepared.unasked], key=lambda t: place[t.alert]), "; ".join(dict.fromkeys(over))
 
     def _tried(self, ready: Ready, prepared: Prepared) -> Trial:
         options, alert = self._options, ready.alert

@@ -119,7 +119,7 @@ class _Widening(Printer):
             case pp.BinaryExpr() if str(node.op) == "unless":
                 return self._compared(node.lhs, op, limit)
             case pp.VectorSelector() if node.name:
-                return self._told(f"{_extreme(op)}({self._samples(node)})", op, limit)
+                return self._comparison(f"{_extreme(op)}({self._samples(node)})", op, limit)
             case pp.Call():
                 return self._called(node, op, limit) or self.exists(node)
             case pp.AggregateExpr() if str(node.op) in _MIDDLE:
@@ -127,7 +127,7 @@ class _Widening(Printer):
             case pp.AggregateExpr() if str(node.op) == "sum" and _positive(op, limit):
                 bound = self._bound(node)
                 # A sum above 0 has an addend above 0.
-                return self._told(bound, op, limit) if bound else self._compared(node.expr, ">", 0.0)
+                return self._comparison(bound, op, limit) if bound else self._compared(node.expr, ">", 0.0)
         return self.exists(node)
 
     def _called(self, node: Any, op: str, limit: float) -> _Wide | None:
@@ -135,11 +135,11 @@ class _Widening(Printer):
         if found is None or not _matrix(node).vector_selector.name:
             return None
         if name in _COUNTS and op in _ABOVE:
-            return self._told(f"{name}({found})", op, limit)
+            return self._comparison(f"{name}({found})", op, limit)
         if name in _CHANGES and _positive(op, limit):
             return _Wide(f"changes({found}) > 0", tells=True)
         if name in _BETWEEN:
-            return self._told(f"{_extreme(op)}({found})", *_loose(name[:3], op, limit))
+            return self._comparison(f"{_extreme(op)}({found})", *_loose(name[:3], op, limit))
         return None
 
     def _bound(self, node: Any) -> str | None:
@@ -161,7 +161,7 @@ class _Widening(Printer):
                 }.get(node.func.name)
         return None
 
-    def _told(self, text: str, op: str, limit: float) -> _Wide:
+    def _comparison(self, text: str, op: str, limit: float) -> _Wide:
         return _Wide(f"{text} {op} {limit!r}", tells=True)
 
     def _samples(self, selector: Any) -> str:

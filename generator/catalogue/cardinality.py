@@ -96,9 +96,9 @@ def combinations(system: System, metric: Metric, numbers: Numbers, only: Collect
     labels = [one for one in metric.labels.values() if numbers.has(one.since, one.until)]
     if not all(values_of(system, metric, one, numbers) for one in labels):
         return 0
-    kept = [one for one in labels if only is None or one.name in only]
+    distinct = [one for one in labels if only is None or one.name in only]
     common, further = usual_and_further(
-        kept, metric, lambda group: max(values_of(system, metric, one, numbers) for one in group)
+        distinct, metric, lambda group: max(values_of(system, metric, one, numbers) for one in group)
     )
     spread = numbers.given.get(SPREAD.name, system.cardinality.get(SPREAD.name, SPREAD).value)
     found = common + sum(n * max(1.0, spread * common) for n in further)

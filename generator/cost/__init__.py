@@ -10,7 +10,7 @@ from generator.catalogue.cardinality import SPREAD
 from generator.config.site import Site
 from generator.cost.fleet import Fleet, Key, fleet
 from generator.cost.measured import Measured, adopted, measured
-from generator.cost.process import SCRAPE_SERIES, Process, process, world_of
+from generator.cost.process import SCRAPE_SERIES, Process, process, variant_of
 from generator.cost.recorded import Counts, Evaluated, evaluated
 from generator.cost.switches import Switch, switches, tiers
 from generator.doctor.variants import UI
@@ -110,8 +110,8 @@ class Cost:
 
     def spent(self, group: Evaluated) -> float:
         """Return the seconds that one round of a group takes: a server's own where it tells them, else by the model."""
-        told = self.measured.rule_seconds if self.measured else {}
-        return told.get(self.full(group), group.seconds)
+        known = self.measured.rule_seconds if self.measured else {}
+        return known.get(self.full(group), group.seconds)
 
     @property
     def rules_measured(self) -> bool:
@@ -134,24 +134,24 @@ class Cost:
         )
 
 
-def cost(site: Site, found: Fleet, bytes_per_sample: float = 0.0, told: Measured | None = None) -> Cost:
+def cost(site: Site, found: Fleet, bytes_per_sample: float = 0.0, measured: Measured | None = None) -> Cost:
     """Return what a fleet costs.
 
     Args:
         site: The installation.
         found: The processes.
         bytes_per_sample: What a sample takes on disk; 0 for what the server tells, or else what is usual.
-        told: What a Prometheus tells.
+        measured: What a Prometheus has and spends.
 
     """
-    processes = {key: process(adopted(site, told, key[2]) if told else site, *key) for key in found.processes}
-    site = adopted(site, told) if told else site
+    processes = {key: process(adopted(site, measured, key[2]) if measured else site, *key) for key in found.processes}
+    site = adopted(site, measured) if measured else site
     bundle = build(site, kinds=("boards", "rules"))
-    size = told.bytes_per_sample if told else None
+    size = measured.bytes_per_sample if measured else None
     return Cost(
         bundle, found, processes, {key: _ways(site, page) for key, page in processes.items()},
         evaluated(bundle, Counts(site, found, processes)), tuple(switches(bundle, found, processes)),
-        bytes_per_sample or size or BYTES_PER_SAMPLE, {} if told else _bounds(site, found), told,
+        bytes_per_sample or size or BYTES_PER_SAMPLE, {} if measured else _bounds(site, found), measured,
     )  # fmt: skip
 
 
@@ -185,7 +185,7 @@ def _bounds(site: Site, found: Fleet) -> Mapping[str, tuple[int, int]]:
 def _ways(site: Site, page: Process) -> Ways:
     system, config = site.catalogue.systems[page.system], page.config
     key = page.system, page.role, page.era
-    if not system.exposure or not world_of(system, config, page.role, page.era).exposure:
+    if not system.exposure or not variant_of(system, config, page.role, page.era).exposure:
         return {}
     found = {UI: process(site, *key, replace(config, exposure=UI)).series}
     for tier in tiers(system):

@@ -11,7 +11,7 @@ from generator.cost.listed import called, metrics, numbers
 
 def document(cost: Cost) -> str:
     """Return the report for programs."""
-    timing, told = cost.site.timing, cost.measured
+    timing, measured = cost.site.timing, cost.measured
     data: dict[str, Any] = {
         "fleet": {
             "source": cost.fleet.source,
@@ -22,7 +22,7 @@ def document(cost: Cost) -> str:
             {
                 "system": key[0], "role": key[1], "era": key[2], "processes": cost.fleet.processes[key], "series": page.series,
                 "series_at_start": page.at_start, "unlisted": page.unlisted, "ways": dict(cost.ways[key]),
-                **({"counted": cost.counted(key)} if told else {}),
+                **({"counted": cost.counted(key)} if measured else {}),
             }
             for key, page in cost.processes.items()
         ],
@@ -39,7 +39,7 @@ def document(cost: Cost) -> str:
             {
                 "group": cost.full(one), "file": one.file, "interval_seconds": one.interval, "rules": one.rules,
                 "recorded_series": one.records, "modelled_seconds": round(one.seconds, 6),
-                **({"measured_seconds": told.rule_seconds.get(cost.full(one))} if told else {}),
+                **({"measured_seconds": measured.rule_seconds.get(cost.full(one))} if measured else {}),
             }
             for one in cost.groups
         ],
@@ -61,6 +61,9 @@ def document(cost: Cost) -> str:
         ],
         "refused": [{"system": s, "role": r, "era": e, "sample_limit": limit} for (s, r, e), limit in cost.refused],
     }  # fmt: skip
-    if told:
-        data["measured"] = {"samples_per_second": told.samples_per_second, "bytes_per_sample": told.bytes_per_sample}
+    if measured:
+        data["measured"] = {
+            "samples_per_second": measured.samples_per_second,
+            "bytes_per_sample": measured.bytes_per_sample,
+        }
     return json.dumps(data, indent=1, ensure_ascii=False) + "\n"

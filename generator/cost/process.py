@@ -9,8 +9,7 @@ from generator.catalogue import Metric, System
 from generator.catalogue.cardinality import Numbers, series_count
 from generator.config.settings import SystemConfig
 from generator.config.site import Site
-from generator.doctor.variants import UI, Span, born, has, numbered
-from generator.doctor.variants import Variant as World
+from generator.doctor.variants import UI, Span, Variant, born, has, numbered
 
 #: Series that Prometheus itself adds for each target: up and four about the scrape.
 #: Source: https://prometheus.io/docs/concepts/jobs_instances/
@@ -87,20 +86,20 @@ def process(site: Site, name: str, role: str, era: str = "", config: SystemConfi
 
     """
     system, own = site.catalogue.systems[name], config or site.config.systems[name]
-    world = world_of(system, own, role, era)
+    variant = variant_of(system, own, role, era)
     unlisted = system.unlisted.get(role)
-    shown = tuple(_shown(site, system, own, world))
+    shown = tuple(_shown(site, system, own, variant))
     return Process(name, role, shown, unlisted.series if unlisted else 0, own, era)
 
 
-def _shown(site: Site, system: System, config: SystemConfig, world: World) -> Iterator[Shown]:
+def _shown(site: Site, system: System, config: SystemConfig, variant: Variant) -> Iterator[Shown]:
     pages = [metric for page in system.pages for metric in site.catalogue.systems[page].metrics]
     own = {metric.full_name for metric in system.metrics}
     for metric in (*system.metrics, *(one for one in pages if one.full_name not in own)):
-        when = "" if metric.never_scraped else born(system, world, metric)
+        when = "" if metric.never_scraped else born(system, variant, metric)
         if not when or when == "never":
             continue
-        numbers = numbers_of(system, config, world)
+        numbers = numbers_of(system, config, variant)
         found = series_count(site.catalogue.systems[metric.system], metric, numbers)
         if found and system.attributed in metric.labels and config.attribution:
             found *= max(one.values for one in config.attribution)
@@ -108,21 +107,21 @@ def _shown(site: Site, system: System, config: SystemConfig, world: World) -> It
             yield Shown(metric, found, when in _EARLY)
 
 
-def numbers_of(system: System, config: SystemConfig, world: World) -> Numbers:
+def numbers_of(system: System, config: SystemConfig, variant: Variant) -> Numbers:
     """Return how many values labels have where a system is installed so."""
-    if not numbered(system, world.era):
+    if not numbered(system, variant.era):
         return Numbers(config.cardinality)
-    return Numbers(config.cardinality, lambda since, until: has(world.span, since, until))
+    return Numbers(config.cardinality, lambda since, until: has(variant.span, since, until))
 
 
-def world_of(system: System, config: SystemConfig, role: str, era: str = "") -> World:
+def variant_of(system: System, config: SystemConfig, role: str, era: str = "") -> Variant:
     """Return the way in which a process is installed: of an era, the newest without one, in its newest version, on the first runtime."""
     era = era or config.eras[0]
     internal = any(m.exposure == "internal" and era in m.emission for m in system.metrics)
     exposure = (config.exposure if internal else "") if system.exposure else ""
     last = config.versions.last if era == config.eras[0] else system.eras[era].last
     newest = f"{last}.{_LATEST}" if last else system.newest or _LATEST
-    return World(
+    return Variant(
         era=era,
         span=Span(newest),
         role=role,

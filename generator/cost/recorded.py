@@ -15,7 +15,7 @@ from generator.catalogue import Metric
 from generator.catalogue.cardinality import UNKNOWN_BUCKETS, combinations, series_each
 from generator.config.site import Site
 from generator.cost.fleet import Fleet, Key
-from generator.cost.process import Process, numbers_of, world_of
+from generator.cost.process import Process, numbers_of, variant_of
 from generator.lint import expression
 from generator.rules.rule import Group, Record
 from generator.units import seconds
@@ -151,7 +151,7 @@ def _told_apart(counts: Counts, system: str, metric: Metric, own: Collection[str
         return max(added, default=1)
     whose = counts.site.catalogue.systems[system]
     era = next((one for one in config.eras if one in catalogued.emission), "")
-    numbers = numbers_of(whose, config, world_of(whose, config, "", era))
+    numbers = numbers_of(whose, config, variant_of(whose, config, "", era))
     found = combinations(counts.site.catalogue.systems[metric.system], catalogued, numbers, own)
     return max(1, found) * max(added, default=1)
 

@@ -79,7 +79,7 @@ def _pages(cost: Cost) -> Iterator[str]:
     rows = [["process", "number", "series of one", "at its start", *ways, "all", *counted]]
     for key, page in cost.processes.items():
         other = [f"{cost.ways[key][way]:,}" if way in cost.ways[key] else "" for way in ways]
-        told = [f"{cost.counted(key):,}"] if cost.measured else []
+        measured = [f"{cost.counted(key):,}"] if cost.measured else []
         number = cost.fleet.processes[key]
         rows.append(
             [
@@ -89,7 +89,7 @@ def _pages(cost: Cost) -> Iterator[str]:
                 f"{page.at_start:,}",
                 *other,
                 f"{cost.predicted(key):,}",
-                *told,
+                *measured,
             ]
         )
     yield (
@@ -124,10 +124,10 @@ def _sums(cost: Cost) -> Iterator[str]:
 
 def _dearest(cost: Cost) -> Iterator[str]:
     rows = metrics(cost)
-    whole = cost.scraped or 1
+    total = cost.scraped or 1
     yield f"The most expensive of {len(rows)} metrics:"
     yield from _table(
-        [[full, f"{n:,}", f"{n / whole:.0%}", str(reader)] for _, full, n, reader in rows[:_LISTED]] or [["none"]],
+        [[full, f"{n:,}", f"{n / total:.0%}", str(reader)] for _, full, n, reader in rows[:_LISTED]] or [["none"]],
         {1, 2},
     )
     idle = [(full, n) for _, full, n, reader in rows if not reader.read]

@@ -80,8 +80,8 @@ def state(name: str, groups: Sequence[Mapping[str, Any]], boards: Sequence[Mappi
     records: dict[str, list[Rule]] = {}
     for group in groups:
         for raw in group.get("rules") or ():
-            kept, called = (alerts, raw["alert"]) if "alert" in raw else (records, raw["record"])
-            kept.setdefault(called, []).append(_rule(called, raw, str(group.get("name", ""))))
+            listed, called = (alerts, raw["alert"]) if "alert" in raw else (records, raw["record"])
+            listed.setdefault(called, []).append(_rule(called, raw, str(group.get("name", ""))))
     return State(name, alerts, records, {board.uid: board for board in map(_board, boards)})
 
 

@@ -77,8 +77,8 @@ def traits(
                 best = against[min(found, key=lambda w: (*_distance(w, fits), against[w].cost))]
                 reasons.setdefault(("is", best.strange) if best.strange else ("not", best.lacking), []).append(value)
         evidence = [
-            _why_not(name, kept if len(kept) < len(others) or len(kept) == 1 else (), what, said)
-            for (what, said), kept in reasons.items()
+            _why_not(name, ruled_out if len(ruled_out) < len(others) or len(ruled_out) == 1 else (), what, said)
+            for (what, said), ruled_out in reasons.items()
             if said
         ]
         if unnamed := [v for v in others if not any(ask(w) == v for w in against)]:

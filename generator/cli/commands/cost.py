@@ -69,9 +69,9 @@ def _run(args: argparse.Namespace) -> int:
     if problems:
         raise GeneratorError(problems)
     installed = site(args)
-    told = _asked(args, installed) if args.prometheus is not None else None
-    fleet = told.fleet if told else cost.fleet(installed, args.processes, args.deployments, args.eras)
-    found = cost.cost(installed, fleet, args.bytes_per_sample, told)
+    measured = _asked(args, installed) if args.prometheus is not None else None
+    fleet = measured.fleet if measured else cost.fleet(installed, args.processes, args.deployments, args.eras)
+    found = cost.cost(installed, fleet, args.bytes_per_sample, measured)
     deliver(FORMATS[args.format](found), args.output)
     return int(bool(found.refused) or 0 < args.budget < found.series)
 
@@ -103,18 +103,18 @@ def _asked(args: argparse.Namespace, installed: Site) -> Measured:
     url = address(args.prometheus, "--prometheus")
     probe = Probe("Prometheus", url, made, timeout=args.timeout or 10.0, flag="--prometheus")
     try:
-        told = cost.asked(installed, Prometheus(probe))
+        measured = cost.asked(installed, Prometheus(probe))
     except ProbeError as error:
         problem = Problem("--prometheus", 1, made.hide(error.what), made.hide(error.fix) or "is it a Prometheus?")
         raise GeneratorError([problem]) from error
     finally:
         probe.close()
-    if not told.fleet.processes:
+    if not measured.fleet.processes:
         what = "it scrapes no process that the configuration would find"
         raise GeneratorError(
             [Problem("--prometheus", 1, what, "see `agentobs doctor --prometheus`, which finds them under any labels")]
         )
-    return told
+    return measured
 
 
 COMMAND = Command(

@@ -48,10 +48,10 @@ def boards(bundle: Bundle, links: Mapping[str, str]) -> str:
 
 def alerts(bundle: Bundle) -> str:
     """Return the list of alerts by system, in the order in which one triages."""
-    return "\n".join(["# Alerts", "", *told(bundle)]) + "\n"
+    return "\n".join(["# Alerts", "", *alert_lines(bundle)]) + "\n"
 
 
-def told(bundle: Bundle) -> list[str]:
+def alert_lines(bundle: Bundle) -> list[str]:
     """Return the lines of that list below its title; pages are found in runbooks/."""
     titles = {name: system.title for name, system in bundle.site.catalogue.systems.items()}
     lines: list[str] = []

@@ -205,9 +205,9 @@ class System:
         object.__setattr__(self, "named", {metric.name: metric for metric in reversed(self.metrics)})
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Catalogue:
-    """Every system, by id, in the order of the ids.
+    """Every system, by id, in the order of the ids. Two are the same only when they are one object.
 
     Attributes:
         systems: Target systems, and what several of them expose alike.

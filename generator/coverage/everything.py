@@ -65,7 +65,7 @@ def examined(catalogue: Catalogue, evidence: Evidence) -> tuple[Table, list[Hole
     return everything, holes(everything, catalogue, evidence, sources)
 
 
-@lru_cache(maxsize=4)  # a site is the same one only when it is one: several checks ask for it
-def found(site: Site) -> tuple[Table, list[Hole]]:
-    """Return the same for a site's catalogue, with the evidence that the package has."""
-    return examined(site.catalogue, shipped())
+@lru_cache(maxsize=4)  # several checks ask for it
+def found(catalogue: Catalogue) -> tuple[Table, list[Hole]]:
+    """Return the same with the evidence that the package has."""
+    return examined(catalogue, shipped())

@@ -37,6 +37,6 @@ def _holes(site: Site, check: str, kinds: Collection[str], *, own: bool = False)
     off = set(site.catalogue.targets) - on
     return (
         Finding(hole.path, hole.line, check, hole.what, hole.fix)
-        for hole in found(site)[1]
+        for hole in found(site.catalogue)[1]
         if hole.kind in kinds and hole.system not in off and (own or not hole.own)
     )

@@ -33,7 +33,7 @@ def _run(args: argparse.Namespace) -> int:
 
     here = site(args)
     validated = verdicts.read(args.verdicts) if args.verdicts else None
-    everything, holes = coverage.found(here)
+    everything, holes = coverage.found(here.catalogue)
     table = everything
     if args.config:
         made = build(here, kinds=("boards", "rules"))

@@ -62,6 +62,7 @@ def test_alerts_fire_when_they_must_and_not_otherwise(case: Case, replay: tuple[
         case.alerts,
         scrape=case.scrape,
         outages=case.outages,
+        unread=False,
     )
 
     assert deviations(case, got) == "", f"{case.path}:{case.line}: {case.name}"

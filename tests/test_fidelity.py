@@ -11,8 +11,9 @@ import pytest
 
 from reference_server.core.scenario import Expectation
 from reference_server.scenarios import library as scenarios
-from testbed.fidelity import Verdict, judge, newest, run, spread
-from testbed.replay import Firing, Server
+from testbed.fidelity import Verdict, about, judge, newest, played, run, spread
+from testbed.fidelity.installation import rules
+from testbed.replay import Firing, Replay, Server
 
 from .conftest import ROOT
 
@@ -95,6 +96,24 @@ def test_a_rule_that_is_too_keen_is_false_on_an_ordinary_day(server: Server) -> 
     found = verdicts(server, "calm", thresholds={"pg_pool_used": 0.0})
 
     assert found["calm"].false == ("AgentServerPgPoolNearlyFull",)
+
+
+@pytest.mark.real
+@pytest.mark.parametrize("scenario", ["F33", "G09"])
+def test_series_that_no_rule_reads_change_no_result(server: Server, scenario: str) -> None:
+    """Plays leave them out; every expression is true at the same times with them."""
+    every, alerts = rules((), ())
+    plan = scenarios.find(scenario)
+    own = about(plan, alerts)
+    replay, found = Replay(server, every), []
+    for unread in (True, False):
+        replay.run(played(plan, own), plan.duration, own, unread=unread)
+        found.append({n: {labels: set(at) for labels, at in got.items()} for n, got in replay.results.items()})
+        replay.results.clear()
+
+    assert found[0] == found[1]
+    assert found[1].keys() == own
+    assert {e.alert for e in plan.fire} <= {name for name, got in found[1].items() if got}
 
 
 @pytest.mark.parametrize(

@@ -17,7 +17,7 @@ from testbed.cases.notation import values
 from testbed.cases.reading import load as load_cases
 from testbed.cases.samples import le_text
 from testbed.replay import Firing, Replay, firing
-from testbed.rule_files import load, lookback, needed
+from testbed.rule_files import load, lookback, needed, reads
 from testbed.servers import STALE, Prometheus, Series, find, missing
 from testbed.servers.remote_write import History
 
@@ -106,6 +106,27 @@ def test_only_what_an_alert_reads_is_evaluated_in_the_order_of_the_files() -> No
     assert [(r.name, dict(r.labels)) for r in needed(rules, ["One"])] == [("a:y:sum", {"slo": "one"}), ("One", {})]
     assert lookback(needed(rules, ["Deep"])) == 3600
     assert [(r.hold, r.keep, r.interval) for r in rules if r.name == "Deep"] == [(60, 5400, 30)]
+
+
+@pytest.mark.parametrize(
+    ("labels", "expected"),
+    [
+        ({"__name__": "one", "system": "other"}, True),
+        ({"__name__": "one_bucket"}, False),
+        ({"__name__": "two_total", "overflow": "true"}, True),
+        ({"__name__": "two_total", "overflow": "true", "system": "other"}, True),
+        ({"__name__": "two_total"}, False),
+        ({"__name__": "own_two_total", "overflow": "true"}, False),
+    ],
+)
+def test_what_rules_read_is_known_by_its_name_and_its_page(labels: dict[str, str], *, expected: bool) -> None:
+    """Whose series it is does not count: that strangers are left alone is for the server to show."""
+    nameless = '{system="ours", overflow="true", __name__=~".*two_total", __name__!~"own_.*"}'
+    rules = [{"alert": "One", "expr": 'rate(one{system="ours"}[5m]) > 0'}, {"alert": "Two", "expr": nameless}]
+
+    read = reads(load([yaml.safe_dump({"groups": [{"name": "some", "rules": rules}]})]))
+
+    assert read(labels) is expected
 
 
 def test_a_history_begins_at_the_full_hour_that_leaves_its_rules_an_hour_and_what_they_look_back() -> None:

@@ -48,6 +48,7 @@ class Selector:
     Attributes:
         name: Series name; empty for one by matchers only.
         matchers: Its matchers, without the name's.
+        names: Matchers of the name, where no single one is meant.
         seconds: Its range; 0 for an instant selector.
         offset: Its offset in seconds.
         back: How far it looks back in seconds, the subqueries around it included.
@@ -63,6 +64,7 @@ class Selector:
     back: float
     calls: tuple[str, ...]
     grouping: tuple[str, ...]
+    names: tuple[Matcher, ...] = ()
 
 
 def concrete(text: str) -> str:
@@ -96,15 +98,12 @@ def _walk(
 ) -> Iterator[Selector]:
     match node:
         case pp.VectorSelector():
-            own_names = [m for m in node.matchers.matchers if m.name == "__name__"]
-            own = tuple(
-                Matcher(m.name, str(m.op).rpartition(".")[2], m.value)
-                for m in node.matchers.matchers
-                if m.name != "__name__"
-            )
-            named = next((m.value for m in own_names if str(m.op).endswith(".Equal")), "")
+            found = [Matcher(m.name, str(m.op).rpartition(".")[2], m.value) for m in node.matchers.matchers]
+            own = tuple(m for m in found if m.label != "__name__")
+            of_name = tuple(m for m in found if m.label == "__name__")
+            name = node.name or next((m.value for m in of_name if m.op == "Equal"), "")
             offset = node.offset.total_seconds() if node.offset else 0.0
-            yield Selector(node.name or named, own, seconds, offset, back + offset, calls, grouping)
+            yield Selector(name, own, seconds, offset, back + offset, calls, grouping, () if name else of_name)
         case pp.MatrixSelector():
             range_ = node.range.total_seconds()
             yield from _walk(node.vector_selector, calls, grouping, range_, back + range_)

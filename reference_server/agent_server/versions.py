@@ -65,13 +65,15 @@ def lacks(version: str, entry: Metric | Label) -> bool:
 
 def target_labels(version: str, labels: Mapping[str, str]) -> dict[str, str]:
     """Return those labels of `target_info` that a page of this version has."""
-    known = _target_info()
-    return {name: value for name, value in labels.items() if not lacks(version, known[name])}
+    left = _left_out(version)
+    return {name: value for name, value in labels.items() if not left[name]}
 
 
 @functools.cache
-def _target_info() -> Mapping[str, Label]:
-    return next(m.labels for m in load().systems["agent_server"].metrics if m.name == "target_info")
+def _left_out(version: str) -> Mapping[str, bool]:
+    """Return for each label of `target_info` whether a page of this version is without it."""
+    known = next(m.labels for m in load().systems["agent_server"].metrics if m.name == "target_info")
+    return {name: lacks(version, label) for name, label in known.items()}
 
 
 def absent(version: str, metrics: Iterable[Metric]) -> frozenset[str]:

@@ -49,7 +49,7 @@ def play(
         at = start + offset
         for deployment in deployments:
             if isinstance(deployment, Service):
-                deployment.slice_seconds = PAST_SECONDS if offset < 0 else 0
+                deployment.slice_seconds = PAST_SECONDS if offset < 0 else interval
             deployment.advance(at)
             running = deployment.prometheus_runs
             found = deployment.targets() if running else []

@@ -52,6 +52,7 @@ def run(
             scrape=step,
             outages=outages(scenario),
             past=before(scenario.past),
+            unread=False,
         )
         yield judge(scenario, results, severities), time.perf_counter() - begin
 

@@ -82,6 +82,7 @@ def cases(running: Stage) -> dict[Place, str]:
             case.alerts,
             scrape=case.scrape,
             outages=case.outages,
+            unread=False,
         )
         if (what := deviations(case, got)) and not case.known_wrong:
             out[Path(case.path).stem, case.name] = what

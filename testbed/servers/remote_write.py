@@ -8,6 +8,8 @@ Source: https://prometheus.io/docs/specs/prw/remote_write_spec/
 
 import struct
 from collections.abc import Iterable, Mapping, Sequence
+from functools import lru_cache
+from itertools import compress
 from typing import Final, Literal, TypeAlias
 
 #: Ends a series at its time, as Prometheus does when a target stops exposing it.
@@ -47,39 +49,40 @@ def write_request(series: Iterable[History], times: Sequence[float]) -> bytes:
         ValueError: A series has more or fewer values than there are times, or a time lies before
             1971 or after 2109.
     """
-    stamps = [_stamp(time) for time in times]
-    blank = b"".join(_SAMPLE(_SAMPLE_HEAD, 0.0, stamp) for stamp in stamps)
-    return _snappy(b"".join(_field(0x0A, _series(history, stamps, blank)) for history in series))
+    samples = [_SAMPLE(_SAMPLE_HEAD, 0.0, _stamp(time)) for time in times]
+    return _snappy(b"".join(_field(0x0A, _series(history, samples)) for history in series))
 
 
-def _series(history: History, stamps: Sequence[bytes], blank: bytes) -> bytes:
+def _series(history: History, samples: Sequence[bytes]) -> bytes:
     labels, values = history
-    parts = [
-        _field(0x0A, _field(0x0A, name.encode()) + _field(0x12, text.encode()))
-        for name, text in sorted(labels.items())
-        if text
-    ]
-    return b"".join((*parts, _filled(blank, values) or _written(values, stamps)))
+    parts = [_label(name, text) for name, text in sorted(labels.items()) if text]
+    if len(values) != len(samples):
+        message = f"{len(values)} values for {len(samples)} times"
+        raise ValueError(message)
+    there = [value for value in values if value is not None]
+    blank = samples if len(there) == len(values) else compress(samples, (value is not None for value in values))
+    return b"".join((*parts, _filled(bytearray().join(blank), there)))
 
 
-def _filled(blank: bytes, values: Sequence[Value]) -> bytes:
-    """Return samples of zeros with other values; nothing where one of those is no number, or their count is another one."""
+@lru_cache(maxsize=10_000)  # a target's are those of all its series
+def _label(name: str, text: str) -> bytes:
+    return _field(0x0A, _field(0x0A, name.encode()) + _field(0x12, text.encode()))
+
+
+def _filled(samples: bytearray, values: Sequence[float | Literal["stale"]]) -> bytearray:
+    """Return samples of zeros with other values, which are put there byte by byte of all numbers at once."""
+    ends: list[int] = []
     try:
-        numbers = struct.pack(f"<{len(blank) // _SAMPLE_BYTES}d", *values)
+        numbers = struct.pack(f"<{len(values)}d", *values)
     except struct.error:
-        return b""
-    out = bytearray(blank)
+        ends = [place for place, value in enumerate(values) if value == STALE]
+        numbers = struct.pack(f"<{len(values)}d", *(0.0 if value == STALE else value for value in values))
     for number in range(_NUMBER_BYTES):
-        out[len(_SAMPLE_HEAD) + number :: _SAMPLE_BYTES] = numbers[number::_NUMBER_BYTES]
-    return bytes(out)
-
-
-def _written(values: Sequence[Value], stamps: Sequence[bytes]) -> bytes:
-    return b"".join(
-        _SAMPLE_HEAD + _STALE_BITS + stamp if value == STALE else _SAMPLE(_SAMPLE_HEAD, value, stamp)
-        for value, stamp in zip(values, stamps, strict=True)
-        if value is not None
-    )
+        samples[len(_SAMPLE_HEAD) + number :: _SAMPLE_BYTES] = numbers[number::_NUMBER_BYTES]
+    for place in ends:
+        begin = place * _SAMPLE_BYTES + len(_SAMPLE_HEAD)
+        samples[begin : begin + _NUMBER_BYTES] = _STALE_BITS
+    return samples
 
 
 def _stamp(seconds: float) -> bytes:

@@ -154,6 +154,7 @@ class Service:
     def _crash(self, what: dict[str, Any]) -> None:
         for process in self._matching(what.get("only")):
             process.up, process.back = False, self.now + what.get("down", DOWN_SECONDS)
+            self._agenda.at(process.back, self._settle)  # it starts then, however long a slice is
 
     def _change_scale(self, what: dict[str, Any]) -> None:
         for role, count in what.items():

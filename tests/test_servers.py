@@ -396,7 +396,8 @@ def test_the_newest_servers_are_named_and_another_version_is_told(tmp_path: Path
 def test_history_has_a_value_for_each_time() -> None:
     """A history that is one value short would end in a wrong place without a word."""
     series: list[Any] = [({"__name__": "a"}, [1, 2])]
-    with pytest.raises(ValueError, match="zip"):
-        write_request(series, [PAST])
+    for count in (1, 3):
+        with pytest.raises(ValueError, match=f"2 values and {count} times"):
+            write_request(series, [PAST + n for n in range(count)])
     with pytest.raises(ValueError, match="not a time between 1971 and 2109"):
         write_request(series, [PAST * 1000, PAST * 1000 + 1])

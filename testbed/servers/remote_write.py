@@ -57,7 +57,7 @@ def _series(history: History, samples: Sequence[bytes]) -> bytes:
     labels, values = history
     parts = [_label(name, text) for name, text in sorted(labels.items()) if text]
     if len(values) != len(samples):
-        message = f"{len(values)} values for {len(samples)} times"
+        message = f"a series of {len(values)} values and {len(samples)} times"
         raise ValueError(message)
     there = [value for value in values if value is not None]
     blank = samples if len(there) == len(values) else compress(samples, (value is not None for value in values))

@@ -21,7 +21,10 @@ class _Line(list[Any]):
     """A list that is written in one line."""
 
 
-class _Dumper(yaml.SafeDumper):
+_Base: Any = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
+
+
+class _Dumper(_Base):  # type: ignore[misc]  # libyaml's dumper where it is there
     """Writes labels and lists of values in one line each."""
 
 

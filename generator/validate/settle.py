@@ -11,7 +11,8 @@ from collections.abc import Callable, Iterator
 from generator.validate.probe import AbsentError, ProbeError
 from generator.validate.prometheus import Prometheus, RuleGroup
 
-#: Seconds between two looks.
+#: Seconds between the first looks. A look reads every rule: later ones are a twentieth of what was waited so far apart, so
+#: that a server that takes minutes is not asked hundreds of times.
 LOOK_SECONDS = 0.5
 
 #: The longest interval, in seconds, of a group that is waited for.
@@ -37,16 +38,18 @@ def settle(
         GoneError: A server stopped answering.
 
     """
-    end = time.monotonic() + limit
+    begun = time.monotonic()
+    end = begun + limit
     seen: dict[tuple[str, str], set[float]] = {}
     while True:
         missing = list(_unsettled(prometheus, ruler, seen, targets=targets))
         if not missing:
             return True
-        if time.monotonic() >= end:
+        now = time.monotonic()
+        if now >= end:
             return False
         report(f"waiting for {missing[0]}" + (f" and {len(missing) - 1} more" if len(missing) > 1 else ""))
-        time.sleep(min(LOOK_SECONDS, max(0.01, end - time.monotonic())))
+        time.sleep(min(max(LOOK_SECONDS, (now - begun) / 20), max(0.01, end - now)))
 
 
 def _unsettled(

@@ -7,14 +7,18 @@ passes more slowly, and answers stay prompt.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import time
 from collections.abc import Callable
 from typing import Protocol, TypeVar
 
 Answer = TypeVar("Answer")
 
-#: Between two looks at the simulation; the longest that a waiter learns too late.
+#: Between two looks at the simulation while somebody waits; the longest that a waiter learns too late.
 TICK_SECONDS = 0.02
+
+#: Between two looks while nobody does. Whoever asks for a page advances the simulation anyway.
+REST_SECONDS = 0.25
 
 #: Longest time that one advance may hold the event loop; after so long a one others have their turn for a third of it.
 BUDGET_SECONDS = 0.15
@@ -55,15 +59,27 @@ class Still:
 
 
 class Clock:
-    """Advances a simulation at `scale` virtual seconds per second of `wall`; none before `follow`."""
+    """Advances a simulation at `scale` virtual seconds per second of `wall`; none before `follow`.
+
+    Attributes:
+        simulation: What is advanced.
+        slice_seconds: Virtual time of one slice of work.
+        closing: The server ends.
+
+    """
 
     def __init__(
         self, start: float, scale: float, wall: Callable[[], float] = time.monotonic, *, apart: float = 0.0
     ) -> None:
-        """Begin at `start`, unix seconds; `apart` is how many seconds of the wall lie between two advances at least."""
+        """Begin at `start`, unix seconds; `apart` is how many seconds of the wall lie between two advances at least.
+
+        Where they do, all that passes in a rest is one slice of work: what happens costs by the slice there.
+        """
         self.simulation: Simulation = Still(start)
         self._scale = scale
         self._apart = apart * scale
+        self.slice_seconds = max(SLICE_SECONDS, scale * (REST_SECONDS if apart else 0.1))
+        self._wanted = asyncio.Event()
         self._wall = wall
         self._anchor = (wall(), start)
         self._waiters: set[asyncio.Event] = set()
@@ -84,9 +100,8 @@ class Clock:
         until, begun = self.now(), time.perf_counter()
         if begun < self._rest or self.simulation.now > until - self._apart:
             return self.simulation.now
-        step = max(SLICE_SECONDS, SLICE_SECONDS * self._scale / 10)
         while self.simulation.now < until:
-            self.simulation.advance(min(until, self.simulation.now + step))
+            self.simulation.advance(min(until, self.simulation.now + self.slice_seconds))
             if time.perf_counter() - begun > BUDGET_SECONDS:
                 self._anchor = (self._wall(), self.simulation.now)
                 self._rest = time.perf_counter() + BUDGET_SECONDS / 3
@@ -104,7 +119,17 @@ class Clock:
         """Keep advancing until cancelled."""
         while True:
             self.advance()
-            await asyncio.sleep(TICK_SECONDS)
+            if self._waiters or self._behind:
+                await asyncio.sleep(TICK_SECONDS)
+            else:
+                self._wanted.clear()
+                with contextlib.suppress(TimeoutError):
+                    await asyncio.wait_for(self._wanted.wait(), REST_SECONDS)
+
+    @property
+    def _behind(self) -> bool:
+        """The last advance did not catch up."""
+        return time.perf_counter() < self._rest
 
     def close(self) -> None:
         """End the waits that may be cut, now and from now on."""
@@ -124,6 +149,7 @@ class Clock:
         """
         waiter = asyncio.Event()
         self._waiters.add(waiter)
+        self._wanted.set()
         try:
             while (found := look()) is None:
                 if cut and self.closing:

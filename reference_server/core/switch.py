@@ -11,6 +11,7 @@ from typing import Any, Protocol
 
 from generator.errors import GeneratorError
 from reference_server.core.asgi import Receive, Scope, Send, refuse, tell
+from reference_server.core.clock import Clock
 from reference_server.core.scenario import Scenario
 from reference_server.core.settings import SettingsError
 from reference_server.core.strict import mapping
@@ -31,6 +32,7 @@ class Player(Protocol):
     """What plays a scenario."""
 
     scenario: Scenario
+    clock: Clock
 
     @property
     def elapsed_seconds(self) -> float:
@@ -51,6 +53,7 @@ async def switch(player: Player, scope: Scope, receive: Receive, send: Send) -> 
     elif body is None:
         await refuse(send, TOO_LARGE, f"Request body too large (limit: {MOST_BYTES} bytes)")
     elif scope["method"] == "GET":
+        player.clock.advance()
         await _describe(player, send)
     elif scope["method"] == "POST":
         await _change(player, mapping(body).get("scenario"), send)

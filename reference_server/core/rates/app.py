@@ -96,6 +96,7 @@ class _Pages:
 
     async def targets(self, request: Request) -> Response:
         """List every process that discovery would find, each with its own path and labels."""
+        self._hosting.clock.advance()
         groups: list[dict[str, Any]] = []
         for target in self._hosting.service.targets():
             path = f"/processes/{target.processes[0].name}/metrics"

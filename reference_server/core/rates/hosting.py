@@ -17,7 +17,7 @@ from reference_server.core.sharing import Shared
 #: The word for an ordinary day, without any fault.
 ORDINARY = "calm"
 
-#: Between two advances, in seconds of the wall: what happens is drawn by the slice, so that each costs the same.
+#: Between two advances at least, in seconds of the wall: what happens is drawn by the slice, so that each costs the same.
 APART_SECONDS = 0.1
 
 #: How long a day lasts.
@@ -102,6 +102,7 @@ class ServiceHosting:
         """Make the deployment; a live one has no past."""
         (made,) = self.scenario.deployments(seed=self.settings.seed, start=start, live=True, wall=self.clock.unix)
         assert isinstance(made, Service)  # noqa: S101 - `find` takes no other
+        made.slice_seconds = max(made.slice_seconds, self.clock.slice_seconds)
         made.workload = self._model.adapt(made.workload, self.environment)
         made.at_start = self._started
         for process in made.processes:

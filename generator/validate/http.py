@@ -1,13 +1,14 @@
 """One exchange with a server as a whole within its time, whatever the server does.
 
 A time-out of a socket holds for one wait alone: names that do not resolve, headers, interim answers and bodies that drip
-each begin it anew. Therefore an exchange runs in a thread of its own; when its time is over nobody waits for it any more,
-and its connection is cut.
+each begin it anew. Therefore an exchange runs in another thread than its caller's; when its time is over nobody waits for it
+any more, and its connection is cut. A caller's exchanges share a thread, until one is late: that one keeps it.
 """
 
 from __future__ import annotations
 
 import contextlib
+import queue
 import socket
 import threading
 import time
@@ -26,7 +27,7 @@ T = TypeVar("T")
 #: The longest wait in one piece, in seconds: one without a limit cannot be interrupted on every platform.
 WAIT_SECONDS = 1.0
 
-#: The exchange that a thread is there for.
+#: The exchange that a thread runs, and the helper of a thread that waits for exchanges.
 _HERE = threading.local()
 
 
@@ -54,7 +55,9 @@ class Exchange(Generic[T]):
             Exception: What the work raised.
 
         """
-        threading.Thread(target=self._run, daemon=True).start()
+        helper = getattr(_HERE, "helper", None) or _Helper()
+        _HERE.helper = None  # who is late keeps it
+        helper.take(self._run)
         try:
             end = time.monotonic() + seconds
             while (left := end - time.monotonic()) > 0 and not self._done.wait(min(left, WAIT_SECONDS)):
@@ -65,6 +68,7 @@ class Exchange(Generic[T]):
                 self._cut()
         if late:
             raise LateError
+        _HERE.helper = helper
         if self._error is not None:
             raise self._error
         return self._result  # type: ignore[return-value]  # it is what the work returned
@@ -101,6 +105,27 @@ class Exchange(Generic[T]):
             if self._connection is not None and isinstance(self._connection.sock, socket.socket):
                 with contextlib.suppress(OSError):
                     socket.socket.shutdown(self._connection.sock, socket.SHUT_RDWR)
+
+
+class _Helper:
+    """A thread that does one thing after the other, and ends when nobody refers to its helper any more."""
+
+    def __init__(self) -> None:
+        self._todo: queue.SimpleQueue[Callable[[], None] | None] = queue.SimpleQueue()
+        threading.Thread(target=_work, args=(self._todo,), daemon=True).start()
+
+    def take(self, work: Callable[[], None]) -> None:
+        """Do this next."""
+        self._todo.put(work)
+
+    def __del__(self) -> None:
+        self._todo.put(None)
+
+
+def _work(todo: queue.SimpleQueue[Callable[[], None] | None]) -> None:
+    while work := todo.get():
+        work()
+        del work  # what it returned is its caller's alone
 
 
 def _note(connection: HTTPConnection) -> None:
@@ -156,10 +181,16 @@ class _Session(requests.Session):
         self._settings: dict[Any, Any] = {}
 
     def merge_environment_settings(self, url: Any, *args: Any) -> Any:
-        """Return proxies and certificates, looked up once for a server: of all environment variables, that is a fifth of a request."""
-        key = (urlsplit(url)[:2], repr(args))
+        """Return proxies and certificates, looked up once for a server: of all environment variables, that is a fifth of a request.
+
+        Where none are needed there are none: they would be looked for at each request.
+        """
+        where = urlsplit(url)[:2]
+        key = (where, repr(args))
         if key not in self._settings:
-            self._settings[key] = super().merge_environment_settings(url, *args)
+            found = super().merge_environment_settings(url, *args)
+            plain = where[0] == "http" and not found["proxies"]
+            self._settings[key] = {**found, **({"verify": True} if plain else {})}
         return dict(self._settings[key])
 
     def get_redirect_target(self, resp: requests.Response) -> None:

@@ -8,6 +8,7 @@ import re
 import threading
 from collections.abc import Mapping
 from typing import Any
+from urllib.parse import urlsplit
 
 import requests
 import urllib3
@@ -30,6 +31,9 @@ LARGE_BYTES = 1024 * 1024
 
 #: How an answer may be compressed: in one step, of which no more is unpacked at once than is read.
 ENCODINGS = ("", "identity", "gzip", "deflate")
+
+#: A host of this machine: to compress an answer takes both of us longer than to hand it over.
+HERE = re.compile(r"localhost|127(\.\d+){3}|::1")
 
 #: So many requests in a row without an answer, and the server is taken for gone.
 PATIENCE = 5
@@ -217,7 +221,8 @@ class Probe:
         found: requests.Session | None = getattr(self._own, "session", None)
         if found is None:
             found = session()
-            found.headers.update({"Accept-Encoding": "gzip, deflate", **self.access.headers})
+            encodings = "identity" if HERE.fullmatch(urlsplit(self.url).hostname or "") else "gzip, deflate"
+            found.headers.update({"Accept-Encoding": encodings, **self.access.headers})
             # Set, so that no password of ~/.netrc takes the place of ours.
             found.auth = _unchanged
             self._own.session = found

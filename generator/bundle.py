@@ -112,9 +112,11 @@ def build(
     nonempty = {name: tuple(g for g in groups if g.records or g.alerts) for name, groups in rules.items()}
     if topics and (wrong := [*_unknown(site, (a for listed in alerts.values() for a in listed))]):
         raise ConfigError(wrong)
-    severity = {alert.name: alert.severity for listed in alerts.values() for alert in listed}
+    every_alert = [alert for listed in alerts.values() for alert in listed]
+    severity = {alert.name: alert.severity for alert in every_alert}
+    hot = severities.of_limits(made.values(), every_alert)
     for board in made.values():
-        severities.colour(board, severity)
+        severities.colour(board, severity, hot, site.catalogue.limits)
     empty = [name for name, board in made.items() if not board.panels]
     left_out = [out for out in left_out if out.where not in {f"dashboards/{name}.json" for name in empty}]
     left_out += [replace(made[name].left_out[0], where=f"dashboards/{name}.json", what=WHOLE) for name in empty]

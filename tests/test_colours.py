@@ -123,15 +123,20 @@ def test_no_panel_has_a_colour_of_its_own(bundle: Bundle) -> None:
 
 
 def test_a_limit_has_the_colour_of_its_alert(bundle: Bundle) -> None:
-    """Red where the most severe alert of the panel pages, orange where all of them open tickets."""
+    """Red where the most severe alert that fires at it pages, else of those that watch the panel; orange where all open tickets."""
     severity = {alert.name: alert.severity for alert in bundle.alerts}
+    fires: dict[str, set[str]] = {}
+    for alert in bundle.alerts:
+        for name in alert.query.limits:
+            fires.setdefault(name, set()).add(alert.severity)
     boards = bundle.boards
     seen_colours = set()
     for stem, made in panels(bundle):
         panel = next(p for p in boards[stem].panels if p.title == made["title"])
         steps = made["fieldConfig"]["defaults"].get("thresholds", {}).get("steps", ())
         hot = {s["color"] for s in steps} & {colours.CRITICAL, colours.WARNING}
-        found = {severity[name] for name in panel.alerts if name in severity}
+        at = {level for column, limit, _ in panel.limits if not column for level in fires.get(limit.name, ())}
+        found = at or {severity[name] for name in panel.alerts if name in severity}
         if hot and found:
             assert hot == {colours.CRITICAL if "critical" in found else colours.WARNING}, (stem, made["title"])
             seen_colours |= hot
@@ -190,9 +195,7 @@ def test_a_panel_is_one_click_from_the_runbook_of_its_alert(configured: Callable
         }
     ]
     cells = [
-        o
-        for o in found["overview", "Firing alerts"]["fieldConfig"]["overrides"]
-        if o["matcher"]["options"] == "alertname"
+        o for o in found["overview", "Firing alerts"]["fieldConfig"]["overrides"] if o["matcher"]["options"] == "Alert"
     ]
     assert (
         cells[0]["properties"][0]["value"][0]["url"] == "https://runbooks.example/agents/${__data.fields.alertname}.md"

@@ -80,6 +80,10 @@ def steps(board: Json) -> None:
     panel(board, "5xx ratio")["fieldConfig"]["defaults"]["thresholds"]["steps"].append({"color": "blue", "value": 0.01})
 
 
+def unnamed(board: Json) -> None:
+    del panel(board, "Routes")["transformations"][-1]["options"]["renameByName"]["path"]
+
+
 def rule(field: str, value: Json) -> Callable[[Json], None]:
     return put("groups", 0, "rules", 0, field, value=value)
 
@@ -98,6 +102,9 @@ MUTATIONS: dict[str, tuple[str, Callable[[Json], None]]] = {
     ),
     "dashboard/identity": (BOARD, twice),
     "dashboard/grid": (BOARD, in_panel("gridPos", "w", value=30)),
+    "dashboard/filled": (BOARD, in_panel("gridPos", "w", value=2)),
+    "dashboard/fits": (BOARD, in_panel("fieldConfig", "defaults", "custom", "minWidth", value=900, title="Routes")),
+    "dashboard/spoken": (BOARD, unnamed),
     "dashboard/thresholds": (BOARD, steps),
     "dashboard/described": (BOARD, in_panel("description", value="")),
     "dashboard/datasource": (BOARD, in_panel("targets", 0, "datasource", "uid", value="prometheus-1")),

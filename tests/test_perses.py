@@ -162,8 +162,8 @@ def test_a_table_of_several_queries_has_one_row_for_each_of_what_it_lists(site: 
     ]
     assert [(c["name"], c.get("header")) for c in made["columnSettings"]][:4] == [
         ("timestamp", None),
-        ("role", "role"),
-        ("instance", "instance"),
+        ("role", "Role"),
+        ("instance", "Instance"),
         ("value #1", "Up"),
     ]
 

@@ -47,12 +47,13 @@ def test_an_id_stays_when_panels_are_added_and_moved(site: Site) -> None:
 
 
 def test_panels_flow_and_all_of_a_line_have_its_height(site: Site) -> None:
-    """Seven panels of width four: six on the first line, one on the next; a graph by itself has the whole line."""
+    """Seven panels of width four: four on the first line, three on the next, both filled; a graph by itself has the whole line."""
     found = made(site, *"abcdefg").dashboard.panels
 
     places = {p.title: (p.gridPos.x, p.gridPos.y, p.gridPos.w, p.gridPos.h) for p in found}
-    assert places["f"] == (20, 1, 4, 4)
-    assert places["g"] == (0, 5, 4, 4)
+    assert places["d"] == (18, 1, 6, 4)
+    assert places["e"] == (0, 5, 8, 4)
+    assert places["g"] == (16, 5, 8, 4)
     assert places["Second"] == (0, 9, 24, 1)
     assert places["last"] == (0, 10, 24, 9)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import zlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import accumulate, groupby, pairwise
 
 from grafanalib import core as g
 
@@ -201,10 +202,7 @@ def _links(site: Site, tag: str) -> Iterator[g.DashboardLink]:
 def _place(
     site: Site, rows: Sequence[tuple[Row, list[Panel]]], scope: Scope, stem: str, variables: Sequence[str]
 ) -> list[object]:
-    """Return rows and panels, left to right. All panels of a line get the line's height: Grafana would pull the next line up.
-
-    A panel that has the half of a line to itself gets the whole.
-    """
+    """Return rows and panels, left to right. All panels of a line get the line's height: Grafana would pull the next line up."""
     out: list[object] = []
     top = 0
     for r, panels in rows:
@@ -224,19 +222,9 @@ def _place(
 def _lines(
     site: Site, panels: Sequence[Panel], scope: Scope, stem: str, top: int, variables: Sequence[str]
 ) -> tuple[list[object], int]:
-    lines: list[list[Panel]] = []
-    used = grafana.WIDTH
-    for panel in panels:
-        if used + panel.size[0] > grafana.WIDTH:
-            lines.append([])
-            used = 0
-        lines[-1].append(panel)
-        used += panel.size[0]
     out: list[object] = []
     interval = period(seconds(site.timing.scrape))  # Grafana reads neither 1.5s nor 1m30s
-    for line in lines:
-        if len(line) == 1 and line[0].size[0] == grafana.WIDTH // 2:
-            line[0] = line[0].wide(grafana.WIDTH)
+    for line in map(_filled, _broken(panels)):
         height = max(panel.size[1] for panel in line)
         x = 0
         for panel in line:
@@ -249,6 +237,46 @@ def _lines(
             x += panel.size[0]
         top += height
     return out, top
+
+
+def _broken(panels: Sequence[Panel]) -> list[list[Panel]]:
+    """Return panels as lines, in their order. Lines of panels of one width have as many each as they can, so that none has a lone one."""
+    lines: list[list[Panel]] = []
+    used = grafana.WIDTH
+    for panel in panels:
+        if used + panel.size[0] > grafana.WIDTH:
+            lines.append([])
+            used = 0
+        lines[-1].append(panel)
+        used += panel.size[0]
+    out: list[list[Panel]] = []
+    for width, same in groupby(lines, key=_width_of_all):
+        found = list(same)
+        alike = [panel for line in found for panel in line]
+        out += _shared_out(alike, len(found)) if width else found
+    return out
+
+
+def _shared_out(panels: Sequence[Panel], number: int) -> list[list[Panel]]:
+    """Return panels as a number of lines that differ by one panel at most, the longer ones first."""
+    each, more = divmod(len(panels), number)
+    ends = list(accumulate(each + (line < more) for line in range(number)))
+    return [list(panels[begin:end]) for begin, end in pairwise((0, *ends))]
+
+
+def _width_of_all(line: Sequence[Panel]) -> int:
+    """Return the width that all panels of a line have, or 0."""
+    widths = {panel.size[0] for panel in line}
+    return widths.pop() if len(widths) == 1 else 0
+
+
+def _filled(line: Sequence[Panel]) -> list[Panel]:
+    """Return the panels of a line with what is left of it divided among the widest: a graph gains by it, a figure of one number does not."""
+    widest = max(panel.size[0] for panel in line)
+    growing = [place for place, panel in enumerate(line) if panel.size[0] == widest]
+    each, more = divmod(grafana.WIDTH - sum(panel.size[0] for panel in line), len(growing))
+    extra = {place: each + (number < more) for number, place in enumerate(growing)}
+    return [panel.wide(panel.size[0] + extra.get(place, 0)) for place, panel in enumerate(line)]
 
 
 def _id(stem: str, title: str) -> int:

@@ -34,6 +34,8 @@ class Panel:
         action: What to do when it is not.
         alerts: Names of the alerts that watch it; their runbooks say the rest.
         instant: It shows this moment and no past.
+        limits: What is drawn at limits: the column of a table, or nothing for the panel itself; the limit; and the alerts that fire
+            at it where it is not one of the bundle.
 
     """
 
@@ -47,6 +49,7 @@ class Panel:
     action: str = ""
     alerts: tuple[str, ...] = ()
     instant: bool = False
+    limits: tuple[tuple[str, Limit, tuple[str, ...]], ...] = ()
 
     @property
     def possible(self) -> tuple[Query, ...]:

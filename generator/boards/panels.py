@@ -75,7 +75,7 @@ def lines(
             description=description,
         )
 
-    return Panel(title, queries, make, (12, 9))
+    return Panel(title, queries, make, (12, 9), limits=_at(limit))
 
 
 def stat(
@@ -107,7 +107,7 @@ def stat(
             description=description,
         )
 
-    return Panel(title, queries, make, (4, 4), instant=True)
+    return Panel(title, queries, make, (4, 4), instant=True, limits=_at(limit))
 
 
 def bars(title: str, *queries: Query, limit: Limit | None = None, bad: str = "above") -> Panel:
@@ -131,7 +131,7 @@ def bars(title: str, *queries: Query, limit: Limit | None = None, bad: str = "ab
             description=description,
         )
 
-    return Panel(title, queries, make, (8, 8), instant=True)
+    return Panel(title, queries, make, (8, 8), instant=True, limits=_at(limit))
 
 
 def heat(title: str, buckets: Query) -> Panel:
@@ -220,6 +220,10 @@ def text(title: str, content: str) -> Panel:
 def over_range(query: Query) -> Query:
     """Return the query over all that the board shows, where it would have a window of some scrapes."""
     return query.over(RANGE)
+
+
+def _at(limit: Limit | None) -> tuple[tuple[str, Limit, tuple[str, ...]], ...]:
+    return (("", limit, ()),) if limit else ()
 
 
 def _many(query: Query) -> bool:

@@ -53,6 +53,21 @@ def target_counts(site: Site, system: str) -> tuple[Panel, ...]:
     )
 
 
+def uptime_by_role(site: Site, system: str) -> Panel:
+    """Panel: when all processes of a role answered, for a system of so many that a lane for each would be too thin to read."""
+    up = site.system("prometheus", on=system)["up"]
+    answered = lowest(up, by=(site.labels.role,)).about("Whether every scrape of every process of a role was answered.")
+    return (
+        state("Uptime by role", answered, UP)
+        .wide(24, 12)
+        .normal(
+            "Up, with short gaps at rollouts.",
+            "Read the end of the log of the process that is down.",
+            alert=f"{presence.stem(site, system)}TargetDown",
+        )
+    )
+
+
 def uptime(site: Site, system: str) -> Panel:
     """Panel: which target answered when; where several have one address, whether all did."""
     up = site.system("prometheus", on=system)["up"]
@@ -77,9 +92,16 @@ def restart_panels(site: Site, system: str) -> tuple[Panel, ...]:
             "Read the end of the log before the restart: out of memory, or a failed probe.",
             alert=loop,
         ),
-        lines("Start time", peak(started, by=by) * 1000).normal(
-            "A flat line since the last rollout.", "A step is a restart."
-        ),
+        table(
+            "Starts of processes",
+            [
+                Column("Start time", peak(started, by=by) * 1000),
+                Column("Restarts", restarts(started, by=by).over("1h"), limit=site.limit("restarts_per_hour")),
+            ],
+            sort="Start time",
+        )
+        .with_note(f"Restarts over {site.timing.window_words('1h')}.")
+        .normal("All at the last rollout.", "One that is later than the others restarted by itself."),
     )
 
 
@@ -146,7 +168,7 @@ def target_columns(site: Site, system: str) -> list[Column]:
     up, by = site.system("prometheus", on=system)["up"], site.identity
     return [
         Column("Targets", count(up, by=by).about("Targets that are scraped.")),
-        Column("Down", targets_down(up, by), limit=ANY),
+        Column("Down", targets_down(up, by), limit=ANY, alert=f"{presence.stem(site, system)}TargetDown"),
     ]
 
 

@@ -158,7 +158,7 @@ def tail(q: float, metric: Metric, limit: Limit, *, by: Sequence[str] = ()) -> Q
         QueryError: Not a histogram, the limit is no bucket edge below the last one, or a label is unknown.
 
     """
-    return share_above(metric, limit.value, by=by).above(round(1 - q, 6))
+    return replace(share_above(metric, limit.value, by=by).above(round(1 - q, 6)), limits=(limit.name,))
 
 
 def within(metric: Metric, edge: float, *, by: Sequence[str] = (), unit: str = "") -> Query:

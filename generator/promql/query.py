@@ -35,6 +35,7 @@ class Query:
         edges: Bucket edges, in `unit`, where the result is a quantile.
         compound: It is a binary expression, so an operand of another one needs parentheses.
         recorded: It reads recorded series, which have identity labels only.
+        limits: Names of the limits that it is compared with.
 
     """
 
@@ -48,6 +49,7 @@ class Query:
     edges: tuple[float, ...] = ()
     compound: bool = False
     recorded: bool = False
+    limits: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         """Build the text once where several ask for it in one scope."""
@@ -211,6 +213,7 @@ class Query:
             missing=(*self.missing, *(m for m in other.missing if m not in self.missing)),
             compound=True,
             recorded=self.recorded or other.recorded,
+            limits=(*self.limits, *other.limits),
         )
 
     def among(self, other: Query) -> Query:
@@ -231,6 +234,7 @@ class Query:
             missing=(*self.missing, *(m for m in other.missing if m not in self.missing)),
             compound=True,
             recorded=self.recorded or other.recorded,
+            limits=(*self.limits, *other.limits),
         )
 
     def otherwise(self, other: Query) -> Query:
@@ -263,6 +267,7 @@ class Query:
             missing=(*self.missing, *(m for m in other.missing if m not in self.missing)),
             compound=True,
             recorded=self.recorded or other.recorded,
+            limits=(*self.limits, *other.limits),
         )
 
     def _compare(self, op: str, limit: Limit | float) -> Query:
@@ -276,7 +281,10 @@ class Query:
             what = f"{number(value)} is no bucket edge of {self.metrics[0].full_name} below its last one"
             raise QueryError(what, f"use one of {edges}")
         text = self.operand
-        return replace(self, build=lambda scope: f"{text(scope)} {op} {number(value)}", compound=True, edges=())
+        limits = (*self.limits, limit.name) if isinstance(limit, Limit) else self.limits
+        return replace(
+            self, build=lambda scope: f"{text(scope)} {op} {number(value)}", compound=True, edges=(), limits=limits
+        )
 
 
 def indented(text: str) -> str:

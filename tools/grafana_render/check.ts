@@ -17,8 +17,8 @@ for (const file of readdirSync(folder).sort()) {
     found.push(...(await unseen(asked)));
   }
   for (const panel of panels(asked.board)) {
-    const told = problems(await draw(asked, panel), asked);
-    found.push(...told.map((what) => `${asked.stem} (${asked.choice}): ${panel.title}: ${what}`));
+    const seen = problems(await draw(asked, panel), asked);
+    found.push(...seen.map((what) => `${asked.stem} (${asked.choice}): ${panel.title}: ${what}`));
     count += 1;
   }
 }

@@ -1,7 +1,7 @@
 """The board of each fault in its fault: what the first alert that must fire links to, asked of a real Prometheus.
 
 Every fault is a deployment of one history, each with all that the rules make of it. The board shows its deployment alone, from at most
-half an hour before the trouble of the first alert until its end: of a fault in several parts, the first.
+half an hour before the trouble of the first alert until that of the last one is over, so all parts of a fault in several.
 """
 
 from __future__ import annotations
@@ -34,10 +34,13 @@ def boards() -> dict[str, str]:
 
 
 def shown(scenario: Scenario) -> tuple[float, float]:
-    """Return what a picture shows, in seconds since the scenario's start: from before the trouble of the first alert until its end."""
-    first = scenario.fire[0]
-    end = max(min(first.until, scenario.duration, fleet.DURATION), SETTLED + BEFORE)
-    return max(SETTLED, min(first.since, end) - BEFORE), end - panels.STEP
+    """Return what a picture shows, in seconds since the scenario's start: from before the first trouble until the end of the last.
+
+    What the history is too short for is not in it.
+    """
+    end = max(min(max(alert.until for alert in scenario.fire), scenario.duration, fleet.DURATION), SETTLED + BEFORE)
+    begin = min(*(alert.since for alert in scenario.fire), end) - BEFORE
+    return max(SETTLED, begin), end - panels.STEP
 
 
 def main(folder: Path) -> dict[str, str]:

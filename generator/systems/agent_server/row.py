@@ -18,7 +18,12 @@ def columns(site: Site) -> list[Column]:
     window = site.timing.window
     return [
         Column("Targets", now["targets"]),
-        Column("Down", now["targets"] - now["targets_up"], limit=Limit("any", 1, "instances", "Any.")),
+        Column(
+            "Down",
+            now["targets"] - now["targets_up"],
+            limit=Limit("any", 1, "instances", "Any."),
+            alert="AgentServerTargetDown",
+        ),
         Column("Requests/s", flow(site, "http_availability", "total", by=by)),
         Column("Failed requests", error_share(site, "http_availability", window), limit=site.limit("http_error_ratio")),
         Column("API p95", recorded(r["latency_p95"], by=by)),

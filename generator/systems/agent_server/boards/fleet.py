@@ -73,9 +73,13 @@ def dashboard(site: Site) -> Board:
             ),
             row(
                 "Status by deployment",
-                table("Deployments", _columns(site), sort="Requests/s", link=_deployment_link(site))
-                .wide(24, 12)
-                .normal("No red cell.", "Open the deployment with a red cell."),
+                table("Deployments", _health(site), sort="Failed requests", link=_deployment_link(site)).normal(
+                    "No cell in red or orange.", "Open the deployment with such a cell."
+                ),
+                table("Traffic and capacity", _capacity(site), sort="Requests/s", link=_deployment_link(site)).normal(
+                    "Free slots everywhere, and no cell in red or orange.",
+                    "Add workers to the deployment, or open its board of pools.",
+                ),
             ),
             row(
                 "History",
@@ -115,22 +119,33 @@ def _down(site: Site, by: tuple[str, ...] = ()) -> Query:
     return (now["targets"] - now["targets_up"]).about("Processes that did not answer the last scrape.")
 
 
-def _columns(site: Site) -> list[Column]:
+def _health(site: Site) -> list[Column]:
     r, by, now = records(site), site.identity, levels(site, by=site.identity)
     return [
         Column("Processes", now["targets"]),
-        Column("Down", _down(site, by), limit=Limit("processes_down", 1, "instances", "Any.")),
-        Column("Requests/s", flow(site, "http_availability", "total", by=by)),
+        Column(
+            "Down",
+            _down(site, by),
+            limit=Limit("processes_down", 1, "instances", "Any."),
+            alert="AgentServerTargetDown",
+        ),
         Column(
             "Failed requests",
             error_share(site, "http_availability", site.timing.window),
             limit=site.limit("http_error_ratio"),
         ),
         Column("API p95", recorded(r["latency_p95"], by=by)),
-        Column("Runs/s", flow(site, "run_success", "total", by=by)),
         Column("Failed runs", error_share(site, "run_success", site.timing.window)),
         Column("Waiting", now["pending"]),
         Column("Wait p95", recorded(r["queue_wait_p95"], by=by), limit=site.limit("queue_wait_p95")),
+    ]
+
+
+def _capacity(site: Site) -> list[Column]:
+    by, now = site.identity, levels(site, by=site.identity)
+    return [
+        Column("Requests/s", flow(site, "http_availability", "total", by=by)),
+        Column("Runs/s", flow(site, "run_success", "total", by=by)),
         Column("Slots", now["slots"]),
         Column("Free slots", now["slots_free"]),
         Column("Postgres pool", now["pg_used"], limit=site.limit("pg_pool_used")),

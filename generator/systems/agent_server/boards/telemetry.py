@@ -75,23 +75,33 @@ def _switches(site: Site) -> Row:
         stat("Publish queue slots", level(lg["publish_queue_availability"]))
         .with_note("Nothing here: FF_ASYNC_PUBLISH_QUEUE is off, as it is by default.")
         .normal("Empty: it is off by default. Else close to its size."),
-        table("Versions", [Column("Processes", count(lg["target_info"], by=(*by, "api_version")))])
-        .wide(12)
+        table(
+            "Versions",
+            [Column("Processes", count(lg["target_info"], by=(*by, "api_version")))],
+            headers={"api_version": "Version"},
+        )
+        .wide(24, 6)
         .normal("One version in each deployment, two while one rolls out.", "Two for long: a rollout that hangs."),
-        table("Revisions", [Column("Processes", count(lg["workers_max"], by=(*by, "revision_id", "deployment_type")))])
-        .wide(12)
+        table(
+            "Revisions",
+            [Column("Processes", count(lg["workers_max"], by=(*by, "revision_id", "deployment_type")))],
+            headers={"revision_id": "Revision"},
+        )
+        .wide(24, 6)
         .normal("One revision in each deployment, two while one rolls out.", "Two for long: a rollout that hangs."),
     )
 
 
 def _life(site: Site) -> Row:
     lg, by = site.system("agent_server"), (site.labels.role, site.labels.instance)
+    restarted, started = restart_panels(site, "agent_server")
     return row(
         "Uptime and restarts",
-        *restart_panels(site, "agent_server"),
+        restarted,
         lines("Stop requests", increase(lg["server_requested_to_stop_counter"], by=by))
         .with_note("Only a queue process still answers scrapes while it drains.")
         .normal("Only at rollouts.", "Read the events of the orchestrator: evictions, a node that drains."),
+        started,
     )
 
 

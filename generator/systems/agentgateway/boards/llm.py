@@ -200,6 +200,7 @@ def _models(site: Site) -> Row:
                 Column("USD in range", over_range(increase(gw["gen_ai_client_cost_usd_total"], by=by))),
             ],
             sort="Answers/s",
+            headers={"gen_ai_system": "Provider", "gen_ai_request_model": "Model asked", "gen_ai_response_model": "Model that answered"},
         ).wide(24, 12).normal("No model far from its usual time.", "Sort by cost or time."),
         collapsed=True,
     )  # fmt: skip

@@ -86,6 +86,13 @@ def _which(site: Site) -> Row:
                 ),
                 Column("HTTP p99", recorded(r["latency"], by=by), limit=site.limit("gateway_latency_p99")),
                 Column("Overhead p99", recorded(r["overhead"], by=by), limit=site.limit("gateway_overhead_p99")),
+            ],
+            sort="Failed",
+            link={site.labels.deployment: link},
+        ).normal("No cell in red or orange.", "Open the gateway with such a cell."),
+        table(
+            "Calls to models and tools",
+            [
                 Column("To models/s", recorded(r["llm"], by=by)),
                 Column(
                     "Failed to models",
@@ -96,11 +103,9 @@ def _which(site: Site) -> Row:
                 Column("USD/h", (recorded(r["cost"], by=by) * 3600).as_unit("USD")),
                 Column("MCP/s", recorded(r["mcp"], by=by)),
             ],
-            sort="Requests/s",
+            sort="To models/s",
             link={site.labels.deployment: link},
-        )
-        .wide(24, 10)
-        .normal("No red cell.", "Open the gateway with a red cell."),
+        ).normal("No cell in red or orange.", "Open the gateway with such a cell."),
     )
 
 

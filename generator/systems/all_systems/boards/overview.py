@@ -48,7 +48,7 @@ def _everything(site: Site, here: Sequence[Declared]) -> Row:
             "Systems scraped", distinct(up, site.labels.system).about("Systems of which some target is scraped.")
         ).normal("As many as are enabled.", "Look for the one without a row below."),
         stat("Targets", count(up).about("Targets of all systems.")).normal("As many as processes run."),
-        stat("Targets down", processes.targets_down(up), limit=processes.ANY).normal(
+        stat("Targets down", processes.targets_down(up), limit=processes.ANY, hot=colours.WARNING).normal(
             "0.", "The rows below tell of which system."
         ),
         stat("Firing: critical", _number(firing, "critical"), limit=_alerts(processes.ANY)).normal(
@@ -101,7 +101,7 @@ def _row(site: Site, part: Declared) -> Row:
         )
         .wide(24, 6)
         .with_note(absent)
-        .normal("No red cell.", "Open the deployment with a red cell."),
+        .normal("No cell in red or orange.", "Open the deployment with such a cell."),
     )
 
 

@@ -15,6 +15,7 @@ from generator.promql import count, distinct, falls, present
 
 def dashboard(site: Site) -> Board:
     """Build the board."""
+    restarted, started = restart_panels(site, "langsight")
     return board(
         site,
         "langsight_telemetry",
@@ -24,7 +25,7 @@ def dashboard(site: Site) -> Board:
         rows=[
             _targets(site),
             _paths(site),
-            row("Uptime and restarts", *restart_panels(site, "langsight"), _turns(site)),
+            row("Uptime and restarts", restarted, _turns(site), started),
             row("Resources and scrape cost", *resource_panels(site, "langsight")),
         ],
     )

@@ -81,7 +81,7 @@ def _which(site: Site) -> Row:
             ],
             sort="Requests/s",
         ).normal("All up.", "Read the end of the log of the process that is down."),
-        targets.uptime(site, "langsmith"),
+        targets.uptime_by_role(site, "langsmith"),
     )
 
 
@@ -133,7 +133,8 @@ def _latency(site: Site) -> Row:
                 Column("p95", quantile(0.95, latency, by=("app_name", "path"))),
             ],
             sort="Mean",
-        ).normal("No path far from its usual time.", "Sort by p99."),
+            headers={"app_name": "Service"},
+        ).normal("No path far from its usual time.", "Sort by p95."),
     )
 
 

@@ -97,9 +97,10 @@ def test_only_what_is_asked_for_is_written(tmp_path: Path, capsys: pytest.Captur
 
 
 def test_a_board_is_written_as_the_standard_library_would(site: Site) -> None:
-    """Its own writer is faster, and must not differ: keys sorted, two spaces, texts as they are."""
+    """orjson is faster, and must not differ but in exponents: keys sorted, two spaces, texts as they are."""
     for text in (text for path, text in FORMATS["files"].render(build(site)).items() if path.suffix == ".json"):
-        assert text == json.dumps(json.loads(text), indent=2, sort_keys=True, ensure_ascii=False) + "\n"
+        wanted = json.dumps(json.loads(text), indent=2, sort_keys=True, ensure_ascii=False) + "\n"
+        assert text == re.sub(r"(?<=\de-)0(?=\d,?\n)", "", wanted)
 
 
 HASH = """

@@ -86,7 +86,7 @@ def _by(site: Site, label: str) -> Row:
         lines(f"Tokens by {label}", volume(usage.matching(**NEW), by=by), stack=True).normal(
             "A steady mix.", "Grows alone: an agent in a loop, or a leaked key."
         ),
-        bars(f"Share of cost by {label}", top(part, SHOWN)).wide(12, 10).normal("As you planned it."),
+        bars(f"Share of cost by {label}", top(part, SHOWN)).wide(7, 10).normal("As you planned it."),
         table(
             f"Spending by {label}",
             [
@@ -98,7 +98,7 @@ def _by(site: Site, label: str) -> Row:
             ],
             sort="USD in range",
         )
-        .wide(12, 10)
+        .wide(17, 10)
         .normal("No surprise on top.", "Open its models below."),
     )
 

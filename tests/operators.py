@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import subprocess
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 import yaml
 
-from generator.bundle import Bundle, build, installation
+from generator.bundle import Bundle, Kind, build, installation
 from generator.catalogue import load
 from generator.outputs import FORMATS
 from testbed.servers import golang
@@ -100,12 +100,18 @@ _Loader.yaml_implicit_resolvers = {
 }
 
 
-def made(text: str, folder: Path) -> Bundle:
-    """Return the bundle of a configuration, which may name the shop's catalogue."""
-    (folder / "shop.yaml").write_text((ROOT / "tests/data/shop.yaml").read_text(encoding="utf-8"), encoding="utf-8")
+#: The catalogue of an operator's own system.
+SHOP = (ROOT / "tests/data/shop.yaml").read_text(encoding="utf-8")
+
+
+def made(
+    text: str, folder: Path, shop: str = SHOP, kinds: Collection[Kind] = ("boards", "rules", "discovery")
+) -> Bundle:
+    """Return what is made for a configuration, which may name the shop's catalogue."""
+    (folder / "shop.yaml").write_text(shop, encoding="utf-8")
     path = folder / "bundle.yaml"
     path.write_text(text, encoding="utf-8")
-    return build(installation(load(), path))
+    return build(installation(load(), path), kinds=kinds)
 
 
 def documents(bundle: Bundle, name: str) -> dict[PurePosixPath, list[Json]]:

@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-from generator.bundle import build, installation
-from generator.catalogue import load
+from generator.bundle import build
 from generator.config.site import Site
+from tests import delivered
 from tests.drawn import panels
 
 Json = Any
@@ -29,11 +29,10 @@ Panels = Sequence[tuple[str, Json]]
 
 
 @pytest.fixture(scope="module", params=CONFIGURATIONS)
-def drawn(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Panels:
+def drawn(request: pytest.FixtureRequest) -> Panels:
     """Every panel that shows data, after the stem of its board."""
-    path = tmp_path_factory.mktemp("described") / "bundle.yaml"
-    path.write_text(CONFIGURATIONS[request.param], encoding="utf-8")
-    return [(stem, p) for stem, p in panels(build(installation(load(), path))) if p["type"] != "text"]
+    made = delivered.bundle(CONFIGURATIONS[request.param])
+    return [(stem, p) for stem, p in panels(made) if p["type"] != "text"]
 
 
 def subjects(title: str) -> set[str]:

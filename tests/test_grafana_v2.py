@@ -11,14 +11,14 @@ from typing import Any
 import pytest
 from jsonschema import Draft7Validator
 
-from generator.bundle import Bundle, Kind, build, installation
-from generator.catalogue import load
+from generator.bundle import Bundle, Kind, build
 from generator.config.site import Site
 from generator.outputs import documents, grafana_v2, stamp
 from generator.outputs.grafana_v2 import second
 
+from . import operators
 from .test_artefacts import CONFIGURATIONS
-from .test_own_system import BUNDLE, CATALOGUE
+from .test_own_system import BUNDLE
 
 Json = dict[str, Any]
 
@@ -35,10 +35,8 @@ OWN = BUNDLE + "formats: {grafana-v2: {layout: tabs}}\nlabels: {deployment: app}
 @pytest.fixture(scope="module", params=["defaults", "mixed", "own"])
 def bundle(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Bundle:
     """Bundles with rows, and one with tabs and a system of an operator's own."""
-    folder = tmp_path_factory.mktemp("bundle")
-    (folder / "shop.yaml").write_text(CATALOGUE, encoding="utf-8")
-    (folder / "bundle.yaml").write_text((CONFIGURATIONS | {"own": OWN})[request.param], encoding="utf-8")
-    return build(installation(load(), folder / "bundle.yaml"), kinds=BOARDS)
+    text = (CONFIGURATIONS | {"own": OWN})[request.param]
+    return operators.made(text, tmp_path_factory.mktemp("bundle"), kinds=BOARDS)
 
 
 def read(bundle: Bundle, version: str) -> dict[str, Json]:

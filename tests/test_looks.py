@@ -15,17 +15,15 @@ from generator.boards.layout import Board, board, row
 from generator.boards.panel import Panel
 from generator.boards.panels import lines, stat
 from generator.boards.tables import Column, spoken, table
-from generator.bundle import Bundle, build, installation
-from generator.catalogue import load
+from generator.bundle import Bundle, build
 from generator.config.site import Site
 from generator.lint import CHECKS, run
 from generator.outputs import FORMATS
 from generator.promql import count
 
-from .conftest import ROOT
+from . import operators
 
 Json = Any
-SHOP = (ROOT / "tests/data/shop.yaml").read_text(encoding="utf-8")
 LOOKS = tuple(
     check
     for check in CHECKS
@@ -35,7 +33,7 @@ LOOKS = tuple(
 
 #: A system of an operator's own with more labels on one metric than a table has room for at Grafana's own widths.
 TELLING = ", ".join(f"fact_number_{n}: {{bound: one}}" for n in range(12))
-OWN = SHOP + f"  - {{name: facts_info, type: info, unit: none, help: Facts., labels: {{{TELLING}}}}}\n"
+OWN = operators.SHOP + f"  - {{name: facts_info, type: info, unit: none, help: Facts., labels: {{{TELLING}}}}}\n"
 
 #: Bundles by what they are about; each has the shop beside it.
 BUNDLES = {
@@ -46,6 +44,14 @@ BUNDLES = {
         "dashboards": {"uid_prefix": "acme-"},
     },
     "everything": {
+        "systems": {
+            "agent_server": {"versions": "mixed"},
+            "agentgateway": {
+                "attribution": ["team", {"label": "agent_of_the_caller", "values": 40}],
+                "budgets": [{"label": "team", "value": "search", "usd_per_day": 50}],
+            },
+            "langsmith": {"parts": ["smithdb", "sandboxes"]},
+        },
         "alerts": {"runbook_base_url": "https://runbooks.example/", "grafana_url": "https://grafana.example"},
         "dashboards": {
             "traces": {"datasource": "tempo", "labels": {"deployment": "resource.service.name"}},
@@ -73,15 +79,12 @@ BUNDLES = {
 @pytest.fixture(scope="module", params=BUNDLES)
 def bundle(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Bundle:
     """The bundle of each configuration."""
-    folder = tmp_path_factory.mktemp("looks")
-    (folder / "shop.yaml").write_text(OWN, encoding="utf-8")
     written = yaml.safe_load(yaml.safe_dump(BUNDLES[request.param]))
     written.setdefault("systems", {})["shop"] = {
         "catalogue": "./shop.yaml",
         "scrape": {"static": [{"deployment": "eu", "targets": ["127.0.0.1:9100"]}]},
     }
-    (folder / "bundle.yaml").write_text(yaml.safe_dump(written), encoding="utf-8")
-    return build(installation(load(), folder / "bundle.yaml"))
+    return operators.made(yaml.safe_dump(written), tmp_path_factory.mktemp("looks"), OWN)
 
 
 def test_nothing_is_blank_or_cut_and_all_is_said_in_words(bundle: Bundle, tmp_path: Path) -> None:

@@ -14,13 +14,13 @@ import promql_parser as pp
 import pytest
 from jsonschema import Draft202012Validator
 
-from generator.bundle import Bundle, Kind, build, installation
-from generator.catalogue import load
+from generator.bundle import Bundle, Kind, build
 from generator.config.site import Site
 from generator.outputs import documents, perses, stamp
 from generator.outputs.perses.panels import DRAWN
 from testbed.servers import golang, missing
 
+from . import operators
 from .test_artefacts import CONFIGURATIONS
 from .test_own_system import BUNDLE, CATALOGUE
 
@@ -43,10 +43,8 @@ PERCLI = ("github.com/perses/perses", "v0.53.0", "cmd/percli")
 @pytest.fixture(scope="module", params=["defaults", "mixed", "own"])
 def bundle(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Bundle:
     """Bundles of several configurations, one with a system of an operator's own."""
-    folder = tmp_path_factory.mktemp("bundle")
-    (folder / "shop.yaml").write_text(CATALOGUE, encoding="utf-8")
-    (folder / "bundle.yaml").write_text((CONFIGURATIONS | {"own": OWN})[request.param], encoding="utf-8")
-    return build(installation(load(), folder / "bundle.yaml"), kinds=BOARDS)
+    text = (CONFIGURATIONS | {"own": OWN})[request.param]
+    return operators.made(text, tmp_path_factory.mktemp("bundle"), kinds=BOARDS)
 
 
 def read(bundle: Bundle) -> dict[str, Json]:

@@ -148,10 +148,15 @@ def inner(width: int) -> int:
     return (SCREEN - _MARGIN + _GAP) * width // grafana.WIDTH - _GAP - _INSIDE
 
 
+def words(label: str) -> str:
+    """Return a label's name as one says it within a title: `agent_id` is `agent ID`."""
+    return " ".join([_WORDS.get(word, word) for word in label.strip("_").split("_") if word] or [label])
+
+
 def spoken(label: str) -> str:
     """Return a label's name as a header, in words: `redis_version` is `Redis version`."""
-    first, *rest = [_WORDS.get(word, word) for word in label.strip("_").split("_") if word] or [label]
-    return " ".join([first[:1].upper() + first[1:], *rest])
+    said = words(label)
+    return said[:1].upper() + said[1:]
 
 
 def _widths(columns: Sequence[Column], labels: int, sort: str) -> list[int]:

@@ -9,19 +9,14 @@ from pathlib import Path
 from typing import Any
 
 from generator.config.site import Site
-from generator.lint.finding import Files, Finding, panels
-from generator.source import Document, Place, fits, validator
+from generator.lint.finding import Files, Finding, finding_at, panels
+from generator.source import Place, fits, validator
 
 _HERE = Path(__file__).parent
 _SCHEMA = _HERE / "dashboard.schema.json"
 _WITHOUT_QUERY = ("row", "text")
 #: Grafana stores dashboards of 1 MiB and less in every database and in every Kubernetes ConfigMap.
 _LARGEST = 1 << 20
-
-
-def finding_at(board: Document, place: Place, check: str, what: str, fix: str) -> Finding:
-    """Return what a check found at a place of a board."""
-    return Finding(board.path, board.line(*place), check, what, fix)
 
 
 def schema(files: Files, _: Site) -> Iterator[Finding]:

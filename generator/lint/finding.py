@@ -112,3 +112,8 @@ def strings(value: Any) -> list[str]:
         elif isinstance(one, (list, dict)):
             left += reversed(one.values() if isinstance(one, dict) else one)
     return found
+
+
+def finding_at(board: Document, place: Place, check: str, what: str, fix: str) -> Finding:
+    """Return what a check found at a place of a board."""
+    return Finding(board.path, board.line(*place), check, what, fix)

@@ -9,7 +9,7 @@ from typing import Any
 from generator.boards.grafana import WIDTH
 from generator.boards.tables import COLUMN, SCREEN, inner
 from generator.config.site import Site
-from generator.lint.finding import Files, Finding, panels
+from generator.lint.finding import Files, Finding, finding_at, panels
 from generator.source import Place
 
 #: A name as metrics and labels have it.
@@ -30,9 +30,9 @@ def filled(files: Files, _: Site) -> Iterator[Finding]:
             width = sum(panel["gridPos"]["w"] for _, panel in line)
             if width < WIDTH:
                 place, panel = line[-1]
-                yield Finding(
-                    board.path,
-                    board.line(*place, "gridPos"),
+                yield finding_at(
+                    board,
+                    (*place, "gridPos"),
                     "dashboard/filled",
                     f"the line of {panel.get('title')!r} has {width} of {WIDTH} columns",
                     "make its panels wider",
@@ -56,9 +56,9 @@ def fits(files: Files, _: Site) -> Iterator[Finding]:
             needed = sum(widths.get(header, least) for header in _headers(panel))
             room = inner(panel.get("gridPos", {}).get("w", WIDTH))
             if needed > room:
-                yield Finding(
-                    board.path,
-                    board.line(*place),
+                yield finding_at(
+                    board,
+                    place,
                     "dashboard/fits",
                     f"columns of {panel.get('title')!r} need {needed} pixels, and a screen of {SCREEN} has {room} for them",
                     "divide the table, or make it wider",
@@ -71,15 +71,13 @@ def spoken(files: Files, _: Site) -> Iterator[Finding]:
         titled = [(place, str(panel.get("title", ""))) for place, panel in panels(board) if panel["type"] != "row"]
         raw = [(place, title) for place, title in titled if _RAW.search(title)]
         for place, title in raw if len(raw) < len(titled) else ():
-            yield Finding(
-                board.path, board.line(*place, "title"), "dashboard/spoken", f"title {title!r}", "say what it shows"
-            )
+            yield finding_at(board, (*place, "title"), "dashboard/spoken", f"title {title!r}", "say what it shows")
         for place, panel in panels(board):
             for header in _headers(panel) if panel["type"] == "table" else ():
                 if not _HEADER.match(header) or _RAW.search(header) or header.startswith("Value"):
-                    yield Finding(
-                        board.path,
-                        board.line(*place),
+                    yield finding_at(
+                        board,
+                        place,
                         "dashboard/spoken",
                         f"a column of {panel.get('title')!r} is called {header!r}",
                         "rename it: words, the first with a large letter",

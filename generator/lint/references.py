@@ -6,9 +6,8 @@ import re
 from collections.abc import Iterator
 
 from generator.config.site import Site
-from generator.lint.dashboards import finding_at
 from generator.lint.expression import VARIABLE
-from generator.lint.finding import Files, Finding, panels, strings, targets
+from generator.lint.finding import Files, Finding, finding_at, panels, strings, targets
 
 _BUILTIN = frozenset(
     ["__interval", "__interval_ms", "__range", "__range_s", "__range_ms", "__rate_interval", "__rate_interval_ms", "__from", "__to", "__dashboard", "__org", "__user", "__name", "timeFilter", "__timeFilter", "__url_time_range", "__all_variables", "__data", "__field", "__value", "__series", "__cell", "__auto"]

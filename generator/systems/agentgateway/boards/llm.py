@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from generator.boards.layout import Board, Row, board, row
 from generator.boards.panels import heat, lines, over_range, stat
-from generator.boards.tables import Column, table
+from generator.boards.tables import Column, table, words
 from generator.catalogue import Metric
 from generator.config.site import Site
 from generator.promql import buckets, increase, mean, observations, quantile, rate, volume
@@ -174,8 +174,8 @@ def _attributed(site: Site) -> list[Row]:
         panel
         for label in spending.labels(site)
         for panel in (
-            lines(f"Tokens by {label}", volume(usage, by=(label,))).normal("A steady mix."),
-            lines(f"Cost by {label}", (spending.cost(site, (label,)) * 3600).as_unit("USD"))
+            lines(f"Tokens by {words(label)}", volume(usage, by=(label,))).normal("A steady mix."),
+            lines(f"Cost by {words(label)}", (spending.cost(site, (label,)) * 3600).as_unit("USD"))
             .with_note("USD an hour, at the current rate.")
             .normal("Within its budget.", "Open the board Who spends.", alert="AgentgatewayBudgetSpent"),
         )

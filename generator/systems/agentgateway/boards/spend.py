@@ -10,7 +10,7 @@ from dataclasses import replace
 from generator.boards.layout import Board, Row, board, row
 from generator.boards.panel import Panel
 from generator.boards.panels import bars, lines, over_range, stat
-from generator.boards.tables import Column, table
+from generator.boards.tables import Column, table, words
 from generator.config.site import Site
 from generator.promql import distinct, observations, share_of, top, volume
 from generator.promql.query import Query
@@ -51,14 +51,16 @@ def _now(site: Site) -> Row:
     ]
     labels = spending.labels(site)
     for label in labels:
-        nobody = share_of(cost(site, part={label: NOBODY}), cost(site)).about(f"Share of the cost without a {label}.")
+        nobody = share_of(cost(site, part={label: NOBODY}), cost(site)).about(
+            f"Share of the cost without a {words(label)}."
+        )
         panels += [
-            stat(f"Values of {label}", distinct(usage, label)).normal(
+            stat(f"Values of {words(label)}", distinct(usage, label)).normal(
                 "As many as you have.",
                 "A value for each request: see what sets it.",
                 alert="AgentgatewayAttributionValues",
             ),
-            stat(f"Cost without {label}", nobody).normal("0 %.", f"Find who sends no {label}."),
+            stat(f"Cost without {words(label)}", nobody).normal("0 %.", f"Find who sends no {words(label)}."),
         ]
     shown = panels if labels else [_untold(panel) for panel in panels]
     return row("Status", *shown)
@@ -77,18 +79,18 @@ def _by(site: Site, label: str) -> Row:
     usage = gw["gen_ai_client_token_usage"]
     answers = observations(answered(gw["gen_ai_server_request_duration"]), by=by, unit="requests")
     spending = over_range(cost(site, by, within=True))
-    part = share_of(spending, over_range(cost(site, within=True))).about(f"Share of the cost by {label}.")
+    part = share_of(spending, over_range(cost(site, within=True))).about(f"Share of the cost by {words(label)}.")
     return row(
-        f"By {label}",
-        lines(f"Cost by {label}", _hourly(cost(site, by)), stack=True)
+        f"By {words(label)}",
+        lines(f"Cost by {words(label)}", _hourly(cost(site, by)), stack=True)
         .with_note("USD an hour, at the current rate.")
-        .normal("A steady mix.", f"The {label} on top, and what changed there.", alert=BUDGET),
-        lines(f"Tokens by {label}", volume(usage.matching(**NEW), by=by), stack=True).normal(
+        .normal("A steady mix.", f"The {words(label)} on top, and what changed there.", alert=BUDGET),
+        lines(f"Tokens by {words(label)}", volume(usage.matching(**NEW), by=by), stack=True).normal(
             "A steady mix.", "Grows alone: an agent in a loop, or a leaked key."
         ),
-        bars(f"Share of cost by {label}", top(part, SHOWN)).wide(7, 10).normal("As you planned it."),
+        bars(f"Share of cost by {words(label)}", top(part, SHOWN)).wide(7, 10).normal("As you planned it."),
         table(
-            f"Spending by {label}",
+            f"Spending by {words(label)}",
             [
                 Column("USD in range", spending),
                 Column("Share", part),
